@@ -1,0 +1,235 @@
+"""Every task of the repository: `nox -s SESSION -- [PACKAGE ...] [arguments]`.
+
+Arguments in front that are package names (`shared`, or a folder of `packages/`) select packages, and only their
+environments are made; the rest goes to pytest or to the verb. Needs nox and uv beside each other:
+
+    python3 -m venv .venv && .venv/bin/pip install nox uv && .venv/bin/nox -s reproduce -- compose-diffusion
+"""
+
+import os
+import platform
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests"]
+
+ROOT = Path(__file__).parent
+PAPERS = sorted(folder.parent.name for folder in ROOT.glob("packages/*/pyproject.toml"))
+PACKAGES = ["shared", *PAPERS]
+TORCH_CPU_INDEX_PROBE = "https://download.pytorch.org/whl/cpu/"
+RELEASE_RANGE = ">=0.1,<0.2"
+
+
+def _arguments() -> tuple[list[str], list[str]]:
+    """Package names in front of the arguments after `--`, and the rest."""
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    count = next((i for i, word in enumerate(words) if word not in PACKAGES), len(words))
+    return words[:count], words[count:]
+
+
+NAMED, REST = _arguments()
+CHOSEN = NAMED or PACKAGES
+CHOSEN_PAPERS = [paper for paper in PAPERS if paper in CHOSEN]
+
+
+def _frameworks(package: str) -> set[str]:
+    """The extras of `onepaper` a package asks for (the shared package is tested with both)."""
+    if package == "shared":
+        return {"torch", "jax"}
+    text = (ROOT / "packages" / package / "pyproject.toml").read_text(encoding="utf-8")
+    return {framework for framework in ("torch", "jax") if f"onepaper[{framework}" in text}
+
+
+def _prepare_environment() -> None:
+    """Respect what the machine brings, and spare a machine without a GPU the CUDA build of torch."""
+    # Without bytecode every process recompiles torch, which takes longer than most of our tests.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # uv reads none of pip's variables.
+    for ours, theirs in (("UV_FIND_LINKS", "PIP_FIND_LINKS"), ("UV_CONSTRAINT", "PIP_CONSTRAINT")):
+        if ours not in os.environ and os.environ.get(theirs):
+            separator = "," if ours == "UV_FIND_LINKS" else " "
+            os.environ[ours] = separator.join(os.environ[theirs].split())
+    for ours, theirs in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("UV_INDEX", "PIP_EXTRA_INDEX_URL")):
+        if ours not in os.environ and os.environ.get(theirs):
+            os.environ[ours] = os.environ[theirs]
+    if "SSL_CERT_FILE" not in os.environ and os.environ.get("PIP_CERT"):
+        os.environ["SSL_CERT_FILE"] = os.environ["PIP_CERT"]
+
+
+def _torch_arrangement(session: nox.Session) -> dict[str, str]:
+    """Environment variables that keep CUDA off a machine without a GPU, as far as that can be arranged."""
+    if any(name in os.environ for name in ("UV_TORCH_BACKEND", "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "UV_INDEX")):
+        return {}
+    wheel = _local_torch_wheel()
+    if wheel is not None:
+        # Somebody put a build of torch there for us; unconstrained, a newer one of the index would win.
+        constraint = Path(session.create_tmp()) / "local-torch.txt"
+        constraint.write_text(f"torch=={wheel.name.split('-')[1]}\n", encoding="utf-8")
+        return {"UV_CONSTRAINT": str(constraint)}
+    if platform.system() != "Linux":
+        return {}
+    if _answers(TORCH_CPU_INDEX_PROBE):
+        return {"UV_TORCH_BACKEND": "auto"}
+    session.log("the CPU index of torch does not answer: the build of the default index brings CUDA along")
+    return {}
+
+
+def _local_torch_wheel() -> Path | None:
+    places = [Path(place) for place in os.environ.get("UV_FIND_LINKS", "").split(",") if place]
+    wheels = sorted(wheel for place in places if place.is_dir() for wheel in place.glob("torch-*.whl"))
+    return wheels[-1] if wheels else None
+
+
+def _answers(address: str) -> bool:
+    request = urllib.request.Request(address, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=3):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _install(session: nox.Session, package: str, extra: str = "") -> None:
+    """Install one package in editable form; its `onepaper` comes from this checkout, editable too."""
+    suffix = f"[{extra}]" if extra else ""
+    frameworks = ",".join(sorted(_frameworks(package)))
+    arranged = _torch_arrangement(session) if "torch" in _frameworks(package) else {}
+    if package == "shared":
+        targets = ["-e", f"./shared[{frameworks},{extra}]"]
+    else:
+        targets = ["-e", f"./shared[{frameworks}]", "-e", f"./packages/{package}{suffix}"]
+    session.install(*targets, env=arranged)
+
+
+_prepare_environment()
+
+
+@nox.session
+@nox.parametrize("package", CHOSEN_PAPERS, ids=CHOSEN_PAPERS)
+def reproduce(session: nox.Session, package: str) -> None:
+    """Set up one paper and run its claims (quick tier unless --full or --retrain)."""
+    _install(session, package)
+    session.run("onepaper", package, "reproduce", *REST)
+
+
+@nox.session
+@nox.parametrize("package", CHOSEN, ids=CHOSEN)
+def tests(session: nox.Session, package: str) -> None:
+    """Run the tests of each package in an environment of its own."""
+    _install(session, package, "test")
+    folder, module = (
+        ("shared", "onepaper") if package == "shared" else (f"packages/{package}", package.replace("-", "_"))
+    )
+    words = REST or [f"{folder}/tests", *_documents(folder)]
+    # Shapes are checked at run time in the papers; the shared package has no arrays of a known shape to speak of.
+    shapes = [] if package == "shared" else [f"--jaxtyping-packages={module},beartype.beartype"]
+    session.run(
+        "pytest",
+        *shapes,
+        f"--cov={module}",
+        "--cov-report=term:skip-covered",
+        "--markdown-docs",
+        *words,
+        env={"COVERAGE_FILE": f".coverage.{package}", "OMP_NUM_THREADS": "2"},
+    )
+
+
+def _documents(folder: str) -> list[str]:
+    """Pages whose Python snippets run with this package's tests."""
+    name = Path(folder).name
+    pages = [
+        ROOT / folder / "README.md",
+        ROOT / "docs" / "papers" / f"{name}.md",
+        ROOT / "docs" / "tutorials" / f"{name}.md",
+    ]
+    return [str(page.relative_to(ROOT)) for page in pages if page.exists()]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Formatting, lint, import contracts, dependencies and the house rules."""
+    session.install("ruff==0.17.6", "import-linter>=2.1,<3", "deptry>=0.23", "interrogate>=1.7", "./shared")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    sources = [str(folder) for folder in [ROOT / "shared/src", *ROOT.glob("packages/*/src")]]
+    session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(sources)})
+    session.run("python", "tools/house_rules.py", *REST)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Static types: strict for the shared package, standard for the papers."""
+    session.install("basedpyright>=1.40,<2")
+    arranged = _torch_arrangement(session)
+    session.install("-e", "./shared[torch,jax,test]", env=arranged)
+    for paper in PAPERS:
+        session.install("-e", "./shared", "-e", f"./packages/{paper}[test]", env=arranged)
+    session.run("basedpyright", *REST)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site; a broken link or an unknown name is an error."""
+    session.install("mkdocs==1.6.1", "mkdocs-material==9.8.1", "mkdocstrings-python>=2,<3", "latex2mathml>=3.77")
+    # Not quiet: with -q mkdocs exits 0 on a broken link.
+    session.run("mkdocs", "build", "--strict", *REST, env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Release wheels of the shared package and the papers into dist/."""
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    for folder in ["shared", *(f"packages/{paper}" for paper in CHOSEN_PAPERS)]:
+        session.run(
+            "uv",
+            "build",
+            "--wheel",
+            "--out-dir",
+            "dist",
+            folder,
+            external=True,
+            env={"ONEPAPER_RELEASE": RELEASE_RANGE},
+        )
+
+
+@nox.session
+def packaging(session: nox.Session) -> None:
+    """Install every paper as its users would: from a folder, from git, from release wheels; scaffold two new ones."""
+    session.install("pytest>=8.3", "uv", "./shared")
+    session.run("pytest", "tools/tests", *REST, env=_torch_arrangement(session))
+
+
+@nox.session
+def scaffold(session: nox.Session) -> None:
+    """Make a new paper package for torch and one for JAX in a copy of the repository and run their tests."""
+    session.install("./shared")
+    for framework in ("torch", "jax"):
+        session.run("python", "tools/new_package.py", f"scaffold-{framework}", "--framework", framework, "--try", *REST)
+
+
+@nox.session
+@nox.parametrize("framework", ["torch", "jax"], ids=["torch", "jax"])
+def endurance(session: nox.Session, framework: str) -> None:
+    """Kill a training run at random moments, over and over, and check that nothing is lost."""
+    _install(session, "shared", "test")
+    session.run("python", "tools/endurance.py", "--framework", framework, *(REST or ["--kills", "50"]))
+
+
+@nox.session
+@nox.parametrize("package", CHOSEN_PAPERS, ids=CHOSEN_PAPERS)
+def bench(session: nox.Session, package: str) -> None:
+    """Compare a paper's speed with named peers, in alternating processes."""
+    folder = ROOT / "packages" / package / "benchmarks"
+    if not folder.is_dir():
+        session.skip(f"{package} has no benchmarks")
+    _install(session, package, "bench")
+    for script in sorted(folder.glob("bench_*.py")):
+        session.run("python", str(script), *REST)

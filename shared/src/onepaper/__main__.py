@@ -1,0 +1,5 @@
+"""`python -m onepaper` is the command `onepaper`."""
+
+from onepaper.cli import main
+
+main()

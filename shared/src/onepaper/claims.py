@@ -1,0 +1,264 @@
+"""The claims ledger: what a paper says, how it is measured here, and the context that a measurement runs in.
+
+A paper's `claims.py` needs nothing else: evidence and rules are exported here too. Importing this module is light (no
+numpy), because `onepaper list` reads every ledger.
+"""
+
+import hashlib
+import importlib
+import io
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from onepaper.config import check_choice, check_positive
+from onepaper.errors import UsageError
+from onepaper.evidence import Artifact, Evidence, ImageGrid, Measurement, Note, Plot, Sound, Table
+from onepaper.rules import (
+    Above,
+    AllOf,
+    AnyOf,
+    Below,
+    Equal,
+    Greater,
+    HolmNotRejected,
+    Increasing,
+    Judgement,
+    NotTestable,
+    Observation,
+    Ordered,
+    PaperScale,
+    Rule,
+    Verdict,
+    Within,
+)
+
+__all__ = [
+    "TIERS",
+    "Above",
+    "AllOf",
+    "AnyOf",
+    "ArmResult",
+    "Artifact",
+    "Below",
+    "Claim",
+    "ClaimContext",
+    "ClaimsOptions",
+    "Equal",
+    "Evidence",
+    "Greater",
+    "HolmNotRejected",
+    "ImageGrid",
+    "Increasing",
+    "Judgement",
+    "Measurement",
+    "NotTestable",
+    "Note",
+    "Observation",
+    "Ordered",
+    "PaperScale",
+    "Plot",
+    "Rule",
+    "Sound",
+    "Table",
+    "Tier",
+    "Verdict",
+    "Within",
+    "check_ledger",
+]
+
+T = TypeVar("T")
+Tier = Literal["quick", "full", "retrain"]
+TIERS: tuple[Tier, ...] = get_args(Tier)
+_ID = re.compile(r"[A-Z]+[0-9]+[a-z]?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One line of the ledger.
+
+    `id` is the dossier's ("C7"), or "X1" for a claim of our own. `place` is where the paper says it, `paper` its
+    numbers in a line. `measure` names the function, `package.module:function`, that takes a `ClaimContext` and returns
+    `Evidence`. `seeds` is how often whatever is random is repeated (3 at least, 5 where it is cheap). `assets` are files it reads (weights, tables), relative to the package folder; they are part of
+    the result's code hash.
+    """
+
+    id: str
+    place: str
+    statement: str
+    paper: str
+    rule: Rule
+    tier: Tier = "quick"
+    measure: str = ""
+    seeds: int = 3
+    assets: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise UsageError(f"claim id is '{self.id}', expected capitals and a number such as C7 or X1")
+        check_choice(f"tier of {self.id}", self.tier, TIERS)
+        check_positive(f"seeds of {self.id}", self.seeds)
+        if self.rule.needs_measure and not re.fullmatch(r"[\w.]+:\w+", self.measure):
+            raise UsageError(f"measure of {self.id} is '{self.measure}', expected package.module:function")
+        if self.measure and not self.rule.needs_measure:
+            raise UsageError(f"{self.id} has a measure, but {type(self.rule).__name__} measures nothing")
+
+    def run(self, context: "ClaimContext") -> tuple[Evidence, Judgement]:
+        """Measure and judge."""
+        module, _, function = self.measure.partition(":")
+        try:
+            measure = getattr(importlib.import_module(module), function)
+        except AttributeError:
+            raise UsageError(f"measure of {self.id} is '{self.measure}', but {module} has no {function}") from None
+        evidence = measure(context)
+        if not isinstance(evidence, Evidence):
+            raise UsageError(f"{self.measure} returned {type(evidence).__name__}, expected Evidence")
+        return evidence, self.rule.judge(evidence)
+
+
+@dataclass(frozen=True)
+class ClaimsOptions:
+    """Options of the verb `claims`."""
+
+    json: bool = False
+    """Print JSON instead of text."""
+
+
+def check_ledger(claims: Iterable[Claim]) -> dict[str, Claim]:
+    """The claims by id.
+
+    Raises:
+        UsageError: an id is there twice.
+    """
+    ledger: dict[str, Claim] = {}
+    for claim in claims:
+        if claim.id in ledger:
+            raise UsageError(f"claim id {claim.id} is there twice, expected each id once")
+        ledger[claim.id] = claim
+    return ledger
+
+
+ArmResult = dict[str, Any]
+"""What an arm gives: names to floats or numeric numpy arrays."""
+
+
+@dataclass
+class ClaimContext:
+    """What a measurement runs in.
+
+    `seeds` are the repetitions to make; `device` is the person's choice, resolved by the framework's accelerator. An
+    arm is one unit of expensive work (a training run): see `arm`.
+    """
+
+    tier: Tier = "quick"
+    seeds: tuple[int, ...] = (0, 1, 2)
+    device: str = "auto"
+    folder: Path | None = None
+    fingerprint: str = ""
+    shared_arms: dict[tuple[Tier, str, int], tuple[ArmResult, float]] = field(default_factory=dict)
+    reused_seconds: float = 0.0
+    reused_files: int = 0
+
+    def track(self, items: Iterable[T], description: str) -> Iterator[T]:
+        """Iterate behind a progress bar with ETA."""
+        from onepaper.progress import track
+
+        return track(items, description)
+
+    def arm(self, name: str, seed: int, function: Callable[[], Mapping[str, Any]]) -> ArmResult:
+        """The result of `function()`, computed once and kept.
+
+        Claims of one run share arms of equal name and seed, so within a paper a name stands for one computation. In a
+        run folder the result is also a file, keyed by name, seed, tier, device and the claim's code: a run that
+        was cut off goes on after the last finished arm, and changed code computes afresh.
+
+        Args:
+            function: returns floats and numeric numpy arrays by name.
+
+        Raises:
+            UsageError: another kind of value.
+        """
+        key = (self.tier, name, seed)
+        path = self._arm_path(name, seed)
+        if key in self.shared_arms:
+            result, seconds = self.shared_arms[key]
+            self.reused_seconds += seconds
+            if path is not None and not path.exists():
+                _write_arm(path, result, seconds)
+            return dict(result)
+        stored = _read_arm(path) if path is not None else None
+        if stored is not None:
+            self.reused_seconds += stored[1]
+            self.reused_files += 1
+        else:
+            started = time.perf_counter()
+            result = _plain_arm(name, function())
+            stored = (result, time.perf_counter() - started)
+            if path is not None:
+                _write_arm(path, *stored)
+        self.shared_arms[key] = stored
+        return dict(stored[0])
+
+    def _arm_path(self, name: str, seed: int) -> Path | None:
+        if self.folder is None:
+            return None
+        key = json.dumps([name, seed, self.tier, self.device, self.fingerprint])
+        readable = re.sub(r"[^\w.-]+", "-", name)[:60]
+        return self.folder / "arms" / f"{readable}-seed{seed}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+
+
+# Prefixed, so that no name of a paper meets an argument of numpy's.
+_SECONDS, _VALUE = "seconds", "value/"
+
+
+def _plain_arm(name: str, result: Any) -> ArmResult:
+    """Floats and arrays as they come back from a file, so that a resumed run sees what a fresh one sees."""
+    import numpy as np
+
+    if not isinstance(result, Mapping):
+        raise UsageError(f"arm '{name}' returned {type(result).__name__}, expected a dictionary of floats and arrays")
+    plain: ArmResult = {}
+    for key, value in result.items():
+        if not isinstance(value, bool | int | float | np.generic | np.ndarray):
+            raise UsageError(f"arm '{name}': '{key}' is {type(value).__name__}, expected a float or numpy array")
+        array = np.asarray(value)
+        if array.dtype.kind not in "biufc":
+            raise UsageError(f"arm '{name}': '{key}' holds {array.dtype}, expected numbers")
+        plain[key] = array.item() if array.ndim == 0 else array
+    return plain
+
+
+def _write_arm(path: Path, result: ArmResult, seconds: float) -> None:
+    import numpy as np
+
+    from onepaper.runs import write_atomic
+
+    content = io.BytesIO()
+    np.savez(content, **{_SECONDS: seconds}, **{_VALUE + name: value for name, value in result.items()})
+    write_atomic(path, content.getvalue())
+
+
+def _read_arm(path: Path) -> tuple[ArmResult, float] | None:
+    """A stored arm; None where there is none or the file is damaged (the archive's checksums tell)."""
+    import zipfile
+    import zlib
+
+    import numpy as np
+
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            stored = {name: archive[name] for name in archive.files}
+        seconds = float(stored.pop(_SECONDS))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        logging.getLogger(__name__).warning("%s is damaged (%s); computing it again", path, error)
+        return None
+    result = {name.removeprefix(_VALUE): value for name, value in stored.items()}
+    return {name: value.item() if value.ndim == 0 else value for name, value in result.items()}, seconds

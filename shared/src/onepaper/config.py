@@ -1,0 +1,179 @@
+"""Frozen dataclasses as configuration: to and from JSON, validated, compared, hashed.
+
+A configuration is a frozen dataclass whose `__post_init__` validates with the checks below. Nothing here knows a
+framework, so reading a configuration never loads torch or jax.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import math
+import types
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar, Union
+
+from onepaper.errors import UsageError
+
+ConfigT = TypeVar("ConfigT")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise `UsageError` unless `value` is finite and > 0."""
+    if not (math.isfinite(value) and value > 0):
+        raise UsageError(f"{name} is {value}, expected a number above 0")
+
+
+def check_non_negative(name: str, value: float) -> None:
+    """Raise `UsageError` unless `value` is finite and >= 0."""
+    if not (math.isfinite(value) and value >= 0):
+        raise UsageError(f"{name} is {value}, expected a number of at least 0")
+
+
+def check_between(name: str, value: float, low: float, high: float) -> None:
+    """Raise `UsageError` unless `low <= value <= high`."""
+    if not low <= value <= high:
+        raise UsageError(f"{name} is {value}, expected a number from {low} to {high}")
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Raise `UsageError` unless `value` is one of `choices`; the message suggests the nearest."""
+    choices = list(choices)
+    if value not in choices:
+        raise UsageError(unknown(name, value, choices))
+
+
+def unknown(kind: str, value: str, choices: Iterable[str]) -> str:
+    """One line for an unknown name: the nearest match if there is one, else every choice."""
+    choices = sorted(choices)
+    near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"expected one of: {', '.join(choices) or 'none exist'}"
+    return f"unknown {kind} '{value}': {hint}"
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A dataclass as plain JSON values (tuples become lists, paths become strings)."""
+    return {field.name: _to_json(getattr(config, field.name)) for field in dataclasses.fields(config)}
+
+
+def _to_json(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_dict(value)
+    if isinstance(value, tuple | list):
+        return [_to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _to_json(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def from_dict(config_type: type[ConfigT], values: Any, where: str = "configuration") -> ConfigT:
+    """Build `config_type` from plain JSON values, naming the field that does not fit.
+
+    Args:
+        config_type: a dataclass; nested dataclasses, optionals, unions of dataclasses, tuples and literals are read.
+        values: what `to_dict` wrote. Missing fields take their defaults.
+        where: named in the error, e.g. the file the values came from.
+
+    Raises:
+        UsageError: an unknown or missing field, a value of the wrong kind, or a value that validation refuses.
+    """
+    if not isinstance(values, dict):
+        raise UsageError(f"{where} holds {type(values).__name__}, expected the fields of {config_type.__name__}")
+    hints = typing.get_type_hints(config_type)
+    fields = {field.name: field for field in dataclasses.fields(config_type)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in fields:
+            raise UsageError(f"{where}: {unknown('field', name, fields)}")
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if name not in values and required and field.init:
+            raise UsageError(f"{where}: field '{name}' of {config_type.__name__} is missing")
+    built = {name: _from_json(hints[name], value, f"{where}: {name}") for name, value in values.items()}
+    return config_type(**built)
+
+
+def _from_json(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _from_json(arguments[0], value, where)
+    if origin in (Union, types.UnionType):
+        return _from_union(arguments, value, where)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_dict(hint, value, where)
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise UsageError(f"{where}: {unknown('value', str(value), map(str, arguments))}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"{where} is {value!r}, expected a list")
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_from_json(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        if len(value) != len(arguments):
+            raise UsageError(f"{where} has {len(value)} values, expected {len(arguments)}")
+        return tuple(_from_json(kind, item, where) for kind, item in zip(arguments, value, strict=True))
+    if hint is Path:
+        return Path(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
+        raise UsageError(f"{where} is {value!r}, expected {hint.__name__}")
+    return value
+
+
+def _from_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    problem: UsageError | None = None
+    for kind in kinds:
+        if kind is type(None):
+            continue
+        try:
+            return _from_json(kind, value, where)
+        except UsageError as error:
+            problem = problem or error
+    raise problem or UsageError(f"{where} is {value!r}, which fits none of the expected kinds")
+
+
+def read_json(path: Path, what: str = "file") -> Any:
+    """Read a JSON file; a missing or broken one is told in one line."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{what} {path} does not exist") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UsageError(f"{what} {path} is not readable JSON ({error}); expected what onepaper wrote") from None
+
+
+def config_hash(config: Any) -> str:
+    """SHA-256 of the configuration's canonical JSON: equal configurations, equal hash, on every machine."""
+    canonical = json.dumps(to_dict(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested fields as dotted names: `{"a": {"b": 1}}` becomes `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """The fields in which two configurations (as dictionaries) differ, as `a.b: 1 here, 2 there`."""
+    here, there = flatten(ours), flatten(theirs)
+    missing = object()
+    told = []
+    for name in sorted(here.keys() | there.keys()):
+        left, right = here.get(name, missing), there.get(name, missing)
+        if left != right:
+            shown = ["absent" if side is missing else repr(side) for side in (left, right)]
+            told.append(f"{name}: {shown[0]} here, {shown[1]} there")
+    return told

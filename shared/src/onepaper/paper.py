@@ -1,0 +1,201 @@
+"""What a paper tells the house: its presets, verbs and claims, found through entry points.
+
+A package declares one `Paper` in its `paper.py` and names it in its `pyproject.toml`:
+
+    [project.entry-points."onepaper.papers"]
+    cdcd = "cdcd.paper:PAPER"
+
+Everything here is data and dotted names, so listing papers, presets and claims loads no framework.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onepaper.accelerator import AcceleratorOptions
+from onepaper.config import unknown
+from onepaper.errors import OnePaperError, UsageError
+from onepaper.runs import Run, default_folder
+
+if TYPE_CHECKING:
+    from onepaper.claims import Claim
+
+ENTRY_POINT_GROUP = "onepaper.papers"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named configuration: `paper-EXPERIMENT`, `laptop-EXPERIMENT` or `smoke`, with one line that says what it is."""
+
+    summary: str
+    config: Any
+
+
+@dataclass(frozen=True)
+class RunOptions(AcceleratorOptions):
+    """What every verb that computes accepts; a package's verbs extend it. It is also what an `Accelerator` is made of."""
+
+    output: Path | None = None
+    """folder for the results; the default is runs/PAPER/VERB-PRESET below the current folder"""
+    seed: int = 0
+    """seed of all randomness: same seed, same result"""
+    dry_run: bool = False
+    """only say what would be done"""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Something a person can type after the paper's name.
+
+    Args:
+        name: the word, from the common vocabulary where it fits (train, sample, evaluate, data, export).
+        summary: one line for the help.
+        run: `module:function`, called with one `Invocation`.
+        options: frozen dataclass of the verb's own options; it must be importable without a framework.
+        preset: the default preset; None for a verb that takes no configuration.
+        configs: configuration types the verb can run; a preset of another type is refused with the ones that fit.
+    """
+
+    name: str
+    summary: str
+    run: str
+    options: type = RunOptions
+    preset: str | None = None
+    configs: tuple[type, ...] = ()
+
+    def accepts(self, config: Any) -> bool:
+        """Whether this verb can run that configuration."""
+        return isinstance(config, self.configs)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper and all that can be done with it.
+
+    Args:
+        name: folder and command name, e.g. `perceiver-ar`.
+        module: import name, e.g. `perceiver_ar`.
+        framework: `torch` or `jax`.
+        claims_in: `module:NAME` of the tuple of claims.
+        aliases: other names for presets, e.g. `laptop` for the main laptop experiment.
+        cost_of: `module:function` mapping a configuration to a dictionary of costs (parameters, FLOPs, memory);
+            it may load the framework.
+    """
+
+    name: str
+    module: str
+    title: str
+    authors: str
+    venue: str
+    year: int
+    arxiv: str
+    framework: str
+    presets: Mapping[str, Preset]
+    verbs: tuple[Verb, ...]
+    claims_in: str
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    cost_of: str | None = None
+
+    def preset(self, name: str) -> Preset:
+        """The preset of that name or alias.
+
+        Raises:
+            UsageError: no such preset; the message has the nearest name.
+        """
+        full = self.aliases.get(name, name)
+        if full not in self.presets:
+            raise UsageError(unknown(f"preset of {self.name}", name, [*self.presets, *self.aliases]))
+        return self.presets[full]
+
+    def verb(self, name: str) -> Verb:
+        """The paper's own verb of that name (`UsageError` if there is none)."""
+        for verb in self.verbs:
+            if verb.name == name:
+                return verb
+        raise UsageError(unknown(f"verb of {self.name}", name, [verb.name for verb in self.verbs]))
+
+    def claims(self) -> tuple["Claim", ...]:
+        """The ledger, in the order of the paper."""
+        return resolve(self.claims_in)
+
+    def package_folder(self) -> Path:
+        """The folder of the import package."""
+        spec = importlib.util.find_spec(self.module)
+        if spec is None or not spec.origin:
+            raise OnePaperError(f"package {self.module} of paper {self.name} is not importable; install it again")
+        return Path(spec.origin).parent
+
+    def project_folder(self) -> Path | None:
+        """`packages/NAME` of the checkout this is run from; None for an installed copy."""
+        folder = self.package_folder().parent.parent
+        return folder if (folder / "pyproject.toml").exists() and folder.name == self.name else None
+
+    def results_folder(self) -> Path | None:
+        """Where recorded results live: the checkout's `results/`, else the copy inside the installed package."""
+        project = self.project_folder()
+        folder = project / "results" if project else self.package_folder() / "results"
+        return folder if folder.is_dir() else None
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One call of a verb: which paper, which configuration, which options."""
+
+    paper: Paper
+    verb: Verb
+    config: Any
+    options: Any
+    preset: str | None = None
+
+    def open_run(self, folder: Path | None = None, *, main_process: bool = True) -> Run:
+        """The run folder of this call (`--output`, or runs/PAPER/VERB-PRESET), locked and recorded."""
+        chosen = folder or getattr(self.options, "output", None)
+        chosen = chosen or default_folder(self.paper.name, self.verb.name, self.preset or "default")
+        return Run.open(
+            chosen,
+            paper=self.paper.name,
+            verb=self.verb.name,
+            config=self.config,
+            options=self.options,
+            preset=self.preset,
+            seed=getattr(self.options, "seed", None),
+            package_folder=self.paper.package_folder(),
+            main_process=main_process,
+        )
+
+
+def resolve(dotted: str) -> Any:
+    """Import `package.module:attribute`."""
+    module, _, attribute = dotted.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def paper_names() -> list[str]:
+    """Names of the installed papers."""
+    return sorted({entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)})
+
+
+def load_paper(name: str) -> Paper:
+    """The installed paper of that name.
+
+    Raises:
+        UsageError: not installed; the message has the nearest name and how to install one.
+        OnePaperError: installed, but its package does not import.
+    """
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        if entry.name == name:
+            try:
+                paper: Paper = entry.load()
+            except ImportError as error:
+                raise OnePaperError(f"paper '{name}' is installed but broken ({error}); install it again") from error
+            return paper
+    names = paper_names()
+    if not names:
+        raise UsageError(
+            f"unknown paper '{name}': none is installed; try `pip install ./packages/{name}` in a checkout"
+        )
+    raise UsageError(f"{unknown('paper', name, names)} (`onepaper list` shows those installed)")

@@ -1,0 +1,235 @@
+"""What a person reads after a run: a table in the terminal and one self-contained HTML file."""
+
+import base64
+import io
+import re
+import wave
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onepaper.claims import Artifact, ImageGrid, Note, Plot, Sound, Table
+from onepaper.results import MeasuredValue, Outcome, PaperLedger, count_verdicts
+from onepaper.runs import write_atomic
+
+_DOTS_PER_INCH = 160
+# Verdict or state -> its colour in the terminal. The report's template has its own in CSS.
+_TERMINAL_COLOURS = {
+    "reproduced": "green",
+    "not reproduced": "red",
+    "inconclusive": "yellow",
+    "paper scale": "blue",
+    "not testable": "bright_black",
+    "observation": "magenta",
+    "failed": "bold white on red",
+    "not run": "bright_black",
+}
+
+
+def print_outcomes(outcomes: Sequence[Outcome], title: str) -> None:
+    """Print the claims with the paper's numbers, ours, verdict and time."""
+    from rich.console import Console
+    from rich.table import Table as TerminalTable
+    from rich.text import Text
+
+    table = TerminalTable(title=title, title_justify="left", title_style="bold", show_lines=True, expand=False)
+    for heading, options in (
+        ("id", {"no_wrap": True}),
+        ("claim", {"ratio": 3}),
+        ("paper", {"ratio": 2}),
+        ("measured here", {"ratio": 3}),
+        ("verdict", {"min_width": 14}),
+        ("time", {"justify": "right", "no_wrap": True}),
+    ):
+        table.add_column(heading, **options)  # type: ignore[arg-type]
+    for outcome in outcomes:
+        verdict = Text(outcome.verdict, style=_TERMINAL_COLOURS[outcome.verdict])
+        if outcome.state == "recorded":
+            verdict.append(f"\nrecorded{f', {outcome.mark}' if outcome.mark else ''}", style="dim")
+        seconds = format_seconds(outcome.result.seconds) if outcome.result is not None else ""
+        # `Text`, because plain strings would have their [brackets] read as markup.
+        cells = (outcome.claim.id, outcome.claim.statement, outcome.claim.paper, outcome.headline)
+        table.add_row(*map(Text, cells), verdict, Text(seconds))
+    Console().print(table)
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration in a few characters: `0.3 s`, `4 min 5 s`, `2 h 3 min`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def write_report(path: Path, paper: PaperLedger, outcomes: Sequence[Outcome], record: Mapping[str, Any]) -> None:
+    """Write the report, whole or not at all.
+
+    Args:
+        record: the run's `run.json`: command, options, commit, hardware, environment, started.
+    """
+    write_atomic(path, render_report(paper, outcomes, record))
+
+
+def render_report(paper: PaperLedger, outcomes: Sequence[Outcome], record: Mapping[str, Any]) -> str:
+    """The report as HTML: no scripts, no external files."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"seconds": format_seconds, "slug": lambda text: re.sub(r"\W+", "-", str(text))}
+    return environment.get_template("report.html.j2").render(
+        paper=paper,
+        counts=count_verdicts(outcomes),
+        sections=[_section(outcome) for outcome in outcomes],
+        command=record["command"],
+        provenance=_provenance(record),
+    )
+
+
+def _section(outcome: Outcome) -> dict[str, Any]:
+    measured = outcome.result.measured if outcome.result is not None else ()
+    return {
+        "outcome": outcome,
+        "claim": outcome.claim,
+        "measured": list(zip(measured, _ranges(measured), strict=True)),
+        "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
+    }
+
+
+def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The run's record in words."""
+    machine = dict(record["hardware"])
+    accelerators = ", ".join(machine.pop("accelerators")) or "none"
+    hardware = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}"
+    seeds = record["options"].get("seeds")
+    return [
+        ("commit", record["commit"] or "unknown (not a git checkout)"),
+        ("started", record["started"]),
+        ("seeds", ", ".join(map(str, range(seeds))) if seeds else "none"),
+        ("options", ", ".join(f"{name}={value}" for name, value in record["options"].items())),
+        ("hardware", f"{hardware}; accelerators: {accelerators}"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in record["environment"].items())),
+    ]
+
+
+def _ranges(measured: Sequence[MeasuredValue]) -> list[tuple[float, float, float] | None]:
+    """Where each interval lies on the axis that it shares with the others of its unit, in percent: low, mean, high."""
+    axes: dict[str, tuple[float, float]] = {}
+    for unit in {value.unit for value in measured}:
+        ends = [end for value in measured if value.unit == unit for end in _ends(value)]
+        # One value alone has nothing to be compared with.
+        if len(ends) > 3 and max(ends) > min(ends):
+            axes[unit] = (min(ends), max(ends) - min(ends))
+
+    def place(value: MeasuredValue) -> tuple[float, float, float] | None:
+        ends = _ends(value)
+        if value.unit not in axes or not ends:
+            return None
+        start, length = axes[value.unit]
+        low, mean, high = (round(100 * (end - start) / length, 2) for end in ends)
+        return low, mean, high
+
+    return [place(value) for value in measured]
+
+
+def _ends(value: MeasuredValue) -> tuple[float, float, float] | tuple[()]:
+    if value.mean is None:
+        return ()
+    if value.low is None or value.high is None:
+        return (value.mean, value.mean, value.mean)
+    return (value.low, value.mean, value.high)
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    """An artifact as what its part of the template needs."""
+    if isinstance(artifact, Plot):
+        if artifact.clouds:
+            picture = _figure_bytes(artifact, "png")
+            # Bytes 16 to 20 of a PNG are its width; shown as large as the figure was made (96 CSS pixels an inch).
+            width = round(int.from_bytes(picture[16:20], "big") * 96 / _DOTS_PER_INCH)
+            source = data_uri("image/png", picture)
+            return {
+                "kind": "picture",
+                "title": artifact.title,
+                "caption": artifact.caption,
+                "source": source,
+                "width": width,
+            }
+        return {"kind": "plot", "title": artifact.title, "caption": artifact.caption, "svg": _inline_svg(artifact)}
+    if isinstance(artifact, ImageGrid):
+        height, width = artifact.images.shape[1:3]
+        return {
+            "kind": "grid",
+            "title": artifact.title,
+            "caption": artifact.caption,
+            "columns": min(artifact.columns, len(artifact.images)),
+            "width": width * artifact.upscale,
+            "height": height * artifact.upscale,
+            "images": [
+                {"source": data_uri("image/png", png_bytes(image)), "label": label}
+                for image, label in zip(artifact.images, artifact.labels or [""] * len(artifact.images), strict=True)
+            ],
+        }
+    if isinstance(artifact, Sound):
+        source = data_uri("audio/wav", wav_bytes(artifact))
+        return {"kind": "sound", "title": artifact.title, "caption": artifact.caption, "source": source}
+    if isinstance(artifact, Table):
+        return {"kind": "table", "title": artifact.title, "header": artifact.header, "rows": artifact.rows}
+    if isinstance(artifact, Note):
+        return {"kind": "note", "text": artifact.text}
+    raise TypeError(f"artifact is {type(artifact).__name__}, expected one of onepaper.claims")
+
+
+def data_uri(media_type: str, content: bytes) -> str:
+    """`content` as an address that needs no file."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def png_bytes(image: Any) -> bytes:
+    """An image `[h, w]` or `[h, w, 3]` with values in [0, 1] as PNG."""
+    import numpy as np
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)).save(content, "PNG", optimize=True)
+    return content.getvalue()
+
+
+def wav_bytes(sound: Sound) -> bytes:
+    """16-bit PCM."""
+    import numpy as np
+
+    samples = np.asarray(sound.samples, dtype=np.float64)
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(sound.sample_rate)
+        file.writeframes(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return content.getvalue()
+
+
+def _figure_bytes(plot: Plot, file_format: str) -> bytes:
+    import matplotlib
+
+    content = io.BytesIO()
+    # A fixed salt and no date: the same figure gives the same bytes.
+    with matplotlib.rc_context({"svg.hashsalt": plot.title}):
+        metadata = {"Date": None} if file_format == "svg" else None
+        plot.figure.savefig(content, format=file_format, bbox_inches="tight", dpi=_DOTS_PER_INCH, metadata=metadata)
+    return content.getvalue()
+
+
+def _inline_svg(plot: Plot) -> Any:
+    from markupsafe import Markup
+
+    text = _figure_bytes(plot, "svg").decode()
+    # An inline drawing has no XML header. Matplotlib escapes the texts of a figure; it wrote the rest itself.
+    return Markup(text[text.index("<svg") :])

@@ -1,0 +1,302 @@
+"""Recorded results: one JSON file a claim, and whether it still belongs to the rule and the code of today."""
+
+import functools
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from onepaper.claims import Artifact, Claim, Evidence, Judgement, Measurement, Verdict, check_ledger
+from onepaper.config import from_dict, read_json, to_dict
+from onepaper.errors import UsageError
+from onepaper.evidence import format_value
+from onepaper.fingerprint import code_fingerprint
+from onepaper.runs import command_line, environment, git_commit, hardware, now, write_atomic
+
+FORMAT = 1
+SCHEMA = Path(__file__).with_name("result.schema.json")
+
+Status = Literal["current", "stale", "rule changed"]
+State = Literal["measured", "recorded", "stated", "not run", "failed"]
+
+
+class PaperLedger(Protocol):
+    """What the ledger asks of a paper; `onepaper.paper.Paper` is one."""
+
+    @property
+    def name(self) -> str:
+        """Folder and command name."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The paper's title."""
+        ...
+
+    @property
+    def framework(self) -> str:
+        """`torch` or `jax`."""
+        ...
+
+    def claims(self) -> Sequence[Claim]:
+        """The ledger."""
+        ...
+
+    def results_folder(self) -> Path | None:
+        """Where recorded results live; None if nowhere."""
+        ...
+
+    def package_folder(self) -> Path:
+        """The folder of the import package."""
+        ...
+
+
+@dataclass(frozen=True)
+class MeasuredValue:
+    """A measurement as recorded; `low` and `high` are None where there is no interval, `mean` where it is no number."""
+
+    name: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    seeds: tuple[int, ...]
+    unit: str
+    kind: Literal["seeds", "exact", "examples"]
+    count: int
+
+    @classmethod
+    def of(cls, measurement: Measurement) -> "MeasuredValue":
+        """What is kept of a measurement: not the values themselves."""
+        mean, low, high = (
+            number if math.isfinite(number) else None
+            for number in (measurement.mean, measurement.low, measurement.high)
+        )
+        count = len(measurement.values)
+        return cls(measurement.name, mean, low, high, measurement.seeds, measurement.unit, measurement.kind, count)
+
+    @property
+    def text(self) -> str:
+        """The value with its interval and unit."""
+        return format_value(self.mean, *self._ends, self.unit)
+
+    @property
+    def short(self) -> str:
+        """The value alone, with the digits its interval supports."""
+        return self.text.rpartition(" [")[0] or self.text
+
+    @property
+    def basis(self) -> str:
+        """What the interval runs over."""
+        if self.kind == "exact":
+            return "exact"
+        return f"{self.count:,} {self.kind if self.count != 1 else self.kind.removesuffix('s')}"
+
+    @property
+    def _ends(self) -> tuple[float | None, float | None]:
+        return (None, None) if self.kind == "exact" else (self.low, self.high)
+
+
+@dataclass(frozen=True)
+class RuleRecord:
+    """The rule that gave the verdict."""
+
+    description: str
+    data: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One file under `results/`; the fields are those of `result.schema.json`."""
+
+    id: str
+    verdict: str
+    reason: str
+    tier: str
+    place: str
+    statement: str
+    paper: str
+    headline: str
+    measured: tuple[MeasuredValue, ...]
+    seconds: float
+    command: str
+    commit: str | None
+    hardware: dict[str, Any]
+    rule: RuleRecord
+    code_hash: str
+    versions: dict[str, str]
+    recorded: str
+    format: int = FORMAT
+
+    @classmethod
+    def of(
+        cls,
+        claim: Claim,
+        evidence: Evidence,
+        judgement: Judgement,
+        *,
+        seconds: float,
+        code_hash: str,
+        package_folder: Path,
+    ) -> "Result":
+        """What has just been measured, with where and how."""
+        return cls(
+            id=claim.id,
+            verdict=str(judgement.verdict),
+            reason=judgement.reason,
+            tier=claim.tier,
+            place=claim.place,
+            statement=claim.statement,
+            paper=claim.paper,
+            headline=evidence.headline or "; ".join(map(str, evidence.measured)) or judgement.reason,
+            measured=tuple(MeasuredValue.of(measurement) for measurement in evidence.measured),
+            seconds=round(seconds, 2),
+            command=command_line(),
+            commit=git_commit(package_folder),
+            hardware=hardware(),
+            rule=RuleRecord(claim.rule.describe(), claim.rule.to_dict(), claim.rule.hash()),
+            code_hash=code_hash,
+            versions=environment(),
+            recorded=now(),
+        )
+
+    def value(self, name: str) -> MeasuredValue:
+        """The measured value of that name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        for measured in self.measured:
+            if measured.name == name:
+                return measured
+        known = ", ".join(repr(measured.name) for measured in self.measured)
+        raise UsageError(f"the result of {self.id} has no value '{name}', expected one of: {known or 'none exist'}")
+
+
+def write_result(folder: Path, result: Result) -> Path:
+    """Write `folder/ID.json`, validated."""
+    path = folder / f"{result.id}.json"
+    values = to_dict(result)
+    _validate(values, path)
+    write_atomic(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def read_result(path: Path) -> Result:
+    """Read and validate one result.
+
+    Raises:
+        UsageError: the file is missing, no JSON, or not as the schema says; the field is named.
+    """
+    values = read_json(path, "result")
+    _validate(values, path)
+    if values["id"] != path.stem:
+        raise UsageError(f"result {path} holds claim {values['id']}, expected {path.stem}; rename the file")
+    return from_dict(Result, values, str(path))
+
+
+def read_results(paper: PaperLedger) -> dict[str, Result]:
+    """The recorded results of a paper by claim id; empty where none are."""
+    folder = paper.results_folder()
+    if folder is None or not folder.is_dir():
+        return {}
+    return {result.id: result for result in map(read_result, sorted(folder.glob("*.json")))}
+
+
+@functools.cache
+def _validator() -> Any:
+    import jsonschema
+
+    return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _validate(values: Any, path: Path) -> None:
+    from jsonschema.exceptions import best_match
+
+    error: Any = best_match(_validator().iter_errors(values))
+    if error is not None:
+        raise UsageError(f"result {path}: {error.json_path} {error.message}; expected what result.schema.json says")
+
+
+def result_status(claim: Claim, result: Result, package_folder: Path) -> Status:
+    """Whether a recorded result belongs to the claim as it is now."""
+    if result.rule.hash != claim.rule.hash():
+        return "rule changed"
+    if result.code_hash != code_fingerprint(claim.measure, package_folder, claim.assets):
+        return "stale"
+    return "current"
+
+
+def assert_rules_match(paper: PaperLedger) -> None:
+    """For a paper's tests: no rule was changed after its result, and every result has its claim.
+
+    Raises:
+        AssertionError: naming the claims; measure them again, or restore the rule.
+    """
+    ledger = check_ledger(paper.claims())
+    for claim_id, result in read_results(paper).items():
+        assert claim_id in ledger, f"results/{claim_id}.json has no claim {claim_id} in {paper.name}: remove it"
+        now_rule = ledger[claim_id].rule
+        assert result.rule.hash == now_rule.hash(), (
+            f"the rule of {claim_id} changed after its result was recorded: it was '{result.rule.description}', "
+            f"it is '{now_rule.describe()}'; measure again with --record"
+        )
+
+
+# ----------------------------------------------------------------------------------------------------- outcomes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A claim as a reader sees it: measured in this run, recorded earlier, stated by its rule, not run, or failed."""
+
+    claim: Claim
+    state: State
+    result: Result | None = None
+    status: Status = "current"
+    artifacts: Sequence[Artifact] = ()
+    error: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, or the state where there is none."""
+        if self.state == "stated":
+            return str(self.claim.rule.judge(Evidence("", ())).verdict)
+        return self.result.verdict if self.result is not None else self.state
+
+    @property
+    def mark(self) -> str:
+        """What a reader must know about a recorded verdict: `stale` or `rule changed`; empty for a current one."""
+        return "" if self.status == "current" else self.status
+
+    @property
+    def headline(self) -> str:
+        """What was found, in a line."""
+        if self.state == "stated":
+            return self.claim.rule.judge(Evidence("", ())).reason
+        return self.error or (self.result.headline if self.result is not None else "")
+
+
+def recorded_outcome(paper: PaperLedger, claim: Claim, results: dict[str, Result]) -> Outcome:
+    """A claim with its recorded result, if there is one."""
+    if not claim.rule.needs_measure:
+        return Outcome(claim, "stated")
+    result = results.get(claim.id)
+    if result is None:
+        return Outcome(claim, "not run")
+    return Outcome(claim, "recorded", result, result_status(claim, result, paper.package_folder()))
+
+
+def recorded_outcomes(paper: PaperLedger) -> list[Outcome]:
+    """Every claim of a paper as recorded."""
+    results = read_results(paper)
+    return [recorded_outcome(paper, claim, results) for claim in check_ledger(paper.claims()).values()]
+
+
+def count_verdicts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """How many claims came to each verdict (or state), verdicts first; without zeros."""
+    names = [*map(str, Verdict), "failed", "not run"]
+    counts = {name: sum(outcome.verdict == name for outcome in outcomes) for name in names}
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,274 @@
+"""A run folder: one owner at a time, a record from which the run can be repeated, and files that are whole or absent."""
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from onepaper.config import config_hash, differences, read_json, to_dict
+from onepaper.errors import OnePaperError, UsageError
+
+RECORD_NAME = "run.json"
+RECORD_FORMAT = 1
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write a file so that a reader, or a crash at any moment, finds either the old content or all of the new one.
+
+    Raises:
+        OnePaperError: the disk is full or the folder cannot be written; no partial file stays behind.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; a result is as readable as any other file the person makes.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            if temporary is not None:
+                temporary.unlink()
+        raise OnePaperError(f"cannot write {path}: {error.strerror or error}; free space or choose --output") from error
+
+
+_umask_lock = threading.Lock()
+
+
+def _umask() -> int:
+    # The only portable way to read the umask is to set it.
+    with _umask_lock:
+        mask = os.umask(0o022)
+        os.umask(mask)
+    return mask
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` durable (a no-op where folders cannot be synced)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit `folder` is at, with `+changes` where tracked files differ from it; None outside a repository."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    if not commit:
+        return None
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
+    return f"{commit}+changes" if changed else commit
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def hardware() -> dict[str, Any]:
+    """The machine in a few words. Accelerators are named only where a framework is already loaded."""
+    machine: dict[str, Any] = {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": _memory_gib(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "accelerators": [],
+    }
+    torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
+    if torch is not None and torch.cuda.is_available():
+        machine["accelerators"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    elif jax is not None:
+        machine["accelerators"] = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    return machine
+
+
+def environment(packages: Sequence[str] = ("onepaper", "numpy", "torch", "jax", "flax", "optax")) -> dict[str, str]:
+    """Python's version and those of the packages that are installed."""
+    versions = {"python": platform.python_version()}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
+
+
+def default_folder(paper: str, verb: str, name: str) -> Path:
+    """`runs/PAPER/VERB-NAME`: the same command finds its own folder again, so that it can be resumed."""
+    return Path("runs") / paper / f"{verb}-{name}"
+
+
+@dataclass
+class Run:
+    """An output folder held by one process (per rank group), with the record of what is being run.
+
+    Open it with `Run.open`; leaving the `with` block releases the lock.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+    _lock: Any = None
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        paper: str,
+        verb: str,
+        config: Any,
+        options: Any = None,
+        preset: str | None = None,
+        seed: int | None = None,
+        package_folder: Path | None = None,
+        main_process: bool = True,
+    ) -> Self:
+        """Create or reopen a run folder and write `run.json`.
+
+        Only the main process of a distributed run locks and writes; the others use the folder.
+
+        Raises:
+            UsageError: the folder holds a run of another configuration (the differing fields are named).
+            OnePaperError: another process runs there, or the folder cannot be written.
+        """
+        record: dict[str, Any] = {
+            "format": RECORD_FORMAT,
+            "paper": paper,
+            "verb": verb,
+            "preset": preset,
+            "config_type": None if config is None else type(config).__name__,
+            "config": None if config is None else to_dict(config),
+            "config_hash": None if config is None else config_hash(config),
+            "options": None if options is None else to_dict(options),
+            "seed": seed,
+            "command": command_line(),
+            "commit": git_commit(package_folder) if package_folder else None,
+            "environment": environment(),
+            "hardware": hardware(),
+            "started": now(),
+        }
+        run = cls(folder, record)
+        if not main_process:
+            return run
+        _make_folder(folder)
+        run._lock = _lock(folder)
+        try:
+            existing = folder / RECORD_NAME
+            if existing.exists():
+                before = read_json(existing, "run record")
+                if before.get("config_hash") != record["config_hash"]:
+                    told = differences(record["config"] or {}, before.get("config") or {})
+                    raise UsageError(
+                        f"{folder} holds a run of another configuration ({'; '.join(told[:5]) or 'other kind'}); "
+                        "choose another --output, or repeat that configuration to resume"
+                    )
+                record["resumed_from"] = before.get("started")
+            run.write_json(RECORD_NAME, record)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write one JSON file of the run, whole or not at all."""
+        path = self.folder / name
+        write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        return path
+
+    def close(self) -> None:
+        """Release the folder."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def command_line() -> str:
+    """The command as a person would type it: `onepaper ...`, whatever path the program was started by."""
+    import shlex
+
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        name = f"python -m {program.parent.name}"
+    else:
+        name = program.name
+    return " ".join([name, *(shlex.quote(argument) for argument in sys.argv[1:])])
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OnePaperError(
+            f"cannot write to the output folder {folder}: {error.strerror or error}; choose another --output"
+        ) from error
+
+
+def _lock(folder: Path) -> Any:
+    import filelock
+
+    lock = filelock.FileLock(folder / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise OnePaperError(f"another process is running in {folder}; wait for it or choose another --output") from None
+    return lock
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A scratch folder beside its final place, removed on the way out."""
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".tmp-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

@@ -1,0 +1,87 @@
+"""A paper made for tests: a package with metadata in a folder, found through its entry point like any other."""
+
+from pathlib import Path
+
+CONFIG = '''
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+from onepaper.config import check_positive
+from onepaper.paper import RunOptions
+
+@dataclass(frozen=True)
+class Optimizer:
+    lr: float = 1e-3
+    """Learning rate."""
+    name: Literal["adam", "sgd"] = "adam"
+    """Which optimiser."""
+
+@dataclass(frozen=True)
+class Config:
+    steps: int = 10
+    """Training steps."""
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    def __post_init__(self) -> None:
+        check_positive("steps", self.steps)
+
+@dataclass(frozen=True)
+class OtherConfig:
+    width: int = 1
+
+@dataclass(frozen=True)
+class SampleOptions(RunOptions):
+    prompts: Annotated[tuple[str, ...], "positional"] = ()
+    """What to sample."""
+    count: int = 4
+    """How many."""
+'''
+PAPER = """
+from onepaper.paper import Paper, Preset, Verb
+from fake_paper_package.config import Config, OtherConfig, SampleOptions
+
+PAPER = Paper(
+    name="fake-paper", module="fake_paper_package", title="A Fake Paper", authors="A. Nobody", venue="Nowhere", year=2020,
+    arxiv="0000.00000", framework="torch",
+    presets={"laptop-small": Preset("minutes", Config()), "smoke": Preset("seconds", Config(steps=2)),
+             "paper-wide": Preset("another experiment", OtherConfig())},
+    aliases={"laptop": "laptop-small"},
+    verbs=(Verb("train", "train it", "fake_paper_package.verbs:train", preset="laptop-small", configs=(Config,)),
+           Verb("sample", "sample it", "fake_paper_package.verbs:sample", SampleOptions, preset="smoke",
+                configs=(Config, OtherConfig))),
+    claims_in="fake_paper_package.claims:CLAIMS",
+    cost_of="fake_paper_package.verbs:cost",
+)
+"""
+VERBS = """
+import json
+from onepaper.config import to_dict
+from onepaper.errors import OnePaperError
+
+def train(call):
+    with call.open_run() as run:
+        run.write_json("done.json", {"config": to_dict(call.config), "options": to_dict(call.options)})
+        if call.config.optimizer.lr > 100:
+            raise OnePaperError("the loss is nan\\nat step 3")
+
+def sample(call):
+    print(json.dumps({"options": to_dict(call.options), "config": to_dict(call.config), "preset": call.preset}))
+
+def cost(config):
+    return {"parameters": "12"}
+"""
+
+
+def make(folder: Path) -> Path:
+    """Write the package and its metadata below `folder`, which then belongs on the path."""
+    package = folder / "fake_paper_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text(
+        "import sys\nfrom onepaper.cli import main\nmain(['fake-paper', *sys.argv[1:]])\n"
+    )
+    for name, text in (("config", CONFIG), ("paper", PAPER), ("verbs", VERBS), ("claims", "CLAIMS = ()\n")):
+        (package / f"{name}.py").write_text(text)
+    metadata = folder / "fake_paper-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-paper\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[onepaper.papers]\nfake-paper = fake_paper_package.paper:PAPER\n")
+    return folder

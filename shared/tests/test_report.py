@@ -1,0 +1,146 @@
+import base64
+import dataclasses
+import html.parser
+import io
+import re
+import wave
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onepaper.claims import ClaimContext, Sound
+from onepaper.report import format_seconds, print_outcomes, render_report, wav_bytes
+from onepaper.results import Outcome, read_result, recorded_outcomes
+from onepaper.runs import environment, hardware
+
+from . import toy_ledger
+from .toy_ledger import record
+
+RECORD = {
+    "command": "onepaper toy reproduce --output 'a <b>'",
+    "commit": "abc",
+    "options": {"seeds": 3, "device": "auto"},
+    "hardware": hardware(),
+    "environment": environment(),
+    "started": "2026-01-01T00:00:00+00:00",
+}
+
+
+@pytest.fixture
+def paper(tmp_path, monkeypatch):
+    return toy_ledger.make(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def page(paper):
+    outcomes = recorded_outcomes(paper)
+    claim = paper.ledger[1]
+    result = read_result(record(paper, claim))
+    outcomes[1] = Outcome(claim, "measured", result, artifacts=claim.run(ClaimContext())[0].artifacts)
+    outcomes[2] = Outcome(paper.ledger[2], "failed", error="ValueError: <script>x</script>")
+    return render_report(paper, outcomes, RECORD)
+
+
+def contents(page, media_type):
+    return [base64.b64decode(found) for found in re.findall(rf'"data:{media_type};base64,([^"]+)"', page)]
+
+
+def test_pictures_and_sound_are_inside(page):
+    cloud, first, second = (Image.open(io.BytesIO(content)) for content in contents(page, "image/png"))
+    assert cloud.width > 300
+    expected = np.round(np.linspace(0, 1, 32) * 255).reshape(2, 4, 4)
+    np.testing.assert_array_equal([np.asarray(first), np.asarray(second)], expected)
+    (sound,) = contents(page, "audio/wav")
+    with wave.open(io.BytesIO(sound)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (8000, 1, 800)
+        samples = np.frombuffer(file.readframes(800), "<i2") / 32767
+    np.testing.assert_allclose(samples, np.sin(np.arange(800) / 8), atol=1e-4)
+    assert page.count("<svg") == 1
+    assert "<?xml" not in page
+
+
+class Tags(html.parser.HTMLParser):
+    VOID = ("meta", "img", "br", "path", "use", "rect")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses, self.seen, self.ids = [], [], set(), []
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.add(tag)
+        self.addresses += [value for name, value in attributes if name in ("src", "href")]
+        self.ids += [value for name, value in attributes if name == "id"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_closed_self_contained_and_escaped(page):
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert not tags.seen & {"script", "link", "iframe", "em", "i-", "x", "one"}
+    assert all(address.startswith(("data:", "#")) for address in tags.addresses)
+    assert "<script" not in page
+    for text in (
+        "&lt;script&gt;note",
+        "A &lt;Toy&gt; &amp; its Ledger",
+        "&lt;one&gt;",
+        "&lt;em&gt;caption",
+        "&lt;x&gt;",
+    ):
+        assert text in page
+    for claim in toy_ledger.CLAIMS:
+        assert f'href="#{claim.id}"' in page
+        assert tags.ids.count(claim.id) == 1
+
+
+def test_the_page_says_what_was_done(page):
+    for text in ("reproduced if error &lt;i&gt; is below 1e-05", "1e-07 nats", "0.1235", "seeds=3", "0, 1, 2", "abc",
+                 "onepaper toy reproduce --output &#39;a &lt;b&gt;&#39;", "torchrun train --preset paper", "not run",
+                 environment()["python"], "failed"):  # fmt: skip
+        assert text in page, text
+
+
+def test_a_recorded_verdict_of_older_code_is_marked(paper):
+    record(paper, paper.ledger[0])
+    assert "stale" not in render_report(paper, recorded_outcomes(paper), RECORD)
+    code = paper.package_folder() / "claims.py"
+    code.write_text(code.read_text().replace("0.63 +", "0.62 +"))
+    page = render_report(paper, recorded_outcomes(paper), RECORD)
+    assert '<span class="badge mark">stale</span>' in page
+    assert "the code has changed since" in page
+
+
+def test_a_measured_nan_is_shown(paper):
+    result = read_result(record(paper, paper.ledger[0]))
+    value = dataclasses.replace(result.measured[0], mean=None, low=None, high=None)
+    outcome = Outcome(paper.ledger[0], "measured", dataclasses.replace(result, measured=(value, value)))
+    assert "not a number" in render_report(paper, [outcome], RECORD)
+
+
+def test_stereo_and_loud_sound():
+    stereo = np.stack([np.full(10, 2.0), np.full(10, -2.0)], axis=1)
+    with wave.open(io.BytesIO(wav_bytes(Sound("s", stereo, 16000)))) as file:
+        assert file.getnchannels() == 2
+        np.testing.assert_array_equal(np.frombuffer(file.readframes(1), "<i2"), [32767, -32767])
+
+
+def test_the_terminal_table_shows_brackets_and_marks(paper, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    outcomes = [*recorded_outcomes(paper), Outcome(paper.ledger[0], "failed", error="shape [3, 4] [/red]")]
+    print_outcomes(outcomes, "[title]")
+    printed = capsys.readouterr().out
+    assert "shape [3, 4] [/red]" in printed
+    assert "paper scale" in printed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (59.96, "1 min 0 s"), (245, "4 min 5 s"), (7380, "2 h 3 min")]
+)
+def test_durations(seconds, text):
+    assert format_seconds(seconds) == text
