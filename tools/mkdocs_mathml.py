@@ -1,4 +1,4 @@
-"""A mkdocs hook: formulas become MathML when the site is built, so that a page needs no script and no network to show them."""
+"""A mkdocs hook: formulas become MathML when the site is built, so a page needs neither script nor network for them."""
 
 import re
 from typing import Any

@@ -2,9 +2,9 @@
 
     python tools/new_package.py my-paper --framework jax --title "A Title" --authors "A. One, B. Two" --year 2024
 
-It writes packages/my-paper and docs/papers/my-paper.md, and adds the paper to the import contracts, the type checker and
-the site's navigation. With --try it does so in a scratch clone of the working tree and runs the new package's tests, lint and
-house rules there; CI does that once for torch and once for JAX.
+It writes packages/my-paper and docs/papers/my-paper.md, and adds the paper to the import contracts and the site. With
+--try it does so in a scratch copy of the working tree and runs the new package's tests, lint and docs there; CI does
+that once for torch and once for JAX.
 """
 
 import argparse

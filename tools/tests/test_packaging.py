@@ -58,7 +58,7 @@ def wheels(paper: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def origin(python: Path, distribution: str) -> str:
-    """The address a distribution was installed from, as pip recorded it; empty for one of an index or folder of wheels."""
+    """The address a distribution was installed from, as pip recorded it; empty for a wheel found by name."""
     code = (
         "import importlib.metadata, json, sys\n"
         "text = importlib.metadata.distribution(sys.argv[1]).read_text('direct_url.json')\n"

@@ -82,10 +82,10 @@ _ID = re.compile(r"[A-Z]+[0-9]+[a-z]?")
 class Claim:
     """One line of the ledger.
 
-    `id` is the dossier's ("C7"), or "X1" for a claim of our own. `place` is where the paper says it, `paper` its
-    numbers in a line. `measure` names the function, `package.module:function`, that takes a `ClaimContext` and returns
-    `Evidence`. `seeds` is how often whatever is random is repeated (3 at least, 5 where it is cheap). `assets` are files it reads (weights, tables), relative to the package folder; they are part of
-    the result's code hash.
+    `id` is "C7" for the paper's claims, in its order, or "X1" for a claim of our own. `place` is where the paper says
+    it, `paper` its numbers in a line. `measure` names the function, `package.module:function`, that takes a `ClaimContext`
+    and returns `Evidence`. `seeds` is how often whatever is random is repeated: 3 at least, 5 where it is cheap.
+    `assets` are files it reads (weights, tables), relative to the package folder; they are part of the code's hash.
     """
 
     id: str

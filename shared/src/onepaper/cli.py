@@ -381,7 +381,7 @@ def _completion_script(words: list[str]) -> str:
 
 
 def _candidates(words: list[str]) -> list[str]:
-    """What could stand at the last of `words` (which may be empty or half typed). Never fails: no candidates instead."""
+    """What could stand at the last of `words`, which may be empty or half typed; nothing where the rest is wrong."""
     *before, current = words or [""]
     with contextlib.suppress(OnePaperError):
         return sorted({choice for choice in _choices(before) if choice.startswith(current)})

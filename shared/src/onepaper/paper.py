@@ -37,7 +37,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class RunOptions(AcceleratorOptions):
-    """What every verb that computes accepts; a package's verbs extend it. It is also what an `Accelerator` is made of."""
+    """What every verb that computes accepts; a package's verbs extend it. An `Accelerator` is made from it."""
 
     output: Path | None = None
     """folder for the results; the default is runs/PAPER/VERB-PRESET below the current folder"""

@@ -1,4 +1,4 @@
-"""A run folder: one owner at a time, a record from which the run can be repeated, and files that are whole or absent."""
+"""A run folder: one owner at a time, a record from which it can be repeated, and files that are whole or absent."""
 
 import contextlib
 import datetime
