@@ -84,8 +84,9 @@ class Claim:
 
     `id` is "C7" for the paper's claims, in its order, or "X1" for a claim of our own. `place` is where the paper says
     it, `paper` its numbers in a line. `measure` names the function, `package.module:function`, that takes a
-    `ClaimContext` and returns `Evidence`. `seeds` is how often whatever is random is repeated: 3 at least, 5 where it is cheap.
-    `assets` are files it reads (weights, tables), relative to the package folder; they are part of the code's hash.
+    `ClaimContext` and returns `Evidence`. `seeds` is how often whatever is random is repeated: 3 at least, 5 where it
+    is cheap. `assets` are files it reads (weights, tables), relative to the package folder; they are part of the code's
+    hash.
     """
 
     id: str
