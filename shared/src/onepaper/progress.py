@@ -2,15 +2,30 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 T = TypeVar("T")
 
 LOG_INTERVAL_SECONDS = 20.0
 
 
+class _Lines:
+    """A stream for logs: each redraw of the bar becomes a line, and erasing it becomes nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        for line in text.replace("\r", "\n").split("\n"):
+            if line.strip():
+                self._stream.write(line.rstrip() + "\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
 def bar(total: int | None, description: str, *, initial: int = 0, unit: str = "it", leave: bool = False) -> Any:
-    """A tqdm bar on stderr. Where stderr is no terminal it prints at most one line every 20 seconds."""
+    """A tqdm bar on stderr. Where stderr is no terminal it prints a line every 20 seconds, none for short work."""
     from tqdm import tqdm
 
     watched = sys.stderr.isatty()
@@ -21,9 +36,12 @@ def bar(total: int | None, description: str, *, initial: int = 0, unit: str = "i
         unit=unit,
         leave=leave,
         dynamic_ncols=watched,
+        ncols=None if watched else 100,
+        ascii=None if watched else True,
         mininterval=0.2 if watched else LOG_INTERVAL_SECONDS,
+        maxinterval=10.0 if watched else LOG_INTERVAL_SECONDS,
         delay=0.0 if watched else LOG_INTERVAL_SECONDS,
-        file=sys.stderr,
+        file=sys.stderr if watched else _Lines(sys.stderr),
     )
 
 

@@ -1,0 +1,135 @@
+"""Where a JAX training runs: platform, precision, threads, and a mesh over the devices of one or more processes."""
+
+import os
+from typing import Any, Self
+
+import jax
+import numpy as np
+from flax import nnx
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from onepaper.accelerator import AcceleratorOptions, Processes
+from onepaper.data import map_arrays
+from onepaper.errors import UsageError
+
+BATCH = PartitionSpec(("data", "shard"))
+
+
+class Accelerator(Processes):
+    """The devices of a run as a mesh with the axes (data, shard): batches are split over both, parameters over shard.
+
+    Several processes are joined when `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID` are set, or
+    under `srun` with more than one task. Make it before anything else touches JAX's devices.
+
+    Args:
+        options: device, precision, threads, shards.
+
+    Raises:
+        UsageError: the platform is missing, or the devices do not divide into groups of `shards`.
+    """
+
+    def __init__(self, options: AcceleratorOptions | None = None) -> None:
+        self.options = options or AcceleratorOptions()
+        self._started = False
+        _set_threads(self.options.threads)
+        if self.options.device != "auto":
+            jax.config.update("jax_platforms", self.options.device)
+        if _several_processes() and not jax.distributed.is_initialized():
+            jax.config.update("jax_cpu_collectives_implementation", "gloo")
+            jax.distributed.initialize(**_own_place())
+            self._started = True
+        try:
+            devices = jax.devices()
+        except RuntimeError as error:
+            raise UsageError(f"device '{self.options.device}' is not available to JAX here: {error}") from error
+        shards = self.options.shards
+        if len(devices) % shards:
+            raise UsageError(f"{len(devices)} devices do not divide into groups of {shards} shards")
+        self.rank, self.world = jax.process_index(), jax.process_count()
+        grid = np.asarray(devices).reshape(-1, shards)
+        self.mesh = Mesh(grid, ("data", "shard"), axis_types=(AxisType.Auto, AxisType.Auto))
+
+    def sharding(self, shape: tuple[int, ...]) -> NamedSharding:
+        """How an array of the state is laid out: its longest axis that divides evenly is split over `shard`."""
+        shards = self.options.shards
+        axes = [axis for axis, size in enumerate(shape) if size % shards == 0 and size >= shards]
+        if shards == 1 or not axes:
+            return NamedSharding(self.mesh, PartitionSpec())
+        longest = max(axes, key=lambda axis: shape[axis])
+        return NamedSharding(self.mesh, PartitionSpec(*(None,) * longest, "shard"))
+
+    def place(self, batch: Any) -> Any:
+        """This process's part of a batch as arrays split over all devices.
+
+        Raises:
+            UsageError: the batch does not divide evenly.
+        """
+        devices = self.mesh.size // self.world
+        sharding = NamedSharding(self.mesh, BATCH)
+
+        def put(array: Any) -> jax.Array:
+            if isinstance(array, jax.Array) and array.sharding == sharding:
+                return array
+            if len(array) % devices:
+                raise UsageError(f"a batch of {len(array)} per process does not divide over its {devices} devices")
+            if self.world == 1:
+                return jax.device_put(array, sharding)
+            return jax.make_array_from_process_local_data(sharding, np.asarray(array))
+
+        return map_arrays(put, batch)
+
+    def apply_precision(self, model: nnx.Module) -> None:
+        """With bf16: let layers that multiply matrices compute in bfloat16, where their `dtype` was left open."""
+        if self.options.precision != "bf16":
+            return
+        kinds = (nnx.Linear, nnx.LinearGeneral, nnx.Einsum, nnx.Conv, nnx.ConvTranspose, nnx.MultiHeadAttention)
+        for _, module in nnx.iter_modules(model):
+            if isinstance(module, kinds) and module.dtype is None:
+                module.dtype = jax.numpy.bfloat16
+
+    def barrier(self) -> None:
+        """Wait until every process is here."""
+        self.any(False)
+
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` holds on at least one process."""
+        if self.world == 1:
+            return flag
+        return bool(np.any(multihost_utils.process_allgather(np.asarray(flag))))
+
+    def broadcast(self, value: int) -> int:
+        """The main process's `value`."""
+        return value if self.world == 1 else int(multihost_utils.broadcast_one_to_all(np.asarray(value)))
+
+    def close(self) -> None:
+        """Leave the other processes."""
+        if self._started:
+            jax.distributed.shutdown()
+            self._started = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _several_processes() -> bool:
+    under_srun = "SLURM_STEP_ID" in os.environ and int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1
+    return "JAX_COORDINATOR_ADDRESS" in os.environ or under_srun
+
+
+def _own_place() -> dict[str, Any]:
+    """What the environment says of this process; JAX finds the rest out by itself (under srun all of it)."""
+    names = {"num_processes": "JAX_NUM_PROCESSES", "process_id": "JAX_PROCESS_ID"}
+    return {name: int(os.environ[variable]) for name, variable in names.items() if variable in os.environ}
+
+
+def _set_threads(threads: int) -> None:
+    """XLA reads its flags once, when the first device is touched; on the CPU it knows one thread or its own choice."""
+    if threads > 1:
+        raise UsageError(f"threads is {threads}; JAX takes 1, or 0 for its own choice")
+    flags = os.environ.get("XLA_FLAGS", "")
+    if threads == 1 and "xla_cpu_multi_thread_eigen" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1".strip()
