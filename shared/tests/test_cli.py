@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from onepaper.cli import main
+from onepaper.paper import Invocation, RunOptions, Verb, load_paper
 
 from . import fake_paper
 
@@ -125,6 +126,16 @@ def test_repeat_refuses_what_is_no_record(capsys: pytest.CaptureFixture[str], pa
     (paper / "y.json").write_text('{"paper": "fake-paper", "verb": "train", "options": {}, "config": {"stps": 1},'
                                   ' "config_type": "Config"}')  # fmt: skip
     assert "did you mean 'steps'?" in run(capsys, "repeat", "y.json")[2]
+
+
+def test_a_folder_for_each_request_without_a_preset(paper: Path) -> None:
+    plain = Verb("sample", "", "m:f", RunOptions)
+    found = set()
+    for seed in (0, 1, 0):
+        call = Invocation(load_paper("fake-paper"), plain, None, RunOptions(seed=seed))
+        with call.open_run() as run:
+            found.add(run.folder)
+    assert len(found) == 2
 
 
 @pytest.mark.usefixtures("paper")

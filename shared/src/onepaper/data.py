@@ -130,7 +130,8 @@ class BatchSampler:
         batch_size: of the global batch, over all processes.
         seed: of the permutations.
         shuffle: False keeps the order of the data.
-        rank, world: this process and the number of them.
+        rank: this process's number.
+        world: how many processes there are.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onepaper.accelerator import AcceleratorOptions
-from onepaper.config import unknown
+from onepaper.config import config_hash, unknown
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.runs import Run, default_folder
 
@@ -152,9 +152,13 @@ class Invocation:
     preset: str | None = None
 
     def open_run(self, folder: Path | None = None, *, main_process: bool = True) -> Run:
-        """The run folder of this call (`--output`, or runs/PAPER/VERB-PRESET), locked and recorded."""
+        """The run folder of this call, locked and recorded.
+
+        It is `--output`, or runs/PAPER/VERB-NAME, where NAME is the preset or, for a verb without one, made from its
+        options: the same command finds its folder again, another one does not write over it.
+        """
         chosen = folder or getattr(self.options, "output", None)
-        chosen = chosen or default_folder(self.paper.name, self.verb.name, self.preset or "default")
+        chosen = chosen or default_folder(self.paper.name, self.verb.name, self.preset or config_hash(self.options)[:8])
         return Run.open(
             chosen,
             paper=self.paper.name,

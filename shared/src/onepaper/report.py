@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import sys
 import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,8 @@ def print_outcomes(outcomes: Sequence[Outcome], title: str) -> None:
         # `Text`, because plain strings would have their [brackets] read as markup.
         cells = (outcome.claim.id, outcome.claim.statement, outcome.claim.paper, outcome.headline)
         table.add_row(*map(Text, cells), verdict, Text(seconds))
-    Console().print(table)
+    # In a log or a pipe there is no width to ask for, and rich's 80 columns would fold every cell.
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def format_seconds(seconds: float) -> str:
@@ -182,7 +184,7 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
         return {"kind": "sound", "title": artifact.title, "caption": artifact.caption, "source": source}
     if isinstance(artifact, Table):
         return {"kind": "table", "title": artifact.title, "header": artifact.header, "rows": artifact.rows}
-    if isinstance(artifact, Note):
+    if isinstance(artifact, Note):  # pyright: ignore[reportUnnecessaryIsInstance] - a caller without types can err
         return {"kind": "note", "text": artifact.text}
     raise TypeError(f"artifact is {type(artifact).__name__}, expected one of onepaper.claims")
 

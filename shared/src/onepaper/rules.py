@@ -9,6 +9,7 @@ import enum
 import hashlib
 import itertools
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -40,17 +41,17 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(ABC):
     """A verdict rule as data. A subclass gives `_condition` (the words) and `_judge` (the decision)."""
 
     needs_measure: ClassVar[bool] = True
     prefix: ClassVar[str] = "reproduced if "
 
-    def _condition(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _condition(self) -> str: ...
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        raise NotImplementedError
+    @abstractmethod
+    def _judge(self, evidence: Evidence, confidence: float) -> Judgement: ...
 
     def describe(self) -> str:
         """The rule in plain English."""
@@ -176,13 +177,18 @@ class Equal(Rule):
 
 @dataclass(frozen=True)
 class Greater(Rule):
-    """The first quantity exceeds the second by more than a margin, as a paired difference across seeds."""
+    """The first quantity exceeds the second by more than a margin, as a paired difference across seeds.
+
+    A margin below 0 asks that the first is not lower by that much: "not worse".
+    """
 
     first: str
     second: str
     margin: float = 0.0
 
     def _condition(self) -> str:
+        if self.margin < 0:
+            return f"{self.first} is not lower than {self.second} by {-self.margin:g} or more (paired by seed)"
         more = f" by more than {self.margin:g}" if self.margin else ""
         return f"{self.first} is greater than {self.second}{more} (paired by seed)"
 

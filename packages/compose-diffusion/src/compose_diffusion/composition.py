@@ -1,0 +1,489 @@
+"""Composing diffusion models: leaves (models at a noise level) and the algebra on their log densities (section 3.3).
+
+An expression maps leaf log densities L_i to one log density L(L_1, ..., L_n), the same formula at every noise level.
+Its score is the chain rule, sum_i (dL / dL_i) score_i, and so is its noise prediction: a node only has to give its
+value and these derivatives. Every distinct leaf is evaluated once, however often the expression names it, and leaves
+that share a network are evaluated in one batch.
+
+    >>> product = ring & bar                     # AND: densities multiply
+    >>> either = left | right                    # OR: densities add; needs energies
+    >>> without = 1.3 * big - 0.3 * small        # NOT, as the official code weighs it
+    >>> cold = product @ 2.0                     # tempering
+    >>> guided = guidance(unconditional, [red, round_], [4.0, 4.0])
+"""
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from onepaper.config import check_positive
+from onepaper.errors import UsageError
+from torch import Tensor
+
+from compose_diffusion.diffusion import (
+    NoiseSchedule,
+    noise_from_score,
+)
+
+# A number, a number for each level (a tensor [levels]), or a function of the level.
+Weight = float | int | Tensor | Callable[[int], float]
+# Derivative of the composed log density by a leaf's: one number, or one for each sample [batch].
+Sensitivity = float | Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A density at one level: log density up to a constant (None if unknown), its gradient, and the noise prediction.
+
+    `noise` is -sigma_t * score. Leaves whose network predicts noise keep it, so that the reverse step sees the
+    network's own numbers and not a division by sigma_t followed by a multiplication.
+    """
+
+    log_density: Float[Tensor, " batch"] | None
+    score: Float[Tensor, "batch *event"]
+    noise: Float[Tensor, "batch *event"] | None = None
+
+    def predicted_noise(self, t: int, schedule: NoiseSchedule) -> Float[Tensor, "batch *event"]:
+        """The noise prediction, from the score where no leaf stated it."""
+        return self.noise if self.noise is not None else noise_from_score(self.score, t, schedule)
+
+
+class Expression(ABC):
+    """A density at every noise level: a leaf, or a formula of leaves; the module's opening shows the operators."""
+
+    @property
+    @abstractmethod
+    def has_energy(self) -> bool:
+        """Whether log densities are available, which Metropolis tests and mixtures need."""
+
+    @abstractmethod
+    def leaves(self, t: int | None = None) -> "list[Leaf]":
+        """Distinct leaves in order of first mention; at level t, those only whose weight there is not 0."""
+
+    @abstractmethod
+    def energy_leaves(self, t: int) -> "list[Leaf]":
+        """Leaves whose log density the score itself depends on (inside mixtures and floored negations)."""
+
+    @abstractmethod
+    def combine(
+        self, t: int, log_densities: "dict[Leaf, Tensor | None]"
+    ) -> "tuple[Tensor | None, dict[Leaf, Sensitivity]]":
+        """Composed log density and its derivative by each leaf's log density."""
+
+    def evaluate(self, x: Tensor, t: int, *, energy: bool = True) -> Evaluation:
+        """Log density (None if `energy` is False or a leaf has none), score and noise prediction at level t.
+
+        Args:
+            x: [batch, *event].
+            t: noise level, 0 .. T - 1, the same for every sample.
+            energy: whether the log density is wanted; without it, energy-free evaluations are used where possible.
+
+        Raises:
+            UsageError: a leaf returned a shape that does not fit x.
+        """
+        needing_energy = set(self.energy_leaves(t))
+        energy = energy and self.has_energy
+        leaves = self.leaves(t)
+        evaluations = _evaluate_leaves(leaves, x, t, {leaf: energy or leaf in needing_energy for leaf in leaves})
+        log_density, sensitivities = self.combine(
+            t, {leaf: evaluation.log_density for leaf, evaluation in evaluations.items()}
+        )
+        score = _weighted_sum([(sensitivities[leaf], evaluations[leaf].score) for leaf in leaves], x)
+        noises = [(sensitivities[leaf], noise) for leaf in leaves if (noise := evaluations[leaf].noise) is not None]
+        noise = _weighted_sum(noises, x) if len(noises) == len(leaves) else None
+        return Evaluation(log_density if energy else None, score, noise)
+
+    def __and__(self, other: "Expression") -> "WeightedProduct":
+        return WeightedProduct([self, other], [1.0, 1.0])
+
+    def __add__(self, other: "Expression") -> "WeightedProduct":
+        return WeightedProduct([self, other], [1.0, 1.0])
+
+    def __sub__(self, other: "Expression") -> "WeightedProduct":
+        return WeightedProduct([self, other], [1.0, -1.0])
+
+    def __mul__(self, weight: Weight) -> "WeightedProduct":
+        return WeightedProduct([self], [weight])
+
+    def __rmul__(self, weight: Weight) -> "WeightedProduct":
+        return WeightedProduct([self], [weight])
+
+    def __matmul__(self, inverse_temperature: Weight) -> "WeightedProduct":
+        return WeightedProduct([self], [inverse_temperature])
+
+    def __or__(self, other: "Expression") -> "Mixture":
+        """Equal mixture; a chain a | b | c is flattened, so that each of its terms weighs the same."""
+        terms: list[Expression] = []
+        for side in (self, other):
+            terms.extend(side.terms if isinstance(side, Mixture) and side.equal else [side])
+        return Mixture(terms)
+
+
+class Leaf(Expression, ABC):
+    """One model. Subclasses give `has_energy` and `evaluate`; those that can share a network call also `batch_key`."""
+
+    # The levels the leaf was made for, checked against the sampler's; None where any will do.
+    schedule: NoiseSchedule | None = None
+
+    @property
+    def batch_key(self) -> Hashable | None:
+        """Leaves of equal key are evaluated by one call of `evaluate_together`; None for never."""
+        return None
+
+    @abstractmethod
+    def evaluate(self, x: Tensor, t: int, *, energy: bool = True) -> Evaluation:
+        """Log density (where the leaf has one and `energy` asks for it), score, and noise prediction if native."""
+
+    @classmethod
+    def evaluate_together(cls, leaves: "Sequence[Leaf]", x: Tensor, t: int, *, energy: bool) -> list[Evaluation]:
+        """Evaluate leaves of one `batch_key`; here one after the other."""
+        return [leaf.evaluate(x, t, energy=energy) for leaf in leaves]
+
+    def leaves(self, t: int | None = None) -> "list[Leaf]":
+        """The leaf itself."""
+        return [self]
+
+    def energy_leaves(self, t: int) -> "list[Leaf]":
+        """None: a leaf's score stands for itself."""
+        return []
+
+    def combine(
+        self, t: int, log_densities: "dict[Leaf, Tensor | None]"
+    ) -> "tuple[Tensor | None, dict[Leaf, Sensitivity]]":
+        """L and dL / dL = 1."""
+        return log_densities[self], {self: 1.0}
+
+
+def _evaluate_leaves(leaves: Sequence[Leaf], x: Tensor, t: int, energy: dict[Leaf, bool]) -> dict[Leaf, Evaluation]:
+    """Each leaf once, those of equal batch key together; the order of `leaves` is kept."""
+    groups: dict[Hashable, list[Leaf]] = {}
+    for leaf in leaves:
+        key = leaf if leaf.batch_key is None else (type(leaf), leaf.batch_key)
+        groups.setdefault(key, []).append(leaf)
+    found: dict[Leaf, Evaluation] = {}
+    for group in groups.values():
+        wanted = any(energy[leaf] for leaf in group)
+        if len(group) == 1:
+            evaluations = [group[0].evaluate(x, t, energy=wanted)]
+        else:
+            evaluations = type(group[0]).evaluate_together(group, x, t, energy=wanted)
+        found.update(zip(group, evaluations, strict=True))
+    for leaf, evaluation in found.items():
+        _check_shapes(leaf, evaluation, x)
+    return {leaf: found[leaf] for leaf in leaves}
+
+
+def _check_shapes(leaf: Leaf, evaluation: Evaluation, x: Tensor) -> None:
+    if evaluation.score.shape != x.shape:
+        raise UsageError(
+            f"{type(leaf).__name__} gave a score of shape {tuple(evaluation.score.shape)} for samples of shape "
+            f"{tuple(x.shape)}, expected equal shapes; compose models of the same data shape"
+        )
+    if evaluation.log_density is not None and evaluation.log_density.shape != x.shape[:1]:
+        raise UsageError(
+            f"{type(leaf).__name__} gave log densities of shape {tuple(evaluation.log_density.shape)}, expected "
+            f"{tuple(x.shape[:1])}; sum an energy over all axes but the first"
+        )
+
+
+def _weighted_sum(terms: "Sequence[tuple[Sensitivity, Tensor]]", x: Tensor) -> Tensor:
+    total: Tensor | None = None
+    for weight, field in terms:
+        if isinstance(weight, Tensor):
+            scaled = weight.reshape(-1, *[1] * (x.ndim - 1)).to(field.dtype) * field
+        else:
+            scaled = field if weight == 1.0 else weight * field
+        total = scaled if total is None else total + scaled
+    return total if total is not None else torch.zeros_like(x)
+
+
+def _weight_at(weight: Weight, t: int) -> float:
+    if isinstance(weight, Tensor):
+        return float(weight[t])
+    return float(weight(t)) if callable(weight) else float(weight)
+
+
+def _check_weight(weight: Weight) -> None:
+    if isinstance(weight, Tensor):
+        if weight.ndim != 1 or not bool(weight.isfinite().all()):
+            raise UsageError(
+                f"weight tensor has shape {tuple(weight.shape)}, expected [levels] with finite numbers; give one "
+                "weight for each noise level"
+            )
+    elif not callable(weight) and not math.isfinite(weight):
+        raise UsageError(f"weight is {weight}, expected a finite number; leave the term out instead")
+
+
+def _distinct(terms: Sequence[Expression], collect: Callable[[Expression], list[Leaf]]) -> list[Leaf]:
+    return list(dict.fromkeys(leaf for term in terms for leaf in collect(term)))
+
+
+def _accumulate(total: dict[Leaf, Sensitivity], factor: Sensitivity, part: dict[Leaf, Sensitivity]) -> None:
+    """Chain rule: add factor * part to the total, leaf by leaf."""
+    for leaf, sensitivity in part.items():
+        contribution = factor * sensitivity
+        total[leaf] = total[leaf] + contribution if leaf in total else contribution
+
+
+class WeightedProduct(Expression):
+    """L = sum_i w_i L_i: products, negation with negative weights, tempering, guidance (section 3.3).
+
+    A term whose weight is exactly 0 at a level is not evaluated there.
+
+    Args:
+        terms: at least one expression.
+        weights: one for each term, see `Weight`.
+    """
+
+    def __init__(self, terms: Sequence[Expression], weights: Sequence[Weight]) -> None:
+        if not terms or len(terms) != len(weights):
+            raise UsageError(
+                f"product has {len(terms)} terms and {len(weights)} weights, expected at least one term and a weight "
+                "for each"
+            )
+        for weight in weights:
+            _check_weight(weight)
+        self.terms = tuple(terms)
+        self.weights = tuple(weights)
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether every term has one."""
+        return all(term.has_energy for term in self.terms)
+
+    def _weighed(self, t: int) -> list[tuple[Expression, float]]:
+        weighed = [(term, _weight_at(weight, t)) for term, weight in zip(self.terms, self.weights, strict=True)]
+        return [(term, weight) for term, weight in weighed if weight != 0.0]
+
+    def leaves(self, t: int | None = None) -> list[Leaf]:
+        """Distinct leaves of the terms; at a level, of those whose weight there is not 0."""
+        terms = self.terms if t is None else [term for term, _ in self._weighed(t)]
+        return _distinct(terms, lambda term: term.leaves(t))
+
+    def energy_leaves(self, t: int) -> list[Leaf]:
+        """Those of the terms."""
+        return _distinct([term for term, _ in self._weighed(t)], lambda term: term.energy_leaves(t))
+
+    def combine(
+        self, t: int, log_densities: dict[Leaf, Tensor | None]
+    ) -> tuple[Tensor | None, dict[Leaf, Sensitivity]]:
+        """sum_i w_i L_i; the derivative by term i is w_i."""
+        weighed = self._weighed(t)
+        total: dict[Leaf, Sensitivity] = {}
+        values: list[tuple[float, Tensor]] = []
+        for term, weight in weighed:
+            value, sensitivities = term.combine(t, log_densities)
+            _accumulate(total, weight, sensitivities)
+            if value is not None:
+                values.append((weight, value))
+        if len(values) < len(weighed) or not values:
+            return None, total
+        return cast(Tensor, sum(weight * value for weight, value in values)), total
+
+    # Sums of weighted products stay one flat product, so that 1.3 * a - 0.3 * b is seen as one negation.
+    def __add__(self, other: Expression) -> "WeightedProduct":
+        return self._joined(other, 1.0)
+
+    def __sub__(self, other: Expression) -> "WeightedProduct":
+        return self._joined(other, -1.0)
+
+    def _joined(self, other: Expression, sign: float) -> "WeightedProduct":
+        terms, weights = list(self.terms), list(self.weights)
+        if isinstance(other, WeightedProduct):
+            terms += other.terms
+            weights += [_scaled(weight, sign) for weight in other.weights]
+        else:
+            terms.append(other)
+            weights.append(sign)
+        _warn_if_improper(weights)
+        return WeightedProduct(terms, weights)
+
+
+def _scaled(weight: Weight, factor: float) -> Weight:
+    if callable(weight) and not isinstance(weight, Tensor):
+        function = weight
+        return lambda t: factor * function(t)
+    return factor * cast("float | Tensor", weight)
+
+
+def _warn_if_improper(weights: Sequence[Weight]) -> None:
+    """Warn where the far tails, in which all noised densities look alike, are not a density (section 10, item 10)."""
+    fixed = [weight for weight in weights if isinstance(weight, Tensor | float | int)]
+    if len(fixed) < len(weights):
+        return
+    total = torch.as_tensor(sum(fixed), dtype=torch.float64)
+    if bool((total <= 0).any()):
+        warnings.warn(
+            f"weights of the composed densities sum to {total.min().item():.3g}, expected a sum above 0: the composed "
+            "density grows without bound far out, and samplers will run away; weaken the negation or floor it",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+class Mixture(Expression):
+    """L = log sum_i pi_i exp(L_i); its score weighs the terms' scores by responsibility (section 3.3).
+
+    Log densities of trained energies miss an unknown constant at each level; `log_weights` of shape [levels, terms] is
+    where to put calibrated ones.
+
+    Args:
+        terms: at least one expression, each with an energy.
+        log_weights: [terms] or [levels, terms], log pi_i up to a common constant; equal and normalised if absent.
+
+    Raises:
+        UsageError: no term, log weights that do not fit, or a term that is known by its score only.
+    """
+
+    def __init__(self, terms: Sequence[Expression], log_weights: Tensor | Sequence[float] | None = None) -> None:
+        if not terms:
+            raise UsageError("mixture of 0 terms, expected at least one")
+        _require_energy(terms, "a mixture", "how much each term counts at x depends on how dense each term is there")
+        self.terms = tuple(terms)
+        self.equal = log_weights is None
+        if log_weights is None:
+            self.log_weights = torch.full((len(terms),), -math.log(len(terms)), dtype=torch.float64)
+        else:
+            self.log_weights = torch.as_tensor(log_weights, dtype=torch.float64)
+        if self.log_weights.ndim not in (1, 2) or self.log_weights.shape[-1] != len(terms):
+            raise UsageError(
+                f"mixture log_weights have shape {tuple(self.log_weights.shape)}, expected [{len(terms)}] or "
+                f"[levels, {len(terms)}]; give one number for each term"
+            )
+
+    @property
+    def has_energy(self) -> bool:
+        """Always: the terms have one."""
+        return True
+
+    def leaves(self, t: int | None = None) -> list[Leaf]:
+        """Distinct leaves of the terms."""
+        return _distinct(self.terms, lambda term: term.leaves(t))
+
+    def energy_leaves(self, t: int) -> list[Leaf]:
+        """All of them."""
+        return self.leaves(t)
+
+    def combine(
+        self, t: int, log_densities: dict[Leaf, Tensor | None]
+    ) -> tuple[Tensor | None, dict[Leaf, Sensitivity]]:
+        """logsumexp_i(L_i + log pi_i); the derivative by term i is its responsibility."""
+        combined = [term.combine(t, log_densities) for term in self.terms]
+        values = torch.stack([cast(Tensor, value) for value, _ in combined], dim=1)
+        weighed = values + (self.log_weights if self.log_weights.ndim == 1 else self.log_weights[t]).to(values)
+        responsibilities = torch.softmax(weighed, dim=1)
+        total: dict[Leaf, Sensitivity] = {}
+        for index, (_, sensitivities) in enumerate(combined):
+            _accumulate(total, responsibilities[:, index], sensitivities)
+        return torch.logsumexp(weighed, dim=1), total
+
+
+class FlooredNegation(Expression):
+    """L = L_0 - a log(q_1 + floor): stops pushing away where the negated density has fallen below the floor.
+
+    Plain negation of noised boxes pushes samples out of the base's support near level 0, because both tails are
+    Gaussian there (section 12); a floor keeps the base's tails. It compares densities with a number, so the negated
+    term must be a normalised density or an energy of known scale.
+
+    Args:
+        base: what is wanted.
+        other: what is not, with an energy.
+        strength: a, at least 0.
+        floor: density of `other` below which it no longer counts, above 0.
+    """
+
+    def __init__(self, base: Expression, other: Expression, strength: Weight, floor: float) -> None:
+        check_positive("negation floor", floor)
+        _check_weight(strength)
+        _require_energy([other], "a floored negation", "whether it has fallen below the floor depends on its density")
+        self.base = base
+        self.other = other
+        self.strength = strength
+        self.log_floor = math.log(floor)
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether the base has one; the negated term always does."""
+        return self.base.has_energy
+
+    def leaves(self, t: int | None = None) -> list[Leaf]:
+        """Distinct leaves of both."""
+        return _distinct([self.base, self.other], lambda term: term.leaves(t))
+
+    def energy_leaves(self, t: int) -> list[Leaf]:
+        """All of the negated term's, and those the base needs."""
+        return list(dict.fromkeys(self.base.energy_leaves(t) + self.other.leaves(t)))
+
+    def combine(
+        self, t: int, log_densities: dict[Leaf, Tensor | None]
+    ) -> tuple[Tensor | None, dict[Leaf, Sensitivity]]:
+        """L_0 - a log(exp(L_1) + floor); the derivative by L_1 is -a q_1 / (q_1 + floor)."""
+        strength = _weight_at(self.strength, t)
+        base, base_sensitivities = self.base.combine(t, log_densities)
+        other, other_sensitivities = self.other.combine(t, log_densities)
+        other = cast(Tensor, other)
+        total: dict[Leaf, Sensitivity] = {}
+        _accumulate(total, 1.0, base_sensitivities)
+        _accumulate(total, -strength * torch.sigmoid(other - self.log_floor), other_sensitivities)
+        if base is None:
+            return None, total
+        return base - strength * torch.logaddexp(other, torch.full_like(other, self.log_floor)), total
+
+
+def _require_energy(terms: Sequence[Expression], what: str, reason: str) -> None:
+    without = [type(leaf).__name__ for term in terms for leaf in term.leaves() if not leaf.has_energy]
+    if without:
+        raise UsageError(
+            f"{what} was given {', '.join(dict.fromkeys(without))}, which knows only a score, expected log densities: "
+            f"{reason}; use models trained as energies (EnergyLeaf) or exact densities (ExactLeaf)"
+        )
+
+
+def product(*terms: Expression) -> WeightedProduct:
+    """AND: sum of log densities."""
+    return WeightedProduct(terms, [1.0] * len(terms))
+
+
+def mixture(terms: Sequence[Expression], log_weights: Tensor | Sequence[float] | None = None) -> Mixture:
+    """OR: log of the weighted sum of densities, see `Mixture`."""
+    return Mixture(terms, log_weights)
+
+
+def guidance(
+    unconditional: Expression, conditionals: Sequence[Expression], weights: Sequence[Weight]
+) -> WeightedProduct:
+    """Conditional AND: L_u + sum_i w_i (L_i - L_u); one conditional of weight 1 is the conditional itself."""
+    if not conditionals or len(conditionals) != len(weights):
+        raise UsageError(
+            f"guidance has {len(conditionals)} conditionals and {len(weights)} weights, expected at least one "
+            "conditional and a weight for each"
+        )
+
+    def unconditional_weight(t: int) -> float:
+        return 1.0 - sum(_weight_at(weight, t) for weight in weights)
+
+    return WeightedProduct([unconditional, *conditionals], [unconditional_weight, *weights])
+
+
+def classifier_guidance(leaf: Expression, classifier: Expression, scale: Weight) -> WeightedProduct:
+    """L + scale * log p(y | x_t) (section 3.3)."""
+    return WeightedProduct([leaf, classifier], [1.0, scale])
+
+
+def negation(
+    base: Expression, other: Expression, strength: Weight, floor: float | None = None
+) -> WeightedProduct | FlooredNegation:
+    """NOT: L_0 - a L_1, or with a floor L_0 - a log(q_1 + floor), see `FlooredNegation`.
+
+    Warns where a >= 1 without a floor: the weights then sum to 0 or less, and nothing bounds the density far out.
+    """
+    if floor is not None:
+        return FlooredNegation(base, other, strength, floor)
+    weights: list[Weight] = [1.0, _scaled(strength, -1.0)]
+    _warn_if_improper(weights)
+    return WeightedProduct([base, other], weights)

@@ -1,0 +1,252 @@
+"""MCMC transitions at one noise level (section 3.5), as plain functions from a chain's state to the next.
+
+A target maps positions [batch, *event] to (log density [batch] or None, score [batch, *event]). Every sample is a chain
+of its own: it accepts or rejects alone. The state carries log density and score of the current position, so a Langevin
+move costs one evaluation of the target and a leapfrog move `num_leapfrog`. Proposals with a log density, score or
+position that is not finite are rejected and counted, by the unadjusted kernels too.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from onepaper.config import check_between, check_positive
+from onepaper.errors import UsageError
+from torch import Tensor
+
+Target = Callable[[Tensor], tuple[Tensor | None, Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class ChainState:
+    """Positions of all chains with what is known there; `momentum` for the Hamiltonian kernels only."""
+
+    x: Float[Tensor, "batch *event"]
+    log_density: Float[Tensor, " batch"] | None
+    score: Float[Tensor, "batch *event"]
+    momentum: Float[Tensor, "batch *event"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MoveInfo:
+    """What one move did.
+
+    Attributes:
+        acceptance: mean acceptance probability over the chains (1 for unadjusted kernels, short of rejected
+            non-finite proposals).
+        accepted: which chains moved.
+        gradient_evaluations: evaluations of the target, for every chain.
+        non_finite: number of proposals that were not finite.
+    """
+
+    acceptance: Float[Tensor, ""]
+    accepted: Bool[Tensor, " batch"]
+    gradient_evaluations: int
+    non_finite: Float[Tensor, ""]
+
+
+def init_state(target: Target, x: Float[Tensor, "batch *event"], momentum: Tensor | None = None) -> ChainState:
+    """The state at x, by one evaluation of the target."""
+    log_density, score = target(x)
+    return ChainState(x, log_density, score, momentum)
+
+
+def ula(state: ChainState, target: Target, step_size: float, generator: torch.Generator) -> tuple[ChainState, MoveInfo]:
+    r"""Unadjusted Langevin: $x' = x + h g(x) + \sqrt{2h}\, \xi$; its law is off by a bias that grows with h."""
+    proposal = _langevin_proposal(state, target, step_size, generator)
+    usable = _is_finite(proposal)
+    return _select(usable, proposal, state), _move_info(usable.to(state.x.dtype), usable, 1, usable)
+
+
+def mala(
+    state: ChainState,
+    target: Target,
+    step_size: float,
+    generator: torch.Generator,
+    *,
+    line_points: int | None = None,
+) -> tuple[ChainState, MoveInfo]:
+    r"""Metropolis-adjusted Langevin: proposed as by ULA, accepted with probability min(1, exp a),
+
+    $a = L(x') - L(x) + \frac{|x' - x - h g(x)|^2 - |x - x' - h g(x')|^2}{4h}$.
+
+    Args:
+        line_points: replace L(x') - L(x) by the line integral of the score, for targets without a log density.
+    """
+    proposal = _langevin_proposal(state, target, step_size, generator)
+    forward = proposal.x - state.x - step_size * state.score
+    backward = state.x - proposal.x - step_size * proposal.score
+    difference, extra = _log_density_difference(state, proposal, target, line_points)
+    log_ratio = difference + (_squared_norm(forward) - _squared_norm(backward)) / (4 * step_size)
+    usable = _is_finite(proposal)
+    probability = _acceptance_probability(log_ratio, usable)
+    accepted = _accept(probability, generator)
+    return _select(accepted, proposal, state), _move_info(probability, accepted, 1 + extra, usable)
+
+
+def uhmc(
+    state: ChainState,
+    target: Target,
+    step_size: float,
+    generator: torch.Generator,
+    *,
+    num_leapfrog: int = 3,
+    damping: float = 0.5,
+    mass: float = 1.0,
+) -> tuple[ChainState, MoveInfo]:
+    """Unadjusted Hamiltonian: refresh the momentum in part, then take `num_leapfrog` leapfrog steps."""
+    refreshed = _refresh_momentum(state, generator, damping, mass)
+    proposal = leapfrog(refreshed, target, step_size, num_leapfrog, mass)
+    usable = _is_finite(proposal)
+    moved = _select(usable, proposal, refreshed)
+    return moved, _move_info(usable.to(state.x.dtype), usable, num_leapfrog, usable)
+
+
+def hmc(
+    state: ChainState,
+    target: Target,
+    step_size: float,
+    generator: torch.Generator,
+    *,
+    num_leapfrog: int = 3,
+    damping: float = 0.5,
+    mass: float = 1.0,
+    line_points: int | None = None,
+) -> tuple[ChainState, MoveInfo]:
+    r"""Hamiltonian with partial refreshment: as U-HMC, accepted with probability min(1, exp a),
+
+    $a = L(x') - L(x) + \frac{|v|^2 - |v'|^2}{2M}$, v being the refreshed momentum. A rejected chain turns its momentum
+    round, without which partial refreshment would not leave the target invariant (Horowitz 1991).
+
+    Args:
+        damping: share of the momentum kept, 0 to 1.
+        mass: mass M of every coordinate.
+        line_points: replace L(x') - L(x) by the line integral of the score, for targets without a log density.
+    """
+    refreshed = _refresh_momentum(state, generator, damping, mass)
+    proposal = leapfrog(refreshed, target, step_size, num_leapfrog, mass)
+    difference, extra = _log_density_difference(refreshed, proposal, target, line_points)
+    kinetic = _squared_norm(_momentum(refreshed)) - _squared_norm(_momentum(proposal))
+    usable = _is_finite(proposal)
+    probability = _acceptance_probability(difference + kinetic / (2 * mass), usable)
+    accepted = _accept(probability, generator)
+    moved = _select(accepted, proposal, replace(refreshed, momentum=-_momentum(refreshed)))
+    return moved, _move_info(probability, accepted, num_leapfrog + extra, usable)
+
+
+def leapfrog(state: ChainState, target: Target, step_size: float, num_steps: int, mass: float = 1.0) -> ChainState:
+    """v += h/2 g; then num_steps times x += h v / M and v += h g, the last kick halved. Reversible, keeps volume."""
+    check_positive("step size", step_size)
+    check_positive("num_leapfrog", num_steps)
+    check_positive("mass", mass)
+    x, log_density = state.x, state.log_density
+    momentum = _momentum(state) + 0.5 * step_size * state.score
+    score = state.score
+    for step in range(num_steps):
+        x = x + step_size / mass * momentum
+        log_density, score = target(x)
+        momentum = momentum + (0.5 if step == num_steps - 1 else 1.0) * step_size * score
+    return ChainState(x, log_density, score, momentum)
+
+
+def draw_momentum(
+    x: Float[Tensor, "batch *event"], generator: torch.Generator, mass: float = 1.0
+) -> Float[Tensor, "batch *event"]:
+    """Momentum from N(0, M I)."""
+    check_positive("mass", mass)
+    return math.sqrt(mass) * _normal_like(x, generator)
+
+
+def line_integral(target: Target, start: ChainState, end: ChainState, num_points: int) -> Float[Tensor, " batch"]:
+    r"""$\int_0^1 g(x + r (x' - x)) \cdot (x' - x)\, dr$ by the trapezoid rule (section 3.7).
+
+    Equals L(x') - L(x) where the score is a gradient field, up to the quadrature error. The scores at both ends are
+    known already, so it costs num_points - 2 evaluations.
+    """
+    if num_points < 2:
+        raise UsageError(f"line_points is {num_points}, expected at least the 2 ends of the line")
+    direction = end.x - start.x
+    total = 0.5 * (start.score + end.score)
+    for point in range(1, num_points - 1):
+        total = total + target(start.x + point / (num_points - 1) * direction)[1]
+    return (total * direction).flatten(1).sum(dim=1) / (num_points - 1)
+
+
+def _langevin_proposal(state: ChainState, target: Target, step_size: float, generator: torch.Generator) -> ChainState:
+    check_positive("step size", step_size)
+    noise = _normal_like(state.x, generator)
+    x = state.x + step_size * state.score + math.sqrt(2 * step_size) * noise
+    return replace(init_state(target, x), momentum=state.momentum)
+
+
+def _refresh_momentum(state: ChainState, generator: torch.Generator, damping: float, mass: float) -> ChainState:
+    """v <- gamma v + sqrt(1 - gamma^2) M^(1/2) xi, which leaves N(0, M) as it is."""
+    check_between("damping", damping, 0.0, 1.0)
+    fresh = draw_momentum(state.x, generator, mass)
+    if state.momentum is None:
+        return replace(state, momentum=fresh)
+    return replace(state, momentum=damping * state.momentum + math.sqrt(1 - damping**2) * fresh)
+
+
+def _log_density_difference(
+    state: ChainState, proposal: ChainState, target: Target, line_points: int | None
+) -> tuple[Tensor, int]:
+    """L(x') - L(x) and the evaluations it took beyond those of the proposal."""
+    if line_points is not None:
+        return line_integral(target, state, proposal, line_points), line_points - 2
+    if state.log_density is None or proposal.log_density is None:
+        raise UsageError(
+            "the target gives no log density, expected one for the Metropolis test of MALA and HMC; use models with an "
+            "energy, or ula or uhmc, or set line_points"
+        )
+    return proposal.log_density - state.log_density, 0
+
+
+def _acceptance_probability(log_ratio: Tensor, usable: Tensor) -> Tensor:
+    probability = torch.exp(log_ratio.clamp(max=0.0))
+    return torch.where(usable & ~log_ratio.isnan(), probability, torch.zeros_like(probability))
+
+
+def _accept(probability: Tensor, generator: torch.Generator) -> Tensor:
+    uniform = torch.rand(probability.shape, generator=generator, dtype=probability.dtype, device=probability.device)
+    return uniform < probability
+
+
+def _is_finite(state: ChainState) -> Tensor:
+    """Per chain: position, score and log density (where there is one) are numbers."""
+    finite = (state.x.isfinite() & state.score.isfinite()).flatten(1).all(dim=1)
+    return finite if state.log_density is None else finite & state.log_density.isfinite()
+
+
+def _select(chosen: Tensor, new: ChainState, old: ChainState) -> ChainState:
+    """Chain by chain, the new state where chosen."""
+
+    def pick(new_values: Tensor | None, old_values: Tensor | None) -> Tensor | None:
+        if new_values is None or old_values is None:
+            return None
+        return torch.where(chosen.reshape(-1, *[1] * (new_values.ndim - 1)), new_values, old_values)
+
+    x, score = pick(new.x, old.x), pick(new.score, old.score)
+    assert x is not None
+    assert score is not None
+    return ChainState(x, pick(new.log_density, old.log_density), score, pick(new.momentum, old.momentum))
+
+
+def _move_info(probability: Tensor, accepted: Tensor, gradient_evaluations: int, usable: Tensor) -> MoveInfo:
+    return MoveInfo(probability.mean(), accepted, gradient_evaluations, (~usable).sum().to(probability.dtype))
+
+
+def _momentum(state: ChainState) -> Tensor:
+    if state.momentum is None:
+        raise UsageError("chain has no momentum, expected one for a leapfrog step; start it with draw_momentum")
+    return state.momentum
+
+
+def _normal_like(x: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+
+def _squared_norm(x: Tensor) -> Tensor:
+    return x.flatten(1).square().sum(dim=1)

@@ -1,0 +1,86 @@
+"""Settings of the samplers, as data; the algorithms that read them are in `samplers.py`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from onepaper.config import check_between, check_choice, check_non_negative, check_positive
+from onepaper.errors import UsageError
+
+METHODS = ("reverse", "annealed", "reverse-mcmc")
+KERNELS = ("ula", "mala", "uhmc", "hmc")
+STEP_LAWS = ("constant", "beta-power", "sigma-power", "table")
+MOMENTA = ("kept", "per-level")
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """How to draw from a composition (sections 3.5 and 3.6). The defaults are the official toy's HMC.
+
+    Attributes:
+        method: "reverse" (ancestral steps only), "annealed" (MCMC at every level, no ancestral step) or "reverse-mcmc"
+            (an ancestral step to the next level, then MCMC there).
+        kernel: transition used for MCMC.
+        steps_per_level: K, MCMC moves at each level; 0 or more.
+        step_law: "constant", h = scale; "beta-power", h = scale * beta_t ** power; "sigma-power",
+            h = scale * sigma_t ** power; "table", one step size for each level from `step_table`.
+        step_scale: see `step_law`; above 0. Squared length for ULA and MALA, length for U-HMC and HMC (mass 1).
+        step_power: see `step_law`; at least 0.
+        step_table: step sizes for levels 0 .. T - 1, for `step_law` "table" only.
+        num_leapfrog: leapfrog steps in one (U-)HMC move; at least 1.
+        damping: share of the momentum kept at each refreshment, 0 (drawn anew) to 1 (never refreshed).
+        mass: mass of every coordinate; above 0. Mass m with step h moves as mass 1 with step h / sqrt(m) does.
+        momentum: "kept" from level to level, as in the official toy, or drawn anew "per-level".
+        reverse_variance: variance of an ancestral step, "beta" or "posterior".
+        first_level: highest level at which MCMC runs, None for the top.
+        last_level: lowest level at which MCMC runs; the official toy stops ULA and U-HMC at 1.
+        clip_x0: bound on the clean estimate in ancestral steps, None for no bound.
+        line_points: with score-only models, quadrature points of the line integral of the score that replaces the
+            energy difference in MALA and HMC (section 3.7); None to use energies.
+    """
+
+    method: Literal["reverse", "annealed", "reverse-mcmc"] = "annealed"
+    kernel: Literal["ula", "mala", "uhmc", "hmc"] = "hmc"
+    steps_per_level: int = 10
+    step_law: Literal["constant", "beta-power", "sigma-power", "table"] = "constant"
+    step_scale: float = 0.03
+    step_power: float = 1.0
+    step_table: tuple[float, ...] = ()
+    num_leapfrog: int = 3
+    damping: float = 0.5
+    mass: float = 1.0
+    momentum: Literal["kept", "per-level"] = "kept"
+    reverse_variance: Literal["beta", "posterior"] = "beta"
+    first_level: int | None = None
+    last_level: int = 0
+    clip_x0: float | None = None
+    line_points: int | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("method", self.method, METHODS)
+        check_choice("kernel", self.kernel, KERNELS)
+        check_choice("step_law", self.step_law, STEP_LAWS)
+        check_choice("momentum", self.momentum, MOMENTA)
+        check_choice("reverse_variance", self.reverse_variance, ("beta", "posterior"))
+        check_non_negative("steps_per_level", self.steps_per_level)
+        check_positive("step_scale", self.step_scale)
+        check_non_negative("step_power", self.step_power)
+        for level, step in enumerate(self.step_table):
+            check_positive(f"step_table[{level}]", step)
+        if bool(self.step_table) != (self.step_law == "table"):
+            raise UsageError(
+                f"step_law is '{self.step_law}' with a step_table of {len(self.step_table)} entries, expected entries "
+                "with 'table' and none otherwise"
+            )
+        check_positive("num_leapfrog", self.num_leapfrog)
+        check_between("damping", self.damping, 0.0, 1.0)
+        check_positive("mass", self.mass)
+        check_non_negative("last_level", self.last_level)
+        if self.first_level is not None and self.first_level < self.last_level:
+            raise UsageError(
+                f"MCMC window goes from level {self.first_level} down to {self.last_level}, expected first_level >= "
+                "last_level; swap them"
+            )
+        if self.clip_x0 is not None:
+            check_positive("clip_x0", self.clip_x0)
+        if self.line_points is not None and self.line_points < 2:
+            raise UsageError(f"line_points is {self.line_points}, expected at least the 2 ends of the line")

@@ -1,0 +1,26 @@
+"""Recorded verdicts belong to the rules of today, and the pages say what is recorded."""
+
+from pathlib import Path
+
+import pytest
+from onepaper.results import assert_rules_match
+from onepaper.tables import render_file
+
+from compose_diffusion.claims import CLAIMS
+from compose_diffusion.paper import PAPER
+
+FOLDER = Path(__file__).parents[1]
+
+
+def test_rules_match():
+    assert_rules_match(PAPER)
+
+
+def test_every_quick_claim_has_a_recorded_result():
+    recorded = {file.stem for file in (FOLDER / "results").glob("*.json")}
+    assert recorded == {claim.id for claim in CLAIMS if claim.rule.needs_measure}
+
+
+@pytest.mark.parametrize("page", ["README.md", "../../docs/papers/compose-diffusion.md"])
+def test_pages_agree_with_results(page):
+    render_file(FOLDER / page, PAPER, check=True)

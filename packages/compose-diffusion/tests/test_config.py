@@ -1,0 +1,89 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+from onepaper.config import config_hash, from_dict, to_dict
+from onepaper.errors import UsageError
+
+from compose_diffusion.config import (
+    ALIASES,
+    PRESETS,
+    ClassifierConfig,
+    DenoiserConfig,
+    DigitsConfig,
+    EvaluateOptions,
+    FitConfig,
+    GuidanceConfig,
+    SampleOptions,
+    ScheduleConfig,
+    TrainOptions,
+)
+from compose_diffusion.sampler_options import SamplerOptions
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_json(name):
+    config = PRESETS[name].config
+    again = from_dict(type(config), to_dict(config))
+    assert again == config
+    assert config_hash(again) == config_hash(config)
+
+
+def test_aliases_lead_to_presets():
+    assert PRESETS[ALIASES["laptop"]].config == DigitsConfig()
+
+
+def test_configuration_loads_no_framework():
+    code = "import sys, compose_diffusion.config; assert not {'torch', 'jax', 'sklearn'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: from_dict(ScheduleConfig, {"kind": "cosin"}), "did you mean 'cosine'"),
+        (lambda: ScheduleConfig(num_levels=0), "num_levels is 0"),
+        (lambda: ScheduleConfig(kind="linear", beta_start=0.1, beta_end=0.02), "beta_start <= beta_end"),
+        (lambda: DenoiserConfig(width=0), "width is 0"),
+        (lambda: DenoiserConfig(width=12), "multiple of 8"),
+        (lambda: DenoiserConfig(multipliers=()), "multipliers is empty"),
+        (lambda: ClassifierConfig(dropout=1.5), "dropout is 1.5"),
+        (lambda: FitConfig(steps=0), "steps is 0"),
+        (lambda: FitConfig(batch_size=-1), "batch_size is -1"),
+        (lambda: DigitsConfig(label_dropout=2.0), "label_dropout is 2.0"),
+        (lambda: DigitsConfig(denoiser=DenoiserConfig(num_classes=3)), "denoiser has 3 classes"),
+        (
+            lambda: DigitsConfig(classifier=ClassifierConfig(schedule=ScheduleConfig(num_levels=50))),
+            "expected equal ones",
+        ),
+        (lambda: GuidanceConfig(scale=-1.0), "scale is -1.0"),
+        (lambda: GuidanceConfig(num_images=0), "num_images is 0"),
+        (lambda: GuidanceConfig(mcmc=SamplerOptions(method="annealed")), "'reverse-mcmc'"),
+        (lambda: TrainOptions(max_minutes=-1.0), "max_minutes is -1.0"),
+        (lambda: SampleOptions(all_of=(12,)), "digit 12 does not exist, expected a number from 0 to 9"),
+        (lambda: SampleOptions(none_of=(-1,)), "digit -1 does not exist"),
+        (lambda: SampleOptions(all_of=(3,), none_of=(3,)), "both in --all-of and in --none-of"),
+        (lambda: SampleOptions(all_of=(3, 3)), "--all-of names digit 3 twice"),
+        (lambda: SampleOptions(count=0), "count is 0"),
+        (lambda: SampleOptions(steps_per_level=-1), "steps_per_level is -1"),
+        (lambda: SampleOptions(guidance=0.0), "guidance is 0.0"),
+        (lambda: SampleOptions(step_scale=-0.1), "step_scale is -0.1"),
+        (lambda: from_dict(SampleOptions, {"sampler": "ulla"}), "did you mean 'ula'"),
+        (lambda: SampleOptions(sampler="reverse", ancestral=False), "choose a kernel"),
+        (lambda: SampleOptions(line_points=1), "line_points is 1"),
+        (lambda: EvaluateOptions(seeds=()), "seeds are []"),
+        (lambda: EvaluateOptions(seeds=(1, 1)), "each once"),
+        (lambda: EvaluateOptions(seeds=(-1,)), "seeds is -1"),
+    ],
+)
+def test_wrong_values_are_told_in_one_line(make, told):
+    with pytest.raises(UsageError) as caught:
+        make()
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_configurations_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        DigitsConfig().label_dropout = 0.5  # type: ignore[misc]

@@ -1,0 +1,45 @@
+"""The rows of the toy are the samplers their names say."""
+
+import dataclasses
+
+import pytest
+from onepaper.config import from_dict, to_dict
+from onepaper.errors import UsageError
+
+from compose_diffusion.toy_config import ROWS, TOY_PRESETS, ToyExactConfig
+
+
+def test_the_papers_preset_pins_every_open_choice():
+    config = TOY_PRESETS["paper-toy-exact"].config
+    settings = {row: config.sampler(row) for row in ROWS}
+    assert {row: (s.method, s.kernel) for row, s in settings.items() if row != "reverse"} == {
+        "ula": ("annealed", "ula"),
+        "mala": ("annealed", "mala"),
+        "uhmc": ("annealed", "uhmc"),
+        "hmc": ("annealed", "hmc"),
+        "reverse-ula": ("reverse-mcmc", "ula"),
+        "reverse-hmc": ("reverse-mcmc", "hmc"),
+    }
+    assert settings["reverse"].method == "reverse"
+    for row, s in settings.items():
+        langevin = row.endswith(("ula", "mala"))
+        if row != "reverse":
+            assert s.step_scale == (1e-3 if langevin else 0.03)
+        assert (s.step_law, s.steps_per_level, s.last_level, s.reverse_variance) == ("constant", 10, 0, "posterior")
+        assert (s.num_leapfrog, s.damping, s.mass, s.momentum) == (3, 0.5, 1.0, "kept")
+    assert (config.num_levels, config.num_samples) == (100, 2000)
+
+
+@pytest.mark.parametrize("name", TOY_PRESETS)
+def test_presets_survive_json(name):
+    config = TOY_PRESETS[name].config
+    assert from_dict(ToyExactConfig, to_dict(config)) == config
+
+
+def test_nonsense_is_refused():
+    with pytest.raises(UsageError, match="did you mean 'mala'"):
+        ToyExactConfig().sampler("mla")
+    with pytest.raises(UsageError, match="num_samples is 0"):
+        dataclasses.replace(ToyExactConfig(), num_samples=0)
+    with pytest.raises(UsageError, match="unknown value 'sum'"):
+        from_dict(ToyExactConfig, {"task": "sum"})
