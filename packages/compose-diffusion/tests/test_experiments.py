@@ -23,7 +23,7 @@ EXACT = [claim for claim in CLAIMS if claim.measure.startswith("compose_diffusio
 @pytest.fixture
 def small(monkeypatch):
     """The same experiments with few samples, levels, moves and images."""
-    guidance = GuidanceConfig(num_images=20, mcmc=replace(GuidanceConfig().mcmc, first_level=5))
+    guidance = GuidanceConfig(num_images=30, mcmc=replace(GuidanceConfig().mcmc, first_level=5))
     monkeypatch.setattr(experiments, "PRESETS", {"laptop-guidance": Preset("few", guidance)})
     for name in ("PAPER_TOY", "LAPTOP_TOY"):
         config = getattr(experiments, name)

@@ -1,5 +1,6 @@
 """Progress with an ETA: a moving bar on a terminal, a line now and then in a log file."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, TypeVar
@@ -7,6 +8,7 @@ from typing import Any, TextIO, TypeVar
 T = TypeVar("T")
 
 LOG_INTERVAL_SECONDS = 20.0
+_CURSOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class _Lines:
@@ -16,7 +18,8 @@ class _Lines:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        for line in text.replace("\r", "\n").split("\n"):
+        # Bars within bars move the cursor; a log has none.
+        for line in _CURSOR.sub("", text).replace("\r", "\n").split("\n"):
             if line.strip():
                 self._stream.write(line.rstrip() + "\n")
 
