@@ -165,8 +165,8 @@ def lint(session: nox.Session) -> None:
     for folder in ["shared", *(f"packages/{paper}" for paper in PAPERS)]:
         with session.chdir(folder):
             # DEP003: the shared package is declared in a form that only hatchling reads.
-            known = ("--known-first-party", "onepaper", "--optional-dependencies-dev-groups", "test")
-            session.run("deptry", ".", "--ignore", "DEP003", *known)
+            ours = ["--known-first-party", "onepaper", "--known-first-party", Path(folder).name.replace("-", "_")]
+            session.run("deptry", ".", "--ignore", "DEP003", "--optional-dependencies-dev-groups", "test", *ours)
             if folder != "shared":
                 session.run("lint-imports", env=path)
     session.run("python", "tools/house_rules.py", *REST)
@@ -180,13 +180,15 @@ def types(session: nox.Session) -> None:
     session.install("-e", "./shared[torch,jax,test]", env=arranged)
     for paper in PAPERS:
         session.install("-e", "./shared", "-e", f"./packages/{paper}[test]", env=arranged)
-    session.run("basedpyright", *REST)
+    session.run("basedpyright", "--level", "error", "--pythonpath", str(Path(session.bin) / "python"), *REST)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the site; a broken link or an unknown name is an error."""
-    session.install("mkdocs==1.6.1", "mkdocs-material==9.8.1", "mkdocstrings-python>=2,<3", "latex2mathml>=3.77")
+    session.install(
+        "mkdocs==1.6.1", "mkdocs-material==9.8.1", "ruff", "mkdocstrings-python>=2,<3", "latex2mathml>=3.77"
+    )
     # Not quiet: with -q mkdocs exits 0 on a broken link.
     session.run("mkdocs", "build", "--strict", *REST, env={"NO_MKDOCS_2_WARNING": "1"})
 

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from onepaper.cli import main
+from onepaper.pages import commands
 
 import compose_diffusion
 from compose_diffusion.paper import PAPER
@@ -51,6 +53,26 @@ def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, told):
     assert err.startswith("onepaper: ")
     assert err.count("\n") == 1
     assert told in err
+
+
+ROOT = Path(__file__).parents[3]
+PAGES = [
+    "README.md",
+    "docs/index.md",
+    "docs/gpu-checks.md",
+    "docs/papers/compose-diffusion.md",
+    "docs/tutorials/compose-diffusion.md",
+    "packages/compose-diffusion/README.md",
+    "packages/compose-diffusion/DATA.md",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_on_the_pages_work(page, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in commands(ROOT / page, "compose-diffusion"):
+        assert run(*words[1:]) == 0, (words, capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == [], "a dry run writes nothing"
 
 
 def test_presets_have_a_cost(capsys):
