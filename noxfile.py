@@ -6,6 +6,7 @@ environments are made; the rest goes to pytest or to the verb. Needs nox and uv 
     python3 -m venv .venv && .venv/bin/pip install nox uv && .venv/bin/nox -s reproduce -- compose-diffusion
 """
 
+import atexit
 import os
 import platform
 import shutil
@@ -118,6 +119,10 @@ def reproduce(session: nox.Session, package: str) -> None:
     """Set up one paper and run its claims (quick tier unless --full or --retrain)."""
     _install(session, package)
     session.run("onepaper", package, "reproduce", *REST)
+    report = ROOT / "runs" / package / "reproduce" / "report.html"
+    if "--output" not in REST and report.is_file():
+        # nox has its own last words; what the person came for shall stand below them.
+        atexit.register(print, f"report: {report}", flush=True)
 
 
 @nox.session
