@@ -31,6 +31,12 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+# Groups that were left, kept until the interpreter ends. Otherwise a DDP model that outlives `close` owns the last
+# reference, and freeing it joins gloo's threads while holding the interpreter's lock, which one of them may be waiting
+# for to free its last tensors: about one run in six hung at its end.
+_left_groups: list[Any] = []
+
+
 class Accelerator(Processes):
     """One process's share of the machine. Alone, or one of those that torchrun started.
 
@@ -127,6 +133,7 @@ class Accelerator(Processes):
     def close(self) -> None:
         """Leave the process group."""
         if self._started and dist.is_initialized():
+            _left_groups.append(dist.group.WORLD)
             dist.destroy_process_group()
             self._started = False
 
