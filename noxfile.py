@@ -175,6 +175,7 @@ def lint(session: nox.Session) -> None:
             if folder != "shared":
                 session.run("lint-imports", env=path)
     session.run("python", "tools/house_rules.py", *REST)
+    session.run("python", "tools/render_results.py", "--check")
 
 
 @nox.session
@@ -218,7 +219,7 @@ def build(session: nox.Session) -> None:
 @nox.session
 def packaging(session: nox.Session) -> None:
     """Install every paper as its users would: from a folder, from git, from release wheels; scaffold two new ones."""
-    session.install("pytest>=8.3", "uv", "./shared")
+    session.install("pytest>=8.3", "nox", "uv", "./shared")
     session.run("pytest", "tools/tests", *REST, env=_torch_arrangement(session))
 
 

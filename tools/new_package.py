@@ -2,7 +2,7 @@
 
     python tools/new_package.py my-paper --framework jax --title "A Title" --authors "A. One, B. Two" --year 2024
 
-It writes packages/my-paper and docs/papers/my-paper.md, and adds the paper to the import contracts and the site. With
+It writes packages/my-paper, its page and its tutorial, and adds the paper to the import contracts and the site. With
 --try it does so in a scratch copy of the working tree and runs the new package's tests, lint and docs there; CI does
 that once for torch and once for JAX.
 """
@@ -84,8 +84,9 @@ def target_of(template: Path, package: Package, root: Path) -> Path:
     """Where a template's text goes."""
     name = template.with_suffix("")
     folder = root / "packages" / package.name
-    if name.name == "page.md":
-        return root / "docs" / "papers" / f"{package.name}.md"
+    if name.name in ("page.md", "tutorial.md"):
+        kind = "papers" if name.name == "page.md" else "tutorials"
+        return root / "docs" / kind / f"{package.name}.md"
     if name.parts[0] == "src":
         return folder / "src" / package.module / Path(*name.parts[1:])
     return folder / name
@@ -102,8 +103,9 @@ def register(package: Package, root: Path) -> None:
         )
     settings.write_text(text, encoding="utf-8")
     site = root / "mkdocs.yml"
-    page = f"      - {package.name}: papers/{package.name}.md\n"
-    text = site.read_text(encoding="utf-8").replace("  - Papers:\n", f"  - Papers:\n{page}", 1)
+    text = site.read_text(encoding="utf-8")
+    for heading, kind in (("  - Papers:\n", "papers"), ("  - Tutorials:\n", "tutorials")):
+        text = text.replace(heading, f"{heading}      - {package.name}: {kind}/{package.name}.md\n", 1)
     text = re.sub(r"paths: \[(.*)\]", rf"paths: [\1, packages/{package.name}/src]", text, count=1)
     site.write_text(text, encoding="utf-8")
 
