@@ -85,7 +85,7 @@ def wrong_variance(data_variance, schedule, choice):
     return variance
 
 
-# The dossier's 0.0855 for variance beta also adds noise in the very last step, beta_0 = 0.0006.
+# 0.0855, which is also quoted for variance beta, adds noise in the very last step, beta_0 = 0.0006.
 @pytest.mark.parametrize(("choice", "known"), [("beta", 0.0849), ("posterior", 0.0725)])
 def test_reverse_diffusion_of_two_gaussians_is_wrong_as_computed(choice, known, generator):
     """Claim C1 in closed form: the product of two N(0, 1/4) has variance 0.125 and the reverse process misses it."""
@@ -136,7 +136,7 @@ def test_annealed_metropolis_draws_a_gaussian_negation(generator):
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_official_settings_reach_their_measured_accuracy(name, generator):
-    """Product of ring and bar with exact scores (C1 to C3): the dossier's table, within 0.03 and sampling error."""
+    """Product of ring and bar with exact scores (C1 to C3): the reference table, within 0.03 and sampling error."""
     expression = ExactLeaf(ring(), SCHEDULE) & ExactLeaf(bar(), SCHEDULE)
     found = draw(expression, SCHEDULE, start(500, generator), OFFICIAL[name], generator)
     assert accuracy(found.x) == pytest.approx(MEASURED[name], abs=0.03 + 2 * math.sqrt(0.2 / 500))
