@@ -241,6 +241,21 @@ def endurance(session: nox.Session, framework: str) -> None:
 
 @nox.session
 @nox.parametrize("package", CHOSEN_PAPERS, ids=CHOSEN_PAPERS)
+def scale(session: nox.Session, package: str) -> None:
+    """Train each paper's smallest preset on two processes (torch) or eight virtual devices (JAX) of this machine."""
+    _install(session, package)
+    folder = Path(session.create_tmp()) / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    words = ["train", "--preset", "smoke", "--device", "cpu", "--output", str(folder), *REST]
+    if "torch" in _frameworks(package):
+        launcher = ("torchrun", "--nproc-per-node", "2", "-m", package.replace("-", "_"))
+        session.run(*launcher, *words, env={"OMP_NUM_THREADS": "1"})
+    else:
+        session.run("onepaper", package, *words, env={"XLA_FLAGS": "--xla_force_host_platform_device_count=8"})
+
+
+@nox.session
+@nox.parametrize("package", CHOSEN_PAPERS, ids=CHOSEN_PAPERS)
 def bench(session: nox.Session, package: str) -> None:
     """Compare a paper's speed with named peers, in alternating processes."""
     folder = ROOT / "packages" / package / "benchmarks"
