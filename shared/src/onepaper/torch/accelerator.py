@@ -33,7 +33,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 # Groups that were left, kept until the interpreter ends. Otherwise a DDP model that outlives `close` owns the last
 # reference, and freeing it joins gloo's threads while holding the interpreter's lock, which one of them may be waiting
-# for to free its last tensors: about one run in six hung at its end.
+# for to free its last tensors: some runs hung at their end.
 _left_groups: list[Any] = []
 
 
