@@ -105,14 +105,6 @@ def train(framework, folder, steps, shards=1, kill_at=None):
 
 
 if __name__ == "__main__":
-    for job in json.loads(sys.argv[2]):
-        train(sys.argv[1], **job)
-    # A process that is done waits for the others before it takes the coordinator away.
-    if sys.argv[1] == "jax":
-        import jax
-
-        jax.distributed.shutdown()
-    else:
-        import torch
-
-        torch.distributed.destroy_process_group()
+    tasks = [train(sys.argv[1], **job)[0] for job in json.loads(sys.argv[2])]
+    for task in tasks:  # the first one started the process group
+        task.accelerator.close()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from typing import Any, Self, cast
 
@@ -31,10 +32,14 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-# Groups that were left, kept until the interpreter ends. Otherwise a DDP model that outlives `close` owns the last
-# reference, and freeing it joins gloo's threads while holding the interpreter's lock, which one of them may be waiting
-# for to free its last tensors: some runs hung at their end.
+# gloo's threads need the interpreter's lock to free the tensors of their last collective, a moment after it has
+# returned here. Two ways to fall over that, both seen in runs at their end, both closed by `Accelerator.close`:
+# * a DDP model that outlives `close` owns the last reference to the group, and freeing it joins those threads while
+#   holding the lock: the run hangs. So groups that were left are kept until the interpreter ends.
+# * the interpreter ends first; a thread that then asks for the lock aborts the process. So `close` waits a little with
+#   the lock released.
 _left_groups: list[Any] = []
+SETTLE_SECONDS = 0.3
 
 
 class Accelerator(Processes):
@@ -131,8 +136,9 @@ class Accelerator(Processes):
         return int(self.sum(torch.tensor(value if self.is_main else 0, device=self.device)).item())
 
     def close(self) -> None:
-        """Leave the process group."""
+        """Leave the process group; to be called by every process before it ends."""
         if self._started and dist.is_initialized():
+            time.sleep(SETTLE_SECONDS)
             _left_groups.append(dist.group.WORLD)
             dist.destroy_process_group()
             self._started = False
