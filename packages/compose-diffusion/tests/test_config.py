@@ -6,19 +6,9 @@ import pytest
 from onepaper.config import config_hash, from_dict, to_dict
 from onepaper.errors import UsageError
 
-from compose_diffusion.config import (
-    ALIASES,
-    PRESETS,
-    ClassifierConfig,
-    DenoiserConfig,
-    DigitsConfig,
-    EvaluateOptions,
-    FitConfig,
-    GuidanceConfig,
-    SampleOptions,
-    ScheduleConfig,
-    TrainOptions,
-)
+from compose_diffusion.config import ALIASES, PRESETS, EvaluateOptions, SampleOptions, TrainOptions
+from compose_diffusion.digits.config import ClassifierConfig, DenoiserConfig, DigitsConfig, GuidanceConfig
+from compose_diffusion.network_options import FitConfig, ScheduleConfig
 from compose_diffusion.sampler_options import SamplerOptions
 
 

@@ -6,31 +6,15 @@ import pytest
 import torch
 from onepaper.paper import Invocation
 
-from compose_diffusion.config import (
-    PRESETS,
-    ClassifierConfig,
-    DenoiserConfig,
-    EvaluateOptions,
-    GuidanceConfig,
-    ScheduleConfig,
-)
-from compose_diffusion.data import load_digits
-from compose_diffusion.evaluation import (
-    ARMS,
-    MEASURES,
-    Summary,
-    cost_of,
-    evaluate_verb,
-    first_rows,
-    guidance_accuracy,
-    real_frechet_distance,
-    summarise,
-    table,
-    with_differences,
-)
-from compose_diffusion.model import Denoiser, DigitModels, NoisyClassifier
+from compose_diffusion.config import PRESETS, EvaluateOptions
+from compose_diffusion.digits.config import ClassifierConfig, DenoiserConfig, GuidanceConfig
+from compose_diffusion.digits.data import load_digits
+from compose_diffusion.digits.evaluation import ARMS, MEASURES, first_rows, guidance_accuracy, real_frechet_distance
+from compose_diffusion.digits.model import Denoiser, DigitModels, NoisyClassifier
+from compose_diffusion.evaluation import Summary, cost_of, evaluate_verb, summarise, table, with_differences
+from compose_diffusion.network_options import ScheduleConfig
 from compose_diffusion.paper import PAPER
-from compose_diffusion.toy_config import ROWS, ToyExactConfig
+from compose_diffusion.toy.config import ROWS, ToyExactConfig
 
 FEW = GuidanceConfig(num_images=30)
 FEW = replace(FEW, mcmc=replace(FEW.mcmc, steps_per_level=1))

@@ -9,22 +9,15 @@ from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation
 from PIL import Image
 
-from compose_diffusion.config import ClassifierConfig, DenoiserConfig, SampleOptions, ScheduleConfig
-from compose_diffusion.model import SHIPPED_WEIGHTS, Denoiser, DigitModels, NoisyClassifier
+from compose_diffusion.config import SampleOptions
+from compose_diffusion.digits.config import ClassifierConfig, DenoiserConfig
+from compose_diffusion.digits.guidance import guided_by_classifier, guided_by_label, label_leaf
+from compose_diffusion.digits.model import SHIPPED_WEIGHTS, Denoiser, DigitModels, NoisyClassifier
+from compose_diffusion.network_options import ScheduleConfig
 from compose_diffusion.paper import PAPER
+from compose_diffusion.pictures import ENLARGEMENT, GAP, image_grid
 from compose_diffusion.sampler_options import SamplerOptions
-from compose_diffusion.sampling import (
-    ENLARGEMENT,
-    GAP,
-    guided_by_classifier,
-    guided_by_label,
-    image_grid,
-    judge,
-    label_leaf,
-    requested,
-    sample_verb,
-    sampler_options,
-)
+from compose_diffusion.sampling import judge, requested, sample_verb, sampler_options
 
 LEVEL = 30
 FEW = SampleOptions(count=4, sampler="reverse", device="cpu", all_of=(3,))

@@ -10,19 +10,19 @@ from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 from onepaper.runs import Run
 
-from compose_diffusion.config import PRESETS, DenoiserConfig, DigitsConfig, TrainOptions
-from compose_diffusion.diffusion import add_noise
-from compose_diffusion.model import Denoiser, DigitModels, NoisyClassifier, make_schedule
-from compose_diffusion.paper import PAPER
-from compose_diffusion.training import (
+from compose_diffusion.config import PRESETS, TrainOptions
+from compose_diffusion.diffusion import add_noise, make_schedule
+from compose_diffusion.digits.config import DenoiserConfig, DigitsConfig
+from compose_diffusion.digits.model import Denoiser, DigitModels, NoisyClassifier
+from compose_diffusion.digits.training import (
     classifier_loss,
     denoiser_loss,
-    loop_options,
     train_classifier,
     train_denoiser,
-    train_verb,
     withhold_labels,
 )
+from compose_diffusion.paper import PAPER
+from compose_diffusion.training import loop_options, train_verb
 
 SMOKE: DigitsConfig = PRESETS["smoke"].config
 

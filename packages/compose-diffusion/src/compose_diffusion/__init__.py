@@ -24,8 +24,8 @@ _EXPORTS = {
     "negation": "composition",
     "product": "composition",
     "draw": "samplers",
-    "Denoiser": "model",
-    "NoisyClassifier": "model",
+    "Denoiser": "digits.model",
+    "NoisyClassifier": "digits.model",
 }
 
 __all__ = ["__version__", *_EXPORTS]

@@ -2,7 +2,8 @@
 
 from onepaper.claims import Above, AllOf, Below, Claim, Greater, Increasing, Ordered, Within
 
-_TOY = "compose_diffusion.experiments"
+_TOY = "compose_diffusion.toy.experiments"
+_DIGITS = "compose_diffusion.digits.experiments"
 _LANGEVIN = ("0.1s^2", "0.3s^2", "0.6s^2", "1s^2")
 _HAMILTONIAN = ("0.3s", "0.6s", "0.9s")
 # Rows of the reference table (an independent earlier run), best first, with their accuracy.
@@ -86,9 +87,9 @@ CLAIMS = (
         place="Section 6, ImageNet experiment",
         statement="At the same guidance scale, MCMC improves classifier guidance of an unconditional model.",
         paper="Table 3 (its numbers are not at hand)",
-        measure=f"{_TOY}:guided_digits",
+        measure=f"{_DIGITS}:guided_digits",
         seeds=5,
-        assets=("weights/denoiser/model.safetensors", "weights/classifier/model.safetensors"),
+        assets=("weights/digits/denoiser/model.safetensors", "weights/digits/classifier/model.safetensors"),
         rule=AllOf(
             Greater("accuracy, reverse + ULA", "accuracy, reverse"),
             Greater("Frechet distance, reverse", "Frechet distance, reverse + ULA", margin=-0.02),

@@ -25,10 +25,7 @@ from onepaper.config import check_positive
 from onepaper.errors import UsageError
 from torch import Tensor
 
-from compose_diffusion.diffusion import (
-    NoiseSchedule,
-    noise_from_score,
-)
+from compose_diffusion.diffusion import NoiseSchedule, noise_from_score
 
 # A number, a number for each level (a tensor [levels]), or a function of the level.
 Weight = float | int | Tensor | Callable[[int], float]

@@ -14,6 +14,8 @@ from onepaper.config import check_between, check_choice, check_positive
 from onepaper.errors import UsageError
 from torch import Tensor
 
+from compose_diffusion.network_options import ScheduleConfig
+
 Prediction = Literal["eps", "v", "x0"]
 ReverseVariance = Literal["beta", "posterior"]
 
@@ -110,6 +112,13 @@ def linear_schedule(num_levels: int, beta_start: float = 1e-4, beta_end: float =
     """Betas that grow linearly from `beta_start` to `beta_end`."""
     check_positive("num_levels", num_levels)
     return NoiseSchedule.from_betas(torch.linspace(beta_start, beta_end, num_levels, dtype=torch.float64))
+
+
+def make_schedule(config: ScheduleConfig) -> NoiseSchedule:
+    """The noise levels a network was, or is to be, trained on."""
+    if config.kind == "cosine":
+        return cosine_schedule(config.num_levels)
+    return linear_schedule(config.num_levels, config.beta_start, config.beta_end)
 
 
 def at_level(values: Tensor, t: int | Int[Tensor, " batch"], x: Tensor) -> Tensor:

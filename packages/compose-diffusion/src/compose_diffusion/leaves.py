@@ -15,13 +15,7 @@ from onepaper.errors import UsageError
 from torch import Tensor
 
 from compose_diffusion.composition import Evaluation, Leaf
-from compose_diffusion.diffusion import (
-    PREDICTIONS,
-    NoiseSchedule,
-    Prediction,
-    noise_from_prediction,
-    score_from_noise,
-)
+from compose_diffusion.diffusion import PREDICTIONS, NoiseSchedule, Prediction, noise_from_prediction, score_from_noise
 from compose_diffusion.distributions import Distribution
 
 EnergyFunction = Callable[..., Tensor]

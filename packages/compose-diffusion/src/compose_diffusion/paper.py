@@ -2,16 +2,9 @@
 
 from onepaper.paper import Paper, Verb
 
-from compose_diffusion.config import (
-    ALIASES,
-    PRESETS,
-    DigitsConfig,
-    EvaluateOptions,
-    GuidanceConfig,
-    SampleOptions,
-    TrainOptions,
-)
-from compose_diffusion.toy_config import ToyExactConfig
+from compose_diffusion.config import ALIASES, PRESETS, EvaluateOptions, SampleOptions, TrainOptions
+from compose_diffusion.digits.config import DigitsConfig, GuidanceConfig
+from compose_diffusion.toy.config import ToyExactConfig
 
 PAPER = Paper(
     name="compose-diffusion",

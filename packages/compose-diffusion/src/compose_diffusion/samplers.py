@@ -15,17 +15,7 @@ from torch import Tensor
 
 from compose_diffusion.composition import Expression
 from compose_diffusion.diffusion import NoiseSchedule, noise_from_score, reverse_step
-from compose_diffusion.kernels import (
-    ChainState,
-    MoveInfo,
-    Target,
-    draw_momentum,
-    hmc,
-    init_state,
-    mala,
-    uhmc,
-    ula,
-)
+from compose_diffusion.kernels import ChainState, MoveInfo, Target, draw_momentum, hmc, init_state, mala, uhmc, ula
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.step_sizes import (
     TARGET_ACCEPTANCE,

@@ -2,15 +2,12 @@
 
 import dataclasses
 import io
-import math
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from einops import rearrange
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int
 from onepaper import progress
 from onepaper.config import to_dict
 from onepaper.paper import Invocation
@@ -18,82 +15,16 @@ from onepaper.runs import Run, write_atomic
 from onepaper.torch.accelerator import Accelerator
 from torch import Tensor
 
-from compose_diffusion.composition import Expression, WeightedProduct, guidance
-from compose_diffusion.config import NUM_DIGITS, SampleOptions
-from compose_diffusion.data import IMAGE_SIZE
-from compose_diffusion.evaluator import default_evaluator
-from compose_diffusion.leaves import ClassifierLeaf, PredictionLeaf
-from compose_diffusion.model import DigitModels
+from compose_diffusion.composition import Expression
+from compose_diffusion.config import SampleOptions
+from compose_diffusion.digits.config import NUM_DIGITS
+from compose_diffusion.digits.data import IMAGE_SIZE
+from compose_diffusion.digits.evaluator import default_evaluator
+from compose_diffusion.digits.guidance import CLIP_X0, MOVES, guided_by_classifier, guided_by_label, load_models
+from compose_diffusion.digits.model import DigitModels
+from compose_diffusion.pictures import image_grid, write_png
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.samplers import draw
-
-# Pixels lie in [-1, 1]; reverse steps keep their estimate of the clean image there.
-CLIP_X0 = 1.0
-# Of a picture: screen pixels for each image pixel, and between images.
-ENLARGEMENT = 8
-GAP = 4
-
-# A class for all images, or one for each.
-Label = int | Int[Tensor, " batch"]
-
-
-def label_leaf(models: DigitModels, label: Label | None) -> PredictionLeaf:
-    """The denoiser given a class; given None, unconditional."""
-    label = models.denoiser.null_label if label is None else label
-    condition = torch.as_tensor(label, dtype=torch.long).reshape(-1)
-    return PredictionLeaf(models.denoiser, models.schedule, condition=condition)
-
-
-def guided_by_label(
-    models: DigitModels,
-    wanted: Sequence[Label],
-    unwanted: Sequence[Label] = (),
-    *,
-    weight: float,
-    negation: float = 1.0,
-) -> Expression:
-    r"""$L_\emptyset + w \sum_{y\ wanted} (L_y - L_\emptyset) - v \sum_{y\ unwanted} (L_y - L_\emptyset)$ (section 3.3).
-
-    Without any class, the unconditional model.
-
-    Args:
-        wanted: classes to show, all of them.
-        unwanted: classes not to show.
-        weight: w.
-        negation: v.
-    """
-    unconditional = label_leaf(models, None)
-    conditionals = [label_leaf(models, label) for label in (*wanted, *unwanted)]
-    weights = [weight] * len(wanted) + [-negation] * len(unwanted)
-    return guidance(unconditional, conditionals, weights) if conditionals else unconditional
-
-
-def guided_by_classifier(
-    models: DigitModels,
-    wanted: Sequence[Label],
-    unwanted: Sequence[Label] = (),
-    *,
-    weight: float,
-    negation: float = 1.0,
-) -> Expression:
-    r"""$L_\emptyset + w \sum_{y\ wanted} \log p(y | x_t) - v \sum_{y\ unwanted} \log p(y | x_t)$ (section 3.3).
-
-    Only the unconditional denoiser is used; arguments as of `guided_by_label`.
-    """
-    unconditional = label_leaf(models, None)
-    leaves = [ClassifierLeaf(models.classifier, label) for label in (*wanted, *unwanted)]
-    weights = [weight] * len(wanted) + [-negation] * len(unwanted)
-    return WeightedProduct([unconditional, *leaves], [1.0, *weights])
-
-
-# Moves that suit these digits. Steps follow the curvature, which is about 1 / sigma_t^2: a Langevin step is a squared
-# length, a Hamiltonian one a length. Momentum has no use between levels whose moves are mostly noise.
-MOVES: Mapping[str, SamplerOptions] = {
-    "ula": SamplerOptions(kernel="ula", step_law="sigma-power", step_scale=0.05, step_power=2.0),
-    "mala": SamplerOptions(kernel="mala", step_law="sigma-power", step_scale=0.05, step_power=2.0),
-    "uhmc": SamplerOptions(kernel="uhmc", step_law="sigma-power", step_scale=0.2, momentum="per-level"),
-    "hmc": SamplerOptions(kernel="hmc", step_law="sigma-power", step_scale=0.2, momentum="per-level"),
-}
 
 
 def sampler_options(options: SampleOptions) -> SamplerOptions:
@@ -111,48 +42,10 @@ def sampler_options(options: SampleOptions) -> SamplerOptions:
     )
 
 
-def load_models(weights: Path | None, accelerator: Accelerator) -> DigitModels:
-    """The networks of a folder (by default those shipped), on the accelerator's device and compiled if it says so."""
-    models = DigitModels.from_pretrained(weights, accelerator.device)
-    if accelerator.options.compile:
-        models.denoiser.compile()
-        models.classifier.compile()
-    return models
-
-
 def requested(models: DigitModels, options: SampleOptions) -> Expression:
     """The composition that the command line describes."""
     guided = guided_by_label if options.by == "label" else guided_by_classifier
     return guided(models, options.all_of, options.none_of, weight=options.guidance, negation=options.negation)
-
-
-def image_grid(
-    images: Float[Tensor, "count 1 height width"], columns: int | None = None
-) -> UInt8[np.ndarray, "rows columns"]:
-    """Images in [-1, 1] side by side, row by row, as one grey picture with dark ink; pixels stay square and sharp.
-
-    Args:
-        images: at least one.
-        columns: images in a row; about twice as many as rows if absent.
-    """
-    count = len(images)
-    columns = columns or min(count, max(10, math.ceil(math.sqrt(2 * count))))
-    ink = (images.detach().cpu().double().clamp(-1, 1).numpy() + 1) / 2
-    missing = -count % columns
-    ink = np.concatenate([ink, np.zeros((missing, *ink.shape[1:]))])
-    ink = ink.repeat(ENLARGEMENT, axis=2).repeat(ENLARGEMENT, axis=3)
-    ink = np.pad(ink, [(0, 0), (0, 0), (GAP // 2, GAP // 2), (GAP // 2, GAP // 2)])
-    picture = rearrange(ink, "(rows columns) 1 h w -> (rows h) (columns w)", columns=columns)
-    return np.round(255 * (1 - picture)).astype(np.uint8)
-
-
-def write_png(path: Path, picture: UInt8[np.ndarray, "rows columns"]) -> None:
-    """Write a grey picture, whole or not at all."""
-    from PIL import Image
-
-    encoded = io.BytesIO()
-    Image.fromarray(picture).save(encoded, format="PNG")
-    write_atomic(path, encoded.getvalue())
 
 
 def sample_verb(call: Invocation) -> int:

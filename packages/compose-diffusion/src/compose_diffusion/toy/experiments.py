@@ -6,14 +6,12 @@ from functools import partial
 from typing import cast
 
 import numpy as np
-from onepaper.claims import ArmResult, ClaimContext, Evidence, ImageGrid, Measurement, Note, Plot, Table
+from onepaper.claims import ArmResult, ClaimContext, Evidence, Measurement, Plot, Table
 
-from compose_diffusion.config import PRESETS, GuidanceConfig
 from compose_diffusion.diffusion import cosine_schedule
-from compose_diffusion.evaluation import MEASURES, first_rows, guidance_accuracy, real_frechet_distance
 from compose_diffusion.figures import lines_with_intervals, samples_over_density
-from compose_diffusion.toy import diagnose, log_density_grid, measure, run_row, settled_variance, true_samples
-from compose_diffusion.toy_config import TOY_PRESETS, ToyExactConfig
+from compose_diffusion.toy.config import TOY_PRESETS, ToyExactConfig
+from compose_diffusion.toy.exact import diagnose, log_density_grid, measure, run_row, settled_variance, true_samples
 
 LABELS = {
     "true": "true samples",
@@ -324,56 +322,4 @@ def two_gaussians(context: ClaimContext) -> Evidence:
         f"reverse ends with variance {measured[1].mean:.4f} or {measured[2].mean:.4f}, the product has "
         f"{measured[0].mean:.4f}",
         measured,
-    )
-
-
-GUIDANCE_LABELS = {"reverse": "reverse", "mcmc": "reverse + ULA"}
-_ROWS_SHOWN = 3
-
-
-def guided_digits(context: ClaimContext) -> Evidence:
-    """C10: classifier guidance of the unconditional denoiser of digits, with and without MCMC at each level."""
-    config = cast(GuidanceConfig, PRESETS["laptop-guidance"].config)
-
-    def arm(seed: int) -> Mapping[str, float | np.ndarray]:
-        drawn = guidance_accuracy(config, seed)
-        shown = {f"{name}/images": images.numpy() for name, images in first_rows(drawn, _ROWS_SHOWN).items()}
-        return {**drawn.measured, **shown}
-
-    arms = {
-        seed: context.arm("guided digits", seed, partial(arm, seed))
-        for seed in context.track(context.seeds, "guided digits")
-    }
-    measured = [
-        Measurement.over_seeds(f"{heading}, {label}", {seed: result[f"{name}/{key}"] for seed, result in arms.items()})
-        for key, heading in MEASURES.items()
-        if key != "seconds"
-        for name, label in GUIDANCE_LABELS.items()
-    ]
-    first = arms[context.seeds[0]]
-    grids = [
-        ImageGrid(
-            f"{label}: digits 0 to 9 asked for, column by column",
-            (first[f"{name}/images"][:, 0].clip(-1, 1) + 1) / 2,
-            columns=10,
-            upscale=5,
-            caption="First images of the first seed; both arms start from the same noise.",
-        )
-        for name, label in GUIDANCE_LABELS.items()
-    ]
-    count, seeds = config.num_images, len(context.seeds)
-    reverse, mcmc = (m.mean for m in measured[:2])
-    spread = (reverse * (1 - reverse) / (count * seeds)) ** 0.5
-    return Evidence(
-        f"{mcmc:.1%} of the images show the digit asked for, with reverse alone {reverse:.1%} "
-        f"({seeds} x {count} images each, binomial standard error {spread:.1%})",
-        measured,
-        [
-            *grids,
-            Note(
-                f"Guidance scale {config.scale:g}. The judge is a support vector machine trained on images that "
-                "neither network has seen. As many real digits score a Frechet distance of "
-                f"{real_frechet_distance(count):.3f}."
-            ),
-        ],
     )

@@ -3,8 +3,8 @@ import torch
 from onepaper.errors import OnePaperError, UsageError
 from sklearn.datasets import load_digits as read
 
-import compose_diffusion.data as data
-from compose_diffusion.data import balanced_labels, load_digits
+import compose_diffusion.digits.data as data
+from compose_diffusion.digits.data import balanced_labels, load_digits
 
 
 def test_digits_are_images_between_minus_one_and_one():

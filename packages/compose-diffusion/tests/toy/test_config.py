@@ -6,7 +6,7 @@ import pytest
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
 
-from compose_diffusion.toy_config import ROWS, TOY_PRESETS, ToyExactConfig
+from compose_diffusion.toy.config import ROWS, TOY_PRESETS, ToyExactConfig
 
 
 def test_the_papers_preset_pins_every_open_choice():

@@ -10,14 +10,14 @@ from onepaper.paper import Preset
 from compose_diffusion import experiments
 from compose_diffusion.claims import CLAIMS
 from compose_diffusion.composition import product
-from compose_diffusion.config import GuidanceConfig
 from compose_diffusion.diffusion import cosine_schedule
+from compose_diffusion.digits.config import GuidanceConfig
 from compose_diffusion.distributions import GaussianMixture
 from compose_diffusion.leaves import ExactLeaf
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.samplers import draw
 
-EXACT = [claim for claim in CLAIMS if claim.measure.startswith("compose_diffusion.experiments")]
+EXACT = [claim for claim in CLAIMS if claim.measure.startswith("compose_diffusion.toy.experiments")]
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from onepaper.errors import UsageError
 from onepaper.torch.state_files import load_pretrained, save_pretrained
 from torch import Tensor, nn
 
-from compose_diffusion.config import ClassifierConfig, DenoiserConfig, ScheduleConfig
-from compose_diffusion.diffusion import NoiseSchedule, cosine_schedule, linear_schedule
+from compose_diffusion.diffusion import NoiseSchedule, make_schedule
+from compose_diffusion.digits.config import ClassifierConfig, DenoiserConfig
 
 # Sinusoids were chosen for times up to about a thousand; shorter schedules are stretched to that.
 TIME_RANGE = 1000.0
@@ -25,14 +25,7 @@ GROUP_WIDTH = 8
 
 DENOISER_FOLDER = "denoiser"
 CLASSIFIER_FOLDER = "classifier"
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
-
-
-def make_schedule(config: ScheduleConfig) -> NoiseSchedule:
-    """The noise levels a network was, or is to be, trained on."""
-    if config.kind == "cosine":
-        return cosine_schedule(config.num_levels)
-    return linear_schedule(config.num_levels, config.beta_start, config.beta_end)
+SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights" / "digits"
 
 
 def sinusoidal_embedding(time: Float[Tensor, " batch"], dim: int) -> Float[Tensor, "batch dim"]:

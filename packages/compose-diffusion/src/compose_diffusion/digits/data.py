@@ -15,7 +15,7 @@ from onepaper.config import check_choice
 from onepaper.errors import OnePaperError
 from torch import Tensor
 
-from compose_diffusion.config import NUM_DIGITS
+from compose_diffusion.digits.config import NUM_DIGITS
 
 SPLITS = ("model", "evaluator")
 IMAGE_SIZE = 8

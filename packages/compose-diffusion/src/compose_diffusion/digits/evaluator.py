@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from onepaper.errors import UsageError
 from torch import Tensor
 
-from compose_diffusion.data import IMAGE_SIZE, Digits, load_digits
+from compose_diffusion.digits.data import IMAGE_SIZE, Digits, load_digits
 
 # Kernel exp(-KERNEL_WIDTH |x - y|^2) on pixels scaled to [0, 1].
 PENALTY = 10.0

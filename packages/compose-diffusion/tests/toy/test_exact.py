@@ -8,7 +8,8 @@ import torch
 from scipy.stats import multivariate_normal
 
 from compose_diffusion.diffusion import cosine_schedule
-from compose_diffusion.toy import (
+from compose_diffusion.toy.config import ToyExactConfig
+from compose_diffusion.toy.exact import (
     NEGATION_MEANS,
     NEGATION_STD,
     NEGATION_WEIGHTS,
@@ -20,7 +21,6 @@ from compose_diffusion.toy import (
     settled_variance,
     true_samples,
 )
-from compose_diffusion.toy_config import ToyExactConfig
 
 SMALL = ToyExactConfig(num_samples=400)
 

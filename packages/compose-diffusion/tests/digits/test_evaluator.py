@@ -3,8 +3,8 @@ import torch
 from onepaper.errors import UsageError
 from scipy.linalg import sqrtm
 
-from compose_diffusion.data import Digits, load_digits
-from compose_diffusion.evaluator import NUM_FEATURES, Evaluator, default_evaluator, nearest_distances
+from compose_diffusion.digits.data import Digits, load_digits
+from compose_diffusion.digits.evaluator import NUM_FEATURES, Evaluator, default_evaluator, nearest_distances
 
 
 def test_it_knows_digits_that_it_has_not_seen():

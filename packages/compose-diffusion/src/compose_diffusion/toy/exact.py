@@ -25,7 +25,7 @@ from compose_diffusion.metrics import (
 )
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.samplers import SampleResult, draw
-from compose_diffusion.toy_config import ToyExactConfig
+from compose_diffusion.toy.config import ToyExactConfig
 
 Measures = dict[str, float]
 

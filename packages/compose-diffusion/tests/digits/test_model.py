@@ -6,17 +6,11 @@ import torch
 from onepaper.data import file_sha256, read_sums
 from onepaper.errors import OnePaperError, UsageError
 
-from compose_diffusion.config import ClassifierConfig, DenoiserConfig, ScheduleConfig
-from compose_diffusion.data import load_digits
-from compose_diffusion.diffusion import add_noise
-from compose_diffusion.model import (
-    SHIPPED_WEIGHTS,
-    Denoiser,
-    DigitModels,
-    NoisyClassifier,
-    make_schedule,
-    sinusoidal_embedding,
-)
+from compose_diffusion.diffusion import add_noise, make_schedule
+from compose_diffusion.digits.config import ClassifierConfig, DenoiserConfig
+from compose_diffusion.digits.data import load_digits
+from compose_diffusion.digits.model import SHIPPED_WEIGHTS, Denoiser, DigitModels, NoisyClassifier, sinusoidal_embedding
+from compose_diffusion.network_options import ScheduleConfig
 
 SMALL = DenoiserConfig(width=8)
 

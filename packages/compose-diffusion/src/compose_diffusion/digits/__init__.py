@@ -1,0 +1,1 @@
+"""Real handwritten digits: a denoiser, a guiding classifier, an independent judge."""

@@ -1,0 +1,89 @@
+"""What is asked of the digits, as expressions, and the moves that suit them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from onepaper.torch.accelerator import Accelerator
+from torch import Tensor
+
+from compose_diffusion.composition import Expression, WeightedProduct, guidance
+from compose_diffusion.digits.model import DigitModels
+from compose_diffusion.leaves import ClassifierLeaf, PredictionLeaf
+from compose_diffusion.sampler_options import SamplerOptions
+
+# Pixels lie in [-1, 1]; reverse steps keep their estimate of the clean image there.
+CLIP_X0 = 1.0
+
+
+# A class for all images, or one for each.
+Label = int | Int[Tensor, " batch"]
+
+
+def label_leaf(models: DigitModels, label: Label | None) -> PredictionLeaf:
+    """The denoiser given a class; given None, unconditional."""
+    label = models.denoiser.null_label if label is None else label
+    condition = torch.as_tensor(label, dtype=torch.long).reshape(-1)
+    return PredictionLeaf(models.denoiser, models.schedule, condition=condition)
+
+
+def guided_by_label(
+    models: DigitModels,
+    wanted: Sequence[Label],
+    unwanted: Sequence[Label] = (),
+    *,
+    weight: float,
+    negation: float = 1.0,
+) -> Expression:
+    r"""$L_\emptyset + w \sum_{y\ wanted} (L_y - L_\emptyset) - v \sum_{y\ unwanted} (L_y - L_\emptyset)$ (section 3.3).
+
+    Without any class, the unconditional model.
+
+    Args:
+        wanted: classes to show, all of them.
+        unwanted: classes not to show.
+        weight: w.
+        negation: v.
+    """
+    unconditional = label_leaf(models, None)
+    conditionals = [label_leaf(models, label) for label in (*wanted, *unwanted)]
+    weights = [weight] * len(wanted) + [-negation] * len(unwanted)
+    return guidance(unconditional, conditionals, weights) if conditionals else unconditional
+
+
+def guided_by_classifier(
+    models: DigitModels,
+    wanted: Sequence[Label],
+    unwanted: Sequence[Label] = (),
+    *,
+    weight: float,
+    negation: float = 1.0,
+) -> Expression:
+    r"""$L_\emptyset + w \sum_{y\ wanted} \log p(y | x_t) - v \sum_{y\ unwanted} \log p(y | x_t)$ (section 3.3).
+
+    Only the unconditional denoiser is used; arguments as of `guided_by_label`.
+    """
+    unconditional = label_leaf(models, None)
+    leaves = [ClassifierLeaf(models.classifier, label) for label in (*wanted, *unwanted)]
+    weights = [weight] * len(wanted) + [-negation] * len(unwanted)
+    return WeightedProduct([unconditional, *leaves], [1.0, *weights])
+
+
+# Moves that suit these digits. Steps follow the curvature, which is about 1 / sigma_t^2: a Langevin step is a squared
+# length, a Hamiltonian one a length. Momentum has no use between levels whose moves are mostly noise.
+MOVES: Mapping[str, SamplerOptions] = {
+    "ula": SamplerOptions(kernel="ula", step_law="sigma-power", step_scale=0.05, step_power=2.0),
+    "mala": SamplerOptions(kernel="mala", step_law="sigma-power", step_scale=0.05, step_power=2.0),
+    "uhmc": SamplerOptions(kernel="uhmc", step_law="sigma-power", step_scale=0.2, momentum="per-level"),
+    "hmc": SamplerOptions(kernel="hmc", step_law="sigma-power", step_scale=0.2, momentum="per-level"),
+}
+
+
+def load_models(weights: Path | None, accelerator: Accelerator) -> DigitModels:
+    """The networks of a folder (by default those shipped), on the accelerator's device and compiled if it says so."""
+    models = DigitModels.from_pretrained(weights, accelerator.device)
+    if accelerator.options.compile:
+        models.denoiser.compile()
+        models.classifier.compile()
+    return models

@@ -1,0 +1,46 @@
+"""Pictures of samples as files."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+from einops import rearrange
+from jaxtyping import Float, UInt8
+from onepaper.runs import write_atomic
+from torch import Tensor
+
+# Of a picture: screen pixels for each image pixel, and between images.
+ENLARGEMENT = 8
+
+
+GAP = 4
+
+
+def image_grid(
+    images: Float[Tensor, "count 1 height width"], columns: int | None = None
+) -> UInt8[np.ndarray, "rows columns"]:
+    """Images in [-1, 1] side by side, row by row, as one grey picture with dark ink; pixels stay square and sharp.
+
+    Args:
+        images: at least one.
+        columns: images in a row; about twice as many as rows if absent.
+    """
+    count = len(images)
+    columns = columns or min(count, max(10, math.ceil(math.sqrt(2 * count))))
+    ink = (images.detach().cpu().double().clamp(-1, 1).numpy() + 1) / 2
+    missing = -count % columns
+    ink = np.concatenate([ink, np.zeros((missing, *ink.shape[1:]))])
+    ink = ink.repeat(ENLARGEMENT, axis=2).repeat(ENLARGEMENT, axis=3)
+    ink = np.pad(ink, [(0, 0), (0, 0), (GAP // 2, GAP // 2), (GAP // 2, GAP // 2)])
+    picture = rearrange(ink, "(rows columns) 1 h w -> (rows h) (columns w)", columns=columns)
+    return np.round(255 * (1 - picture)).astype(np.uint8)
+
+
+def write_png(path: Path, picture: UInt8[np.ndarray, "rows columns"]) -> None:
+    """Write a grey picture, whole or not at all."""
+    from PIL import Image
+
+    encoded = io.BytesIO()
+    Image.fromarray(picture).save(encoded, format="PNG")
+    write_atomic(path, encoded.getvalue())

@@ -1,0 +1,1 @@
+"""The toy of the plane: exact densities and learnt networks, so that what goes wrong can be told apart."""
