@@ -153,7 +153,8 @@ def _documents(folder: str) -> list[str]:
     pages = [
         ROOT / folder / "README.md",
         ROOT / "docs" / "papers" / f"{name}.md",
-        ROOT / "docs" / "tutorials" / f"{name}.md",
+        *sorted((ROOT / "docs" / "tutorials").glob(f"{name}*.md")),
+        *sorted((ROOT / "docs" / "guides" / name).glob("*.md")),
     ]
     return [str(page.relative_to(ROOT)) for page in pages if page.exists()]
 

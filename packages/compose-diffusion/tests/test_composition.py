@@ -1,4 +1,5 @@
 import math
+import sys
 import warnings
 
 import pytest
@@ -234,3 +235,73 @@ def test_shapes_that_do_not_fit_are_told(x):
 def test_bad_compositions_are_refused(build, expected):
     with pytest.raises(UsageError, match=expected):
         build()
+
+
+def test_negation_as_a_factor(x):
+    assert_same(A & ~B, negation(A, B, 0.3), x)
+    assert_same(~B & A, A - 0.3 * B, x)
+    assert_same(A & C & ~B, A + C - 0.3 * B, x)
+    assert_same((A & ~B) & ~C, A - 0.3 * B - 0.3 * C, x)
+    assert_same(A & ~(B | C), A - 0.3 * mixture([B, C]), x)
+    with pytest.warns(UserWarning, match="sum to -0.2"):
+        _ = A & ~(B @ 4.0)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ~A | B,
+        lambda: A | ~B,
+        lambda: ~A & ~B,
+        lambda: A + ~B,
+        lambda: (A & C) + ~B,
+        lambda: (A & C) - ~B,
+        lambda: A - ~B,
+        lambda: ~A + B,
+        lambda: ~A - B,
+        lambda: 0.5 * ~A,
+        lambda: ~A * 0.5,
+        lambda: ~A @ 2.0,
+        lambda: ~~A,
+    ],
+)
+def test_a_negation_needs_something_wanted(build):
+    with pytest.raises(UsageError, match=r"expected a & ~b") as caught:
+        build()
+    assert "\n" not in str(caught.value)
+
+
+def test_mixing_weights_stand_in_front_of_terms(x):
+    def weighed(*weights):
+        return mixture([A, B, C][: len(weights)], [math.log(weight) for weight in weights])
+
+    assert_same(0.7 * A | 0.3 * B, weighed(0.7, 0.3), x)
+    assert_same(2 * A | B, weighed(2 / 3, 1 / 3), x)
+    assert_same(0.2 * A | 0.3 * B | 0.5 * C, weighed(0.2, 0.3, 0.5), x)
+    assert_same(0.2 * A | (0.3 * B | 0.5 * C), weighed(0.2, 0.3, 0.5), x)
+    assert_same(0.5 * (A | B) | 0.5 * C, weighed(0.25, 0.25, 0.5), x)
+    assert_same(3 * A | 3 * B, A | B, x)
+    assert_same(0.7 * A @ 2.0 | 0.3 * B, mixture([A @ 2.0, B], [math.log(0.7), math.log(0.3)]), x)
+    assert_same(A @ 0.7 | B, mixture([A @ 0.7, B]), x)
+    # Given log weights stay as they are: this mixture is a term of the other one.
+    assert_same(weighed(0.2, 0.8) | C, mixture([weighed(0.2, 0.8), C]), x)
+
+
+@pytest.mark.parametrize("weight", [0, -0.5, torch.ones(20), lambda t: 1.0])
+def test_mixing_weights_are_positive_numbers(weight):
+    with pytest.raises(UsageError, match=r"expected a number above 0 in front of a term of \|"):
+        weight * A | B
+
+
+def test_leaves_come_from_diffusers_by_name(monkeypatch):
+    asked = {}
+
+    class Models:
+        @staticmethod
+        def from_diffusers(model, **options):
+            asked.update(options, model=model)
+            return A
+
+    monkeypatch.setitem(sys.modules, "compose_diffusion.pretrained", Models)
+    assert Leaf.from_diffusers("folder", prompt="a cube") is A
+    assert asked == {"model": "folder", "prompt": "a cube"}

@@ -1,5 +1,6 @@
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -154,3 +155,59 @@ def test_bad_input_is_told_in_one_line(build, expected):
     with pytest.raises(UsageError, match=expected) as error:
         build()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("alpha_bar", [1e-4, 0.5, 0.99, 1 - 1e-6])
+def test_noised_box_is_that_of_many_digits(alpha_bar):
+    """One axis against 60-digit arithmetic, from the centre through the edge to where erfc has long underflowed."""
+    x = [0.0, 0.1, 0.199, 0.2, 0.21, 0.3, 1.0, 5.0, 20.0, 28.0, 50.0, -0.15, -50.0]
+    log_densities, scores = [], []
+    with mpmath.workdps(60):
+        half, sigma = math.sqrt(alpha_bar) * mpmath.mpf(0.2), mpmath.sqrt(1 - mpmath.mpf(alpha_bar))
+        for point in x:
+            near, far = ((abs(point) + sign * half) / sigma for sign in (-1, 1))
+            mass = (mpmath.erfc(near / mpmath.sqrt(2)) - mpmath.erfc(far / mpmath.sqrt(2))) / 2
+            log_densities.append(float(mpmath.log(mass / (2 * half))))
+            scores.append(float(mpmath.sign(point) * (mpmath.npdf(far) - mpmath.npdf(near)) / (sigma * mass)))
+    log_density, score = UniformBox([-0.2], [0.2]).noised(torch.tensor(x, dtype=torch.float64)[:, None], alpha_bar)
+    np.testing.assert_allclose(log_density.numpy(), log_densities, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(score[:, 0].numpy(), scores, rtol=1e-10, atol=1e-10)
+
+
+def test_tracing_takes_the_same_values_without_branches(generator):
+    """The formula that a compiler traces has its far tail for all points, and the same numbers."""
+    near = torch.randn(2, 50, generator=generator, dtype=torch.float64)
+    for points in (near, torch.cat([near, 50 * near], dim=1)):
+        for distribution in (bar(), frame(), TILTED):
+            constants = distribution.level_constants(1 - 1e-6, points.device)
+            branching = distribution.noised_rows(points, constants)
+            for ours, reference in zip(
+                distribution.noised_rows(points, constants, branchless=True), branching, strict=True
+            ):
+                torch.testing.assert_close(ours, reference, rtol=1e-12, atol=1e-12)
+
+
+def test_constants_are_remembered_up_to_a_number_of_levels(monkeypatch):
+    monkeypatch.setattr("compose_diffusion.distributions.REMEMBERED_LEVELS", 3)
+    distribution, cpu = bar(), torch.device("cpu")
+    first = distribution.level_constants(0.5, cpu)
+    assert distribution.level_constants(0.5, cpu) is first
+    for alpha_bar in (0.1, 0.2, 0.3):
+        distribution.level_constants(alpha_bar, cpu)
+    again = distribution.level_constants(0.5, cpu)
+    assert again is not first
+    assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
+
+
+def test_mixtures_take_distributions_that_know_only_their_noised_density(generator):
+    class Wrapped:
+        dim = 2
+
+        def __init__(self, inner):
+            self.sample, self.noised, self.log_prob = inner.sample, inner.noised, inner.log_prob
+
+    x = torch.randn(40, 2, generator=generator, dtype=torch.float64)
+    plain = MixtureDistribution([ring(), bar()], [1.0, 2.0]).noised(x, 0.7)
+    wrapped = MixtureDistribution([ring(), Wrapped(bar())], [1.0, 2.0]).noised(x, 0.7)
+    for ours, reference in zip(wrapped, plain, strict=True):
+        torch.testing.assert_close(ours, reference, rtol=1e-12, atol=1e-12)

@@ -15,6 +15,7 @@ from compose_diffusion.kernels import (
     leapfrog,
     line_integral,
     mala,
+    path_integral,
     uhmc,
     ula,
 )
@@ -318,3 +319,50 @@ def test_metropolis_without_an_energy_is_refused(kernel, generator):
 def test_leapfrog_without_momentum_is_refused():
     with pytest.raises(UsageError, match="no momentum"):
         leapfrog(init_state(curved, torch.zeros(2, 2)), curved, 0.1, 1)
+
+
+def test_path_integral_of_a_conservative_field_is_the_difference() -> None:
+    # The trapezoid rule is exact for a linear score; for a quartic one its error falls with the square of the step.
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    momentum = torch.randn(50, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+    def gaussian(x):
+        return -0.5 * x.square().sum(dim=1), -x
+
+    def quartic(x):
+        return -0.25 * x.pow(4).sum(dim=1), -x.pow(3)
+
+    start = init_state(gaussian, x, momentum)
+    path = []
+    end = leapfrog(start, gaussian, 0.3, 5, path=path)
+    torch.testing.assert_close(path_integral([start, *path]), end.log_density - start.log_density)
+    errors = []
+    for steps in (8, 16):
+        start, path = init_state(quartic, 0.5 * x, momentum), []
+        end = leapfrog(start, quartic, 0.8 / steps, steps, path=path)
+        errors.append(float((path_integral([start, *path]) - end.log_density + start.log_density).abs().max()))
+    assert errors[1] < 0.35 * errors[0]
+
+
+def test_hmc_along_its_path_samples_a_score_at_no_further_cost() -> None:
+    def target(x):
+        return None, -4 * x
+
+    generator = torch.Generator().manual_seed(0)
+    state = init_state(target, torch.zeros(4000, 1, dtype=torch.float64))
+    for _ in range(60):
+        state, info = hmc(state, target, 0.4, generator, num_leapfrog=3, line_points="path")
+    assert info.gradient_evaluations == 3
+    assert float(info.acceptance) < 1
+    assert float(state.x.var()) == pytest.approx(0.25, rel=0.08)
+
+
+def test_path_of_a_langevin_move_is_its_two_ends() -> None:
+    def target(x):
+        return None, -x.pow(3)
+
+    start = init_state(target, torch.randn(20, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64))
+    moves = [
+        mala(start, target, 0.1, torch.Generator().manual_seed(4), line_points=points)[0] for points in (2, "path")
+    ]
+    torch.testing.assert_close(moves[0].x, moves[1].x)

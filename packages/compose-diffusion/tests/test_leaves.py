@@ -61,6 +61,18 @@ def test_conditions_of_one_network_share_one_call(generator):
         two.evaluate(x[:2], 7)
 
 
+def test_a_predicted_variance_is_dropped_where_it_is_announced(generator):
+    x = torch.randn(3, 2, 4, 4, generator=generator)
+
+    def network(x, t):
+        return torch.cat([0.5 * x, torch.full_like(x, 9.0)], dim=1)
+
+    found = PredictionLeaf(network, SCHEDULE, learned_variance=True).evaluate(x, 7)
+    torch.testing.assert_close(found.noise, 0.5 * x)
+    with pytest.raises(UsageError, match=r"gave shape \(3, 4, 4, 4\) .* set learned_variance"):
+        PredictionLeaf(network, SCHEDULE).evaluate(x, 7)
+
+
 def test_networks_of_other_levels_are_asked_at_their_nearest_time():
     asked = []
 

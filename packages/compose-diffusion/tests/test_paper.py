@@ -18,7 +18,9 @@ def run(*words):
     return int(leaving.value.code or 0)
 
 
-@pytest.mark.parametrize("words", [["claims"], ["presets"], ["--help"], ["sample", "--help"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["claims"], ["presets"], ["--help"], ["sample", "--help"], ["train", "--help"], ["gallery", "--help"]]
+)
 def test_light_start(words):
     code = (
         "import sys, compose_diffusion\nfrom onepaper.cli import main\n"
@@ -44,6 +46,11 @@ def test_every_public_name_is_there():
         (["evaluate", "--preset", "laptop-toy-exact", "--num-samples", "-1"], "num_samples is -1"),
         (["train", "--denoiser-fit.steps", "0"], "steps is 0"),
         (["sample", "--weights", "nowhere"], "nowhere"),
+        (["sample", "ring", "--step-scale", "-1"], "step_scale is -1.0"),
+        (["sample", "ring", "--all-of", "3"], "--all-of was given with the expression 'ring'"),
+        (["sample", "mine", "--leaf", "mine"], "is not NAME=PATH"),
+        (["sample", "ring", "--first-level", "200"], "first_level is 200"),
+        (["gallery", "--only", "toy-nor"], "did you mean 'toy-or'"),
     ],
 )
 def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, told):
@@ -53,6 +60,26 @@ def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, told):
     assert err.startswith("onepaper: ")
     assert err.count("\n") == 1
     assert told in err
+
+
+@pytest.mark.parametrize(
+    ("expression", "place", "told"),
+    [
+        ("digits[3] & & digits[5]", 12, "'&' after '&', expected a model's name or '('"),
+        ("digits[3] | digits[5]", 10, "which knows only a score"),
+        ("(ring & bar", 0, "'(' is never closed"),
+        ("ring & digits", 7, "samples of shape [1, 8, 8]"),
+        ("ring & rng", 7, "did you mean 'ring'"),
+        ("3", 0, "3 alone is no density, expected 3*NAME"),
+    ],
+)
+def test_mistakes_in_expressions_are_shown_with_a_caret(capsys, tmp_path, monkeypatch, expression, place, told):
+    monkeypatch.chdir(tmp_path)
+    assert run("sample", expression) == 2
+    message, shown, caret = capsys.readouterr().err.splitlines()
+    assert message.startswith("onepaper: ")
+    assert told in message
+    assert (shown, caret) == (f"  {expression}", f"  {' ' * place}^")
 
 
 ROOT = Path(__file__).parents[3]

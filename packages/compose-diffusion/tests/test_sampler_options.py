@@ -28,6 +28,9 @@ def test_round_trip_through_plain_values():
         ({"step_law": "table", "step_table": [0.1, 0.0]}, r"step_table\[1\] is 0.0"),
         ({"clip_x0": 0.0}, "clip_x0 is 0.0"),
         ({"line_points": 1}, "line_points is 1"),
+        ({"ess_threshold": 1.5}, "ess_threshold is 1.5, expected a number from 0.0 to 1.0"),
+        ({"method": "fkc", "clip_x0": 1.0}, "clip_x0 is 1.0 with method 'fkc', expected none"),
+        ({"method": "fk"}, "did you mean 'fkc'"),
     ],
 )
 def test_bad_values_are_told_in_one_line(values, expected):

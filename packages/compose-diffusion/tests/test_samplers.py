@@ -5,14 +5,24 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 from onepaper.errors import UsageError
+from scipy.stats import kstest
 from torch import nn
 
-from compose_diffusion.composition import negation
+from compose_diffusion.composition import WeightedProduct, negation
 from compose_diffusion.diffusion import cosine_schedule
 from compose_diffusion.distributions import GaussianMixture, bar, ring, ring_and_bar
+from compose_diffusion.feynman_kac import corrector_steps, effective_sample_size
 from compose_diffusion.leaves import EnergyLeaf, ExactLeaf, PredictionLeaf
+from compose_diffusion.preconditioning import CovariancePreconditioner, DiagonalPreconditioner
 from compose_diffusion.sampler_options import SamplerOptions
-from compose_diffusion.samplers import annealed_mcmc, draw, reverse_diffusion, reverse_mcmc, warm_up_step_sizes
+from compose_diffusion.samplers import (
+    SAMPLERS,
+    annealed_mcmc,
+    draw,
+    feynman_kac_corrector,
+    reverse_diffusion,
+    reverse_mcmc,
+)
 
 SCHEDULE = cosine_schedule(100)
 OFFICIAL = {
@@ -22,6 +32,8 @@ OFFICIAL = {
     "hmc": SamplerOptions(kernel="hmc"),
     "reverse-ula": SamplerOptions(method="reverse-mcmc", kernel="ula", step_scale=1e-3, reverse_variance="posterior"),
 }
+FKC = SamplerOptions(method="fkc", steps_per_level=0)
+ROUND = DiagonalPreconditioner(torch.ones(2))
 MEASURED = {
     "reverse": 0.640,
     "ula": 0.821,
@@ -153,29 +165,34 @@ def test_true_samples_reach_their_accuracy(generator):
 def test_a_window_limits_the_levels_of_mcmc(generator):
     leaf = gaussian_leaf([0.0, 0.0], 0.25)
     options = SamplerOptions(kernel="mala", step_scale=1e-3, steps_per_level=2, first_level=30, last_level=1)
-    for method, reverse_steps in (("annealed", 0), ("reverse-mcmc", 100)):
+    for method, reverse_steps in (("annealed", 0), ("reverse-mcmc", 100), ("fkc", 160)):
         found = draw(leaf, SCHEDULE, start(10, generator), replace(options, method=method), generator)
         ran = torch.nonzero(~found.acceptance.isnan())[:, 0].tolist()
         assert ran == list(range(1, 31))
-        # A level costs its first evaluation and one a move; ancestral steps from those levels reuse the last one.
+        # A level costs its first evaluation and one a move; ancestral steps from those levels reuse the last one. The
+        # corrector needs the scores apart, before the moves and after them.
         assert found.gradient_evaluations == 30 * 3 + max(0, reverse_steps - 30)
 
 
 @pytest.mark.parametrize(("kernel", "per_move"), [("ula", 1), ("mala", 1), ("uhmc", 4), ("hmc", 4)])
 def test_gradient_evaluations_are_those_that_happened(kernel, per_move, generator):
-    calls = []
+    calls, counts = [], {}
 
     def energy(x, t):
         calls.append(len(x))
         return 0.5 * x.square().sum(dim=1)
 
     schedule = cosine_schedule(6)
-    for method in ("annealed", "reverse", "reverse-mcmc"):
+    for method in ("fkc", "annealed", "reverse", "reverse-mcmc"):
         calls.clear()
         options = SamplerOptions(method=method, kernel=kernel, steps_per_level=3, num_leapfrog=4, step_scale=0.01)
         found = draw(EnergyLeaf(energy), schedule, start(5, generator), options, generator)
         assert len(calls) == found.gradient_evaluations
-    assert found.gradient_evaluations == 1 + 5 * (1 + 3 * per_move)
+        counts[method] = found.gradient_evaluations
+    assert counts["reverse"] == 6
+    assert counts["annealed"] == 6 * (1 + 3 * per_move)
+    assert counts["reverse-mcmc"] == 1 + 5 * (1 + 3 * per_move)
+    assert counts["fkc"] == 1 + 5 * (2 + 1 + 3 * per_move)
 
 
 def test_momentum_may_be_kept_from_level_to_level(generator):
@@ -192,7 +209,7 @@ def test_momentum_may_be_kept_from_level_to_level(generator):
     assert float((kept - x).norm(dim=1).mean()) > 3 * float((fresh - x).norm(dim=1).mean())
 
 
-@pytest.mark.parametrize("sampler", [reverse_diffusion, annealed_mcmc, reverse_mcmc])
+@pytest.mark.parametrize("sampler", [reverse_diffusion, annealed_mcmc, reverse_mcmc, feynman_kac_corrector])
 def test_runs_repeat_report_and_keep_their_type(sampler, generator):
     leaf = gaussian_leaf([0.0, 0.0], 0.25)
     x = start(8, generator).float()
@@ -213,8 +230,8 @@ def test_runs_repeat_report_and_keep_their_type(sampler, generator):
     assert torch.equal(one.x, two.x)
     assert one.x.dtype == torch.float32
     assert one.trajectory.shape == (101, 8, 2)
-    assert torch.equal(one.trajectory[0], x)
-    assert torch.equal(one.trajectory[-1], one.x)
+    assert torch.equal(one.trajectory[0], x / math.sqrt(2) if one.population else x)
+    assert torch.equal(one.trajectory[-1], one.population.x if one.population else one.x)
     assert seen[:100] == [(t, 100 - t, 100) for t in reversed(range(100))]
 
 
@@ -246,16 +263,202 @@ def test_score_only_models_pass_a_metropolis_test_by_line_integral(generator):
     assert abs(float(x.square().mean()) / 0.5 - 1) < 4 * math.sqrt(2 / x.numel())
 
 
-@pytest.mark.parametrize(("kernel", "target"), [("mala", 0.574), ("hmc", 0.65)])
-def test_warm_up_finds_steps_of_the_wanted_acceptance(kernel, target, generator):
+def product_of_gaussians(means, variances, weights):
+    """Mean and variance of the normalised product of Gaussian powers."""
+    precisions = [weight / variance for weight, variance in zip(weights, variances, strict=True)]
+    mean = sum(precision * mean for precision, mean in zip(precisions, means, strict=True)) / sum(precisions)
+    return mean, 1 / sum(precisions)
+
+
+PRODUCTS = {
+    "two": ((0.5, -0.3), (0.8, 0.5), (1.0, 1.0)),
+    "three, one negated": ((0.5, -0.3, 0.1), (0.5, 0.6, 0.9), (0.5, 1.3, -0.3)),
+    "guidance": ((0.2, 0.1), (0.6, 0.5), (-2.0, 3.0)),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_the_corrector_draws_the_product(name, generator):
+    """Section 10, item 7: weighted moments within 3 standard errors of the exact product's, with scores only."""
+    means, variances, weights = PRODUCTS[name]
+    schedule = cosine_schedule(300)
+
+    def network(mean, variance):
+        abars = schedule.alphas_cumprod
+
+        def predicted(x, t):
+            abar = float(abars[int(t[0])])
+            return math.sqrt(1 - abar) * (x - math.sqrt(abar) * mean) / (abar * variance + 1 - abar)
+
+        return PredictionLeaf(predicted, schedule)
+
+    models = [network(mean, variance) for mean, variance in zip(means, variances, strict=True)]
+    expression = WeightedProduct(models, weights)
+    found = draw(expression, schedule, start(2000, generator, 1), FKC, generator)
+    mean, variance = product_of_gaussians(means, variances, weights)
+    population = found.population
+    count = float(population.ess.min())
+    assert abs(float(population.estimate(population.x)[0]) - mean) < 3 * math.sqrt(variance / count)
+    spread = float(population.estimate((population.x - mean).square())[0])
+    assert abs(spread / variance - 1) < 3 * math.sqrt(2 / count)
+    # Every fourth only: copies of one particle stand next to one another.
+    standardised = (found.x[::4, 0] - mean) / math.sqrt(variance)
+    assert kstest(standardised.numpy(), "norm").pvalue > 1e-3
+    assert found.gradient_evaluations == 300
+
+
+def test_mean_weights_are_ratios_of_normalisers(generator):
+    """Integral of q1 q2 at level 0 over that of pure noise, N(x; 0, 1)^2: both are Gaussian integrals."""
+    schedule = cosine_schedule(200)
+    expression = gaussian_leaf([0.6], 0.3, schedule) & gaussian_leaf([-0.4], 0.5, schedule)
+    found = draw(expression, schedule, start(4000, generator, 1), FKC, generator).population
+    abar = float(schedule.alphas_cumprod[0])
+    spread = abar * (0.3 + 0.5) + 2 * (1 - abar)
+    exact = -0.5 * (math.log(2 * math.pi * spread) + abar * 1.0**2 / spread) + 0.5 * math.log(2 * math.pi * 2)
+    estimated = float(found.log_weights.logsumexp(dim=0)) - math.log(4000)
+    assert estimated == pytest.approx(exact, abs=0.04)
+    assert abs(exact) > 0.1
+
+
+def corrected_variance(variance, num_levels):
+    """Two leaves N(0, variance): the weighted population stays Gaussian, so its variance is a recursion over levels."""
+    schedule = cosine_schedule(num_levels)
+    steps = corrector_steps(schedule, 2.0)
+    abars = schedule.alphas_cumprod.tolist()
+    noised = [abar * variance + 1 - abar for abar in abars]
+    found = 0.5
+    for t in reversed(range(1, num_levels)):
+        # Half of the trapezoid each: log w = -r x^2, r = (1 / v - 1 / v^2) du / 2 from 2 s (x + s), s = -x / v.
+        before, after = (0.5 * float(steps.clock[t]) * (1 / v - 1 / v**2) for v in (noised[t], noised[t - 1]))
+        found = 1 / (1 / found + 2 * before)
+        clean = (1 - (1 - abars[t]) / noised[t]) / math.sqrt(abars[t])
+        factor = float(steps.current[t]) + float(steps.clean[t]) * clean
+        found = factor**2 * found + float(steps.variance[t])
+        found = 1 / (1 / found + 2 * after)
+    return found * ((1 - (1 - abars[0]) / noised[0]) / math.sqrt(abars[0])) ** 2
+
+
+def test_the_corrector_errs_by_the_time_step_as_computed(generator):
+    found = draw(
+        gaussian_leaf([0.0], 0.25, cosine_schedule(40)) & gaussian_leaf([0.0], 0.25, cosine_schedule(40)),
+        cosine_schedule(40),
+        start(20000, generator, 1),
+        FKC,
+        generator,
+    ).population
+    expected = corrected_variance(0.25, 40)
+    assert float(found.estimate(found.x.square())[0]) == pytest.approx(expected, rel=3 * math.sqrt(2 / 15000))
+    errors = [corrected_variance(0.25, levels) / 0.125 - 1 for levels in (40, 1000, 2000)]
+    assert abs(errors[0]) > 0.1
+    # First order: twice the levels, half the error.
+    assert errors[1] / errors[2] == pytest.approx(2, rel=0.1)
+
+
+def test_moves_after_each_level_take_the_step_error_away(generator):
+    schedule = cosine_schedule(20)
+    expression = gaussian_leaf([0.5], 0.25, schedule) & gaussian_leaf([-0.3], 0.25, schedule)
+    options = replace(FKC, kernel="hmc", steps_per_level=3, step_law="sigma-power", step_scale=0.6)
+    found = draw(expression, schedule, start(8000, generator, 1), options, generator)
+    abar = float(schedule.alphas_cumprod[0])
+    noised = abar * 0.25 + 1 - abar
+    # The last step shrinks by the clean estimate's slope, sqrt(abar) s^2 / v.
+    expected = noised / 2 * (math.sqrt(abar) * 0.25 / noised) ** 2
+    population = found.population
+    mean = population.estimate(population.x)
+    assert float(population.estimate((population.x - mean).square())[0]) == pytest.approx(
+        expected, rel=3 * math.sqrt(2 / 6000)
+    )
+    assert abs(corrected_variance(0.25, 20) / expected - 1) > 0.1
+    assert (found.acceptance[:-1] > 0.5).all()
+
+
+def test_one_density_alone_is_the_reverse_process(generator):
+    leaf = ExactLeaf(ring(), SCHEDULE)
+    x = start(300, generator)
+    corrected = draw(leaf, SCHEDULE, x, FKC, torch.Generator().manual_seed(2))
+    plain = draw(leaf, SCHEDULE, x, OFFICIAL["reverse"], torch.Generator().manual_seed(2))
+    torch.testing.assert_close(corrected.population.x, plain.x, rtol=1e-9, atol=1e-9)
+    assert corrected.population.log_weights.abs().max() < 1e-8
+    assert corrected.population.num_resamplings == 0
+    torch.testing.assert_close(corrected.population.ess, torch.full((100,), 300.0, dtype=torch.float64))
+    assert torch.equal(corrected.x, corrected.population.x)
+
+
+def test_the_threshold_decides_when_to_resample(generator):
+    expression = ExactLeaf(ring(), SCHEDULE) & ExactLeaf(bar(), SCHEDULE)
+    x = start(300, generator)
+    found = {
+        threshold: draw(expression, SCHEDULE, x, replace(FKC, ess_threshold=threshold), generator).population
+        for threshold in (0.0, 0.5, 1.0)
+    }
+    assert found[0.0].num_resamplings == 0
+    assert 1 <= found[0.5].num_resamplings < 20
+    assert found[1.0].num_resamplings > 90
+    assert int((found[0.5].ess < 150).sum()) == found[0.5].num_resamplings
+    assert float(found[0.0].ess[0]) == pytest.approx(effective_sample_size(found[0.0].log_weights))
+    assert found[1.0].log_weights.unique().numel() == 1
+
+
+def test_particles_without_a_finite_score_lose_their_weight(generator):
+    schedule = cosine_schedule(10)
+
+    def network(x, t):
+        return torch.where((t[:, None] < 6) & (x > 0.8), math.nan, x)
+
+    leaf, other = PredictionLeaf(network, schedule), PredictionLeaf(lambda x, t: x, schedule)
+    found = draw(leaf & other, schedule, start(200, generator, 1), FKC, generator)
+    assert found.non_finite > 0
+    assert found.x.isfinite().all()
+    broken = PredictionLeaf(lambda x, t: math.nan * x, schedule)
+    with pytest.raises(UsageError, match="all 10 weights are 0"):
+        draw(broken & other, schedule, start(10, generator, 1), FKC, generator)
+
+
+@pytest.mark.parametrize("method", ["annealed", "reverse-mcmc", "fkc"])
+def test_preconditioned_runs_are_plain_runs_in_other_units(method, generator):
+    """Scales equal to s at every level are a longer step: h s^2 for Langevin, h s for leapfrog."""
     schedule = cosine_schedule(12)
-    expression = ExactLeaf(ring(std=0.1), schedule) & ExactLeaf(bar(), schedule)
-    options = SamplerOptions(kernel=kernel, step_scale=0.1, steps_per_level=10)
-    table = warm_up_step_sizes(expression, schedule, start(400, generator), options, generator, rate=0.1)
-    frozen = replace(options, step_law="table", step_table=table.sizes)
-    found = draw(expression, schedule, start(400, generator), frozen, generator)
-    assert (found.acceptance - target).abs().max() < 0.1
-    assert table.sizes[0] < table.sizes[6]
+    expression = gaussian_leaf([0.1, 0.2], 0.25, schedule) & gaussian_leaf([0.3, -0.2], 0.5, schedule)
+    x = start(20, generator)
+    scale = torch.full((2,), 0.3**2, dtype=torch.float64)
+    forms = [DiagonalPreconditioner(scale), [CovariancePreconditioner(scale.diag())] * 12]
+    for kernel, step, plain_step in (("mala", 0.02, 0.02 * 0.09), ("hmc", 0.1, 0.1 * 0.3)):
+        options = SamplerOptions(method=method, kernel=kernel, step_scale=step, steps_per_level=2)
+        plain = replace(options, step_scale=plain_step)
+        expected = draw(expression, schedule, x, plain, torch.Generator().manual_seed(6))
+        for preconditioning in forms:
+            seeded = torch.Generator().manual_seed(6)
+            found = draw(expression, schedule, x, options, seeded, preconditioning=preconditioning)
+            torch.testing.assert_close(found.x, expected.x)
+            assert found.gradient_evaluations == expected.gradient_evaluations
+            torch.testing.assert_close(found.acceptance, expected.acceptance, equal_nan=True)
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_the_last_step_adds_no_noise(method, generator):
+    """One level of data at a point: whatever the method, nothing random comes after the step to clean data."""
+    schedule = cosine_schedule(1)
+    point = PredictionLeaf(lambda x, t: (x - schedule.alphas_cumprod[0] ** 0.5 * 0.7) / schedule.sigma[0], schedule)
+    options = SamplerOptions(method=method, kernel="ula", steps_per_level=0)
+    found = draw(point, schedule, start(5, generator), options, generator).x
+    if method == "annealed":  # no step at all: it ends at level 0
+        return
+    torch.testing.assert_close(found, torch.full_like(found, 0.7))
+
+
+@pytest.mark.parametrize("points", range(2, 11))
+@pytest.mark.parametrize("kernel", ["mala", "hmc"])
+def test_line_integrals_of_any_number_of_points_keep_a_gaussian(points, kernel, generator):
+    """Linear scores: the trapezoid rule is exact, so the decisions are those of the energy, one by one."""
+    schedule = cosine_schedule(3)
+    leaf = gaussian_leaf([0.2, 0.1], 0.25, schedule)
+    options = SamplerOptions(kernel=kernel, step_scale=0.3, steps_per_level=4)
+    x = start(50, generator)
+    with_energy = draw(leaf, schedule, x, options, torch.Generator().manual_seed(3))
+    by_line = draw(leaf, schedule, x, replace(options, line_points=points), torch.Generator().manual_seed(3))
+    torch.testing.assert_close(by_line.x, with_energy.x)
+    assert by_line.gradient_evaluations == with_energy.gradient_evaluations + 3 * 4 * (points - 2)
+    assert 0.2 < float(with_energy.acceptance.min()) < 0.999
 
 
 def test_bad_input_is_told_before_sampling(generator, small_network):
@@ -272,9 +475,18 @@ def test_bad_input_is_told_before_sampling(generator, small_network):
         ),
         (lambda: draw(leaf, SCHEDULE, x, SamplerOptions(first_level=100), generator), "first_level is 100"),
         (lambda: draw(leaf, SCHEDULE, x, SamplerOptions(last_level=100), generator), "last_level is 100"),
+        (lambda: draw(leaf | leaf, SCHEDULE, x, FKC, generator), "was given a Mixture"),
         (
-            lambda: warm_up_step_sizes(leaf, SCHEDULE, x, SamplerOptions(kernel="ula"), generator),
-            "kernel is 'ula', expected 'mala' or 'hmc'",
+            lambda: draw(leaf & leaf, SCHEDULE, x, replace(FKC, steps_per_level=1, first_level=100), generator),
+            "first_level is 100",
+        ),
+        (
+            lambda: draw(leaf, SCHEDULE, x, OFFICIAL["reverse"], generator, preconditioning=ROUND),
+            "method 'reverse' was given a preconditioner",
+        ),
+        (
+            lambda: draw(leaf, SCHEDULE, x, SamplerOptions(), generator, preconditioning=[ROUND]),
+            "1 preconditioners for 100 levels",
         ),
     ]
     for build, expected in cases:

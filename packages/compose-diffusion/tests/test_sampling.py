@@ -1,31 +1,34 @@
 import json
-import shutil
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from onepaper.errors import OnePaperError, UsageError
+from onepaper.errors import UsageError
 from onepaper.paper import Invocation
+from onepaper.torch.accelerator import Accelerator
 from PIL import Image
 
 from compose_diffusion.config import SampleOptions
 from compose_diffusion.digits.config import ClassifierConfig, DenoiserConfig
-from compose_diffusion.digits.guidance import guided_by_classifier, guided_by_label, label_leaf
-from compose_diffusion.digits.model import SHIPPED_WEIGHTS, Denoiser, DigitModels, NoisyClassifier
+from compose_diffusion.digits.guidance import guided_by_classifier, guided_by_label
+from compose_diffusion.digits.model import Denoiser, DigitModels, NoisyClassifier
+from compose_diffusion.expression_tree import ExpressionError
 from compose_diffusion.network_options import ScheduleConfig
 from compose_diffusion.paper import PAPER
-from compose_diffusion.pictures import ENLARGEMENT, GAP, image_grid
+from compose_diffusion.pictures import ENLARGEMENT, GAP
 from compose_diffusion.sampler_options import SamplerOptions
-from compose_diffusion.sampling import judge, requested, sample_verb, sampler_options
+from compose_diffusion.samplers import draw
+from compose_diffusion.sampling import batch_generator, draw_batches, requested, sample_verb, sampler_name
+from compose_diffusion.sampling import sampler_options as described
+from compose_diffusion.toy.source import ToySource
 
-LEVEL = 30
+CPU = torch.device("cpu")
 FEW = SampleOptions(count=4, sampler="reverse", device="cpu", all_of=(3,))
-
-
-@pytest.fixture(scope="module")
-def models():
-    return DigitModels.from_pretrained()
+TOY = SampleOptions(expression="ring & bar", count=10, batch_size=3, num_levels=4, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -38,55 +41,80 @@ def few_levels(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def x(generator):
-    return torch.randn(4, 1, 8, 8, generator=generator)
-
-
 def call(options):
     return sample_verb(Invocation(PAPER, PAPER.verb("sample"), None, options))
 
 
-def test_guidance_of_weight_one_is_the_conditional_model(models, x):
-    guided = guided_by_label(models, [3], weight=1.0).evaluate(x, LEVEL).score
-    torch.testing.assert_close(guided, label_leaf(models, 3).evaluate(x, LEVEL).score)
+def sampler_options(options):
+    return described(options, ToySource("ring", CPU))
 
 
-def test_label_guidance_adds_up(models, x):
-    def score(label):
-        with torch.no_grad():
-            t = torch.full((4,), LEVEL)
-            noise = models.denoiser(x, t, None if label is None else torch.full((4,), label))
-        return -noise / models.schedule.sigma[LEVEL].float()
-
-    guided = guided_by_label(models, [3, 8], [1], weight=2.0, negation=0.5).evaluate(x, LEVEL).score
-    null = score(None)
-    expected = null + 2 * (score(3) - null) + 2 * (score(8) - null) - 0.5 * (score(1) - null)
-    torch.testing.assert_close(guided, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_classifier_guidance_adds_up(models, x):
-    def slope(label):
-        inputs = x.clone().requires_grad_()
-        logits = models.classifier(inputs, torch.full((4,), LEVEL))
-        return torch.autograd.grad(logits.log_softmax(dim=1)[:, label].sum(), inputs)[0]
-
-    guided = guided_by_classifier(models, [3, 8], [1], weight=2.0, negation=0.5).evaluate(x, LEVEL).score
-    expected = label_leaf(models, None).evaluate(x, LEVEL).score + 2 * slope(3) + 2 * slope(8) - 0.5 * slope(1)
-    torch.testing.assert_close(guided, expected, rtol=1e-4, atol=1e-4)
+def test_options_ask_for_guidance(few_levels, generator):
+    x = torch.randn(4, 1, 8, 8, generator=generator)
+    models = DigitModels.from_pretrained(few_levels)
+    for by, guided in (("label", guided_by_label), ("classifier", guided_by_classifier)):
+        options = SampleOptions(all_of=(3, 8), none_of=(1,), guidance=2.5, negation=0.5, by=by, weights=few_levels)
+        found = requested(options, CPU)
+        expected = guided(models, [3, 8], [1], weight=2.5, negation=0.5)
+        torch.testing.assert_close(found.expression.evaluate(x, 3).score, expected.evaluate(x, 3).score)
+        assert (found.wanted, found.unwanted) == (["3", "8"], ["1"])
+        assert found.told == f"all of 3, 8 (weight 2.5) and none of 1 (weight 0.5) by {by}"
+        assert requested(SampleOptions(by=by, weights=few_levels), CPU).told == "any digit"
 
 
-def test_labels_may_differ_from_image_to_image(models, x):
-    for guided in (guided_by_label, guided_by_classifier):
-        mixed = guided(models, [torch.tensor([1, 2, 3, 4])], weight=2.0).evaluate(x, LEVEL).score
-        alone = guided(models, [2], weight=2.0).evaluate(x[1:2], LEVEL).score
-        torch.testing.assert_close(mixed[1:2], alone, rtol=1e-4, atol=1e-4)
+def test_an_expression_of_digits_is_that_of_the_options(few_levels, generator):
+    x = torch.randn(4, 1, 8, 8, generator=generator)
+    by_options = requested(SampleOptions(all_of=(3,), none_of=(5,), guidance=3.0, weights=few_levels), CPU)
+    text = "3*digits[3] - digits - 1*digits[5]"
+    by_text = requested(SampleOptions(expression=text, weights=few_levels), CPU)
+    scores = [request.expression.evaluate(x, 3).score for request in (by_options, by_text)]
+    torch.testing.assert_close(*scores)
+    assert (by_text.wanted, by_text.unwanted, by_text.told) == (["3"], ["5"], text)
 
 
-def test_nothing_asked_for_is_the_unconditional_model(models, x):
-    for by in ("label", "classifier"):
-        score = requested(models, SampleOptions(by=by)).evaluate(x, LEVEL).score
-        torch.testing.assert_close(score, label_leaf(models, None).evaluate(x, LEVEL).score)
+def test_one_condition_on_both_sides_is_wanted(few_levels):
+    request = requested(SampleOptions(expression="4*digits[3] - 2*digits[3] & ~digits[5]", weights=few_levels), CPU)
+    assert (request.wanted, request.unwanted) == (["3"], ["5"])
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "place"),
+    [
+        (SampleOptions(expression="ring & bra"), "unknown model 'bra': did you mean 'bar'", 7),
+        (SampleOptions(expression="ring & digits"), "digits has samples of shape [1, 8, 8] and ring of [2]", 7),
+        (SampleOptions(expression="digits[3] | digits[5]"), "which knows only a score", 10),
+        (SampleOptions(expression="digits[3] & digits[x]"), "digits has no condition 'x'", 12),
+        (SampleOptions(expression="ring[3]"), "ring was given the condition '3'", 0),
+        (SampleOptions(expression="ring &"), "nothing after '&'", 6),
+        (SampleOptions(expression="mine & ring"), "unknown model 'mine'", 0),
+    ],
+)
+def test_mistakes_in_expressions_have_their_place(options, told, place):
+    with pytest.raises(ExpressionError) as caught:
+        requested(options, CPU)
+    assert told in str(caught.value)
+    assert caught.value.position == place
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            SampleOptions(expression="ring", leaf=("mine=folder",)),
+            "--leaf names 'mine', which the expression 'ring' does not",
+        ),
+        (SampleOptions(expression="ring", num_levels=101), "num_levels is 101, expected at most the 100 levels"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, told):
+    with pytest.raises(UsageError, match=told):
+        requested(options, CPU)
+
+
+def test_weights_belong_to_trained_models(tmp_path):
+    with pytest.raises(UsageError, match="names none of digits, positions"):
+        requested(SampleOptions(expression="ring", weights=tmp_path), CPU)
 
 
 def test_command_line_to_sampler():
@@ -95,25 +123,108 @@ def test_command_line_to_sampler():
     assert (hamiltonian.method, hamiltonian.kernel) == ("annealed", "uhmc")
     assert (hamiltonian.step_scale, hamiltonian.steps_per_level) == (0.2, 7)
     assert sampler_options(SampleOptions(sampler="hmc", line_points=4)).line_points == 4
+    window = sampler_options(SampleOptions(first_level=7, last_level=2))
+    assert (window.first_level, window.last_level) == (7, 2)
+    weighted = sampler_options(SampleOptions(sampler="fkc"))
+    assert (weighted.method, weighted.steps_per_level, weighted.clip_x0) == ("fkc", 0, None)
+
+
+def test_defaults_name_a_known_kernel():
+    assert sampler_options(SampleOptions()).method == "reverse-mcmc"
+    assert isinstance(sampler_options(SampleOptions(sampler="hmc")), SamplerOptions)
+
+
+def test_samplers_in_words():
+    told = {
+        "the reverse process": SampleOptions(sampler="reverse"),
+        "the Feynman-Kac corrector": SampleOptions(sampler="fkc"),
+        "the Feynman-Kac corrector and 3 ULA moves at each level": SampleOptions(sampler="fkc", steps_per_level=3),
+        "reverse steps and 3 HMC moves at each level": SampleOptions(sampler="hmc", steps_per_level=3),
+        "3 MALA moves at each level": SampleOptions(sampler="mala", steps_per_level=3, ancestral=False),
+    }
+    for words, options in told.items():
+        assert sampler_name(sampler_options(options)) == words
+
+
+def test_batches_are_drawn_each_with_its_own_stream():
+    request, chosen = requested(TOY, CPU), sampler_options(TOY)
+    drawn = draw_batches(request, chosen, TOY, Accelerator(TOY))
+    for index, place in enumerate((slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 10))):
+        generator = batch_generator(0, index, CPU)
+        start = torch.randn(drawn.x[place].shape, generator=generator, dtype=torch.float64)
+        alone = draw(request.expression, request.schedule, start, chosen, generator)
+        torch.testing.assert_close(drawn.x[place], alone.x, rtol=0, atol=0)
+    # An evaluation at the top, and after each of 3 reverse steps one where the chain starts and one for each move.
+    assert drawn.evaluations == 1 + 3 * (1 + 10)
+    assert drawn.acceptance[:3].tolist() == [1, 1, 1]
+    assert drawn.acceptance[3].isnan()
+    more = draw_batches(request, chosen, replace(TOY, count=12), Accelerator(TOY))
+    torch.testing.assert_close(more.x[:9], drawn.x[:9], rtol=0, atol=0)
+
+
+def test_a_weighted_population_is_one_batch():
+    options = replace(TOY, sampler="fkc")
+    request, chosen = requested(options, CPU), sampler_options(options)
+    whole = draw_batches(request, chosen, replace(options, batch_size=100), Accelerator(options))
+    parts = draw_batches(request, chosen, options, Accelerator(options))
+    torch.testing.assert_close(parts.x, whole.x, rtol=0, atol=0)
+
+
+def test_streams_differ_by_seed_and_place():
+    first = {torch.rand(1, generator=batch_generator(seed, batch, CPU)).item() for seed in (0, 1) for batch in (0, 1)}
+    assert len(first) == 4
+
+
+def test_two_processes_draw_the_samples_of_one(tmp_path):
+    words = ["sample", "ring & bar", "--count", "10", "--batch-size", "3", "--num-levels", "4", "--device", "cpu"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "compose_diffusion"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [*launcher, *words, "--output", str(tmp_path / "two")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("picture: ") == 1
+    call(replace(TOY, output=tmp_path / "one"))
+    one, two = (np.load(tmp_path / name / "samples.npz")["samples"] for name in ("one", "two"))
+    assert np.array_equal(one, two)
+    told = [json.loads((tmp_path / name / "samples.json").read_text()) for name in ("one", "two")]
+    for facts in told:
+        facts.pop("seconds")
+    assert told[0] == told[1]
 
 
 def test_verb_draws_what_was_asked_for(tmp_path, capsys):
     options = replace(FEW, count=12, output=tmp_path / "run")
     assert call(options) == 0
     said = capsys.readouterr().out
-    assert "all of 3 (weight 2) by label; 12 images by the reverse process" in said
-    assert "200 network evaluations for each image" in said
+    assert "all of 3 (weight 2) by label; 12 samples by the reverse process" in said
+    assert "200 network evaluations for each sample" in said
     assert str(tmp_path / "run" / "samples.png") in said
-    arrays = np.load(tmp_path / "run" / "samples.npz")
-    assert arrays["images"].shape == (12, 1, 8, 8)
-    assert (arrays["seen"] == 3).mean() > 0.8
+    assert np.load(tmp_path / "run" / "samples.npz")["samples"].shape == (12, 1, 8, 8)
     told = json.loads((tmp_path / "run" / "samples.json").read_text())
-    assert told["wanted_digit_seen"] == (arrays["seen"] == 3).mean()
-    assert told["seen"][3] == (arrays["seen"] == 3).sum()
+    share = told["verdicts"]["wanted"]["shows 3"]
+    assert share > 0.8
+    assert f"wanted: shows 3 {share:.1%}" in said
     cell = 8 * ENLARGEMENT + GAP
     with Image.open(tmp_path / "run" / "samples.png") as picture:
         assert picture.size == (10 * cell, 2 * cell)
     assert (tmp_path / "run" / "run.json").exists()
+
+
+def test_verb_draws_an_expression(tmp_path, capsys):
+    options = replace(TOY, expression="ring&bar@0.5", sampler="mala", output=tmp_path / "run")
+    assert call(options) == 0
+    said = capsys.readouterr().out
+    assert "ring & bar @ 0.5; 10 samples by reverse steps and 10 MALA moves at each level" in said
+    assert "acceptance: " in said
+    told = json.loads((tmp_path / "run" / "samples.json").read_text())
+    assert told["request"] == "ring & bar @ 0.5"
+    assert len(told["acceptance"]) == 4
+    assert told["acceptance"][3] is None
+
+
+def test_improper_densities_are_told(tmp_path, capsys):
+    call(replace(TOY, expression="ring - bar", sampler="reverse", output=tmp_path / "run"))
+    assert "warning: weights of the composed densities sum to 0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("sampler", ["reverse", "ula", "uhmc"])
@@ -121,7 +232,7 @@ def test_sampling_is_a_function_of_the_seed(sampler, few_levels, tmp_path):
     drawn = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         call(replace(FEW, sampler=sampler, weights=few_levels, output=tmp_path / name, seed=seed))
-        drawn.append(np.load(tmp_path / name / "samples.npz")["images"])
+        drawn.append(np.load(tmp_path / name / "samples.npz")["samples"])
     assert np.array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
 
@@ -135,7 +246,7 @@ def test_mcmc_by_label_and_by_classifier(sampler, by, ancestral, few_levels, tmp
     said = capsys.readouterr().out
     assert f"none of 1 (weight 1) by {by}" in said
     assert ("reverse steps and 2" in said) == ancestral
-    assert "unwanted digit seen: " in said
+    assert "unwanted: shows 1 " in said
 
 
 @pytest.mark.parametrize("sampler", ["mala", "hmc"])
@@ -152,38 +263,20 @@ def test_metropolis_by_line_integrals_runs(sampler, few_levels, tmp_path):
     assert call(options) == 0
 
 
+def test_compiled_networks_are_the_leaves_own(few_levels, tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda network: compiled.append(network))
+    call(replace(FEW, weights=few_levels, compile=True, by="classifier", output=tmp_path / "run"))
+    assert {type(network) for network in compiled} == {Denoiser, NoisyClassifier}
+    assert len(compiled) == 2
+
+
 def test_dry_run_writes_nothing(tmp_path, capsys):
     assert call(replace(FEW, output=tmp_path / "run", dry_run=True)) == 0
-    assert "would draw 4 images" in capsys.readouterr().out
+    assert "would draw 4 samples" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
 
 
-def test_missing_or_damaged_weights(tmp_path):
+def test_missing_weights(tmp_path):
     with pytest.raises(UsageError, match="nowhere does not exist"):
         call(replace(FEW, weights=tmp_path / "nowhere", output=tmp_path / "run"))
-    damaged = shutil.copytree(SHIPPED_WEIGHTS, tmp_path / "weights")
-    (damaged / "classifier" / "model.safetensors").write_bytes(b"short")
-    with pytest.raises(OnePaperError, match="damaged"):
-        call(replace(FEW, weights=damaged, output=tmp_path / "run"))
-
-
-def test_judge():
-    seen = torch.tensor([3, 8, 8, 1])
-    assert judge(seen, [3, 8], [1]) == {"wanted_digit_seen": 0.75, "unwanted_digit_seen": 0.25}
-    assert judge(seen, [], []) == {}
-
-
-def test_image_grid():
-    images = torch.stack([torch.full((1, 8, 8), value) for value in (-1.0, 1.0, 5.0)])
-    picture = image_grid(images, columns=2)
-    cell = 8 * ENLARGEMENT + GAP
-    assert picture.shape == (2 * cell, 2 * cell)
-    middle = cell // 2
-    assert [int(picture[middle, middle]), int(picture[middle, cell + middle])] == [255, 0]
-    assert [int(picture[cell + middle, middle]), int(picture[cell + middle, cell + middle])] == [0, 255]
-    assert picture[0].min() == 255
-
-
-def test_defaults_name_a_known_kernel():
-    assert sampler_options(SampleOptions()).method == "reverse-mcmc"
-    assert isinstance(sampler_options(SampleOptions(sampler="hmc")), SamplerOptions)

@@ -49,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = _dispatch(words)
     except OnePaperError as error:
         status = _fail(str(error), error.exit_code)
+        # What stands below a message (PEP 678), such as an expression with a caret, keeps its lines.
+        for note in getattr(error, "__notes__", ()):
+            print(note, file=sys.stderr)
     except KeyboardInterrupt:
         status = _fail("interrupted", 130)
     except BrokenPipeError:
@@ -209,15 +212,20 @@ def _parse_with_tyro(verb: Verb, config: Any, words: list[str], program: str) ->
 def _with_positionals(options: type) -> type:
     """The same options with fields marked `Annotated[T, "positional"]` made positional for tyro.
 
-    The mark is a plain string so that a package's options need not import tyro.
+    A tuple marked "repeatable" takes one value each time its option is given. The marks are plain strings so that a
+    package's options need not import tyro.
     """
     import tyro
 
+    marks = {"positional": tyro.conf.Positional, "repeatable": tyro.conf.UseAppendAction}
     hints = get_type_hints(options, include_extras=True)
-    marked = {name for name, hint in hints.items() if get_origin(hint) is Annotated and "positional" in get_args(hint)}
-    if not marked:
+    annotations = dict(hints)
+    for name, hint in hints.items():
+        for mark in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
+            if mark in marks:
+                annotations[name] = marks[mark][get_args(hint)[0]]
+    if annotations == hints:
         return options
-    annotations = {n: tyro.conf.Positional[get_args(hints[n])[0]] if n in marked else hints[n] for n in hints}
     parser_type = type(options.__name__, (options,), {"__annotations__": annotations, "__doc__": options.__doc__})
     for field in dataclasses.fields(options):
         if field.default is not dataclasses.MISSING:

@@ -7,17 +7,22 @@ that share a network are evaluated in one batch.
 
     >>> product = ring & bar                     # AND: densities multiply
     >>> either = left | right                    # OR: densities add; needs energies
+    >>> mostly = 0.7 * left | 0.3 * right        # OR with mixing weights
     >>> without = 1.3 * big - 0.3 * small        # NOT, as the official code weighs it
+    >>> frame = big & ~small                     # NOT of strength 0.3
     >>> cold = product @ 2.0                     # tempering
     >>> guided = guidance(unconditional, [red, round_], [4.0, 4.0])
+
+The same operators, as text, are the command line's; see `language`.
 """
 
+import importlib
 import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, Never, cast
 
 import torch
 from jaxtyping import Float
@@ -31,6 +36,9 @@ from compose_diffusion.diffusion import NoiseSchedule, noise_from_score
 Weight = float | int | Tensor | Callable[[int], float]
 # Derivative of the composed log density by a leaf's: one number, or one for each sample [batch].
 Sensitivity = float | Tensor
+
+# Strength of `a & ~b`: the official toy's negation takes 0.3 of the unwanted log density away (section 3.3).
+NEGATION_STRENGTH = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +94,7 @@ class Expression(ABC):
         needing_energy = set(self.energy_leaves(t))
         energy = energy and self.has_energy
         leaves = self.leaves(t)
-        evaluations = _evaluate_leaves(leaves, x, t, {leaf: energy or leaf in needing_energy for leaf in leaves})
+        evaluations = evaluate_leaves(leaves, x, t, {leaf: energy or leaf in needing_energy for leaf in leaves})
         log_density, sensitivities = self.combine(
             t, {leaf: evaluation.log_density for leaf, evaluation in evaluations.items()}
         )
@@ -95,30 +103,41 @@ class Expression(ABC):
         noise = _weighted_sum(noises, x) if len(noises) == len(leaves) else None
         return Evaluation(log_density if energy else None, score, noise)
 
-    def __and__(self, other: "Expression") -> "WeightedProduct":
+    def __and__(self, other: "Expression | Negated") -> "WeightedProduct":
+        if isinstance(other, Negated):
+            return self._flat().joined(other.term, -other.strength)
         return WeightedProduct([self, other], [1.0, 1.0])
 
-    def __add__(self, other: "Expression") -> "WeightedProduct":
-        return WeightedProduct([self, other], [1.0, 1.0])
+    def __invert__(self) -> "Negated":
+        """~b, to be written a & ~b: L_a - 0.3 L_b; `negation` takes any strength."""
+        return Negated(self)
 
-    def __sub__(self, other: "Expression") -> "WeightedProduct":
-        return WeightedProduct([self, other], [1.0, -1.0])
+    # Where ~b makes no sense, Python goes on to ask `Negated`, which says so.
+    def __add__(self, other: "Expression | Negated") -> "WeightedProduct":
+        return NotImplemented if isinstance(other, Negated) else self._flat().joined(other, 1.0)
 
-    def __mul__(self, weight: Weight) -> "WeightedProduct":
-        return WeightedProduct([self], [weight])
+    def __sub__(self, other: "Expression | Negated") -> "WeightedProduct":
+        return NotImplemented if isinstance(other, Negated) else self._flat().joined(other, -1.0)
 
-    def __rmul__(self, weight: Weight) -> "WeightedProduct":
-        return WeightedProduct([self], [weight])
+    def _flat(self) -> "WeightedProduct":
+        """As a product that further terms can join, so that 1.3 * a - 0.3 * b is seen as one negation."""
+        return WeightedProduct([self], [1.0])
+
+    def __mul__(self, weight: Weight) -> "Scaled":
+        return Scaled(self, weight)
+
+    def __rmul__(self, weight: Weight) -> "Scaled":
+        return Scaled(self, weight)
 
     def __matmul__(self, inverse_temperature: Weight) -> "WeightedProduct":
         return WeightedProduct([self], [inverse_temperature])
 
-    def __or__(self, other: "Expression") -> "Mixture":
-        """Equal mixture; a chain a | b | c is flattened, so that each of its terms weighs the same."""
-        terms: list[Expression] = []
-        for side in (self, other):
-            terms.extend(side.terms if isinstance(side, Mixture) and side.equal else [side])
-        return Mixture(terms)
+    def __or__(self, other: "Expression | Negated") -> "Mixture":
+        """Mixture, 0.7 * a | 0.3 * b with mixing weights; a chain a | b | c is one mixture of three."""
+        if isinstance(other, Negated):
+            return NotImplemented
+        shares = [*_shares(self), *_shares(other)]
+        return Mixture.of_shares([term for term, _ in shares], [share for _, share in shares])
 
 
 class Leaf(Expression, ABC):
@@ -141,6 +160,12 @@ class Leaf(Expression, ABC):
         """Evaluate leaves of one `batch_key`; here one after the other."""
         return [leaf.evaluate(x, t, energy=energy) for leaf in leaves]
 
+    @staticmethod
+    def from_diffusers(model: Any, **options: Any) -> "Leaf":
+        """A diffusers model, pipeline or pipeline folder as a leaf; arguments of `pretrained.from_diffusers`."""
+        # By name, for the algebra lies below everything that loads models and must not import it.
+        return importlib.import_module("compose_diffusion.pretrained").from_diffusers(model, **options)
+
     def leaves(self, t: int | None = None) -> "list[Leaf]":
         """The leaf itself."""
         return [self]
@@ -156,8 +181,18 @@ class Leaf(Expression, ABC):
         return log_densities[self], {self: 1.0}
 
 
-def _evaluate_leaves(leaves: Sequence[Leaf], x: Tensor, t: int, energy: dict[Leaf, bool]) -> dict[Leaf, Evaluation]:
-    """Each leaf once, those of equal batch key together; the order of `leaves` is kept."""
+def evaluate_leaves(leaves: Sequence[Leaf], x: Tensor, t: int, energy: dict[Leaf, bool]) -> dict[Leaf, Evaluation]:
+    """Each leaf once, those of equal batch key together; the order of `leaves` is kept.
+
+    Args:
+        leaves: distinct.
+        x: [batch, *event].
+        t: noise level.
+        energy: for each leaf, whether its log density is wanted.
+
+    Raises:
+        UsageError: a leaf returned a shape that does not fit x.
+    """
     groups: dict[Hashable, list[Leaf]] = {}
     for leaf in leaves:
         key = leaf if leaf.batch_key is None else (type(leaf), leaf.batch_key)
@@ -255,7 +290,7 @@ class WeightedProduct(Expression):
 
     def _weighed(self, t: int) -> list[tuple[Expression, float]]:
         weighed = [(term, _weight_at(weight, t)) for term, weight in zip(self.terms, self.weights, strict=True)]
-        return [(term, weight) for term, weight in weighed if weight != 0.0]
+        return [(term, weight) for term, weight in weighed if weight != 0.0 and term.leaves(t)]
 
     def leaves(self, t: int | None = None) -> list[Leaf]:
         """Distinct leaves of the terms; at a level, of those whose weight there is not 0."""
@@ -282,23 +317,58 @@ class WeightedProduct(Expression):
             return None, total
         return cast(Tensor, sum(weight * value for weight, value in values)), total
 
-    # Sums of weighted products stay one flat product, so that 1.3 * a - 0.3 * b is seen as one negation.
-    def __add__(self, other: Expression) -> "WeightedProduct":
-        return self._joined(other, 1.0)
+    def _flat(self) -> "WeightedProduct":
+        return self
 
-    def __sub__(self, other: Expression) -> "WeightedProduct":
-        return self._joined(other, -1.0)
-
-    def _joined(self, other: Expression, sign: float) -> "WeightedProduct":
+    def joined(self, other: Expression, factor: float) -> "WeightedProduct":
+        """This product and factor * other, as one flat product."""
         terms, weights = list(self.terms), list(self.weights)
         if isinstance(other, WeightedProduct):
             terms += other.terms
-            weights += [_scaled(weight, sign) for weight in other.weights]
+            weights += [_scaled(weight, factor) for weight in other.weights]
         else:
             terms.append(other)
-            weights.append(sign)
+            weights.append(factor)
         _warn_if_improper(weights)
         return WeightedProduct(terms, weights)
+
+
+class Scaled(WeightedProduct):
+    """w * expression: the log density times w, and as a term of a mixture the density counted w times.
+
+    Args:
+        term: the expression.
+        weight: see `Weight`; only a number above 0 can be a mixing weight.
+    """
+
+    def __init__(self, term: Expression, weight: Weight) -> None:
+        super().__init__([term], [weight])
+
+    def __matmul__(self, inverse_temperature: Weight) -> "Scaled":
+        """Tempers the term and leaves the coefficient in front, where a mixture finds it."""
+        return Scaled(self.terms[0] @ inverse_temperature, self.weights[0])
+
+
+class Negated:
+    """~b, what a product is to avoid; only `a & ~b` makes it a density: L_a - strength * L_b (section 3.3)."""
+
+    def __init__(self, term: Expression, strength: float = NEGATION_STRENGTH) -> None:
+        self.term = term
+        self.strength = strength
+
+    def __and__(self, other: "Expression | Negated") -> WeightedProduct:
+        return other & self if isinstance(other, Expression) else self._refuse(other)
+
+    def _refuse(self, _other: object = None) -> Never:
+        raise UsageError(
+            "~b was used without something wanted, expected a & ~b: a negation only takes away from a product; for "
+            "another strength use negation(a, b, strength)"
+        )
+
+    __or__ = __ror__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = _refuse
+
+    def __invert__(self) -> Never:
+        self._refuse()
 
 
 def _scaled(weight: Weight, factor: float) -> Weight:
@@ -342,7 +412,8 @@ class Mixture(Expression):
             raise UsageError("mixture of 0 terms, expected at least one")
         _require_energy(terms, "a mixture", "how much each term counts at x depends on how dense each term is there")
         self.terms = tuple(terms)
-        self.equal = log_weights is None
+        # What `|` goes on from: a chain stays one mixture. None where log weights were given.
+        self.shares = (1.0,) * len(terms) if log_weights is None else None
         if log_weights is None:
             self.log_weights = torch.full((len(terms),), -math.log(len(terms)), dtype=torch.float64)
         else:
@@ -352,6 +423,16 @@ class Mixture(Expression):
                 f"mixture log_weights have shape {tuple(self.log_weights.shape)}, expected [{len(terms)}] or "
                 f"[levels, {len(terms)}]; give one number for each term"
             )
+
+    @classmethod
+    def of_shares(cls, terms: Sequence[Expression], shares: Sequence[float]) -> "Mixture":
+        """The mixture of normalised mixing weights share_i / sum_j share_j."""
+        if any(share != shares[0] for share in shares):
+            built = cls(terms, [math.log(share / math.fsum(shares)) for share in shares])
+        else:
+            built = cls(terms)
+        built.shares = tuple(shares)
+        return built
 
     @property
     def has_energy(self) -> bool:
@@ -378,6 +459,22 @@ class Mixture(Expression):
         for index, (_, sensitivities) in enumerate(combined):
             _accumulate(total, responsibilities[:, index], sensitivities)
         return torch.logsumexp(weighed, dim=1), total
+
+
+def _shares(expression: Expression) -> list[tuple[Expression, float]]:
+    """An operand of `|` as terms with mixing weights: an open mixture, a scaled term, or one term of weight 1."""
+    if isinstance(expression, Mixture) and expression.shares is not None:
+        return list(zip(expression.terms, expression.shares, strict=True))
+    if not isinstance(expression, Scaled):
+        return [(expression, 1.0)]
+    (share,) = expression.weights
+    if not isinstance(share, int | float) or share <= 0:
+        raise UsageError(
+            f"mixing weight is {share if isinstance(share, int | float) else 'not one number'}, expected a number "
+            "above 0 in front of a term of |; temper a term with @, and use mixture(terms, log_weights) for weights "
+            "of each level"
+        )
+    return [(expression.terms[0], float(share))]
 
 
 class FlooredNegation(Expression):

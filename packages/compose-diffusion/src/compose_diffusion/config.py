@@ -1,9 +1,9 @@
 """Every configuration as data: what is trained and sampled, the verbs' options, and the presets that name them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
@@ -18,10 +18,13 @@ from compose_diffusion.digits.config import (
     check_digit,
 )
 from compose_diffusion.network_options import FitConfig
+from compose_diffusion.positions.config import POSITIONS_PRESETS, PositionsConfig
+from compose_diffusion.pretrained.paper_config import PAPER_PRESETS, PaperImagesConfig
+from compose_diffusion.reuse.config import ReuseConfig
 from compose_diffusion.sampler_options import KERNELS
-from compose_diffusion.toy.config import TOY_PRESETS
+from compose_diffusion.toy.config import TOY_PRESETS, ToyExactConfig, ToyLearnedConfig
 
-SAMPLERS = ("reverse", *KERNELS)
+SAMPLERS = ("reverse", "fkc", *KERNELS)
 GUIDES = ("label", "classifier")
 
 
@@ -50,28 +53,40 @@ class TrainOptions(RunOptions):
 class SampleOptions(RunOptions):
     """Options of `sample`: what to ask for, and how to draw it."""
 
+    expression: Annotated[str, "positional"] = ""
+    """what to draw, e.g. "digits[3] & ~digits[5]" or "ring & bar"; without it, digits by the options below"""
+    leaf: Annotated[tuple[str, ...], "repeatable"] = ()
+    """NAME=PATH, a name for a model of your own: a diffusers pipeline's folder or a checkpoint; repeatable"""
     all_of: tuple[int, ...] = ()
     """digits that each image shall show; several are a product (AND)"""
     none_of: tuple[int, ...] = ()
     """digits that no image shall show (NOT)"""
     guidance: float = 2.0
-    """weight of every wanted digit"""
+    """weight of every digit of --all-of"""
     negation: float = 1.0
-    """weight of every unwanted digit"""
+    """weight of every digit of --none-of"""
     by: Literal["label", "classifier"] = "label"
     """what knows the digits: the denoiser's own label, or the noise-conditional classifier"""
-    sampler: Literal["reverse", "ula", "mala", "uhmc", "hmc"] = "ula"
-    """reverse process alone, or followed by MCMC with this kernel at every level"""
+    sampler: Literal["reverse", "fkc", "ula", "mala", "uhmc", "hmc"] = "ula"
+    """reverse process alone, weighted and resampled (fkc), or followed by MCMC with this kernel at every level"""
     ancestral: bool = True
     """take a reverse step between levels; without, MCMC alone moves the samples (annealed MCMC)"""
-    steps_per_level: int = 2
-    """MCMC moves at each level"""
+    steps_per_level: int | None = None
+    """MCMC moves at each level; by default a number that suits the models"""
     step_scale: float | None = None
-    """step size in units of sigma_t^2 (ULA, MALA) or sigma_t (U-HMC, HMC); by default one that suits the kernel"""
-    line_points: int | None = None
-    """let MALA and HMC run without energies: points of the line integral of the score"""
+    """step size in the units of the models' step law (sigma_t^2 or sigma_t for networks); by default one that suits"""
+    line_points: int | Literal["path"] | None = None
+    """let MALA and HMC run without energies: points of the line integral of the score, or path, those of the move"""
+    first_level: int | None = None
+    """highest level at which MCMC runs; by default the top"""
+    last_level: int | None = None
+    """lowest level at which MCMC runs"""
+    num_levels: int | None = None
+    """sample on this many of the models' noise levels, evenly spaced; by default on all"""
     count: int = 40
-    """number of images"""
+    """number of samples"""
+    batch_size: int = 100
+    """samples drawn together; each batch has its own stream of randomness, whichever process draws it"""
     weights: Path | None = None
     """folder of a training run (or its export); by default the weights that ship with the package"""
 
@@ -90,14 +105,42 @@ class SampleOptions(RunOptions):
                     raise UsageError(f"{option} names digit {digit} twice; name it once and raise its weight instead")
         check_positive("guidance", self.guidance)
         check_positive("negation", self.negation)
-        check_non_negative("steps_per_level", self.steps_per_level)
-        if self.step_scale is not None:
-            check_positive("step_scale", self.step_scale)
-        if self.line_points is not None and self.line_points < 2:
+        for name in ("steps_per_level", "first_level", "last_level"):
+            if getattr(self, name) is not None:
+                check_non_negative(name, getattr(self, name))
+        for name in ("step_scale", "num_levels"):
+            if getattr(self, name) is not None:
+                check_positive(name, getattr(self, name))
+        if isinstance(self.line_points, int) and self.line_points < 2:
             raise UsageError(f"line_points is {self.line_points}, expected at least the 2 ends of the line")
         check_positive("count", self.count)
-        if self.sampler == "reverse" and not self.ancestral:
-            raise UsageError("--sampler reverse with --no-ancestral would never move a sample; choose a kernel")
+        check_positive("batch_size", self.batch_size)
+        check_non_negative("seed", self.seed)
+        if self.sampler in ("reverse", "fkc") and not self.ancestral:
+            raise UsageError(f"--sampler {self.sampler} with --no-ancestral would never move a sample; choose a kernel")
+        self._check_request()
+
+    def _check_request(self) -> None:
+        """An expression and the digits' options are two ways to ask; one at a time."""
+        if not self.expression.strip():
+            if self.leaf:
+                raise UsageError("--leaf was given without an expression that names it; write the expression first")
+            return
+        defaults = {field.name: field.default for field in fields(self)}
+        for name in ("all_of", "none_of", "guidance", "negation", "by"):
+            if getattr(self, name) != defaults[name]:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} was given with the expression '{self.expression}', expected one of "
+                    "them; put weights and digits into the expression, e.g. '2*digits[3] - digits'"
+                )
+
+
+@dataclass(frozen=True)
+class GalleryOptions(RunOptions):
+    """Options of `gallery`."""
+
+    only: tuple[str, ...] = ()
+    """names of the exhibits to show; by default all"""
 
 
 @dataclass(frozen=True)
@@ -117,8 +160,60 @@ class EvaluateOptions(RunOptions):
             check_non_negative("seeds", seed)
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How the `train` verb trains a kind of configuration.
+
+    Attributes:
+        trainings: `module:function`, configuration -> list of `fitting.Training`.
+        then: what to type after the paper's name with the result, {folder} being the run's folder.
+    """
+
+    trainings: str
+    then: str
+
+
+# Configuration type -> how it is trained, evaluated and costed, by name so that nothing is loaded before its time.
+RECIPES: Mapping[type, Recipe] = {
+    ToyLearnedConfig: Recipe(
+        "compose_diffusion.toy.training:trainings", "evaluate --config {folder} --weights {folder}"
+    ),
+    DigitsConfig: Recipe("compose_diffusion.digits.training:trainings", 'sample "digits[3]" --weights {folder}'),
+    PositionsConfig: Recipe(
+        "compose_diffusion.positions.training:trainings", 'sample "positions[3,12]" --weights {folder}'
+    ),
+    ReuseConfig: Recipe(
+        "compose_diffusion.reuse.training:trainings",
+        'sample "shape & thick" --leaf shape={folder}/shape --leaf thick={folder}/thick',
+    ),
+    PaperImagesConfig: Recipe(
+        "compose_diffusion.pretrained.paper_training:trainings", "sample model --leaf model={folder}/network"
+    ),
+}
+# `module:function`, called with (Invocation, Accelerator); it prints, writes into the run's folder, returns the status.
+EVALUATIONS: Mapping[type, str] = {
+    ToyExactConfig: "compose_diffusion.evaluation:evaluate_toy",
+    ToyLearnedConfig: "compose_diffusion.evaluation:evaluate_learned_toy",
+    GuidanceConfig: "compose_diffusion.evaluation:evaluate_guidance",
+}
+# `module:function`, configuration -> named costs in words.
+COSTS: Mapping[type, str] = {
+    DigitsConfig: "compose_diffusion.costs:digits_cost",
+    GuidanceConfig: "compose_diffusion.costs:guidance_cost",
+    ToyExactConfig: "compose_diffusion.costs:toy_cost",
+    ToyLearnedConfig: "compose_diffusion.toy.training:training_cost",
+    PositionsConfig: "compose_diffusion.costs:positions_cost",
+    ReuseConfig: "compose_diffusion.reuse.costs:reuse_cost",
+    PaperImagesConfig: "compose_diffusion.pretrained.paper_cost:cost_of",
+}
+
 PRESETS: Mapping[str, Preset] = {
     **TOY_PRESETS,
+    **POSITIONS_PRESETS,
+    **PAPER_PRESETS,
+    "laptop-reuse": Preset(
+        "train two diffusers pipelines, each for one attribute of the digits, as shipped", ReuseConfig()
+    ),
     "laptop-digits": Preset("train denoiser and classifier of the 8 x 8 digits, as shipped", DigitsConfig()),
     "laptop-guidance": Preset("classifier guidance of the digits, with and without MCMC", GuidanceConfig()),
     "smoke": Preset(

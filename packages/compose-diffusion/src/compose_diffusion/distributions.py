@@ -2,11 +2,16 @@
 
 A clean point x0 becomes x = sqrt(abar) x0 + sqrt(1 - abar) noise; `noised` gives the log density of x and its gradient.
 All arithmetic is float64 and the results come back in x's dtype: these are references to judge samplers by.
+
+What depends on the noise level alone is computed once (`level_constants`); what depends on the points is one formula
+over coordinate rows [dim, batch] (`noised_rows`). In that layout sums over components and axes run along the batch,
+which is fast as it stands and compiles to one loop (`compiled.CompiledLeaf`).
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +20,17 @@ from onepaper.errors import UsageError
 from torch import Tensor
 
 LOG_2_PI = math.log(2 * math.pi)
+
+# Tensors that a formula needs beside the points, nested where a distribution has parts.
+Constants: TypeAlias = "tuple[Tensor | Constants, ...]"
+
+# Beyond 20, in units of sqrt(2) sigma, erfc nears the end of double precision (1e-308 at 26.5), and eight terms of its
+# asymptotic series are exact to rounding.
+FAR_TAIL = 20.0
+ERFC_SERIES = (1.0, -1.0, 3.0, -15.0, 105.0, -945.0, 10395.0, -135135.0)
+
+# Levels of which a distribution remembers the constants: more than any schedule has.
+REMEMBERED_LEVELS = 4096
 
 
 @runtime_checkable
@@ -43,7 +59,60 @@ class Distribution(Protocol):
         ...
 
 
-class GaussianMixture:
+class RowwiseDistribution(ABC):
+    """A distribution given by its constants at a level and one formula over coordinate rows."""
+
+    def __init__(self) -> None:
+        self._remembered: dict[tuple[float, torch.device], Constants] = {}
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Number of coordinates."""
+
+    @abstractmethod
+    def noised_rows(
+        self, points: Float[Tensor, "dim batch"], constants: Constants, *, branchless: bool = False
+    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "dim batch"]]:
+        """Log density and score at float64 points, one row a coordinate.
+
+        Args:
+            points: float64.
+            constants: the level's `level_constants`.
+            branchless: take no decision that depends on the points, for a compiler to trace.
+        """
+
+    @abstractmethod
+    def _level_constants(self, alpha_bar: float) -> Constants:
+        """Float64 tensors on the CPU; `level_constants` moves and remembers them."""
+
+    def level_constants(self, alpha_bar: float, device: torch.device) -> Constants:
+        """Everything `noised_rows` needs at this noise level, on the device of the points."""
+        key = (alpha_bar, device)
+        if key not in self._remembered:
+            if len(self._remembered) >= REMEMBERED_LEVELS:
+                self._remembered.clear()
+            self._remembered[key] = _moved(self._level_constants(alpha_bar), device)
+        return self._remembered[key]
+
+    def noised(
+        self, x: Float[Tensor, "batch dim"], alpha_bar: float
+    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch dim"]]:
+        """Log density and score of the data noised to `alpha_bar` in (0, 1)."""
+        log_density, score = self.noised_rows(coordinate_rows(x), self.level_constants(alpha_bar, x.device))
+        return log_density.to(x.dtype), score.T.to(x.dtype, memory_format=torch.contiguous_format, copy=True)
+
+
+def coordinate_rows(x: Float[Tensor, "batch dim"]) -> Float[Tensor, "dim batch"]:
+    """Points as float64 rows of coordinates, each row contiguous."""
+    return x.T.to(torch.float64, memory_format=torch.contiguous_format, copy=True)
+
+
+def _moved(constants: Constants, device: torch.device) -> Constants:
+    return tuple(part.to(device) if isinstance(part, Tensor) else _moved(part, device) for part in constants)
+
+
+class GaussianMixture(RowwiseDistribution):
     r"""$\sum_k \pi_k N(\mu_k, \Sigma_k)$, whose covariances may be full.
 
     Noised, component k is $N(\sqrt{\bar\alpha} \mu_k, \bar\alpha \Sigma_k + (1 - \bar\alpha) I)$.
@@ -66,6 +135,7 @@ class GaussianMixture:
         covariances: Tensor | Sequence[Sequence[Sequence[float]]] | None = None,
         weights: Tensor | Sequence[float] | None = None,
     ) -> None:
+        super().__init__()
         self.means = torch.as_tensor(means, dtype=torch.float64)
         if self.means.ndim != 2 or self.means.numel() == 0:
             raise UsageError(
@@ -81,6 +151,7 @@ class GaussianMixture:
             self.rotations = torch.eye(dim, dtype=torch.float64)[None]
         else:
             self.variances, self.rotations = _diagonalise(covariances, num_components, dim)
+        self.isotropic = covariances is None
         self.weights = _normalised_weights(weights, num_components)
 
     @property
@@ -104,38 +175,50 @@ class GaussianMixture:
         offset = torch.einsum("nij,nj->ni", matrix_roots[component], noise)
         return (self.means[component] + offset).to(dtype)
 
-    def noised(
-        self, x: Float[Tensor, "batch dim"], alpha_bar: float
-    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch dim"]]:
-        r"""Log density and score of the data noised to `alpha_bar` in (0, 1].
-
-        With precision $P_k$ and $b_k = P_k \sqrt{\bar\alpha} \mu_k$, component k is
-        $\exp(c_k + b_k \cdot x - x \cdot P_k x / 2)$ and its score $b_k - P_k x$: matrix products, and no array of
-        all offsets. Components of one std share P.
-        """
-        points = x.double()
+    def _level_constants(self, alpha_bar: float) -> Constants:
+        """log pi_k c_k [components, 1], b_k [components, dim], and P_k [components, dim, dim], or P [] for one std."""
         variances = alpha_bar * self.variances + (1 - alpha_bar)
-        precisions = torch.einsum("kij,kj,klj->kil", self.rotations, 1 / variances, self.rotations)
         means = math.sqrt(alpha_bar) * self.means
-        linear = torch.einsum("kij,kj->ki", precisions.expand(len(means), -1, -1), means)
+        if self.isotropic:
+            precisions = 1 / variances[0, 0]
+            linear = precisions * means
+        else:
+            precisions = torch.einsum("kij,kj,klj->kil", self.rotations, 1 / variances, self.rotations)
+            linear = torch.einsum("kij,kj->ki", precisions, means)
         constants = self.weights.log() - 0.5 * (
             (means * linear).sum(dim=1) + variances.log().sum(dim=1) + self.dim * LOG_2_PI
         )
-        precisions, linear, constants = (values.to(x.device) for values in (precisions, linear, constants))
-        curved = torch.einsum("ni,kij->nkj", points, precisions)
-        log_components = constants + points @ linear.T - 0.5 * torch.einsum("nkj,nj->nk", curved, points)
-        log_density = torch.logsumexp(log_components, dim=1)
-        responsibilities = torch.exp(log_components - log_density[:, None])
-        shared = len(precisions) == 1
-        pull = curved[:, 0] if shared else torch.einsum("nk,nkj->nj", responsibilities, curved)
-        return log_density.to(x.dtype), (responsibilities @ linear - pull).to(x.dtype)
+        return constants[:, None], linear, precisions
+
+    def noised_rows(
+        self, points: Float[Tensor, "dim batch"], constants: Constants, *, branchless: bool = False
+    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "dim batch"]]:
+        r"""Log density and score.
+
+        With precision $P_k$ and $b_k = P_k \sqrt{\bar\alpha} \mu_k$, component k is
+        $\exp(c_k + b_k \cdot x - x \cdot P_k x / 2)$ and its score $b_k - P_k x$: matrix products, and no array of
+        all offsets. Components of one std share P, which then drops out of their comparison.
+        """
+        offsets, linear, precisions = cast(tuple[Tensor, Tensor, Tensor], constants)
+        log_components = torch.addmm(offsets, linear, points)
+        curved = precisions * points if self.isotropic else torch.einsum("kij,jn->kin", precisions, points)
+        bent = 0.5 * (curved * points).sum(dim=-2)
+        if not self.isotropic:
+            log_components = log_components - bent
+        largest = log_components.amax(dim=0)
+        relative = torch.exp(log_components - largest)
+        total = relative.sum(dim=0)
+        log_density = largest + total.log()
+        if self.isotropic:
+            return log_density - bent, (linear.T @ relative) / total - curved
+        return log_density, (linear.T @ relative - (relative[:, None] * curved).sum(dim=0)) / total
 
     def log_prob(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """Log density of the clean data."""
         return self.noised(x, 1.0)[0]
 
 
-class UniformBox:
+class UniformBox(RowwiseDistribution):
     r"""Uniform on the box from l to h.
 
     Noised, per axis $\frac{1}{h' - l'} [\Phi(\frac{h' - x}{\sigma}) - \Phi(\frac{l' - x}{\sigma})]$ with
@@ -150,6 +233,7 @@ class UniformBox:
     """
 
     def __init__(self, low: Tensor | Sequence[float], high: Tensor | Sequence[float]) -> None:
+        super().__init__()
         self.low = torch.as_tensor(low, dtype=torch.float64)
         self.high = torch.as_tensor(high, dtype=torch.float64)
         if self.low.ndim != 1 or self.low.shape != self.high.shape or self.low.numel() == 0:
@@ -174,29 +258,33 @@ class UniformBox:
         uniform = torch.rand(num_samples, self.dim, generator=generator, dtype=torch.float64)
         return (self.low + (self.high - self.low) * uniform).to(dtype)
 
-    def noised(
-        self, x: Float[Tensor, "batch dim"], alpha_bar: float
-    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch dim"]]:
-        """Log density and score of the data noised to `alpha_bar` in (0, 1); finite however far x lies outside.
+    def _level_constants(self, alpha_bar: float) -> Constants:
+        """Per axis [dim, 1] centre and half width, the latter in units of sqrt(2) sigma; 1 / (sqrt(2) sigma); log Z."""
+        scale = 1 / math.sqrt(2 * (1 - alpha_bar))
+        width = math.sqrt(alpha_bar) * (self.high - self.low)[:, None]
+        centre = math.sqrt(alpha_bar) * (self.high + self.low)[:, None] / 2
+        return centre, scale * width / 2, torch.tensor(scale, dtype=torch.float64), (2 * width).log().sum()
 
-        The density is even about the box's centre, so the distance u >= 0 from it is enough; then the lower edge
-        lies at least half a width away and only the upper one can be far out in a tail, where log_ndtr and erfcx stay
-        accurate.
+    def noised_rows(
+        self, points: Float[Tensor, "dim batch"], constants: Constants, *, branchless: bool = False
+    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "dim batch"]]:
+        r"""Log density and score; finite however far x lies outside.
+
+        The density is even about the box's centre, so the distance u >= 0 from it is enough. With all lengths in
+        units of $\sqrt 2 \sigma$, w the half width, the density of an axis is
+        $[\mathrm{erfc}(u - w) - \mathrm{erfc}(u + w)] / (4 w)$. Far outside, where both underflow, the factor
+        $e^{-(u - w)^2}$ is taken out of them.
         """
-        sigma = math.sqrt(1 - alpha_bar)
-        half_width = (math.sqrt(alpha_bar) * (self.high - self.low) / 2).to(x.device)
-        centre = (math.sqrt(alpha_bar) * (self.high + self.low) / 2).to(x.device)
-        offset = x.double() - centre
-        distance = offset.abs()
-        upper, lower = (half_width - distance) / sigma, (-half_width - distance) / sigma
-        log_upper = torch.special.log_ndtr(upper)
-        # The share of Phi(upper) that is left once Phi(lower) is taken away.
-        remaining = -torch.expm1(torch.special.log_ndtr(lower) - log_upper)
-        log_density = (log_upper + remaining.log() - (2 * half_width).log()).sum(dim=1)
-        # phi(upper) / Phi(upper), the Gaussian hazard; phi(lower) / phi(upper) = exp(-2 w u / sigma^2).
-        hazard = math.sqrt(2 / math.pi) / torch.special.erfcx(-upper / math.sqrt(2))
-        slope = hazard * torch.expm1(-2 * half_width * distance / sigma**2) / (remaining * sigma)
-        return log_density.to(x.dtype), (offset.sign() * slope).to(x.dtype)
+        centre, half_width, scale, log_normaliser = cast(tuple[Tensor, Tensor, Tensor, Tensor], constants)
+        offset = (points - centre) * scale
+        if branchless:
+            # Axis by axis: over both at once, compilers evaluate erfc anew for the sum and for the slopes.
+            rows = zip(offset.split(1), half_width.split(1), strict=True)
+            pairs = [_edges(row, width, branchless=True) for row, width in rows]
+            log_mass, slope = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        else:
+            log_mass, slope = _edges(offset, half_width, branchless=False)
+        return log_mass.sum(dim=0) - log_normaliser, slope * (scale * (2 / math.sqrt(math.pi)))
 
     def log_prob(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """Log density of the clean data, -inf outside the box."""
@@ -205,7 +293,7 @@ class UniformBox:
         return torch.where(inside, -(high - low).log().sum(), -math.inf)
 
 
-class MixtureDistribution:
+class MixtureDistribution(RowwiseDistribution):
     r"""$\sum_k \pi_k q_k$ of any exact distributions; noised, it is the mixture of the noised.
 
     Args:
@@ -217,6 +305,7 @@ class MixtureDistribution:
     """
 
     def __init__(self, components: Sequence[Distribution], weights: Tensor | Sequence[float] | None = None) -> None:
+        super().__init__()
         self.components = tuple(components)
         dims = sorted({component.dim for component in self.components})
         if len(dims) != 1:
@@ -239,22 +328,75 @@ class MixtureDistribution:
             samples[here] = component.sample(int(here.sum()), generator, dtype)
         return samples
 
-    def noised(
-        self, x: Float[Tensor, "batch dim"], alpha_bar: float
-    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch dim"]]:
-        """Log density and score of the data noised to `alpha_bar` in (0, 1)."""
-        pairs = [component.noised(x.double(), alpha_bar) for component in self.components]
-        log_weights = self.weights.log().to(x.device)
-        log_components = torch.stack([log_density for log_density, _ in pairs], dim=1) + log_weights
-        responsibilities = torch.softmax(log_components, dim=1)
-        scores = torch.stack([score for _, score in pairs], dim=1)
-        score = (responsibilities[:, :, None] * scores).sum(dim=1)
-        return torch.logsumexp(log_components, dim=1).to(x.dtype), score.to(x.dtype)
+    def _level_constants(self, alpha_bar: float) -> Constants:
+        """Log weights [components, 1] and the constants of every component."""
+        return self.weights.log()[:, None], tuple(_constants_of(part, alpha_bar) for part in self.components)
+
+    def noised_rows(
+        self, points: Float[Tensor, "dim batch"], constants: Constants, *, branchless: bool = False
+    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "dim batch"]]:
+        """Log of the weighted sum; the score weighs the components' scores by responsibility."""
+        log_weights, parts = cast(tuple[Tensor, tuple[Constants, ...]], constants)
+        pairs = [
+            _rows_of(component, points, part, branchless)
+            for component, part in zip(self.components, parts, strict=True)
+        ]
+        log_components = torch.stack([log_density for log_density, _ in pairs]) + log_weights
+        responsibilities = torch.softmax(log_components, dim=0)
+        scores = torch.stack([score for _, score in pairs])
+        return torch.logsumexp(log_components, dim=0), (responsibilities[:, None] * scores).sum(dim=0)
 
     def log_prob(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """Log density of the clean data."""
         log_components = torch.stack([component.log_prob(x) for component in self.components], dim=1)
         return torch.logsumexp(log_components + self.weights.log().to(x), dim=1)
+
+
+def _constants_of(component: Distribution, alpha_bar: float) -> Constants:
+    """A component's constants; of one that is known by `noised` alone, the level itself."""
+    if isinstance(component, RowwiseDistribution):
+        return component.level_constants(alpha_bar, torch.device("cpu"))
+    return (torch.tensor(alpha_bar, dtype=torch.float64),)
+
+
+def _rows_of(component: Distribution, points: Tensor, constants: Constants, branchless: bool) -> tuple[Tensor, Tensor]:
+    if isinstance(component, RowwiseDistribution):
+        return component.noised_rows(points, constants, branchless=branchless)
+    log_density, score = component.noised(points.T, float(cast(Tensor, constants[0])))
+    return log_density, score.T
+
+
+def _edges(offset: Tensor, half_width: Tensor, *, branchless: bool) -> tuple[Tensor, Tensor]:
+    """log(erfc(u - w) - erfc(u + w)) with u = |offset|, and sqrt(pi) / 2 times its derivative; see `UniformBox`."""
+    distance = offset.abs()
+    to_near, to_far = distance - half_width, distance + half_width
+    # exp(-to_far^2) / exp(-to_near^2) - 1: how the far edge weakens the pull of the near one.
+    weakened = torch.expm1(-4 * half_width * distance)
+    bounded = to_near.clamp(max=FAR_TAIL)
+    mass = torch.erfc(bounded) - torch.erfc(to_far)
+    log_mass = mass.log()
+    peak = torch.exp(-bounded.square())
+    outlying = to_near > FAR_TAIL
+    # The tail's formula costs as much as the rest, and samples are hardly ever out there.
+    if branchless or bool(outlying.any()):
+        beyond = to_near.clamp(min=FAR_TAIL)
+        tail = _scaled_erfc(beyond) - _scaled_erfc(to_far.clamp(min=FAR_TAIL)) * (1 + weakened)
+        mass = torch.where(outlying, tail, mass)
+        log_mass = torch.where(outlying, tail.log() - beyond.square(), log_mass)
+        peak = torch.where(outlying, 1.0, peak)
+    return log_mass, offset.sign() * peak * weakened / mass
+
+
+def _scaled_erfc(x: Tensor) -> Tensor:
+    r"""$e^{x^2} \mathrm{erfc}(x)$ for x >= `FAR_TAIL`: the asymptotic series, exact to rounding there.
+
+    $\frac{1}{x \sqrt\pi} \sum_k (-1)^k (2k - 1)!!\, u^k$ with $u = 1 / (2 x^2)$.
+    """
+    u = 0.5 / x.square()
+    series = torch.full_like(u, ERFC_SERIES[-1])
+    for coefficient in reversed(ERFC_SERIES[:-1]):
+        series = coefficient + u * series
+    return series / (x * math.sqrt(math.pi))
 
 
 def _diagonalise(

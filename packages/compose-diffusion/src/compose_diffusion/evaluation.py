@@ -1,31 +1,23 @@
-"""Samplers compared: classifier guidance of real digits with and without MCMC (claim C10), and the exact toy.
-
-Both arms of the guidance follow the same score, the unconditional denoiser's plus lambda times the gradient of
-log p(y | x_t), from the same initial noise. One takes reverse steps only; the other also takes MCMC moves at every
-level it arrives at.
-"""
+"""Samplers compared, over seeds: the `evaluate` verb, the exact toy, and guided digits (claim C10)."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from onepaper import progress
-from onepaper.paper import Invocation
+from onepaper.errors import UsageError
+from onepaper.paper import Invocation, resolve
 from onepaper.torch.accelerator import Accelerator
-from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
-from compose_diffusion.config import EvaluateOptions
-from compose_diffusion.digits.config import NUM_DIGITS, DigitsConfig, GuidanceConfig
-from compose_diffusion.digits.data import IMAGE_SIZE
+from compose_diffusion.config import EVALUATIONS, EvaluateOptions
+from compose_diffusion.digits.config import NUM_DIGITS, GuidanceConfig
 from compose_diffusion.digits.evaluation import ARMS, MEASURES, first_rows, guidance_accuracy, real_frechet_distance
 from compose_diffusion.digits.evaluator import default_evaluator
 from compose_diffusion.digits.guidance import load_models
-from compose_diffusion.digits.model import Denoiser, NoisyClassifier
 from compose_diffusion.pictures import image_grid, write_png
-from compose_diffusion.toy.config import ROWS, ToyExactConfig
+from compose_diffusion.toy.config import ROWS, ToyExactConfig, ToyLearnedConfig
+from compose_diffusion.toy.evaluation import evaluate_folder, tasks_of
 from compose_diffusion.toy.exact import diagnose, measure, run_row
 
 # Characters of a table's headings and cells.
@@ -83,17 +75,15 @@ def table(summary: dict[str, Summary], columns: Sequence[str], measures: Sequenc
 
 
 def evaluate_verb(call: Invocation) -> int:
-    """The `evaluate` verb: every sampler of the exact toy, or both arms of guided digits, depending on the preset."""
+    """The `evaluate` verb: what `config.EVALUATIONS` has for the configuration's type."""
     with Accelerator(call.options) as accelerator:
-        if isinstance(call.config, ToyExactConfig):
-            return _evaluate_toy(call, call.config, call.options)
-        return _evaluate_guidance(call, call.config, call.options, accelerator)
+        return resolve(EVALUATIONS[type(call.config)])(call, accelerator)
 
 
-def _evaluate_guidance(
-    call: Invocation, config: GuidanceConfig, options: EvaluateOptions, accelerator: Accelerator
-) -> int:
-    """Prints the table of both arms; writes `guidance.json` and a picture for each arm."""
+def evaluate_guidance(call: Invocation, accelerator: Accelerator) -> int:
+    """Prints the table of both arms, of which one takes MCMC moves; writes `guidance.json` and a picture for each."""
+    config: GuidanceConfig = call.config
+    options: EvaluateOptions = call.options
     models = load_models(options.weights, accelerator)
     told = f"{config.num_images} images for each of {len(options.seeds)} seeds and 2 arms, guidance {config.scale:g}"
     if options.dry_run:
@@ -125,8 +115,10 @@ def _evaluate_guidance(
     return 0
 
 
-def _evaluate_toy(call: Invocation, config: ToyExactConfig, options: EvaluateOptions) -> int:
+def evaluate_toy(call: Invocation, _accelerator: Accelerator) -> int:
     """Prints the table of all samplers on the exact toy, which runs on the CPU; writes `toy.json`."""
+    config: ToyExactConfig = call.config
+    options: EvaluateOptions = call.options
     told = f"{config.num_samples} samples of the {config.task} for each of {len(options.seeds)} seeds"
     if options.dry_run:
         print(f"would draw {told} and {len(ROWS)} samplers")
@@ -156,37 +148,34 @@ def _evaluate_toy(call: Invocation, config: ToyExactConfig, options: EvaluateOpt
     return 0
 
 
-def cost_of(config: DigitsConfig | GuidanceConfig | ToyExactConfig) -> dict[str, str]:
-    """What a configuration takes: of networks to train, parameters, operations and memory; else the samples drawn."""
-    if isinstance(config, ToyExactConfig):
-        return {"parameters": "0", "samples": f"{config.num_samples} for each sampler and seed"}
-    if isinstance(config, GuidanceConfig):
-        return {
-            "images": f"{config.num_images} for each arm and seed",
-            "moves at each level": f"0 and {config.mcmc.steps_per_level}",
-        }
-    networks = {
-        "denoiser": training_cost(Denoiser(config.denoiser), config.denoiser_fit.batch_size),
-        "classifier": training_cost(NoisyClassifier(config.classifier), config.classifier_fit.batch_size),
-    }
-    return {f"{name} of the {network}": value for network, costs in networks.items() for name, value in costs.items()}
-
-
-def training_cost(model: Denoiser | NoisyClassifier, batch_size: int) -> dict[str, str]:
-    """Parameters, operations of a training step, and memory: weights, gradient, two moments, average, activations."""
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    images, t = torch.zeros(batch_size, 1, IMAGE_SIZE, IMAGE_SIZE), torch.zeros(batch_size, dtype=torch.long)
-    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
-        model(images, t).sum().backward()
-    memory = 5 * 4 * parameters + sum(kept.values())
-    return {
-        "parameters": f"{parameters:,}",
-        "FLOPs of a training step": f"{counter.get_total_flops():.2e}",
-        "memory": f"{memory / 2**20:.0f} MiB",
-    }
+def evaluate_learned_toy(call: Invocation, _accelerator: Accelerator) -> int:
+    """Prints how good trained toy networks are, and all samplers on their compositions; writes `learned.json`."""
+    config: ToyLearnedConfig = call.config
+    options: EvaluateOptions = call.options
+    told = f"{', '.join(tasks_of(config))} for each of {len(options.seeds)} seeds and {len(ROWS)} samplers"
+    if options.dry_run:
+        print(f"would draw {told}")
+        return 0
+    if options.weights is None:
+        raise UsageError(
+            "the toy's networks do not ship with the package, expected --weights with a `train` run's folder"
+        )
+    with call.open_run() as run:
+        seeds = progress.track(options.seeds, "seeds", unit="seed")
+        by_seed = [evaluate_folder(options.weights, config, seed) for seed in seeds]
+        quality, drawn = (summarise(part) for part in zip(*by_seed, strict=True))
+        run.write_json(
+            "learned.json",
+            {
+                "seeds": list(options.seeds),
+                "quality": {name: value.to_json() for name, value in quality.items()},
+                "summary": {name: value.to_json() for name, value in drawn.items()},
+                "by_seed": [{**measured, **samples} for measured, samples in by_seed],
+            },
+        )
+    print(f"{told}; mean over seeds ± standard error")
+    for columns, part in ((("exact", "trained"), quality), (ROWS, drawn)):
+        lines = [name.removeprefix(f"{columns[0]}/") for name in part if name.startswith(f"{columns[0]}/")]
+        print(table(part, columns, [(name, name) for name in lines]))
+    print(f"written: {run.folder / 'learned.json'}")
+    return 0

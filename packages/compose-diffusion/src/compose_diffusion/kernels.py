@@ -7,8 +7,10 @@ position that is not finite are rejected and counted, by the unadjusted kernels 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,6 +19,8 @@ from onepaper.errors import UsageError
 from torch import Tensor
 
 Target = Callable[[Tensor], tuple[Tensor | None, Tensor]]
+# Points of a line integral, those of the move's own path, or none: the log densities themselves.
+LinePoints = int | Literal["path"] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +70,21 @@ def mala(
     step_size: float,
     generator: torch.Generator,
     *,
-    line_points: int | None = None,
+    line_points: LinePoints = None,
 ) -> tuple[ChainState, MoveInfo]:
     r"""Metropolis-adjusted Langevin: proposed as by ULA, accepted with probability min(1, exp a),
 
     $a = L(x') - L(x) + \frac{|x' - x - h g(x)|^2 - |x - x' - h g(x')|^2}{4h}$.
 
     Args:
-        line_points: replace L(x') - L(x) by the line integral of the score, for targets without a log density.
+        line_points: replace L(x') - L(x) by the line integral of the score, for targets without a log density; "path"
+            is its 2 ends, the whole path of a Langevin move.
     """
     proposal = _langevin_proposal(state, target, step_size, generator)
     forward = proposal.x - state.x - step_size * state.score
     backward = state.x - proposal.x - step_size * proposal.score
-    difference, extra = _log_density_difference(state, proposal, target, line_points)
+    points = 2 if line_points == "path" else line_points
+    difference, extra = _log_density_difference(state, proposal, target, points)
     log_ratio = difference + (_squared_norm(forward) - _squared_norm(backward)) / (4 * step_size)
     usable = _is_finite(proposal)
     probability = _acceptance_probability(log_ratio, usable)
@@ -113,7 +119,7 @@ def hmc(
     num_leapfrog: int = 3,
     damping: float = 0.5,
     mass: float = 1.0,
-    line_points: int | None = None,
+    line_points: LinePoints = None,
 ) -> tuple[ChainState, MoveInfo]:
     r"""Hamiltonian with partial refreshment: as U-HMC, accepted with probability min(1, exp a),
 
@@ -123,11 +129,16 @@ def hmc(
     Args:
         damping: share of the momentum kept, 0 to 1.
         mass: mass M of every coordinate.
-        line_points: replace L(x') - L(x) by the line integral of the score, for targets without a log density.
+        line_points: replace L(x') - L(x) by the line integral of the score, where there is no log density: along
+            the straight line with so many points, or by "path" along the leapfrog itself, at no further evaluation.
     """
     refreshed = _refresh_momentum(state, generator, damping, mass)
-    proposal = leapfrog(refreshed, target, step_size, num_leapfrog, mass)
-    difference, extra = _log_density_difference(refreshed, proposal, target, line_points)
+    path: list[ChainState] = []
+    proposal = leapfrog(refreshed, target, step_size, num_leapfrog, mass, path=path)
+    if line_points == "path":
+        difference, extra = path_integral([refreshed, *path]), 0
+    else:
+        difference, extra = _log_density_difference(refreshed, proposal, target, line_points)
     kinetic = _squared_norm(_momentum(refreshed)) - _squared_norm(_momentum(proposal))
     usable = _is_finite(proposal)
     probability = _acceptance_probability(difference + kinetic / (2 * mass), usable)
@@ -136,19 +147,40 @@ def hmc(
     return moved, _move_info(probability, accepted, num_leapfrog + extra, usable)
 
 
-def leapfrog(state: ChainState, target: Target, step_size: float, num_steps: int, mass: float = 1.0) -> ChainState:
-    """v += h/2 g; then num_steps times x += h v / M and v += h g, the last kick halved. Reversible, keeps volume."""
+def leapfrog(
+    state: ChainState,
+    target: Target,
+    step_size: float,
+    num_steps: int,
+    mass: float = 1.0,
+    *,
+    path: list[ChainState] | None = None,
+) -> ChainState:
+    """v += h/2 g; then num_steps times x += h v / M and v += h g, the last kick halved. Reversible, keeps volume.
+
+    Where `path` is given, the state after every step is appended to it.
+    """
     check_positive("step size", step_size)
     check_positive("num_leapfrog", num_steps)
     check_positive("mass", mass)
-    x, log_density = state.x, state.log_density
     momentum = _momentum(state) + 0.5 * step_size * state.score
-    score = state.score
     for step in range(num_steps):
-        x = x + step_size / mass * momentum
+        x = state.x + step_size / mass * momentum
         log_density, score = target(x)
         momentum = momentum + (0.5 if step == num_steps - 1 else 1.0) * step_size * score
-    return ChainState(x, log_density, score, momentum)
+        state = ChainState(x, log_density, score, momentum)
+        if path is not None:
+            path.append(state)
+    return state
+
+
+def path_integral(path: Sequence[ChainState]) -> Float[Tensor, " batch"]:
+    r"""$\int g \cdot dx$ along states that follow one another, by the trapezoid rule (section 3.7).
+
+    The scores are known there, so it costs no evaluation; `line_integral` spends some on more points.
+    """
+    steps = [0.5 * (before.score + after.score) * (after.x - before.x) for before, after in pairwise(path)]
+    return sum(steps[1:], steps[0]).flatten(1).sum(dim=1)
 
 
 def draw_momentum(
@@ -216,22 +248,27 @@ def _accept(probability: Tensor, generator: torch.Generator) -> Tensor:
 
 def _is_finite(state: ChainState) -> Tensor:
     """Per chain: position, score and log density (where there is one) are numbers."""
-    finite = (state.x.isfinite() & state.score.isfinite()).flatten(1).all(dim=1)
-    return finite if state.log_density is None else finite & state.log_density.isfinite()
+    # A number less itself is 0, infinity less itself is not: one sum for all values, where isfinite takes four passes.
+    gaps = ((state.x - state.x) + (state.score - state.score)).flatten(1).sum(dim=1)
+    return (gaps if state.log_density is None else gaps + (state.log_density - state.log_density)) == 0
 
 
 def _select(chosen: Tensor, new: ChainState, old: ChainState) -> ChainState:
     """Chain by chain, the new state where chosen."""
+    # Written out once: torch.where is several times slower where it has to stretch its condition itself.
+    everywhere = chosen.reshape(-1, *[1] * (new.x.ndim - 1)).expand(new.x.shape).contiguous()
 
-    def pick(new_values: Tensor | None, old_values: Tensor | None) -> Tensor | None:
+    def pick(condition: Tensor, new_values: Tensor | None, old_values: Tensor | None) -> Tensor | None:
         if new_values is None or old_values is None:
             return None
-        return torch.where(chosen.reshape(-1, *[1] * (new_values.ndim - 1)), new_values, old_values)
+        return torch.where(condition, new_values, old_values)
 
-    x, score = pick(new.x, old.x), pick(new.score, old.score)
-    assert x is not None
-    assert score is not None
-    return ChainState(x, pick(new.log_density, old.log_density), score, pick(new.momentum, old.momentum))
+    return ChainState(
+        torch.where(everywhere, new.x, old.x),
+        pick(chosen, new.log_density, old.log_density),
+        torch.where(everywhere, new.score, old.score),
+        pick(everywhere, new.momentum, old.momentum),
+    )
 
 
 def _move_info(probability: Tensor, accepted: Tensor, gradient_evaluations: int, usable: Tensor) -> MoveInfo:

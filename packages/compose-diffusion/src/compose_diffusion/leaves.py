@@ -104,7 +104,8 @@ class PredictionLeaf(_NetworkLeaf):
     """Any network that predicts noise, velocity or clean data: a score, and no log density.
 
     Args:
-        network: called as network(x, t) or network(x, t, condition), t being [batch] integers; returns x's shape.
+        network: called as network(x, t) or network(x, t, condition), t being [batch] integers; returns x's shape, or
+            with `learned_variance` twice the channels, of which the second half is dropped.
         schedule: levels of the sampler that the network's time steps stand for.
         prediction: "eps", "v" or "x0".
         condition: [1, ...] for all samples or [batch, ...]. Leaves of one network that differ only in their
@@ -112,6 +113,7 @@ class PredictionLeaf(_NetworkLeaf):
             condition.
         timesteps: [levels], what to call the network with at each level; the level's number if absent. From
             `own_schedule.nearest_levels(schedule)` where the network was trained on other levels.
+        learned_variance: whether the network also predicts the variance of reverse steps, which is not used here.
     """
 
     def __init__(
@@ -122,10 +124,12 @@ class PredictionLeaf(_NetworkLeaf):
         *,
         condition: Tensor | None = None,
         timesteps: Int[Tensor, " levels"] | None = None,
+        learned_variance: bool = False,
     ) -> None:
         check_choice("prediction", prediction, PREDICTIONS)
         super().__init__(network, schedule, condition, timesteps)
         self.prediction: Prediction = cast(Prediction, prediction)
+        self.learned_variance = learned_variance
 
     @property
     def has_energy(self) -> bool:
@@ -135,7 +139,7 @@ class PredictionLeaf(_NetworkLeaf):
     @property
     def batch_key(self) -> Hashable | None:
         """The network and how its output is read."""
-        return (super().batch_key, self.prediction)
+        return (super().batch_key, self.prediction, self.learned_variance)
 
     @classmethod
     def evaluate_together(cls, leaves: Sequence[Leaf], x: Tensor, t: int, *, energy: bool) -> list[Evaluation]:
@@ -146,10 +150,12 @@ class PredictionLeaf(_NetworkLeaf):
         inputs = x.repeat(len(leaves), *[1] * (x.ndim - 1)) if len(leaves) > 1 else x
         with torch.no_grad():
             output = first.network(inputs, first._time(t, len(inputs), x.device), *cls._stacked_conditions(stacked, x))
+        if first.learned_variance:
+            output = output[:, : output.shape[1] // 2]
         if output.shape != inputs.shape:
             raise UsageError(
                 f"network gave shape {tuple(output.shape)} for samples of shape {tuple(inputs.shape)}, expected equal "
-                "shapes; wrap networks that also predict a variance"
+                "shapes; set learned_variance for networks that also predict a variance"
             )
         noise = noise_from_prediction(output.to(x.dtype), inputs, t, schedule, first.prediction)
         return [Evaluation(None, score_from_noise(part, t, schedule), part) for part in noise.chunk(len(leaves))]

@@ -2,9 +2,16 @@
 
 from onepaper.paper import Paper, Verb
 
-from compose_diffusion.config import ALIASES, PRESETS, EvaluateOptions, SampleOptions, TrainOptions
-from compose_diffusion.digits.config import DigitsConfig, GuidanceConfig
-from compose_diffusion.toy.config import ToyExactConfig
+from compose_diffusion.config import (
+    ALIASES,
+    EVALUATIONS,
+    PRESETS,
+    RECIPES,
+    EvaluateOptions,
+    GalleryOptions,
+    SampleOptions,
+    TrainOptions,
+)
 
 PAPER = Paper(
     name="compose-diffusion",
@@ -23,27 +30,33 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "train the digits' denoiser and classifier",
+            "train the networks of a preset",
             "compose_diffusion.training:train_verb",
             TrainOptions,
             preset="laptop-digits",
-            configs=(DigitsConfig,),
+            configs=tuple(RECIPES),
         ),
         Verb(
             "sample",
-            "draw composed or guided digits",
+            'draw from an expression of models, e.g. "digits[3] & ~digits[5]"',
             "compose_diffusion.sampling:sample_verb",
             SampleOptions,
         ),
         Verb(
+            "gallery",
+            "draw every shipped model by the reverse process and with MCMC, as one page",
+            "compose_diffusion.gallery:gallery_verb",
+            GalleryOptions,
+        ),
+        Verb(
             "evaluate",
-            "compare samplers: on exact densities, or on guided digits",
+            "compare samplers on the task of a preset",
             "compose_diffusion.evaluation:evaluate_verb",
             EvaluateOptions,
             preset="laptop-toy-exact",
-            configs=(ToyExactConfig, GuidanceConfig),
+            configs=tuple(EVALUATIONS),
         ),
     ),
     claims_in="compose_diffusion.claims:CLAIMS",
-    cost_of="compose_diffusion.evaluation:cost_of",
+    cost_of="compose_diffusion.costs:cost_of",
 )

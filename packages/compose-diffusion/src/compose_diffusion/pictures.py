@@ -12,9 +12,9 @@ from torch import Tensor
 
 # Of a picture: screen pixels for each image pixel, and between images.
 ENLARGEMENT = 8
-
-
 GAP = 4
+# Of a plot of points: its side, and screen pixels an inch.
+INCHES, DOTS_PER_INCH = 4.0, 160
 
 
 def image_grid(
@@ -43,4 +43,20 @@ def write_png(path: Path, picture: UInt8[np.ndarray, "rows columns"]) -> None:
 
     encoded = io.BytesIO()
     Image.fromarray(picture).save(encoded, format="PNG")
+    write_atomic(path, encoded.getvalue())
+
+
+def write_points(path: Path, points: Float[Tensor, "count 2"]) -> None:
+    """Write points of the plane as a PNG, from -1 to 1 or as far as 99% of them lie."""
+    from matplotlib.figure import Figure
+
+    places = points.detach().cpu().double()
+    far = places.abs().amax(dim=1).nan_to_num(0.0).quantile(0.99).item()
+    half_width = max(1.0, math.ceil(2 * far) / 2)
+    figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
+    axes = figure.add_subplot()
+    axes.scatter(*places.numpy().T, s=4, c="#d1495b", alpha=0.5, linewidths=0)
+    axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width), aspect="equal")
+    encoded = io.BytesIO()
+    figure.savefig(encoded, format="png", dpi=DOTS_PER_INCH)
     write_atomic(path, encoded.getvalue())

@@ -6,7 +6,7 @@ from typing import Literal
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
 
-METHODS = ("reverse", "annealed", "reverse-mcmc")
+METHODS = ("reverse", "annealed", "reverse-mcmc", "fkc")
 KERNELS = ("ula", "mala", "uhmc", "hmc")
 STEP_LAWS = ("constant", "beta-power", "sigma-power", "table")
 MOMENTA = ("kept", "per-level")
@@ -17,8 +17,9 @@ class SamplerOptions:
     """How to draw from a composition (sections 3.5 and 3.6). The defaults are the official toy's HMC.
 
     Attributes:
-        method: "reverse" (ancestral steps only), "annealed" (MCMC at every level, no ancestral step) or "reverse-mcmc"
-            (an ancestral step to the next level, then MCMC there).
+        method: "reverse" (ancestral steps only), "annealed" (MCMC at every level, no ancestral step), "reverse-mcmc"
+            (an ancestral step to the next level, then MCMC there) or "fkc" (the Feynman-Kac corrector: steps, weights
+            and resampling, then MCMC there; products of densities only).
         kernel: transition used for MCMC.
         steps_per_level: K, MCMC moves at each level; 0 or more.
         step_law: "constant", h = scale; "beta-power", h = scale * beta_t ** power; "sigma-power",
@@ -33,12 +34,16 @@ class SamplerOptions:
         reverse_variance: variance of an ancestral step, "beta" or "posterior".
         first_level: highest level at which MCMC runs, None for the top.
         last_level: lowest level at which MCMC runs; the official toy stops ULA and U-HMC at 1.
-        clip_x0: bound on the clean estimate in ancestral steps, None for no bound.
+        clip_x0: bound on the clean estimate in ancestral steps, None for no bound; not with "fkc", whose weights know
+            nothing of it.
         line_points: with score-only models, quadrature points of the line integral of the score that replaces the
-            energy difference in MALA and HMC (section 3.7); None to use energies.
+            energy difference in MALA and HMC (section 3.7); "path" for the leapfrog's own points, at no further
+            evaluation; None to use energies.
+        ess_threshold: with "fkc", resample where the effective sample size falls below this share of the particles, 0
+            (never) to 1 (at every level).
     """
 
-    method: Literal["reverse", "annealed", "reverse-mcmc"] = "annealed"
+    method: Literal["reverse", "annealed", "reverse-mcmc", "fkc"] = "annealed"
     kernel: Literal["ula", "mala", "uhmc", "hmc"] = "hmc"
     steps_per_level: int = 10
     step_law: Literal["constant", "beta-power", "sigma-power", "table"] = "constant"
@@ -53,7 +58,8 @@ class SamplerOptions:
     first_level: int | None = None
     last_level: int = 0
     clip_x0: float | None = None
-    line_points: int | None = None
+    line_points: int | Literal["path"] | None = None
+    ess_threshold: float = 0.5
 
     def __post_init__(self) -> None:
         check_choice("method", self.method, METHODS)
@@ -82,5 +88,10 @@ class SamplerOptions:
             )
         if self.clip_x0 is not None:
             check_positive("clip_x0", self.clip_x0)
-        if self.line_points is not None and self.line_points < 2:
+        if isinstance(self.line_points, int) and self.line_points < 2:
             raise UsageError(f"line_points is {self.line_points}, expected at least the 2 ends of the line")
+        check_between("ess_threshold", self.ess_threshold, 0.0, 1.0)
+        if self.method == "fkc" and self.clip_x0 is not None:
+            raise UsageError(
+                f"clip_x0 is {self.clip_x0} with method 'fkc', expected none: its weights hold for unclipped steps"
+            )

@@ -1,12 +1,12 @@
-"""Drawing from a composition: ancestral steps, annealed MCMC, or both at every level (section 3.5, Algorithm 1).
+"""Drawing from a composition: ancestral steps, annealed MCMC, or both (section 3.5, Algorithm 1); or by weighing.
 
 Each sampler is one function (expression, schedule, start, options, generator) -> SampleResult whose body is the
 algorithm; `draw` picks the one that the options name.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -15,18 +15,20 @@ from torch import Tensor
 
 from compose_diffusion.composition import Expression
 from compose_diffusion.diffusion import NoiseSchedule, noise_from_score, reverse_step
-from compose_diffusion.kernels import ChainState, MoveInfo, Target, draw_momentum, hmc, init_state, mala, uhmc, ula
-from compose_diffusion.sampler_options import SamplerOptions
-from compose_diffusion.step_sizes import (
-    TARGET_ACCEPTANCE,
-    StepSize,
-    TableStep,
-    adapted_step,
-    frozen_table,
-    step_size_law,
+from compose_diffusion.feynman_kac import (
+    Population,
+    corrector_steps,
+    effective_sample_size,
+    product_factors,
+    systematic_ancestors,
+    weighed_scores,
 )
+from compose_diffusion.kernels import ChainState, MoveInfo
+from compose_diffusion.level_moves import Start, check_moves, level_target, move_chains, runs_moves, start_samples
+from compose_diffusion.preconditioning import Preconditioning, check_preconditioning, preconditioner_at
+from compose_diffusion.sampler_options import SamplerOptions
+from compose_diffusion.step_sizes import step_size_law
 
-Start = Tensor | Sequence[int]
 # Called after each level with the level and how many of all levels are done.
 Progress = Callable[[int, int, int], None]
 
@@ -36,11 +38,14 @@ class SampleResult:
     """Samples, and what it took to draw them.
 
     Attributes:
-        x: [batch, *event], samples.
+        x: [batch, *event], samples, all of equal weight.
         acceptance: [levels], mean acceptance probability of the MCMC moves at each level, NaN where none ran.
         gradient_evaluations: evaluations of the composition for every sample; times the number of leaves for models.
-        non_finite: proposals that were rejected because they were not finite, all samples together.
+        non_finite: proposals that were rejected because they were not finite, and particles of the corrector that lost
+            their weight for it; all samples together.
         trajectory: [levels + 1, batch, *event], start and the samples as each level left them; None unless asked for.
+        population: of the Feynman-Kac corrector: the weighted particles that x was resampled from, effective sample
+            sizes and resamplings; None for other methods.
     """
 
     x: Float[Tensor, "batch *event"]
@@ -48,6 +53,7 @@ class SampleResult:
     gradient_evaluations: int
     non_finite: int
     trajectory: Float[Tensor, "visits batch *event"] | None = None
+    population: Population | None = None
 
 
 @dataclass(eq=False)
@@ -66,23 +72,24 @@ class _Record:
         if self.keep_trajectory:
             self.visits.append(x)
 
-    def move(self, t: int, info: MoveInfo) -> None:
-        self.acceptance.setdefault(t, []).append(info.acceptance)
-        self.non_finite.append(info.non_finite)
-        self.gradient_evaluations += info.gradient_evaluations
+    def moves(self, t: int, infos: list[MoveInfo]) -> None:
+        """A level's moves, and the evaluation that its chains begin with."""
+        self.acceptance[t] = [info.acceptance for info in infos]
+        self.non_finite += [info.non_finite for info in infos]
+        self.gradient_evaluations += 1 + sum(info.gradient_evaluations for info in infos)
 
     def level_done(self, t: int, x: Tensor) -> None:
         self.visit(x)
         if self.progress is not None:
             self.progress(t, self.num_levels - t, self.num_levels)
 
-    def result(self, x: Tensor) -> SampleResult:
+    def result(self, x: Tensor, population: Population | None = None) -> SampleResult:
         acceptance = torch.full((self.num_levels,), torch.nan, dtype=torch.float64)
         for t, values in self.acceptance.items():
             acceptance[t] = float(torch.stack(values).mean())
         non_finite = int(torch.stack(self.non_finite).sum()) if self.non_finite else 0
         trajectory = torch.stack(self.visits) if self.visits else None
-        return SampleResult(x, acceptance, self.gradient_evaluations, non_finite, trajectory)
+        return SampleResult(x, acceptance, self.gradient_evaluations, non_finite, trajectory, population)
 
 
 def reverse_diffusion(
@@ -92,11 +99,14 @@ def reverse_diffusion(
     options: SamplerOptions,
     generator: torch.Generator,
     *,
+    preconditioning: Preconditioning | None = None,
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
     """Ancestral steps with the composed noise prediction: the wrong law for products (section 3.2)."""
-    x, rounded = _prepare(expression, schedule, start, generator)
+    if preconditioning is not None:
+        raise UsageError("method 'reverse' was given a preconditioner, expected none: there are no MCMC moves")
+    x, rounded = start_samples(expression, schedule, start, generator)
     record = _Record(len(schedule), keep_trajectory, progress)
     record.visit(x)
     for t in reversed(range(len(schedule))):
@@ -114,19 +124,18 @@ def annealed_mcmc(
     options: SamplerOptions,
     generator: torch.Generator,
     *,
+    preconditioning: Preconditioning | None = None,
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
     """MCMC at every level from high to low noise, each started where the level above ended (the official toy)."""
-    x, _ = _prepare(expression, schedule, start, generator)
-    _check_mcmc(expression, schedule, options)
+    x, _ = start_samples(expression, schedule, start, generator)
+    moves = _Moves(expression, schedule, options, preconditioning)
     record = _Record(len(schedule), keep_trajectory, progress)
     record.visit(x)
-    momentum = None
     for t in reversed(range(len(schedule))):
-        if _runs_mcmc(t, options):
-            state = _mcmc_at_level(expression, schedule, x, momentum, t, options, generator, record)
-            x, momentum = state.x, state.momentum
+        if runs_moves(t, options):
+            x = moves.at(t, x, generator, record).x
         record.level_done(t, x)
     return record.result(x)
 
@@ -138,15 +147,16 @@ def reverse_mcmc(
     options: SamplerOptions,
     generator: torch.Generator,
     *,
+    preconditioning: Preconditioning | None = None,
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
     """An ancestral step from level t to t - 1, then MCMC at t - 1, down to clean data (the official image sampler)."""
-    x, rounded = _prepare(expression, schedule, start, generator)
-    _check_mcmc(expression, schedule, options)
+    x, rounded = start_samples(expression, schedule, start, generator)
+    moves = _Moves(expression, schedule, options, preconditioning)
     record = _Record(len(schedule), keep_trajectory, progress)
     record.visit(x)
-    state, momentum = None, None
+    state = None
     for t in reversed(range(len(schedule))):
         if state is None:
             noise = expression.evaluate(x, t, energy=False).predicted_noise(t, rounded)
@@ -155,14 +165,84 @@ def reverse_mcmc(
             noise = noise_from_score(state.score, t, rounded)
         x = _reverse(x, noise, t, rounded, options, generator)
         state = None
-        if t > 0 and _runs_mcmc(t - 1, options):
-            state = _mcmc_at_level(expression, schedule, x, momentum, t - 1, options, generator, record)
-            x, momentum = state.x, state.momentum
+        if t > 0 and runs_moves(t - 1, options):
+            state = moves.at(t - 1, x, generator, record)
+            x = state.x
         record.level_done(t, x)
     return record.result(x)
 
 
-SAMPLERS = {"reverse": reverse_diffusion, "annealed": annealed_mcmc, "reverse-mcmc": reverse_mcmc}
+def feynman_kac_corrector(
+    expression: Expression,
+    schedule: NoiseSchedule,
+    start: Start,
+    options: SamplerOptions,
+    generator: torch.Generator,
+    *,
+    preconditioning: Preconditioning | None = None,
+    keep_trajectory: bool = False,
+    progress: Progress | None = None,
+) -> SampleResult:
+    """Ancestral-like steps whose error weights make good, for products of densities (section 3.8, `feynman_kac`).
+
+    Particles are resampled where the effective sample size falls below `ess_threshold` of their number, and then move
+    by MCMC if the options ask for it. The weights are those of level 0: the last step only takes the noise away, which
+    leaves an error of order sigma_0^2. x is resampled from `population`, whose weighted averages vary less.
+
+    Args:
+        start: from N(0, I), as for every method; scaled to N(0, I / B), the product's law at the highest level.
+    """
+    x, _ = start_samples(expression, schedule, start, generator)
+    factors = product_factors(expression, schedule)
+    moves = _Moves(expression, schedule, options, preconditioning)
+    total = sum(factors.values())
+    steps = corrector_steps(schedule, total)
+    record = _Record(len(schedule), keep_trajectory, progress)
+    x = x / total**0.5
+    record.visit(x)
+    log_weights = torch.zeros(len(x), dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
+    ess = torch.full((len(schedule),), float(len(x)), dtype=torch.float64)
+    num_resamplings = 0
+    scores = weighed_scores(factors, x, len(schedule) - 1)
+    record.gradient_evaluations += 1
+    for t in reversed(range(1, len(schedule))):
+        rate = scores.rate
+        mean = steps.current[t].to(x.dtype) * x + steps.clean[t].to(x.dtype) * scores.clean(x, t, schedule)
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        x = mean + steps.variance[t].sqrt().to(x.dtype) * noise
+        scores = weighed_scores(factors, x, t - 1)
+        record.gradient_evaluations += 1
+        # The trapezoid rule, for the rate grows fast towards the data.
+        increment = 0.5 * steps.clock[t].to(log_weights.dtype) * (rate + scores.rate)
+        lost = ~increment.isfinite() & log_weights.isfinite()
+        record.non_finite.append(lost.sum().to(log_weights.dtype))
+        log_weights = torch.where(increment.isfinite(), log_weights + increment, -torch.inf)
+        ess[t - 1] = effective_sample_size(log_weights)
+        resample = not ess[t - 1] >= options.ess_threshold * len(x)
+        if resample:
+            ancestors = systematic_ancestors(log_weights, generator)
+            x = x[ancestors]
+            log_weights = torch.full_like(log_weights, float(log_weights.logsumexp(dim=0) - math.log(len(x))))
+            num_resamplings += 1
+            moves.momentum = None if moves.momentum is None else moves.momentum[ancestors]
+            scores = scores.of(ancestors)
+        if runs_moves(t - 1, options):
+            x = moves.at(t - 1, x, generator, record).x
+            scores = weighed_scores(factors, x, t - 1)
+            record.gradient_evaluations += 1
+        record.level_done(t, x)
+    x = scores.clean(x, 0, schedule).to(x.dtype)
+    population = Population(x, log_weights, ess, num_resamplings)
+    record.level_done(0, x)
+    return record.result(population.resampled(generator), population)
+
+
+SAMPLERS = {
+    "reverse": reverse_diffusion,
+    "annealed": annealed_mcmc,
+    "reverse-mcmc": reverse_mcmc,
+    "fkc": feynman_kac_corrector,
+}
 
 
 def draw(
@@ -172,6 +252,7 @@ def draw(
     options: SamplerOptions,
     generator: torch.Generator,
     *,
+    preconditioning: Preconditioning | None = None,
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
@@ -184,138 +265,58 @@ def draw(
             from N(0, I) in float32.
         options: method, kernel, step sizes.
         generator: all randomness, on start's device.
+        preconditioning: coordinates of the MCMC moves, one preconditioner for all levels or one for each; step sizes
+            then count in those coordinates.
         keep_trajectory: also return the samples after each level.
         progress: called as progress(t, levels_done, num_levels) after each level.
 
     Raises:
         UsageError: leaves made for other levels, a Metropolis kernel without energies, an MCMC window outside the
-            schedule.
+            schedule, preconditioners that do not fit; with method "fkc", anything but a product of densities.
     """
     return SAMPLERS[options.method](
-        expression, schedule, start, options, generator, keep_trajectory=keep_trajectory, progress=progress
+        expression,
+        schedule,
+        start,
+        options,
+        generator,
+        preconditioning=preconditioning,
+        keep_trajectory=keep_trajectory,
+        progress=progress,
     )
 
 
-def warm_up_step_sizes(
-    expression: Expression,
-    schedule: NoiseSchedule,
-    start: Start,
-    options: SamplerOptions,
-    generator: torch.Generator,
-    *,
-    target_acceptance: float | None = None,
-    rate: float = 0.02,
-    max_rounds: int = 400,
-) -> TableStep:
-    """Learn a step size for each level from acceptance rates, for MALA and HMC; then frozen into a table.
+class _Moves:
+    """The MCMC of one run, level by level; momentum goes along unless it is drawn anew at each."""
 
-    Levels are visited as by annealed MCMC. At each, moves continue, the step being corrected after every one, until
-    the acceptance rate crosses its target or `max_rounds` moves are done; the level below starts from that step.
+    def __init__(
+        self,
+        expression: Expression,
+        schedule: NoiseSchedule,
+        options: SamplerOptions,
+        preconditioning: Preconditioning | None,
+    ) -> None:
+        check_moves(expression, schedule, options)
+        check_preconditioning(preconditioning, len(schedule))
+        self.expression = expression
+        self.schedule = schedule
+        self.options = options
+        self.preconditioning = preconditioning
+        self.momentum: Tensor | None = None
 
-    Args:
-        options: kernel and first step size; the step law is used at the highest level only.
-        target_acceptance: 0.574 for MALA and 0.65 for HMC if absent.
-        rate: relative correction for an acceptance rate that is off by 1.
-    """
-    if options.kernel not in TARGET_ACCEPTANCE:
-        raise UsageError(f"kernel is '{options.kernel}', expected 'mala' or 'hmc': ula and uhmc never reject")
-    target = TARGET_ACCEPTANCE[options.kernel] if target_acceptance is None else target_acceptance
-    x, _ = _prepare(expression, schedule, start, generator)
-    _check_mcmc(expression, schedule, options)
-    size = step_size_law(options)(len(schedule) - 1, schedule)
-    sizes = [size] * len(schedule)
-    for t in reversed(range(len(schedule))):
-        level_target = _level_target(expression, t)
-        state = init_state(level_target, x, None)
-        first_gap: float | None = None
-        for _ in range(max_rounds):
-            state, info = _kernel(options)(state, level_target, size, generator)
-            gap = float(info.acceptance) - target
-            size = adapted_step(size, float(info.acceptance), target, rate)
-            first_gap = gap if first_gap is None else first_gap
-            if gap * first_gap < 0:
-                break
-        sizes[t] = size
-        x = state.x
-    return frozen_table(sizes)
-
-
-def _mcmc_at_level(
-    expression: Expression,
-    schedule: NoiseSchedule,
-    x: Tensor,
-    momentum: Tensor | None,
-    t: int,
-    options: SamplerOptions,
-    generator: torch.Generator,
-    record: _Record,
-) -> ChainState:
-    """`steps_per_level` moves that leave the composed density of level t invariant."""
-    target = _level_target(expression, t)
-    step_size: StepSize = step_size_law(options)
-    if options.kernel in ("uhmc", "hmc") and (momentum is None or options.momentum == "per-level"):
-        momentum = draw_momentum(x, generator, options.mass)
-    state = init_state(target, x, momentum)
-    record.gradient_evaluations += 1
-    for _ in range(options.steps_per_level):
-        state, info = _kernel(options)(state, target, step_size(t, schedule), generator)
-        record.move(t, info)
-    return state
-
-
-def _level_target(expression: Expression, t: int) -> Target:
-    def target(x: Tensor) -> tuple[Tensor | None, Tensor]:
-        evaluation = expression.evaluate(x, t)
-        return evaluation.log_density, evaluation.score
-
-    return target
-
-
-def _kernel(options: SamplerOptions) -> Callable[..., tuple[ChainState, MoveInfo]]:
-    if options.kernel == "ula":
-        return ula
-    if options.kernel == "mala":
-        return partial(mala, line_points=options.line_points)
-    hamiltonian = {"num_leapfrog": options.num_leapfrog, "damping": options.damping, "mass": options.mass}
-    if options.kernel == "uhmc":
-        return partial(uhmc, **hamiltonian)
-    return partial(hmc, line_points=options.line_points, **hamiltonian)
-
-
-def _runs_mcmc(t: int, options: SamplerOptions) -> bool:
-    below_first = options.first_level is None or t <= options.first_level
-    return options.steps_per_level > 0 and below_first and t >= options.last_level
+    def at(self, t: int, x: Tensor, generator: torch.Generator, record: _Record) -> ChainState:
+        """`steps_per_level` moves that leave the composed density of level t invariant."""
+        step_size = step_size_law(self.options)(t, self.schedule)
+        momentum = None if self.options.momentum == "per-level" else self.momentum
+        preconditioner = preconditioner_at(self.preconditioning, t)
+        target = level_target(self.expression, t)
+        state, infos = move_chains(target, x, momentum, self.options, step_size, preconditioner, generator)
+        self.momentum = state.momentum
+        record.moves(t, infos)
+        return state
 
 
 def _reverse(
     x: Tensor, noise: Tensor, t: int, schedule: NoiseSchedule, options: SamplerOptions, generator: torch.Generator
 ) -> Tensor:
     return reverse_step(x, noise, t, schedule, generator, variance=options.reverse_variance, clip_x0=options.clip_x0)
-
-
-def _prepare(
-    expression: Expression, schedule: NoiseSchedule, start: Start, generator: torch.Generator
-) -> tuple[Tensor, NoiseSchedule]:
-    """Samples at the highest level, and the schedule rounded to their precision (float32 at least)."""
-    for leaf in expression.leaves():
-        if leaf.schedule is not None and not leaf.schedule.same_levels(schedule):
-            raise UsageError(
-                f"{type(leaf).__name__} was made for {len(leaf.schedule)} noise levels that differ from the sampler's "
-                f"{len(schedule)}, expected the same levels; give it the sampler's schedule and "
-                "timesteps=own_schedule.nearest_levels(schedule)"
-            )
-    x = start if isinstance(start, Tensor) else torch.randn(*start, generator=generator, device=generator.device)
-    return x, schedule.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def _check_mcmc(expression: Expression, schedule: NoiseSchedule, options: SamplerOptions) -> None:
-    for name, level in (("first_level", options.first_level), ("last_level", options.last_level)):
-        if level is not None and level >= len(schedule):
-            raise UsageError(f"{name} is {level}, expected a level from 0 to {len(schedule) - 1} of the schedule")
-    adjusted = options.kernel in ("mala", "hmc") and options.steps_per_level > 0
-    if adjusted and options.line_points is None and not expression.has_energy:
-        without = dict.fromkeys(type(leaf).__name__ for leaf in expression.leaves() if not leaf.has_energy)
-        raise UsageError(
-            f"kernel '{options.kernel}' needs log densities, which {', '.join(without)} does not give; use 'ula' "
-            "or 'uhmc', models trained as energies, or set line_points"
-        )

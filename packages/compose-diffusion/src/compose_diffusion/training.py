@@ -1,23 +1,19 @@
-"""Training of the digit networks: the denoiser first, then the classifier that can guide it.
+"""The `train` verb: the networks of a configuration, one after the other, each resumable.
 
-One command makes what the package ships:
+One command makes the digits' weights that the package ships:
 
-    onepaper compose-diffusion train --preset laptop-digits --export src/compose_diffusion/weights
+    onepaper compose-diffusion train --preset laptop-digits --export src/compose_diffusion/weights/digits
 """
 
-from pathlib import Path
-
 from onepaper.data import write_sums
-from onepaper.paper import Invocation
+from onepaper.paper import Invocation, resolve
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState
 from onepaper.training import Fitted, LoopOptions
 
-from compose_diffusion.config import TrainOptions
-from compose_diffusion.digits.data import load_digits
-from compose_diffusion.digits.model import CLASSIFIER_FOLDER, DENOISER_FOLDER, Denoiser, NoisyClassifier
-from compose_diffusion.digits.training import train_classifier, train_denoiser
+from compose_diffusion.config import RECIPES, TrainOptions
+from compose_diffusion.fitting import Training
 
 
 def loop_options(steps: int, options: TrainOptions) -> LoopOptions:
@@ -33,47 +29,42 @@ def loop_options(steps: int, options: TrainOptions) -> LoopOptions:
 
 
 def train_verb(call: Invocation) -> int:
-    """The `train` verb: both networks into the run folder, each resumable, as `denoiser/` and `classifier/`."""
-    config, options = call.config, call.options
+    """The `train` verb: every network of the configuration into a folder of its name below the run's folder."""
+    options: TrainOptions = call.options
+    recipe = RECIPES[type(call.config)]
+    trainings: list[Training] = resolve(recipe.trainings)(call.config)
     if options.dry_run:
-        print(
-            f"would train a denoiser for {config.denoiser_fit.steps} steps and a classifier for "
-            f"{config.classifier_fit.steps} steps on {len(load_digits('model'))} images"
-        )
+        for training in trainings:
+            print(f"would train {training.told} for {training.steps} steps")
         return 0
     with (
         Accelerator(options) as accelerator,
         call.open_run(main_process=accelerator.is_main) as run,
     ):
-        for name, trainer, fit_config in (
-            (DENOISER_FOLDER, train_denoiser, config.denoiser_fit),
-            (CLASSIFIER_FOLDER, train_classifier, config.classifier_fit),
-        ):
-            part = Run(run.folder / name, run.record)
-            loop = loop_options(fit_config.steps, options)
-            model, fitted = trainer(config, part, loop, seed=options.seed, accelerator=accelerator)
+        for training in trainings:
+            part = Run(run.folder / training.name, run.record)
+            model, fitted = training.fit(part, loop_options(training.steps, options), options.seed, accelerator)
             if not fitted.finished:
-                print(f"{name}: stopped at step {fitted.step} of {fit_config.steps}; the same command goes on")
+                if accelerator.is_main:
+                    print(
+                        f"{training.name}: stopped at step {fitted.step} of {training.steps}; the same command goes on"
+                    )
                 return 0
             if accelerator.is_main:
-                _save(model, name, run.folder, options.export)
-                _tell(name, fitted)
+                for folder in (run.folder, options.export):
+                    if folder is not None:
+                        model.save_pretrained(folder / training.name)
+                print(f"{training.name}: {_told(fitted)}")
         if accelerator.is_main:
             if options.export is not None:
                 write_sums(options.export)
             print(f"run folder: {run.folder}")
-            print(f"draw from it: onepaper {call.paper.name} sample --all-of 3 --weights {run.folder}")
+            print(f"go on: onepaper {call.paper.name} {recipe.then.format(folder=run.folder)}")
     return 0
 
 
-def _save(model: Denoiser | NoisyClassifier, name: str, folder: Path, export: Path | None) -> None:
-    for target in (folder, export):
-        if target is not None:
-            model.save_pretrained(target / name)
-
-
-def _tell(name: str, fitted: Fitted[TorchState]) -> None:
+def _told(fitted: Fitted[TorchState]) -> str:
+    """How a training ended: its loss, what was measured on held-out data, the time."""
     numbers = {key.removeprefix("evaluate/"): value for key, value in fitted.metrics.items()}
-    shown = ("loss", "held_out_loss", "held_out_accuracy")
-    told = ", ".join(f"{key} {numbers[key]:.4g}" for key in shown if key in numbers)
-    print(f"{name}: {fitted.step} steps, {told}, {fitted.seconds:.0f} s")
+    told = ", ".join(f"{key} {value:.4g}" for key, value in numbers.items() if key == "loss" or "held_out" in key)
+    return f"{fitted.step} steps, {told}, {fitted.seconds:.0f} s"

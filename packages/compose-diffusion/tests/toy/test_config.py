@@ -1,4 +1,4 @@
-"""The rows of the toy are the samplers their names say."""
+"""The rows of the toy are the samplers their names say; the training presets are the notebook's and a shorter one."""
 
 import dataclasses
 
@@ -6,7 +6,16 @@ import pytest
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
 
-from compose_diffusion.toy.config import ROWS, TOY_PRESETS, ToyExactConfig
+from compose_diffusion.toy.config import (
+    LAPTOP_OPTIMIZER,
+    ROWS,
+    SUITE_COMPONENTS,
+    TOY_COMPONENTS,
+    TOY_PRESETS,
+    ToyExactConfig,
+    ToyLearnedConfig,
+    ToyNetworkConfig,
+)
 
 
 def test_the_papers_preset_pins_every_open_choice():
@@ -33,7 +42,20 @@ def test_the_papers_preset_pins_every_open_choice():
 @pytest.mark.parametrize("name", TOY_PRESETS)
 def test_presets_survive_json(name):
     config = TOY_PRESETS[name].config
-    assert from_dict(ToyExactConfig, to_dict(config)) == config
+    assert from_dict(type(config), to_dict(config)) == config
+
+
+def test_the_papers_training():
+    config = TOY_PRESETS["paper-toy"].config
+    fit, optimizer = config.fit, config.fit.optimizer
+    assert (fit.steps, fit.batch_size, optimizer.name, optimizer.lr) == (15_001, 1000, "adam", 1e-3)
+    assert (optimizer.schedule, optimizer.ema_decay, optimizer.ema_warmup) == ("constant", 0.999, False)
+    assert (config.network.form, config.network.width, config.network.schedule.num_levels) == ("dae", 128, 100)
+    assert config.components == TOY_COMPONENTS
+    suite = TOY_PRESETS["paper-suite"].config
+    assert suite.components == SUITE_COMPONENTS
+    assert (suite.network.schedule.kind, suite.network.schedule.num_levels) == ("linear", 50)
+    assert TOY_PRESETS["laptop-toy"].config.fit.optimizer == LAPTOP_OPTIMIZER
 
 
 def test_nonsense_is_refused():
@@ -43,3 +65,16 @@ def test_nonsense_is_refused():
         dataclasses.replace(ToyExactConfig(), num_samples=0)
     with pytest.raises(UsageError, match="unknown value 'sum'"):
         from_dict(ToyExactConfig, {"task": "sum"})
+
+
+def test_trainings_that_make_no_sense_are_refused():
+    with pytest.raises(UsageError, match="did you mean 'dae'"):
+        ToyNetworkConfig(form="dea")
+    with pytest.raises(UsageError, match="width is 0"):
+        ToyNetworkConfig(width=0)
+    with pytest.raises(UsageError, match=r"components are \['ring', 'ring'\], expected at least one, each once"):
+        ToyLearnedConfig(components=("ring", "ring"))
+    with pytest.raises(UsageError, match="did you mean 'left-bar'"):
+        ToyLearnedConfig(components=("left-bra",))
+    with pytest.raises(UsageError, match="objective is 'distill' with form 'score'"):
+        ToyLearnedConfig(network=ToyNetworkConfig(form="score"), objective="distill")

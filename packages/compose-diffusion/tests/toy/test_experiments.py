@@ -5,26 +5,22 @@ from dataclasses import replace
 import pytest
 import torch
 from onepaper.claims import ClaimContext
-from onepaper.paper import Preset
 
-from compose_diffusion import experiments
 from compose_diffusion.claims import CLAIMS
 from compose_diffusion.composition import product
 from compose_diffusion.diffusion import cosine_schedule
-from compose_diffusion.digits.config import GuidanceConfig
 from compose_diffusion.distributions import GaussianMixture
 from compose_diffusion.leaves import ExactLeaf
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.samplers import draw
+from compose_diffusion.toy import experiments
 
 EXACT = [claim for claim in CLAIMS if claim.measure.startswith("compose_diffusion.toy.experiments")]
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """The same experiments with few samples, levels, moves and images."""
-    guidance = GuidanceConfig(num_images=30, mcmc=replace(GuidanceConfig().mcmc, first_level=5))
-    monkeypatch.setattr(experiments, "PRESETS", {"laptop-guidance": Preset("few", guidance)})
+    """The same experiments with few samples, levels and moves."""
     for name in ("PAPER_TOY", "LAPTOP_TOY"):
         config = getattr(experiments, name)
         quick = {"steps_per_level": 2, "first_level": None}

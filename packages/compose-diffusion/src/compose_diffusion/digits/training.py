@@ -16,15 +16,13 @@ from torch import Tensor
 from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
 from compose_diffusion.digits.config import DigitsConfig
 from compose_diffusion.digits.data import Digits, load_digits
-from compose_diffusion.digits.model import Denoiser, NoisyClassifier
+from compose_diffusion.digits.model import CLASSIFIER_FOLDER, DENOISER_FOLDER, Denoiser, NoisyClassifier
+from compose_diffusion.fitting import Training
 from compose_diffusion.network_options import FitConfig
 
 Batch = dict[str, Tensor]
-
-
 # Sums over a batch, its size, and further sums to log.
 LossSums = tuple[Tensor, int] | tuple[Tensor, int, dict[str, Tensor]]
-
 
 # The noise that held-out losses are measured with, the same at every evaluation.
 EVALUATION_SEED = 0
@@ -69,6 +67,26 @@ def _noised(images: Tensor, schedule: NoiseSchedule, generator: torch.Generator)
     t = torch.randint(len(schedule), (len(images),), generator=generator, device=images.device)
     noise = torch.randn(images.shape, generator=generator, device=images.device)
     return add_noise(images, noise, t, schedule), noise, t
+
+
+def trainings(config: DigitsConfig) -> list[Training]:
+    """What the `train` verb runs: the denoiser, then the classifier."""
+
+    def denoiser(
+        run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
+    ) -> tuple[Denoiser, Fitted[TorchState]]:
+        return train_denoiser(config, run, loop, seed=seed, accelerator=accelerator)
+
+    def classifier(
+        run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
+    ) -> tuple[NoisyClassifier, Fitted[TorchState]]:
+        return train_classifier(config, run, loop, seed=seed, accelerator=accelerator)
+
+    images = f"on {len(load_digits('model'))} images"
+    return [
+        Training(DENOISER_FOLDER, config.denoiser_fit.steps, f"a denoiser {images}", denoiser),
+        Training(CLASSIFIER_FOLDER, config.classifier_fit.steps, f"a classifier {images}", classifier),
+    ]
 
 
 def train_denoiser(

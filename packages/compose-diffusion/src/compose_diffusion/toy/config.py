@@ -1,11 +1,14 @@
-"""Settings of the exact toy: which composition of the plane is sampled, and the rows of samplers that are compared."""
+"""Settings of the toy: the compositions of the plane, the samplers that are compared, the networks that learn."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from onepaper.config import check_choice, check_positive
+from onepaper.errors import UsageError
+from onepaper.optimizer import OptimizerOptions
 from onepaper.paper import Preset
 
+from compose_diffusion.network_options import FitConfig, ScheduleConfig
 from compose_diffusion.sampler_options import SamplerOptions
 
 TASKS = ("product", "mixture", "negation")
@@ -49,7 +52,76 @@ class ToyExactConfig:
         return replace(base, method=method, kernel=kernel)
 
 
+# How the vector output h of a network becomes a scalar energy; "score" reads h as the noise itself (section 3.4).
+ENERGY_FORMS = ("dae", "l2", "dot")
+FORMS = (*ENERGY_FORMS, "score")
+OBJECTIVES = ("noise", "distill")
+TOY_COMPONENTS = ("ring", "bar", "left-bar", "right-bar", "big-box", "small-box")
+SUITE_COMPONENTS = (
+    "ring", "suite-narrow-bar", "suite-left-circle", "suite-right-circle", "suite-left-box", "suite-right-box",
+    "suite-left-column", "suite-right-column", "suite-big-box", "suite-small-box", "suite-tall-bar",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ToyNetworkConfig:
+    """The residual perceptron of the plane; `width` is the dial, 128 in the paper."""
+
+    form: Literal["dae", "l2", "dot", "score"] = "dae"
+    """what the output h means: an energy sum (h - x)^2, sum h^2 / 2 or x . h, or the noise itself (score)"""
+    width: int = 128
+    """of the residual stream; the layers inside a block are twice as wide"""
+    num_blocks: int = 4
+    time_dim: int = 32
+    """length of the learnt vector of each noise level"""
+    schedule: ScheduleConfig = ScheduleConfig()
+    """noise levels it is trained on; saved with its weights"""
+
+    def __post_init__(self) -> None:
+        check_choice("form", self.form, FORMS)
+        check_positive("width", self.width)
+        check_positive("num_blocks", self.num_blocks)
+        check_positive("time_dim", self.time_dim)
+
+
+# The official toy's: Adam at a constant rate, and an average of the weights that starts from the first ones.
+PAPER_OPTIMIZER = OptimizerOptions(name="adam", lr=1e-3, ema_decay=0.999)
+# For far fewer samples: a high rate that falls to zero, and an average that forgets the beginning.
+LAPTOP_OPTIMIZER = OptimizerOptions(
+    name="adam", lr=1e-2, betas=(0.9, 0.99), schedule="cosine", warmup_steps=50, ema_decay=0.999, ema_warmup=True
+)
+
+
+@dataclass(frozen=True)
+class ToyLearnedConfig:
+    """One network for each distribution of the plane, and how it is trained."""
+
+    network: ToyNetworkConfig = ToyNetworkConfig()
+    fit: FitConfig = FitConfig(steps=15_001, batch_size=1000, optimizer=PAPER_OPTIMIZER)
+    """every step sees fresh samples"""
+    components: tuple[str, ...] = TOY_COMPONENTS
+    """distributions, each learnt by a network of its own"""
+    objective: Literal["noise", "distill"] = "noise"
+    """noise: predict the noise; distill: match the prediction of a score network, which is trained first"""
+
+    def __post_init__(self) -> None:
+        check_choice("objective", self.objective, OBJECTIVES)
+        if not self.components or len(set(self.components)) != len(self.components):
+            raise UsageError(f"components are {list(self.components)}, expected at least one, each once")
+        for component in self.components:
+            check_choice("component", component, tuple(dict.fromkeys((*TOY_COMPONENTS, *SUITE_COMPONENTS))))
+        if self.objective == "distill" and self.network.form == "score":
+            raise UsageError(
+                "objective is 'distill' with form 'score', expected one of dae, l2, dot: a score network is what is "
+                "distilled from"
+            )
+
+
 _OFFICIAL = ToyExactConfig()
+_LAPTOP_LEARNED = ToyLearnedConfig(
+    network=ToyNetworkConfig(width=48),
+    fit=FitConfig(steps=4000, batch_size=128, optimizer=LAPTOP_OPTIMIZER),
+)
 
 TOY_PRESETS = {
     "paper-toy-exact": Preset("the official toy's constant steps, every open choice pinned", _OFFICIAL),
@@ -62,5 +134,19 @@ TOY_PRESETS = {
                 _OFFICIAL.hamiltonian, step_law="sigma-power", step_scale=0.7, steps_per_level=100, first_level=10
             ),
         ),
+    ),
+    "paper-toy": Preset(
+        "train energies of the toy's six distributions as the official notebook does", ToyLearnedConfig()
+    ),
+    "laptop-toy": Preset("the same six energies, narrower networks and shorter training", _LAPTOP_LEARNED),
+    "paper-suite": Preset(
+        "train energies of the nine-task suite's distributions, on the suite's own noise levels",
+        ToyLearnedConfig(
+            network=ToyNetworkConfig(schedule=ScheduleConfig("linear", num_levels=50)), components=SUITE_COMPONENTS
+        ),
+    ),
+    "laptop-suite": Preset(
+        "the suite's distributions, narrower and shorter still, on the toy's noise levels",
+        replace(_LAPTOP_LEARNED, fit=replace(_LAPTOP_LEARNED.fit, steps=2000), components=SUITE_COMPONENTS),
     ),
 }

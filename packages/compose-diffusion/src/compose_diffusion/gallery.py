@@ -1,0 +1,140 @@
+"""The `gallery` verb: every shipped model composed, by the reverse process and with MCMC side by side, as one page.
+
+An exhibit is a name and the options of the `sample` verb that draw its right-hand picture; the left-hand one is the
+same request by the reverse process alone. To show another model, add an entry to `EXHIBITS`.
+"""
+
+import html
+import shlex
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from onepaper import progress
+from onepaper.config import unknown
+from onepaper.errors import UsageError
+from onepaper.paper import Invocation
+from onepaper.report import data_uri
+from onepaper.runs import write_atomic
+from onepaper.torch.accelerator import Accelerator
+
+from compose_diffusion.config import GalleryOptions, SampleOptions
+from compose_diffusion.sampling import draw_batches, requested, sampler_name, sampler_options
+
+_TOY = SampleOptions(sampler="ula", count=300, batch_size=300, steps_per_level=10)
+_DIGITS = SampleOptions(sampler="ula", count=20, num_levels=50)
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One composition.
+
+    Attributes:
+        name: unique, a file's name.
+        title: what it shows.
+        options: how `sample` draws it with MCMC.
+    """
+
+    name: str
+    title: str
+    options: SampleOptions
+
+
+EXHIBITS: tuple[Exhibit, ...] = (
+    Exhibit("toy-and", "AND: a ring and a bar", replace(_TOY, expression="ring & bar")),
+    Exhibit("toy-or", "OR: one of two bars", replace(_TOY, expression="left_bar | right_bar")),
+    Exhibit("toy-mixed", "OR with mixing weights", replace(_TOY, expression="0.8*left_bar | 0.2*right_bar")),
+    Exhibit("toy-tempered", "tempering: a ring at four times the temperature", replace(_TOY, expression="ring @ 0.25")),
+    Exhibit("digits-one", "one digit", replace(_DIGITS, expression="digits[3]")),
+    Exhibit("digits-guided", "guidance of weight 3", replace(_DIGITS, expression="3*digits[8] - 2*digits")),
+    Exhibit("digits-not", "NOT: a digit and not another", replace(_DIGITS, expression="digits[3] & ~digits[5]")),
+    Exhibit("digits-and", "AND: two digits at once", replace(_DIGITS, expression="digits[1] & digits[7]")),
+    Exhibit(
+        "digits-classifier",
+        "guidance by a classifier",
+        replace(_DIGITS, all_of=(4,), by="classifier", guidance=1.0),
+    ),
+)
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f3b }
+section { border-top: 1px solid #ccc; padding: .6rem 0 } figure { display: inline-block; width: 48%; margin: 0 }
+img { width: 100%; max-width: 26rem } code { background: #f3f3f6; padding: .1rem .3rem } figcaption { font-size: .9rem }
+"""
+
+
+def gallery_verb(call: Invocation) -> int:
+    """The `gallery` verb: `index.html`, which needs no other file, and its pictures as PNGs beside it."""
+    options: GalleryOptions = call.options
+    exhibits = chosen_exhibits(options.only)
+    if options.dry_run:
+        print(f"would draw {', '.join(exhibit.name for exhibit in exhibits)}, each with and without MCMC")
+        return 0
+    with Accelerator(options) as accelerator, call.open_run() as run, accelerator.autocast():
+        begun = time.perf_counter()
+        shown = progress.track(exhibits, "exhibits", unit="exhibit")
+        sections = [_section(exhibit, options.seed, run.folder, accelerator) for exhibit in shown]
+        page = run.folder / "index.html"
+        write_atomic(page, _page(call.paper.title, sections))
+    print(f"{len(exhibits)} exhibits, each with and without MCMC, {time.perf_counter() - begun:.1f} s")
+    print(f"gallery: {page}")
+    return 0
+
+
+def chosen_exhibits(only: tuple[str, ...]) -> list[Exhibit]:
+    """The exhibits of these names, all if there are none.
+
+    Raises:
+        UsageError: no such exhibit; the message has the nearest name.
+    """
+    by_name = {exhibit.name: exhibit for exhibit in EXHIBITS}
+    for name in only:
+        if name not in by_name:
+            raise UsageError(unknown("exhibit", name, by_name))
+    return [by_name[name] for name in only or by_name]
+
+
+def _section(exhibit: Exhibit, seed: int, folder: Path, accelerator: Accelerator) -> str:
+    """Draw an exhibit both ways; its part of the page."""
+    with_moves = replace(exhibit.options, seed=seed, device=str(accelerator.device.type))
+    request = requested(with_moves, accelerator.device)
+    figures = []
+    for kind in ("reverse", "mcmc"):
+        # What belongs to the moves means nothing to the reverse process.
+        reverse = replace(with_moves, sampler="reverse", steps_per_level=None)
+        chosen = sampler_options(reverse if kind == "reverse" else with_moves, request.source)
+        begun = time.perf_counter()
+        drawn = draw_batches(request, chosen, with_moves, accelerator)
+        seconds = time.perf_counter() - begun
+        picture = folder / f"{exhibit.name}-{kind}.png"
+        request.source.write_picture(drawn.x, picture)
+        verdicts = request.source.verdicts(drawn.x, request.wanted)
+        told = [sampler_name(chosen), *(f"{name} {share:.0%}" for name, share in verdicts.items()), f"{seconds:.1f} s"]
+        source = data_uri("image/png", picture.read_bytes())
+        caption = html.escape("; ".join(told))
+        figures.append(f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
+    command = html.escape(command_of(exhibit.options, seed))
+    return f"<section><h2>{html.escape(exhibit.title)}</h2><p><code>{command}</code></p>{''.join(figures)}</section>"
+
+
+def command_of(options: SampleOptions, seed: int) -> str:
+    """What to type for an exhibit's right-hand picture."""
+    words = ["onepaper", "compose-diffusion", "sample", *([options.expression] if options.expression else [])]
+    for field in fields(options):
+        value, option = getattr(options, field.name), field.name.replace("_", "-")
+        if field.name in ("expression", "seed") or value == field.default:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            words += [f"--{option}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return " ".join(map(shlex.quote, [*words, "--seed", str(seed)]))
+
+
+def _page(title: str, sections: list[str]) -> str:
+    lead = "Left: the reverse process with the composed score. Right: the same score, with MCMC at every noise level."
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Gallery: {html.escape(title)}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1><p>{lead}</p>{''.join(sections)}"
+        "</body></html>\n"
+    )

@@ -1,0 +1,194 @@
+"""Published checkpoints of guided-diffusion and its CLEVR variants, read without running any code of theirs.
+
+A `.pt` file is read as plain tensors (`weights_only`), a `.safetensors` file as it is. Names and shapes must be those
+of the network, and say most of it; what they cannot say (noise levels, heads, whether the output is an energy) is known
+for the published files, and for others stands in a `.json` file beside them:
+
+    {"type": "UNetConfig", "config": {"image_size": 64, "width": 128, "condition": "class", "num_classes": 3, ...}}
+"""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Int
+from onepaper.checkpoints import CONFIG_NAME
+from onepaper.config import check_between, from_dict, read_json, to_dict, unknown
+from onepaper.errors import OnePaperError, UsageError
+from onepaper.torch.state_files import load_pretrained
+from safetensors.torch import load_file
+from torch import Tensor
+
+from compose_diffusion.diffusion import NoiseSchedule, make_schedule
+from compose_diffusion.pretrained.architectures import EncoderConfig, UNetConfig
+from compose_diffusion.pretrained.guided_diffusion import GuidedNetwork, GuidedUNet, build_network
+from compose_diffusion.pretrained.layouts import (
+    check_shapes,
+    expected_shapes,
+    infer_config,
+    published_config,
+    shapes_of,
+)
+
+CONFIG_TYPES = {"UNetConfig": UNetConfig, "EncoderConfig": EncoderConfig}
+# What shapes do not say.
+UNTOLD = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
+
+
+class OpenedCheckpoint(NamedTuple):
+    """A network ready for a leaf.
+
+    Attributes:
+        network: in evaluation mode, on the CPU, in float32; `network.config` is its configuration.
+        schedule: the noise levels it was trained on.
+        prediction: "eps" for `PredictionLeaf`, "energy" for `EnergyLeaf`, "class" for `ClassifierLeaf`.
+        event_shape: channels, height and width of an image.
+    """
+
+    network: GuidedNetwork
+    schedule: NoiseSchedule
+    prediction: Literal["eps", "energy", "class"]
+    event_shape: tuple[int, int, int]
+
+
+def open_checkpoint(path: Path, config: UNetConfig | EncoderConfig | None = None) -> OpenedCheckpoint:
+    """A published checkpoint, or one in its layout, or a folder that this package's `save_pretrained` wrote.
+
+    Args:
+        path: a `.pt` or `.safetensors` file, or a folder with `model.safetensors` and `config.json`.
+        config: what the file holds; by default it is read from NAME.json or config.json beside it, or else recognised
+            as a published file by names and shapes of its tensors.
+
+    Raises:
+        UsageError: no such file, a pickle with code in it, a layout that is not recognised, or tensors that do not fit.
+        OnePaperError: the file is damaged.
+    """
+    if path.is_dir():
+        network = _from_folder(path)
+    else:
+        tensors = read_tensors(path)
+        network = _filled(path, tensors, config or _config_beside(path) or _recognised(path, tensors))
+    config = network.config
+    if isinstance(config, EncoderConfig):
+        prediction = "class"
+    else:
+        prediction = "eps" if isinstance(network, GuidedUNet) else "energy"
+    event_shape = (config.image_channels, config.image_size, config.image_size)
+    return OpenedCheckpoint(network, make_schedule(config.schedule), prediction, event_shape)
+
+
+def load_guided_diffusion(path: Path, config: UNetConfig | EncoderConfig) -> GuidedNetwork:
+    """The network of a configuration with the weights of a `.pt` or `.safetensors` file, in evaluation mode.
+
+    Raises:
+        UsageError: no such file, a pickle with code in it, or names or shapes that are not the network's; the first
+            differences are named, and the configuration that would fit, where there is one.
+        OnePaperError: the file is damaged.
+    """
+    return _filled(path, read_tensors(path), config)
+
+
+def respaced(schedule: NoiseSchedule, num_levels: int) -> tuple[NoiseSchedule, Int[Tensor, " num_levels"]]:
+    """Fewer levels as guided-diffusion's `timestep_respacing` takes them, and the time steps to ask the network for.
+
+    Evenly spaced with both ends kept, unlike `NoiseSchedule.respace`, which does not keep the lowest level.
+
+    Raises:
+        UsageError: fewer than one level, or more than there are.
+    """
+    check_between("num_levels", num_levels, 1, len(schedule))
+    stride = (len(schedule) - 1) / max(num_levels - 1, 1)
+    kept = torch.tensor([round(index * stride) for index in range(num_levels)])
+    alphas_cumprod = schedule.alphas_cumprod[kept]
+    previous = torch.cat([torch.ones_like(alphas_cumprod[:1]), alphas_cumprod[:-1]])
+    return NoiseSchedule(1 - alphas_cumprod / previous, alphas_cumprod), kept
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Named tensors of a `.safetensors` file, or of one that `torch.save` wrote.
+
+    A `state_dict` entry around them, and the prefix `module.` that DDP leaves on all names, are taken off.
+
+    Raises:
+        UsageError: no such file, anything other than plain tensors in it, or a kind of file that is not read.
+        OnePaperError: the file is damaged.
+    """
+    if not path.is_file():
+        raise UsageError(f"checkpoint {path} does not exist; give a .pt or .safetensors file, or a folder of a model")
+    try:
+        if path.suffix == ".safetensors":
+            content = load_file(path)
+        else:
+            # Mapped files cost memory only for what is used, but older files cannot be mapped.
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        if "weights_only" not in str(error).lower():
+            raise OnePaperError(f"{path} is damaged or no checkpoint of torch ({error}); fetch it again") from error
+        raise UsageError(
+            f"{path} holds Python objects, which can run code when read, expected plain tensors; save its state_dict "
+            "alone, best as .safetensors, on a machine where you trust it"
+        ) from None
+    except Exception as error:  # bytes that are no pickle make its reader fail in any way
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OnePaperError(f"{path} is damaged or no checkpoint ({reason}); fetch it again") from error
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
+        raise UsageError(f"{path} does not hold named tensors, expected a network's state_dict; save that alone")
+    if all(name.startswith("module.") for name in content):
+        content = {name.removeprefix("module."): value for name, value in content.items()}
+    return content
+
+
+def _recognised(path: Path, tensors: Mapping[str, Tensor]) -> UNetConfig | EncoderConfig:
+    """The configuration of the published file with these names and shapes."""
+    shapes = shapes_of(tensors)
+    published = published_config(shapes, path.stem)
+    if published is not None:
+        return published
+    inferred = infer_config(shapes)
+    if inferred is None:
+        raise UsageError(
+            f"{path} has {len(shapes)} tensors in no layout of guided-diffusion (the first is "
+            f"'{next(iter(shapes))}'), expected one of its U-Nets or classifiers; open diffusers models as folders"
+        )
+    told = {name: value for name, value in to_dict(inferred).items() if name not in UNTOLD}
+    raise UsageError(
+        f"{path} is a network like guided-diffusion's, but none that was published, and its tensors do not tell "
+        f"{', '.join(UNTOLD)}; put {path.stem}.json beside it with type '{type(inferred).__name__}' and a config that "
+        f"adds them to {told}"
+    )
+
+
+def _filled(path: Path, tensors: Mapping[str, Tensor], config: UNetConfig | EncoderConfig) -> GuidedNetwork:
+    """The configuration's network with those weights, which are not copied unless their precision changes."""
+    check_shapes(path, expected_shapes(config), shapes_of(tensors))
+    with torch.device("meta"):
+        network = build_network(config)
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    return network.requires_grad_(False).eval()
+
+
+def _config_beside(path: Path) -> UNetConfig | EncoderConfig | None:
+    """The configuration in NAME.json or config.json beside a file."""
+    for beside in (path.with_suffix(".json"), path.with_name(CONFIG_NAME)):
+        if beside.is_file():
+            return _read_config(beside)
+    return None
+
+
+def _read_config(path: Path) -> UNetConfig | EncoderConfig:
+    content = read_json(path, "model configuration")
+    if not isinstance(content, dict) or not {"type", "config"} <= content.keys():
+        raise UsageError(f"{path} lacks 'type' or 'config', expected e.g. a type of 'UNetConfig' and its fields")
+    if content["type"] not in CONFIG_TYPES:
+        raise UsageError(f"{path}: {unknown('model type', str(content['type']), CONFIG_TYPES)}")
+    return from_dict(CONFIG_TYPES[content["type"]], content["config"], str(path))
+
+
+def _from_folder(path: Path) -> GuidedNetwork:
+    config = _read_config(path / CONFIG_NAME)
+    return load_pretrained(path, type(config), build_network)[0].requires_grad_(False).eval()

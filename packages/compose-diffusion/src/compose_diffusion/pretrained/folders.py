@@ -1,0 +1,119 @@
+"""Models of diffusers from disk: safetensors and JSON only, nothing fetched, no code from the folder."""
+
+import contextlib
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import diffusers
+from diffusers import DiffusionPipeline
+from diffusers.utils import logging
+from onepaper.errors import UsageError
+from torch import nn
+
+# Libraries whose classes a pipeline's index may name; diffusers' own pipeline modules may, too.
+LIBRARIES = ("diffusers", "transformers")
+# Parts that a pipeline may be saved without.
+TEXT_PARTS = ("text_encoder", "tokenizer")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def open_pipeline(folder: Path) -> DiffusionPipeline:
+    """The pipeline that `save_pretrained` wrote, on the CPU. Text encoders that it was saved without stay out.
+
+    Raises:
+        UsageError: no such folder or no pipeline in it, Python code or pickled weights in it, classes of other
+            libraries, or weights that cannot be read.
+    """
+    index = _read_json(folder, "model_index.json", "a pipeline that `save_pretrained` wrote")
+    _check_safe(folder)
+    named = {name: entry for name, entry in index.items() if isinstance(entry, list) and not name.startswith("_")}
+    parts = {name: entry[0] for name, entry in named.items() if entry and entry[0]}
+    for name, library in parts.items():
+        if library not in LIBRARIES and not hasattr(diffusers.pipelines, str(library)):
+            raise UsageError(
+                f"{folder / 'model_index.json'} takes '{name}' from '{library}', expected {' or '.join(LIBRARIES)}; "
+                "load such a pipeline yourself and pass it"
+            )
+    if not isinstance(index.get("_class_name"), str) or not hasattr(diffusers, index["_class_name"]):
+        raise UsageError(
+            f"{folder / 'model_index.json'} names the pipeline {index.get('_class_name')!r}, expected a class of "
+            "diffusers; load such a pipeline yourself and pass it"
+        )
+    kind = getattr(diffusers, index["_class_name"])
+    absent = [name for name in inspect.signature(kind).parameters if name.startswith(TEXT_PARTS) and name not in parts]
+    try:
+        with _no_bar():
+            return DiffusionPipeline.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, **dict.fromkeys(absent)
+            )
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise UsageError(f"{folder} cannot be read as a pipeline: {_first_line(error)}") from error
+
+
+def open_network(folder: Path) -> nn.Module:
+    """The network that `save_pretrained` wrote, on the CPU and in evaluation mode.
+
+    Raises:
+        UsageError: as of `open_pipeline`.
+    """
+    config = _read_json(folder, "config.json", "a network that `save_pretrained` wrote")
+    _check_safe(folder)
+    kind: Any = getattr(diffusers, str(config.get("_class_name")), None)
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.ModelMixin)):
+        raise UsageError(
+            f"{folder / 'config.json'} names the class {config.get('_class_name')!r}, expected a network of diffusers"
+        )
+    try:
+        loader: Any = kind
+        network = loader.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{folder} cannot be read as a network: {_first_line(error)}") from error
+    return cast(nn.Module, network).eval()
+
+
+@contextlib.contextmanager
+def _no_bar() -> Iterator[None]:
+    """Without diffusers' own progress bar, which would run through ours."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _read_json(folder: Path, name: str, expected: str) -> dict[str, Any]:
+    path = folder / name
+    if not path.is_file():
+        raise UsageError(f"{folder} holds no {name}, expected the folder of {expected}")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{path} is damaged ({_first_line(error)})") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} holds {type(values).__name__}, expected the settings of {expected}")
+    return cast(dict[str, Any], values)
+
+
+def _check_safe(folder: Path) -> None:
+    """No code, and no component whose only weights are pickled."""
+    code = sorted(path.relative_to(folder) for path in folder.rglob("*.py"))
+    if code:
+        raise UsageError(
+            f"{folder} holds Python code ({code[0]}), which is never run from there; load such a pipeline yourself and "
+            "pass it"
+        )
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in PICKLES and not any(path.parent.glob("*.safetensors")):
+            raise UsageError(
+                f"{path.relative_to(folder)} in {folder} is pickled, expected safetensors; convert it by "
+                "save_pretrained(..., safe_serialization=True) where you trust it"
+            )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,166 @@
+"""The paper's image experiments as presets: networks, training, and the samplers of its code (section 3.6).
+
+What the paper does not say is a field here whose docstring says so; nothing of it was tuned by us. Images are the
+user's own, in a folder that `image_folder` describes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from onepaper.config import check_between, check_non_negative, check_positive
+from onepaper.errors import UsageError
+from onepaper.optimizer import OptimizerOptions
+from onepaper.paper import Preset
+
+from compose_diffusion.network_options import FitConfig, ScheduleConfig
+from compose_diffusion.pretrained.architectures import CLEVR_ENERGY, IMAGENET_128_CLASSIFIER, EncoderConfig, UNetConfig
+from compose_diffusion.sampler_options import SamplerOptions
+
+# The official code makes MCMC moves only where it steps down from a level above 50 of 100: it arrives at 50 or above.
+LAST_MCMC_LEVEL = 50
+
+_EACH_LEVEL = SamplerOptions(
+    method="reverse-mcmc", step_law="beta-power", step_power=1.0, last_level=LAST_MCMC_LEVEL, clip_x0=1.0
+)
+# Its (U-)HMC has step 0.1 beta_t and mass beta_t^2 at level t, which moves as step 0.1 with mass 1 does.
+_HAMILTONIAN = replace(
+    _EACH_LEVEL, steps_per_level=10, step_law="constant", step_scale=0.1, num_leapfrog=3, damping=0.7
+)
+
+# Kernel -> step sizes and counts of the official code for 64 x 64 images.
+IMAGE_MOVES: Mapping[str, SamplerOptions] = {
+    "ula": replace(_EACH_LEVEL, kernel="ula", steps_per_level=20, step_scale=2.0),
+    "mala": replace(_EACH_LEVEL, kernel="mala", steps_per_level=20, step_scale=0.035),
+    "uhmc": replace(_HAMILTONIAN, kernel="uhmc"),
+    "hmc": replace(_HAMILTONIAN, kernel="hmc"),
+}
+
+
+@dataclass(frozen=True)
+class TapestryConfig:
+    """Many prompts on one canvas, as in the official tapestry notebook."""
+
+    canvas_size: int = 128
+    """height and width of the canvas; regions are resized to the network's own size"""
+    steps_per_level: int = 10
+    """ULA moves at each level"""
+    step_scale: float = 2.0
+    """ULA step in units of beta_t"""
+    edge_width: float = 6 / 32
+    """share of a region over which its weight falls off towards its edge"""
+
+    def __post_init__(self) -> None:
+        for name in ("canvas_size", "steps_per_level", "step_scale"):
+            check_positive(name, getattr(self, name))
+        check_between("edge_width", self.edge_width, 0.0, 0.5)
+
+
+@dataclass(frozen=True)
+class ImageSamplingConfig:
+    """How the trained networks are sampled."""
+
+    schedule: ScheduleConfig = ScheduleConfig("linear", 100, 1e-3, 0.2)
+    """levels of the sampler; networks trained on others are asked for the level of nearest signal-to-noise ratio"""
+    guidance: float = 4.0
+    """weight of every condition, or of the classifier"""
+    moves: tuple[SamplerOptions, ...] = tuple(IMAGE_MOVES.values())
+    """the samplers that are compared"""
+    tapestry: TapestryConfig | None = None
+
+    def __post_init__(self) -> None:
+        check_non_negative("guidance", self.guidance)
+        if not self.moves:
+            raise UsageError("moves is empty, expected at least one sampler; IMAGE_MOVES has the official ones")
+        for options in self.moves:
+            if options.last_level >= self.schedule.num_levels:
+                raise UsageError(
+                    f"{options.kernel} moves stop at level {options.last_level}, expected one of the "
+                    f"{self.schedule.num_levels} levels of the schedule; lower last_level"
+                )
+
+
+@dataclass(frozen=True)
+class PaperImagesConfig:
+    """One image experiment at the paper's scale: a U-Net, for guidance also a classifier, and how both are trained.
+
+    Sampling follows the fields of `sampling`; training noises images by the schedules of the networks.
+    """
+
+    dataset: str
+    """name of the folder of images, below $ONEPAPER_DATA"""
+    network: UNetConfig
+    network_fit: FitConfig
+    classifier: EncoderConfig | None = None
+    classifier_fit: FitConfig | None = None
+    condition_dropout: float = 0.0
+    """share of training images whose condition is withheld"""
+    sampling: ImageSamplingConfig = ImageSamplingConfig()
+
+    def __post_init__(self) -> None:
+        if not self.dataset or PurePath(self.dataset).name != self.dataset:
+            raise UsageError(f"dataset is '{self.dataset}', expected the name of a folder below $ONEPAPER_DATA")
+        check_between("condition_dropout", self.condition_dropout, 0.0, 1.0)
+        if (self.classifier is None) != (self.classifier_fit is None):
+            raise UsageError("classifier and classifier_fit belong together; give both or neither")
+        network = self.network
+        if self.condition_dropout and not (network.null_condition or network.condition == "text"):
+            raise UsageError(
+                f"condition_dropout is {self.condition_dropout} for a network without null condition (condition "
+                f"'{network.condition}'), expected 0; set network.null_condition"
+            )
+        if network.predicts_variance:
+            raise UsageError("network.predicts_variance is set, but training learns no variance; unset it")
+        if self.classifier is not None:
+            for name in ("image_size", "image_channels", "schedule"):
+                ours, theirs = getattr(self.classifier, name), getattr(network, name)
+                if ours != theirs:
+                    raise UsageError(
+                        f"classifier.{name} is {ours} and network.{name} {theirs}, expected equal ones: the classifier "
+                        "guides the network level by level"
+                    )
+
+
+# 50 epochs of 1,875 steps: the published checkpoint is that of epoch 49, step 1,874, both counted from 0.
+CLEVR_STEPS = 50 * 1875
+PAPER_CLEVR = PaperImagesConfig(
+    dataset="clevr-64",
+    network=CLEVR_ENERGY,
+    network_fit=FitConfig(CLEVR_STEPS, batch_size=32, optimizer=OptimizerOptions(lr=1e-4)),
+    condition_dropout=0.05,
+)
+
+# Network, steps, batch and learning rate of the denoiser are not the paper's, which does not give them, but those of
+# guided-diffusion at 128 x 128 (Dhariwal and Nichol, 2021), without its classes; so are the classifier and its weight.
+PAPER_IMAGENET_128 = PaperImagesConfig(
+    dataset="imagenet-128",
+    network=UNetConfig(image_size=128, width=256, multipliers=(1, 1, 2, 3, 4), num_blocks=2, num_heads=4, form="dae"),
+    network_fit=FitConfig(4_360_000, batch_size=256, optimizer=OptimizerOptions(lr=1e-4, ema_decay=0.9999)),
+    classifier=IMAGENET_128_CLASSIFIER,
+    classifier_fit=FitConfig(
+        300_000, batch_size=256, optimizer=OptimizerOptions(lr=3e-4, weight_decay=0.05, schedule="linear")
+    ),
+    sampling=ImageSamplingConfig(guidance=10.0),
+)
+
+# Known: an energy on 64 x 64 images in the manner of Imagen, and the tapestry. The rest is that of Imagen's base model
+# as far as it fits this family: width, embeddings of T5-XXL, batch, steps, learning rate, share of withheld texts.
+PAPER_TEXT_TO_IMAGE = PaperImagesConfig(
+    dataset="text-to-image-64",
+    network=UNetConfig(width=512, schedule=ScheduleConfig("cosine", 1000), condition="text", text_dim=4096, form="dae"),
+    network_fit=FitConfig(
+        2_500_000, batch_size=2048, optimizer=OptimizerOptions(lr=1e-4, warmup_steps=10_000, ema_decay=0.9999)
+    ),
+    condition_dropout=0.1,
+    sampling=ImageSamplingConfig(
+        guidance=20.0,
+        moves=(replace(IMAGE_MOVES["ula"], steps_per_level=10, last_level=0),),
+        tapestry=TapestryConfig(),
+    ),
+)
+
+PAPER_PRESETS: Mapping[str, Preset] = {
+    "paper-clevr": Preset("energy of CLEVR objects, 64 x 64, conditioned on a shape", PAPER_CLEVR),
+    "paper-imagenet128": Preset("unconditional energy of ImageNet, 128 x 128, and its classifier", PAPER_IMAGENET_128),
+    "paper-text-to-image": Preset("energy of captioned images, 64 x 64, for tapestries", PAPER_TEXT_TO_IMAGE),
+}

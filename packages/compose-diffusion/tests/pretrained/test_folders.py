@@ -1,0 +1,83 @@
+import json
+
+import pytest
+import torch
+from diffusers import DDPMPipeline, DDPMScheduler
+from onepaper.errors import UsageError
+
+from compose_diffusion.pretrained.folders import open_network, open_pipeline
+
+
+@pytest.fixture
+def folder(make_unet, tmp_path):
+    DDPMPipeline(make_unet(), DDPMScheduler()).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def change_index(folder, **entries):
+    path = folder / "model_index.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
+
+
+def test_what_was_saved_is_read_back(folder, make_unet):
+    for network in (open_pipeline(folder).unet, open_network(folder / "unet")):
+        for name, tensor in make_unet().state_dict().items():
+            assert torch.equal(network.state_dict()[name], tensor)
+
+
+def test_a_pipeline_saved_without_its_third_text_encoder(flow_pipeline, tmp_path):
+    flow_pipeline.save_pretrained(tmp_path)
+    assert open_pipeline(tmp_path).text_encoder_3 is None
+
+
+def test_python_code_is_never_run(folder):
+    (folder / "unet" / "model.py").write_text("raise SystemExit")
+    for reader in (open_pipeline, lambda folder: open_network(folder / "unet")):
+        with pytest.raises(UsageError, match=r"holds Python code \(.*model.py\), which is never run"):
+            reader(folder)
+
+
+def test_pickled_weights_are_refused(folder, make_unet):
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.unlink()
+    torch.save(make_unet().state_dict(), weights.with_suffix(".bin"))
+    with pytest.raises(UsageError, match="diffusion_pytorch_model.bin in .* is pickled, expected safetensors"):
+        open_pipeline(folder)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"unet": ["os", "system"]}, "takes 'unet' from 'os', expected diffusers or transformers"),
+        ({"_class_name": ["pipeline", "Mine"]}, r"names the pipeline \['pipeline', 'Mine'\], expected a class"),
+        ({"_class_name": "NoSuchPipeline"}, "names the pipeline 'NoSuchPipeline'"),
+    ],
+)
+def test_classes_of_others_are_refused(folder, entries, message):
+    change_index(folder, **entries)
+    with pytest.raises(UsageError, match=message):
+        open_pipeline(folder)
+
+
+def test_folders_that_hold_something_else(folder, tmp_path):
+    with pytest.raises(UsageError, match="nowhere holds no model_index.json, expected the folder of a pipeline"):
+        open_pipeline(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="scheduler holds no config.json"):
+        open_network(folder / "scheduler")
+    (folder / "unet" / "config.json").write_text('{"_class_name": "DDPMScheduler"}')
+    with pytest.raises(UsageError, match="names the class 'DDPMScheduler', expected a network"):
+        open_network(folder / "unet")
+    (folder / "unet" / "config.json").write_text("{")
+    with pytest.raises(UsageError, match="config.json is damaged"):
+        open_network(folder / "unet")
+    (folder / "model_index.json").write_text("[]")
+    with pytest.raises(UsageError, match="holds list, expected the settings"):
+        open_pipeline(folder)
+
+
+def test_missing_weights_are_told_in_one_line(folder):
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    for reader, what in ((open_pipeline, "a pipeline"), (lambda folder: open_network(folder / "unet"), "a network")):
+        with pytest.raises(UsageError, match=f"cannot be read as {what}: ") as caught:
+            reader(folder)
+        assert "\n" not in str(caught.value)
