@@ -89,6 +89,8 @@ PAGES = [
     "docs/gpu-checks.md",
     "docs/papers/compose-diffusion.md",
     "docs/tutorials/compose-diffusion.md",
+    "docs/tutorials/compose-diffusion-diffusers.md",
+    *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs/guides/compose-diffusion").glob("*.md"))),
     "packages/compose-diffusion/README.md",
     "packages/compose-diffusion/DATA.md",
 ]

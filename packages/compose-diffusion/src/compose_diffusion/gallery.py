@@ -19,6 +19,7 @@ from onepaper.runs import write_atomic
 from onepaper.torch.accelerator import Accelerator
 
 from compose_diffusion.config import GalleryOptions, SampleOptions
+from compose_diffusion.reuse.evaluation import SHIPPED_WEIGHTS
 from compose_diffusion.sampling import draw_batches, requested, sampler_name, sampler_options
 
 _TOY = SampleOptions(sampler="ula", count=300, batch_size=300, steps_per_level=10)
@@ -53,6 +54,25 @@ EXHIBITS: tuple[Exhibit, ...] = (
         "digits-classifier",
         "guidance by a classifier",
         replace(_DIGITS, all_of=(4,), by="classifier", guidance=1.0),
+    ),
+    Exhibit(
+        "positions",
+        "two places: one model told of two conditions",
+        SampleOptions(
+            expression="positions[3,12] + positions[20,5] - positions", sampler="ula", count=12, num_levels=50
+        ),
+    ),
+    Exhibit(
+        "pipelines",
+        "two diffusers pipelines, trained apart: the digits 3, 5 and 8, and thick strokes",
+        SampleOptions(
+            expression="shape & thick",
+            leaf=tuple(f"{name}={SHIPPED_WEIGHTS / name}" for name in ("shape", "thick")),
+            sampler="ula",
+            steps_per_level=1,
+            count=20,
+            num_levels=25,
+        ),
     ),
 )
 
@@ -127,7 +147,9 @@ def command_of(options: SampleOptions, seed: int) -> str:
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         else:
-            words += [f"--{option}", *map(str, value if isinstance(value, tuple) else (value,))]
+            # --leaf is given once for each model.
+            for values in [(one,) for one in value] if field.name == "leaf" else [value]:
+                words += [f"--{option}", *map(str, values if isinstance(values, tuple) else (values,))]
     return " ".join(map(shlex.quote, [*words, "--seed", str(seed)]))
 
 

@@ -21,6 +21,8 @@ def test_arms_are_reverse_steps_with_the_moves_that_suit():
         if kernel != "reverse":
             moves = FEW.langevin_moves if kernel in ("ula", "mala") else FEW.hamiltonian_moves
             expected = replace(MOVES[kernel], method="reverse-mcmc", steps_per_level=moves, last_level=2, clip_x0=1.0)
+            if kernel == "ula":
+                expected = replace(expected, step_scale=FEW.ula_step)
             assert options == expected
     with pytest.raises(UsageError, match="unknown arm 'energy/nuts'"):
         arm_options(FEW, "energy/nuts")

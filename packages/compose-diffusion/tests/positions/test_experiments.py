@@ -26,7 +26,7 @@ def names(evidence):
 
 def test_composed_positions():
     evidence = experiments.composed_positions(ClaimContext(seeds=(100, 101)))
-    expected = {f"{arm}, {count}" for arm in ("reverse", "reverse + ULA") for count in ("1 position", "3 positions")}
+    expected = {f"{arm}, {count}" for arm in ("reverse", "reverse + ULA") for count in ("1 position", "5 positions")}
     assert expected | {"gain by ULA, 1 position", "gain by ULA, 5 positions"} <= names(evidence)
     ula, reverse, gain = (
         evidence.measurement(f"{name}, 5 positions").values for name in ("reverse + ULA", "reverse", "gain by ULA")

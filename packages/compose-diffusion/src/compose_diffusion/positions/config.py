@@ -155,6 +155,8 @@ class PositionsComparison:
     """K of ULA and MALA: moves at each level after the reverse step to it, of one evaluation each"""
     hamiltonian_moves: int = 4
     """K of U-HMC and HMC, of three evaluations each"""
+    ula_step: float = 0.2
+    """of ULA, in units of sigma_t^2; larger than would do at low levels, where its bias shows"""
     lowest_level: int = 25
     """of those sampled on, at which moves are made; by default the upper half has them, as in the official code"""
 
@@ -168,6 +170,7 @@ class PositionsComparison:
         check_positive("weight", self.weight)
         check_positive("langevin_moves", self.langevin_moves)
         check_positive("hamiltonian_moves", self.hamiltonian_moves)
+        check_positive("ula_step", self.ula_step)
         check_non_negative("lowest_level", self.lowest_level)
         if self.lowest_level >= self.num_levels:
             raise UsageError(f"lowest_level is {self.lowest_level}, expected a level from 0 to {self.num_levels - 1}")

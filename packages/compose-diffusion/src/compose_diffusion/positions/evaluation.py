@@ -53,8 +53,10 @@ def arm_options(config: PositionsComparison, arm: str) -> SamplerOptions:
     if kernel == "reverse":
         return SamplerOptions(method="reverse", clip_x0=CLIP_X0)
     moves = config.langevin_moves if kernel in ("ula", "mala") else config.hamiltonian_moves
+    suitable = MOVES[kernel]
     return replace(
-        MOVES[kernel],
+        suitable,
+        step_scale=config.ula_step if kernel == "ula" else suitable.step_scale,
         method="reverse-mcmc",
         steps_per_level=moves,
         last_level=config.lowest_level,

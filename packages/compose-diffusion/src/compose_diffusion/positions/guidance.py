@@ -136,8 +136,12 @@ def digits_of_class_at(
 # Moves that suit these canvases. Steps follow the curvature, about 1 / sigma_t^2; the momentum is drawn anew at each
 # level, because reverse steps in between move the samples away from where it was heading.
 MOVES: Mapping[str, SamplerOptions] = {
-    "ula": SamplerOptions(kernel="ula", step_law="sigma-power", step_scale=0.2, step_power=2.0),
-    "mala": SamplerOptions(kernel="mala", step_law="sigma-power", step_scale=0.08, step_power=2.0),
-    "uhmc": SamplerOptions(kernel="uhmc", step_law="sigma-power", step_scale=0.35, momentum="per-level"),
-    "hmc": SamplerOptions(kernel="hmc", step_law="sigma-power", step_scale=0.35, momentum="per-level"),
+    "ula": SamplerOptions(kernel="ula", steps_per_level=2, step_law="sigma-power", step_scale=0.05, step_power=2.0),
+    "mala": SamplerOptions(kernel="mala", steps_per_level=2, step_law="sigma-power", step_scale=0.08, step_power=2.0),
+    "uhmc": SamplerOptions(
+        kernel="uhmc", steps_per_level=2, step_law="sigma-power", step_scale=0.35, momentum="per-level"
+    ),
+    "hmc": SamplerOptions(
+        kernel="hmc", steps_per_level=2, step_law="sigma-power", step_scale=0.35, momentum="per-level"
+    ),
 }

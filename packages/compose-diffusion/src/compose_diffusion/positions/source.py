@@ -65,16 +65,23 @@ class PositionsSource:
         write_png(path, image_grid(x))
 
     def verdicts(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """Shares of canvases with a digit at every asked position and at each, and digits on a canvas, on average."""
-        detector = default_detector()
-        scores = detector.scores(x)
-        counted = {"digits on a canvas": float(detector.counts(scores).double().mean())}
+        """Shares of canvases with a digit at every asked position, and at each."""
         if not conditions:
-            return counted
+            return {}
+        detector = default_detector()
         asked = torch.tensor([self._position(condition) for condition in conditions])
-        found = detector.found_at(scores, asked.expand(len(x), -1, 2))
+        found = detector.found_at(detector.scores(x), asked.expand(len(x), -1, 2))
         each = {
             f"digit at {condition}": float(share)
             for condition, share in zip(conditions, found.double().mean(dim=0), strict=True)
         }
-        return {"digit at every position": float(found.all(dim=1).double().mean()), **each, **counted}
+        return {"digit at every position": float(found.all(dim=1).double().mean()), **each}
+
+
+def open_positions(weights: Path | None = None, device: torch.device | str = "cpu") -> PositionsSource:
+    """The source of a training run's folder, or, without one, of the networks that ship with the package.
+
+    Raises:
+        UsageError: no such folder, or it holds no such networks.
+    """
+    return PositionsSource(PositionModels.from_pretrained(weights, device))
