@@ -217,7 +217,7 @@ def _with_positionals(options: type) -> type:
     """
     import tyro
 
-    marks = {"positional": tyro.conf.Positional, "repeatable": tyro.conf.UseAppendAction}
+    marks: dict[str, Any] = {"positional": tyro.conf.Positional, "repeatable": tyro.conf.UseAppendAction}
     hints = get_type_hints(options, include_extras=True)
     annotations = dict(hints)
     for name, hint in hints.items():
