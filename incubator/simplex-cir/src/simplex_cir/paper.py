@@ -1,0 +1,47 @@
+"""The paper as the command line knows it."""
+
+from onepaper.paper import Paper, RunOptions, Verb
+
+from simplex_cir.config import (
+    ALIASES,
+    PRESETS,
+    EvaluateOptions,
+    LearnedConfig,
+    OracleConfig,
+    RankLawOptions,
+    SampleOptions,
+    SimulateOptions,
+    VerifyOptions,
+)
+
+PAPER = Paper(
+    name="simplex-cir",
+    module="simplex_cir",
+    title="Categorical SDEs with Simplex Diffusion",
+    authors="Pierre H. Richemond, Sander Dieleman, Arnaud Doucet",
+    venue="arXiv 2210.14784; SODS workshop, ICML 2023",
+    year=2022,
+    arxiv="2210.14784",
+    framework="jax",
+    presets=PRESETS,
+    aliases=ALIASES,
+    verbs=(
+        Verb(
+            "train", "train a network", "simplex_cir.training:train_verb", RunOptions, "laptop-splice", (LearnedConfig,)
+        ),
+        Verb("sample", "draw sequences from trained weights", "simplex_cir.sampling:sample_verb", SampleOptions),
+        Verb(
+            "evaluate",
+            "compare samplers where the posterior is exact, or measure trained weights",
+            "simplex_cir.evaluation:evaluate_verb",
+            EvaluateOptions,
+            "laptop-oracle",
+            (OracleConfig, LearnedConfig),
+        ),
+        Verb("simulate", "follow the process on the simplex", "simplex_cir.simulation:simulate_verb", SimulateOptions),
+        Verb("rank-law", "where the true token ranks", "simplex_cir.rank_table:rank_law_verb", RankLawOptions),
+        Verb("verify", "check every closed form", "simplex_cir.verification:verify_verb", VerifyOptions),
+    ),
+    claims_in="simplex_cir.claims:CLAIMS",
+    cost_of="simplex_cir.evaluation:cost_of",
+)

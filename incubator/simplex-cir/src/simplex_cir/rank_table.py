@@ -1,0 +1,38 @@
+"""The verb `rank-law`: a table and a plot of where the true token ranks."""
+
+import io
+
+import numpy as np
+from onepaper.paper import Invocation
+from onepaper.runs import write_atomic
+
+from simplex_cir.config import RankLawOptions
+from simplex_cir.figures import lines
+from simplex_cir.rank_law import RankLaw
+
+QUANTILES = (0.5, 0.99, 0.999)
+
+
+def rank_law_verb(call: Invocation) -> None:
+    """Prints mean, probability of rank 1 and quantiles for each size and SNR; writes `rank_law.png`."""
+    options: RankLawOptions = call.options
+    if options.dry_run:
+        print(f"would tabulate {len(options.categories)} sizes at {len(options.snr)} SNRs")
+        return
+    heading = "".join(f"{f'{100 * q:g}%':>9}" for q in QUANTILES)
+    print(f"{'categories':>10}{'SNR':>8}{'mean':>12}{'P(first)':>10}{heading}")
+    for n in options.categories:
+        for snr in options.snr:
+            law = RankLaw(n, snr, options.a)
+            quantiles = "".join(f"{law.quantile(q):>9}" for q in QUANTILES)
+            print(f"{n:>10}{snr:>8g}{law.mean():>12.4f}{law.first():>10.4f}{quantiles}")
+    grid = np.geomspace(1, 60, 25)
+    curves = {
+        f"n={n:,}": (grid, [1 - RankLaw(n, float(snr), options.a).first() for snr in grid]) for n in options.categories
+    }
+    figure = lines(curves, "SNR m", "probability that the token is not first", log_x=True, log_y=True)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    with call.open_run() as run:
+        write_atomic(run.folder / "rank_law.png", picture.getvalue())
+    print(f"picture: {run.folder / 'rank_law.png'}")

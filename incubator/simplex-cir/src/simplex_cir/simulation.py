@@ -1,0 +1,62 @@
+"""The verb `simulate`: exact trajectories of the process from a token to noise, on the simplex."""
+
+import io
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+from onepaper.paper import Invocation
+from onepaper.runs import write_atomic
+
+from simplex_cir.config import SimulateOptions
+from simplex_cir.figures import lines, ternary
+from simplex_cir.process import transition_sample
+
+
+def trajectories(
+    key: PRNGKeyArray, start: Float[Array, "paths n"], a: Float[Array, " n"], elapsed: float, steps: int
+) -> Float[Array, "paths levels n"]:
+    """Paths of the process at `steps` + 1 evenly spaced times, by exact transitions (eqs. 7 to 9).
+
+    Args:
+        start: Y_0, entries >= 0.
+        a: stationary shapes.
+        elapsed: b t of the last point.
+        steps: transitions.
+    """
+
+    def step(y: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
+        y = transition_sample(key, y, a, elapsed / steps)
+        return y, y
+
+    _, path = jax.lax.scan(step, start, jax.random.split(key, steps))
+    return jnp.moveaxis(jnp.concatenate([start[None], path]), 0, 1)
+
+
+def simulate_verb(call: Invocation) -> None:
+    """Writes `trajectories.npz` and `trajectories.png`: a triangle for three categories, else the token's share."""
+    options: SimulateOptions = call.options
+    if options.dry_run:
+        print(f"would follow {options.paths} paths over {options.steps} steps")
+        return
+    a = jnp.asarray(options.alpha)
+    start = jnp.zeros((options.paths, len(a))).at[:, options.token].set(options.mass)
+    path = trajectories(jax.random.key(options.seed), start, a, options.speed * options.time, options.steps)
+    y = np.asarray(path)
+    x = y / y.sum(axis=-1, keepdims=True)
+    times = np.linspace(0, options.time, options.steps + 1)
+    if len(a) == 3:
+        figure = ternary(x, title=f"alpha = {', '.join(f'{value:g}' for value in options.alpha)}")
+    else:
+        shares = {f"path {index + 1}": (times, row) for index, row in enumerate(x[:, :, options.token])}
+        figure = lines(shares, "time", f"share of token {options.token}")
+    picture, arrays = io.BytesIO(), io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    np.savez_compressed(arrays, y=y, x=x, times=times)
+    with call.open_run() as run:
+        write_atomic(run.folder / "trajectories.png", picture.getvalue())
+        write_atomic(run.folder / "trajectories.npz", arrays.getvalue())
+    share, law = x[:, -1, options.token].mean(), options.alpha[options.token] / sum(options.alpha)
+    print(f"share of token {options.token} at the end: {share:.3f} on average; of the Dirichlet law: {law:.3f}")
+    print(f"picture: {run.folder / 'trajectories.png'}")

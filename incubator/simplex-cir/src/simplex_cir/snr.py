@@ -1,0 +1,52 @@
+r"""One signal-to-noise ratio for time, speed and mass together.
+
+A token starts as mass s on its coordinate, $Y_0 = s\,e_k$. Divided by its conditional scale, the noisy vector
+$v = c\,y$ with $c = 1/(1-\kappa)$ has coordinates Gamma(a_i, 1), but for the token's own, Gamma(a_k + N, 1) with
+N ~ Poisson(m). So the law of v depends on time t, speed b and mass s through
+
+$$m = \frac{s\,\kappa}{1 - \kappa}, \qquad \kappa = e^{-bt},$$
+
+alone: 0 is pure noise, infinity the token itself. Everything downstream works in v and log m; these functions translate
+to and from the paper's y and t.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from onepaper.config import check_positive
+from onepaper.errors import UsageError
+
+Scalar = float | Float[Array, "..."]
+
+
+def snr_from_elapsed(elapsed: Scalar, mass: Scalar = 1.0) -> Float[Array, "..."]:
+    r"""$m = s / (e^{bt} - 1)$ after b t = `elapsed`; infinite at 0."""
+    return mass / jnp.expm1(jnp.asarray(elapsed))
+
+
+def elapsed_from_snr(snr: Scalar, mass: Scalar = 1.0) -> Float[Array, "..."]:
+    r"""$b t = \log(1 + s / m)$, the inverse of `snr_from_elapsed`."""
+    return jnp.log1p(mass / jnp.asarray(snr))
+
+
+def scale_from_snr(snr: Scalar, mass: Scalar = 1.0) -> Float[Array, "..."]:
+    r"""$c = 1 / (1 - \kappa) = 1 + m / s$, so that $v = c\,y$."""
+    return 1 + jnp.asarray(snr) / mass
+
+
+def identifying_snr(num_categories: int) -> float:
+    """An SNR at which a token among n is known almost surely: 40 + 4 log n; the residual error falls as exp(-m / 2)."""
+    return 40.0 + 4.0 * float(np.log(num_categories))
+
+
+def snr_grid(num_steps: int, *, lowest: float = 1e-2, highest: float = 40.0) -> Float[np.ndarray, " levels"]:
+    """`num_steps` + 1 SNRs from noise to data, evenly spaced in log m.
+
+    Raises:
+        UsageError: no step, or an empty range.
+    """
+    check_positive("num_steps", num_steps)
+    check_positive("lowest", lowest)
+    if not highest > lowest:
+        raise UsageError(f"SNR goes from {lowest} to {highest}, expected an increasing range; raise `highest`")
+    return np.geomspace(lowest, highest, num_steps + 1)

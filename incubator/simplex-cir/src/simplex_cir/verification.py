@@ -1,0 +1,252 @@
+"""Every closed form against an independent computation, as a table of errors: the verb `verify`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from onepaper import progress
+from onepaper.errors import OnePaperError
+from onepaper.paper import Invocation
+from scipy import integrate, special, stats
+
+from simplex_cir.bessel import bessel_ratio, log_0f1, log_ive
+from simplex_cir.bridge import bridge_log_prob, bridge_mean
+from simplex_cir.posterior import log_posterior, scaled_score
+from simplex_cir.process import (
+    laplace_transform,
+    stationary_log_prob,
+    transition_cdf,
+    transition_log_prob,
+    transition_mean,
+    transition_quantile,
+    transition_variance,
+)
+from simplex_cir.rank_law import RankLaw
+
+# Where the process is checked: start, shape, time.
+PLACES = ((0.0, 0.4, 0.5), (0.3, 0.5, 1.0), (1.0, 1.0, 0.2), (4.0, 2.5, 2.0))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One closed form.
+
+    Attributes:
+        what: in words.
+        against: the independent computation.
+        error: computes the largest error, relative where values are large.
+        bound: what double precision and the quadrature allow.
+    """
+
+    what: str
+    against: str
+    error: Callable[[], float]
+    bound: float
+
+
+def _gap(got: object, expected: object) -> float:
+    """Largest difference, relative to the larger of the value and 1."""
+    left, right = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    return float((np.abs(left - right) / np.maximum(np.abs(right), 1)).max())
+
+
+def _ive() -> float:
+    nu, z = np.meshgrid([-0.7, 0.0, 0.5, 3.0, 40.0], np.geomspace(1e-2, 1e3, 40))
+    return _gap(log_ive(jnp.asarray(nu), jnp.asarray(z)), np.log(special.ive(nu, z)) + 0 * z)
+
+
+def _half_integers() -> float:
+    z = np.geomspace(1e-3, 30, 60)
+    tanh = _gap(bessel_ratio(jnp.full_like(z, -0.5), jnp.asarray(z)), np.tanh(z))
+    return max(tanh, _gap(bessel_ratio(jnp.full_like(z, 0.5), jnp.asarray(z))[20:], (1 / np.tanh(z) - 1 / z)[20:]))
+
+
+def _hypergeometric() -> float:
+    a, q = np.meshgrid([0.05, 1.0, 7.5], np.geomspace(1e-6, 100, 40))
+    return _gap(log_0f1(jnp.asarray(a), jnp.asarray(q)), np.log(special.hyp0f1(a, q)))
+
+
+def _law(x: float, a: float, t: float) -> Any:
+    lost = -np.expm1(-t)
+    return stats.ncx2(2 * a, 2 * x * np.exp(-t) / lost, scale=lost / 2) if x else stats.gamma(a, scale=lost)
+
+
+def _each(compare: Callable[[float, float, float], float]) -> float:
+    return max(compare(*place) for place in PLACES)
+
+
+def _log_density() -> float:
+    def compare(x: float, a: float, t: float) -> float:
+        y = _law(x, a, t).ppf(np.linspace(0.01, 0.99, 30))
+        return _gap(transition_log_prob(jnp.asarray(y), x, a, t), _law(x, a, t).logpdf(y))
+
+    return _each(compare)
+
+
+def _distribution() -> float:
+    def compare(x: float, a: float, t: float) -> float:
+        y = _law(x, a, t).ppf(np.linspace(0.01, 0.99, 30))
+        return _gap(transition_cdf(jnp.asarray(y), x, a, t), np.linspace(0.01, 0.99, 30))
+
+    return _each(compare)
+
+
+def _quantiles() -> float:
+    p = np.linspace(0.01, 0.99, 15)
+    return _each(lambda x, a, t: _gap(transition_quantile(jnp.asarray(p), x, a, t), _law(x, a, t).ppf(p)))
+
+
+def _moments() -> float:
+    def compare(x: float, a: float, t: float) -> float:
+        mean, variance = _law(x, a, t).stats("mv")
+        return max(_gap(transition_mean(x, a, t), mean), _gap(transition_variance(x, a, t), variance))
+
+    return _each(compare)
+
+
+def _integral(x: float, a: float, t: float, factor: Callable[[float], float]) -> float:
+    """Of factor(y) f(y | x) over y = u^(1/min(a, 1)), which removes the singularity of small shapes."""
+    inner = min(a, 1.0)
+
+    def integrand(u: float) -> float:
+        y = u ** (1 / inner)
+        density = float(np.exp(_law(x, a, t).logpdf(y))) if y > 0 else 0.0
+        return factor(y) * density * (y / (inner * u) if u > 0 else 0.0)
+
+    return integrate.quad(integrand, 0, _law(x, a, t).ppf(1 - 1e-13) ** inner, epsabs=1e-11, limit=400)[0]
+
+
+def _laplace() -> float:
+    return _each(
+        lambda x, a, t: _gap(laplace_transform(0.7, x, a, t), _integral(x, a, t, lambda y: float(np.exp(-0.7 * y))))
+    )
+
+
+def _reversible() -> float:
+    x, y = np.meshgrid([0.1, 1.0, 5.0], [0.2, 2.0, 9.0])
+    first, second = jnp.asarray(x), jnp.asarray(y)
+
+    def joint(start: jax.Array, end: jax.Array) -> jax.Array:
+        return stationary_log_prob(start, 1.7) + transition_log_prob(end, start, 1.7, 0.4)
+
+    return _gap(joint(first, second), joint(second, first))
+
+
+def _two_steps() -> float:
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    root = 2.8 * (nodes + 1)  # the density goes as sqrt(u) near 0: integrate over the root of u
+    middle = jnp.asarray(root**2)
+    both = transition_log_prob(middle, 0.8, 1.5, 0.3) + transition_log_prob(2.0, middle, 1.5, 0.6)
+    total = float((2.8 * weights * 2 * root * np.exp(np.asarray(both))).sum())
+    return _gap(total, jnp.exp(transition_log_prob(2.0, 0.8, 1.5, 0.9)))
+
+
+def _spectral() -> float:
+    a, t, x = 1.3, 0.7, 0.9
+    y = np.linspace(0.1, 6, 20)
+    order = np.arange(120)
+    weights = np.exp(-t * order + special.gammaln(order + 1) + special.gammaln(a) - special.gammaln(a + order))
+    terms = weights[:, None] * special.eval_genlaguerre(order[:, None], a - 1, x)
+    series = stats.gamma.pdf(y, a) * (terms * special.eval_genlaguerre(order[:, None], a - 1, y)).sum(axis=0)
+    return _gap(jnp.exp(transition_log_prob(jnp.asarray(y), x, a, t)), series)
+
+
+def _forward_equation() -> float:
+    a = 1.6
+
+    def density(y: jax.Array, t: jax.Array) -> jax.Array:
+        return jnp.exp(transition_log_prob(y, 0.9, a, t))
+
+    def flux(y: jax.Array, t: jax.Array) -> jax.Array:
+        return (a - y) * density(y, t) - jax.grad(lambda y: y * density(y, t))(y)
+
+    worst = 0.0
+    for y in (0.3, 1.0, 3.0):
+        place = (jnp.asarray(y), jnp.asarray(0.6))
+        worst = max(worst, abs(float(jax.grad(density, 1)(*place) + jax.grad(flux)(*place))))
+    return worst
+
+
+def _score() -> float:
+    prior, a, snr = np.log([0.5, 0.3, 0.2]), 1.4, 2.0
+    v = jnp.asarray(np.random.default_rng(0).gamma(2.0, size=(6, 3)))
+
+    def log_marginal(v: jax.Array) -> jax.Array:
+        evidence = log_0f1(jnp.full_like(v, a), snr * v) - snr + jnp.asarray(prior)
+        return (jax.nn.logsumexp(evidence, axis=-1) + (stationary_log_prob(v, a)).sum(axis=-1)).sum()
+
+    probabilities = jnp.exp(log_posterior(jnp.asarray(prior), v, snr, a))
+    return _gap(scaled_score(probabilities, v, snr, a), v * jax.grad(log_marginal)(v))
+
+
+def _bridge() -> float:
+    x, w, a, s, rest = 1.2, 2.0, 1.3, 0.4, 0.5
+    u = np.linspace(0.2, 5, 20)
+    ratio = (
+        transition_log_prob(jnp.asarray(u), x, a, s)
+        + transition_log_prob(w, jnp.asarray(u), a, rest)
+        - transition_log_prob(w, x, a, s + rest)
+    )
+    return _gap(bridge_log_prob(jnp.asarray(u), x, w, a, s, rest), ratio)
+
+
+def _bridge_mean() -> float:
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    u = 6 * (nodes + 1)
+    density = np.exp(np.asarray(bridge_log_prob(jnp.asarray(u), 1.2, 2.0, 1.3, 0.4, 0.5)))
+    return _gap(bridge_mean(1.2, 2.0, 1.3, 0.4, 0.5), (6 * weights * u * density).sum())
+
+
+def _rank() -> float:
+    law = RankLaw(500, 8.0)
+    ranks = np.arange(1, 501)
+    return _gap((1 - law.cdf(ranks[:-1])).sum() + 1, law.mean())
+
+
+CHECKS = (
+    Check("log I, scaled", "scipy.special.ive", _ive, 1e-12),
+    Check("ratio of I at orders -1/2 and 1/2", "tanh z, coth z - 1/z", _half_integers, 1e-13),
+    Check("log 0F1", "scipy.special.hyp0f1", _hypergeometric, 1e-12),
+    Check("log density (eq. 8)", "scipy.stats.ncx2", _log_density, 1e-10),
+    Check("distribution function", "scipy.stats.ncx2", _distribution, 1e-9),
+    Check("quantiles", "scipy.stats.ncx2", _quantiles, 1e-8),
+    Check("mean and variance (eqs. 5, 6)", "scipy.stats.ncx2", _moments, 1e-12),
+    Check("Laplace transform", "quadrature", _laplace, 1e-8),
+    Check("reversibility", "both orders of the joint law", _reversible, 1e-12),
+    Check("Chapman-Kolmogorov", "quadrature over the middle", _two_steps, 1e-8),
+    Check("log density (eq. 8)", "Laguerre series", _spectral, 1e-9),
+    Check("forward equation", "automatic differentiation", _forward_equation, 1e-9),
+    Check("scaled score of a marginal", "automatic differentiation", _score, 1e-10),
+    Check("bridge density", "Bayes' rule on transitions", _bridge, 1e-11),
+    Check("bridge mean", "quadrature", _bridge_mean, 1e-8),
+    Check("mean rank", "sum over the rank law", _rank, 1e-8),
+)
+
+
+def verify_verb(call: Invocation) -> int:
+    """Prints a line for each check; writes `verification.json`; the status is 1 where an error exceeds its bound."""
+    if call.options.dry_run:
+        print(f"would make {len(CHECKS)} checks")
+        return 0
+    with jax.enable_x64(True):
+        errors = [check.error() for check in progress.track(CHECKS, "checks", unit="check")]
+    with call.open_run() as run:
+        run.write_json(
+            "verification.json",
+            [
+                {"what": check.what, "against": check.against, "error": error, "bound": check.bound}
+                for check, error in zip(CHECKS, errors, strict=True)
+            ],
+        )
+    print(f"{'closed form':<36}{'against':<32}{'error':>10}{'bound':>9}")
+    failed = [check.what for check, error in zip(CHECKS, errors, strict=True) if not error <= check.bound]
+    for check, error in zip(CHECKS, errors, strict=True):
+        mark = "" if error <= check.bound else "  too large"
+        print(f"{check.what:<36}{check.against:<32}{error:>10.1e}{check.bound:>9.0e}{mark}")
+    if failed:
+        raise OnePaperError(f"{len(failed)} of {len(CHECKS)} closed forms are off: {', '.join(failed)}")
+    print(f"all {len(CHECKS)} closed forms hold")
+    return 0

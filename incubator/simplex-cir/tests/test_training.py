@@ -1,0 +1,65 @@
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from onepaper.errors import UsageError
+
+from simplex_cir.config import PRESETS, LearnedConfig, ModelConfig
+from simplex_cir.data import splice_sites
+from simplex_cir.likelihood import bound
+from simplex_cir.model import SimplexDenoiser
+from simplex_cir.training import check_fits, load, make_loss, stratified, train
+
+SMOKE: LearnedConfig = PRESETS["smoke"].config
+
+
+def test_stratified_has_one_number_in_each_part() -> None:
+    drawn = np.sort(np.asarray(stratified(jax.random.key(0), 50)))
+    np.testing.assert_array_equal(np.floor(drawn * 50), np.arange(50))
+    assert not np.array_equal(stratified(jax.random.key(0), 50), jnp.sort(stratified(jax.random.key(0), 50)))
+
+
+def test_the_two_losses_agree_with_independent_estimates() -> None:
+    # The bound's loss times the width of the range is the bound's integral, which `bound` estimates on its own.
+    config = replace(SMOKE, loss="bound", lowest_snr=1e-3)
+    model = SimplexDenoiser(config.model, nnx.Rngs(0))
+    tokens = jnp.asarray(splice_sites().train[:2000])
+    loss = jax.jit(lambda key: make_loss(config)(model, {"tokens": tokens}, key)[0] / tokens.size)
+    values = np.array([float(loss(jax.random.key(seed))) for seed in range(20)])
+    nats = values.mean() * np.log(config.highest_snr / config.lowest_snr) * 9
+    parts = bound(jax.random.key(0), model, tokens, 4, points=64, highest_snr=config.highest_snr)
+    assert nats == pytest.approx(float(parts.diffusion.mean()), rel=0.05)
+
+
+def test_training_learns_and_repeats() -> None:
+    config = replace(SMOKE, loop=replace(SMOKE.loop, steps=60))
+    first, second = train(config, seed=0), train(config, seed=0)
+    tokens = jnp.asarray(splice_sites().validation[:200])
+    before = bound(jax.random.key(0), SimplexDenoiser(config.model, nnx.Rngs(0)), tokens, 4, points=16).total.mean()
+    after = bound(jax.random.key(0), first, tokens, 4, points=16).total.mean()
+    assert float(after) < float(before) - 0.5
+    for a, b in zip(*(jax.tree.leaves(nnx.state(model, nnx.Param)) for model in (first, second)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_conditions_train() -> None:
+    config: LearnedConfig = PRESETS["laptop-digits"].config
+    small = replace(config.model, width=16, depth=1, heads=2, self_conditioning=True)
+    model = SimplexDenoiser(small, nnx.Rngs(0))
+    data = load(config.data)
+    assert data.labels is not None
+    batch = {"tokens": jnp.asarray(data.train[:8]), "labels": jnp.asarray(data.labels[0][:8])}
+    value, weight = make_loss(replace(config, model=small))(model, batch, jax.random.key(0))
+    assert weight == 8 * 64
+    assert np.isfinite(float(value))
+
+
+def test_a_model_of_another_shape_is_refused() -> None:
+    config = replace(SMOKE, model=ModelConfig("ACGT", positions=9))
+    with pytest.raises(UsageError, match="'ACGT' and 9 positions, the data 'ACGU'"):
+        check_fits(config, load(config.data))
+    with pytest.raises(UsageError, match="no labels"):
+        check_fits(replace(SMOKE, model=replace(SMOKE.model, num_classes=3)), load(SMOKE.data))
