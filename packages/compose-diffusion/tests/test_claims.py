@@ -18,7 +18,8 @@ def test_rules_match():
 
 def test_every_quick_claim_has_a_recorded_result():
     recorded = {file.stem for file in (FOLDER / "results").glob("*.json")}
-    assert recorded == {claim.id for claim in CLAIMS if claim.rule.needs_measure}
+    measured = {claim.id: claim.tier for claim in CLAIMS if claim.rule.needs_measure}
+    assert {name for name, tier in measured.items() if tier == "quick"} <= recorded <= set(measured)
 
 
 @pytest.mark.parametrize("page", ["README.md", "../../docs/papers/compose-diffusion.md"])
