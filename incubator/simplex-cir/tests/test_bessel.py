@@ -137,14 +137,14 @@ def test_ratio_keeps_its_bounds(nu: float) -> None:
 
 
 def test_zero_and_values_out_of_range() -> None:
-    assert log_iv([-0.5, 0.0, 2.0], 0.0).tolist() == [np.inf, 0.0, -np.inf]
+    assert log_iv(np.array([-0.5, 0.0, 2.0]), 0.0).tolist() == [np.inf, 0.0, -np.inf]
     assert bessel_ratio(0.3, 0.0) == 0
     assert log_0f1(0.3, 0.0) == 0
     assert jax.grad(log_0f1, 1)(0.25, 0.0) == 4.0
     assert jax.grad(log_0f1, 0)(1.0, 0.0) == 0
     assert jax.grad(bessel_ratio, 1)(1.0, 0.0) == 0.25
-    assert np.isnan(log_iv([-1.0, 0.5, np.nan], [1.0, -1.0, 1.0])).all()
-    assert np.isnan(log_0f1([0.0, 1.0], [1.0, -1.0])).all()
+    assert np.isnan(log_iv(np.array([-1.0, 0.5, np.nan]), np.array([1.0, -1.0, 1.0]))).all()
+    assert np.isnan(log_0f1(np.array([0.0, 1.0]), np.array([1.0, -1.0]))).all()
     assert np.isnan(bessel_ratio(-2.0, 1.0))
 
 

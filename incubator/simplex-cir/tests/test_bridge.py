@@ -73,13 +73,13 @@ def test_limits() -> None:
     draws = bridge_sample(key, 0.7, 2.0, 1.3, elapsed, remaining, shape=SHAPE)
     assert (draws[:, :2] == np.float32([0.7, 2.0])).all()
     np.testing.assert_allclose(draws[:, 2:4], np.tile([0.7, 2.0], (SHAPE[0], 1)), rtol=1e-3)
-    assert bridge_mean(0.7, 2.0, 1.3, [0.0, 1.0], [1.0, 0.0]).tolist() == [np.float32(0.7), 2.0]
+    assert bridge_mean(0.7, 2.0, 1.3, np.array([0.0, 1.0]), np.array([1.0, 0.0])).tolist() == [np.float32(0.7), 2.0]
     # A far end is forgotten: the law of s alone.
     u = jnp.asarray([0.1, 1.0, 4.0])
     np.testing.assert_allclose(
         bridge_log_prob(u, 0.7, 9.0, 1.3, 0.5, np.inf), transition_log_prob(u, 0.7, 1.3, 0.5), rtol=1e-5, atol=1e-5
     )
-    assert bridge_log_prob([0.7, 0.8], 0.7, 2.0, 1.3, 0.0, 1.0).tolist() == [np.inf, -np.inf]
+    assert bridge_log_prob(np.array([0.7, 0.8]), 0.7, 2.0, 1.3, 0.0, 1.0).tolist() == [np.inf, -np.inf]
     assert bridge_log_prob(-1.0, 0.7, 2.0, 1.3, 0.5, 1.0) == -np.inf
 
 

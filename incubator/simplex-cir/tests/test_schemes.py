@@ -103,10 +103,10 @@ def test_floor_biases_in_proportion() -> None:
 
 
 def test_paths_start_where_they_should_and_errors() -> None:
-    path = simulate(jax.random.key(0), [0.2, 3.0], 1.0, [0.0, 0.1, 0.5], "exact")
+    path = simulate(jax.random.key(0), np.array([0.2, 3.0]), 1.0, np.array([0.0, 0.1, 0.5]), "exact")
     assert path.shape == (3, 2)
     np.testing.assert_allclose(path[0], [0.2, 3.0])
     with pytest.raises(UsageError, match="did you mean 'milstein'"):
-        simulate(jax.random.key(0), 1.0, 1.0, [0.0, 1.0], "milstien")
+        simulate(jax.random.key(0), 1.0, 1.0, np.array([0.0, 1.0]), "milstien")
     with pytest.raises(UsageError, match="a is -1.0"):
-        simulate(jax.random.key(0), 1.0, -1.0, [0.0, 1.0])
+        simulate(jax.random.key(0), 1.0, -1.0, np.array([0.0, 1.0]))

@@ -25,14 +25,16 @@ def test_law_after_one_and_many_steps(num_components: int) -> None:
 def test_path_remembers() -> None:
     """Correlation of Y_s and Y_t in the stationary state is exp(-(t - s))."""
     start = np.random.default_rng(0).gamma(1.5, size=20_000)
-    path = np.asarray(squared_ou_path(jax.random.key(2), start, 3, [0.0, 0.3, 0.8]))
+    path = np.asarray(squared_ou_path(jax.random.key(2), start, 3, np.array([0.0, 0.3, 0.8])))
     assert np.corrcoef(path)[0, 2] == pytest.approx(np.exp(-0.8), abs=0.03)
     assert np.corrcoef(path)[1, 2] == pytest.approx(np.exp(-0.5), abs=0.03)
 
 
 def test_no_time_and_bad_input() -> None:
-    np.testing.assert_allclose(squared_ou_sample(jax.random.key(0), [0.3, 2.0], 2, 0.0), [0.3, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(
+        squared_ou_sample(jax.random.key(0), np.array([0.3, 2.0]), 2, 0.0), [0.3, 2.0], rtol=1e-6
+    )
     with pytest.raises(UsageError, match="num_components is 0"):
         squared_ou_sample(jax.random.key(0), 1.0, 0, 1.0)
     with pytest.raises(UsageError, match="start is -1.0"):
-        squared_ou_path(jax.random.key(0), -1.0, 1, [0.0, 1.0])
+        squared_ou_path(jax.random.key(0), -1.0, 1, np.array([0.0, 1.0]))

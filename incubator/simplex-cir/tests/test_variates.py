@@ -99,11 +99,14 @@ def test_large_arguments_in_float32() -> None:
 
 def test_elements_of_different_laws_keep_their_places() -> None:
     """Rejected elements travel through a buffer: neighbours of very different scale show a wrong way back."""
-    a = jnp.tile(jnp.asarray([1.0, 1e4, 1e8]), 5_000)
-    value = np.asarray(gamma_sample(jax.random.key(5), a)) / np.asarray(a)
+    a = jnp.tile(jnp.asarray([1.0, 1e4, 1e8]), 1_000_000)
+    value = np.asarray(gamma_sample(jax.random.key(5), a), float) / np.asarray(a)
+    # A million draws of a = 1 show an acceptance that is wrong by a percent.
+    assert abs(value[0::3].mean() - 1) < 4e-3
+    assert abs((value[0::3] ** 2).mean() - 2) < 4 * 20**0.5 * 1e-3
     assert (value[0::3] < 20).all()
-    assert (abs(value[1::3] - 1) < 0.07).all()
-    assert (abs(value[2::3] - 1) < 7e-4).all()
+    assert (abs(value[1::3] - 1) < 0.08).all()
+    assert (abs(value[2::3] - 1) < 8e-4).all()
 
 
 def test_edges_do_not_hang() -> None:

@@ -85,7 +85,7 @@ def test_sticks() -> None:
     assert stats.ks_2samp(x[:, 1] * x[:, 2], dirichlet[:, 1] * dirichlet[:, 2]).pvalue > 1e-3
     points = np.random.default_rng(1).dirichlet(np.ones(5), 20).astype(np.float32)
     np.testing.assert_allclose(sticks_to_simplex(simplex_to_sticks(points)), points, atol=1e-6)
-    assert simplex_to_sticks([1.0, 0.0, 0.0]).tolist() == [1.0, 0.0]
+    assert simplex_to_sticks(np.array([1.0, 0.0, 0.0])).tolist() == [1.0, 0.0]
 
 
 def test_bad_input_is_told() -> None:

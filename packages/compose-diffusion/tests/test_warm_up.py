@@ -50,7 +50,9 @@ def steep(schedule):
     """Product of two Gaussians whose covariance has condition number 400, turned by 30 degrees."""
     turn = torch.tensor([[math.cos(0.52), -math.sin(0.52)], [math.sin(0.52), math.cos(0.52)]], dtype=torch.float64)
     covariance = turn @ torch.diag(torch.tensor([2.0, 0.005], dtype=torch.float64)) @ turn.mT
-    leaves = [ExactLeaf(GaussianMixture([mean], covariances=covariance[None]), schedule) for mean in ([1, 0], [0, 1])]
+    leaves = [
+        ExactLeaf(GaussianMixture([mean], covariances=covariance[None]), schedule) for mean in ([1.0, 0.0], [0.0, 1.0])
+    ]
     return leaves[0] & leaves[1], covariance
 
 
@@ -89,10 +91,6 @@ def test_bad_settings_are_told(generator):
         ),
         (lambda: warm_up_preconditioners(leaf, schedule, x, still, generator), "steps_per_level is 0"),
         (lambda: warm_up_preconditioners(leaf, schedule, x, SamplerOptions(), generator, rounds=0), "rounds is 0"),
-        (
-            lambda: warm_up_preconditioners(leaf, schedule, x, SamplerOptions(), generator, kind="rank"),
-            "unknown preconditioner",
-        ),
         (lambda: warm_up_preconditioners(leaf, cosine_schedule(9), x, SamplerOptions(), generator), "made for 4 noise"),
     ]
     for build, expected in cases:

@@ -6,7 +6,7 @@ float32 and float64. Errors are a few ulp of the result times its condition numb
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -134,7 +134,7 @@ def _log_ive(nu: Array, z: Array) -> Array:
     return _domain(nu + 1, z, jnp.where(positive, value, at_zero))
 
 
-def _log_ive_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+def _log_ive_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
     (nu, z), (nu_dot, z_dot) = primals, tangents
     value = _log_ive(nu, z)
     total = jnp.zeros_like(value)
@@ -164,7 +164,7 @@ def _log_0f1(a: Array, q: Array) -> Array:
     return _domain(a, q, _log_0f1_value(a, q))
 
 
-def _log_0f1_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+def _log_0f1_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
     (a, q), (a_dot, q_dot) = primals, tangents
     value = _log_0f1(a, q)
     total = jnp.zeros_like(value)

@@ -48,7 +48,7 @@ def simplex_covariance(
 
 
 def jacobi_density(
-    value: ArrayLike, start: ArrayLike, alpha: tuple[float, float], clock: ArrayLike, *, terms: int = 64
+    value: ArrayLike, start: ArrayLike, alpha: tuple[float, ...], clock: ArrayLike, *, terms: int = 64
 ) -> Float[Array, "..."]:
     r"""Transition density of $dX = (\alpha_1 - A X) d\tau + \sqrt{2 X (1 - X)}\, dW$ by its spectral series,
 
@@ -132,9 +132,9 @@ def simplex_to_sticks(x: Float[ArrayLike, "*batch n"]) -> Float[Array, "*batch n
     return jnp.where(left > 0, x[..., :-1] / jnp.where(left > 0, left, 1.0), 0.0)
 
 
-def _pair(alpha: tuple[float, float]) -> tuple[float, float]:
+def _pair(alpha: tuple[float, ...]) -> tuple[float, float]:
     if len(alpha) != 2:
         raise UsageError(f"alpha has {len(alpha)} entries, expected 2; the spectral series is for two categories")
     for entry in alpha:
         check_positive("alpha", entry)
-    return alpha
+    return alpha[0], alpha[1]

@@ -183,8 +183,6 @@ def test_what_does_not_fit_is_refused(tmp_path):
     for level in (100, -1):
         with pytest.raises(UsageError, match=rf"levels go from .*{level}.*, expected 0 to 99"):
             network(torch.zeros(2, 2), torch.tensor([3, level]))
-    with pytest.raises(UsageError, match=r"points have shape \(4, 3\), expected \[batch, 2\]"):
-        network(torch.zeros(4, 3), torch.zeros(4, dtype=torch.long))
     with pytest.raises(UsageError, match="ToyScore of form 'dae', expected score"):
         ToyScore(SMALL)
     with pytest.raises(UsageError, match="ToyEnergy of form 'score', expected dae or l2 or dot"):
