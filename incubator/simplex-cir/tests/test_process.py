@@ -48,7 +48,7 @@ def density(value, start, a: float, elapsed: float) -> np.ndarray:
 
 @pytest.mark.parametrize("kappa", [1e-6, 0.1, 0.9, 1 - 1e-6])
 def test_density_is_scipys(kappa: float) -> None:
-    """scipy's ncx2 over the dossier's grid where it is finite: 1e-10 relative to 1 + |log f| + its conditions."""
+    """scipy's ncx2 over a wide grid where it is finite: 1e-10 relative to 1 + |log f| + its conditions."""
     with jax.enable_x64(True):
         a, x, y = np.meshgrid([0.05, 0.5, 1.0, 1.5, 10.0, 300.0], [1e-12, 0.3, 2.0, 1e4], [1e-12, 0.2, 3.0, 1e4])
         elapsed = -np.log(kappa)
@@ -110,7 +110,7 @@ def test_chapman_kolmogorov_reversibility_additivity(a: float) -> None:
 
 @pytest.mark.parametrize("a", [0.4, 1.0, 2.5])
 def test_spectral_series(a: float) -> None:
-    """Hille and Hardy: Gamma(y; a) sum_j kappa^j j! Gamma(a)/Gamma(a+j) L_j(x) L_j(y) (D9)."""
+    """Hille and Hardy: Gamma(y; a) sum_j kappa^j j! Gamma(a)/Gamma(a+j) L_j(x) L_j(y)."""
     kappa, x, y = 0.5, 0.7, 2.1
     j = np.arange(100)
     norms = special.gammaln(j + 1) + special.gammaln(a) - special.gammaln(a + j)
