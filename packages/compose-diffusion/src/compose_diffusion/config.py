@@ -203,7 +203,7 @@ COSTS: Mapping[type, str] = {
     ToyExactConfig: "compose_diffusion.costs:toy_cost",
     ToyLearnedConfig: "compose_diffusion.toy.training:training_cost",
     PositionsConfig: "compose_diffusion.costs:positions_cost",
-    ReuseConfig: "compose_diffusion.reuse.costs:reuse_cost",
+    ReuseConfig: "compose_diffusion.costs:reuse_cost",
     PaperImagesConfig: "compose_diffusion.pretrained.paper_cost:cost_of",
 }
 

@@ -15,6 +15,8 @@ from compose_diffusion.digits.model import Denoiser, NoisyClassifier
 from compose_diffusion.positions.config import PositionsConfig
 from compose_diffusion.positions.model import PositionEnergy
 from compose_diffusion.positions.training import build
+from compose_diffusion.reuse.config import ReuseConfig
+from compose_diffusion.reuse.training import make_network
 from compose_diffusion.toy.config import ToyExactConfig
 
 
@@ -59,6 +61,19 @@ def positions_cost(config: PositionsConfig) -> dict[str, str]:
 
         forward = gradient if isinstance(model, PositionEnergy) else model
         costs[network.form] = training_cost(model, fit.batch_size, config.canvas.size, forward)
+    return _together(costs)
+
+
+def reuse_cost(config: ReuseConfig) -> dict[str, str]:
+    """Parameters, operations and memory of both pipelines' networks."""
+    costs = {}
+    for name, attribute in (("first pipeline", config.shape), ("second pipeline", config.thick)):
+        network = make_network(attribute.network)
+
+        def forward(images: Tensor, t: Tensor, network: nn.Module = network) -> Tensor:
+            return network(images, t).sample
+
+        costs[name] = training_cost(network, attribute.fit.batch_size, forward=forward)
     return _together(costs)
 
 
