@@ -31,27 +31,24 @@ Maker = Callable[[int, str], Callable[[int], Any]]
 
 
 def ours(compile_expression: bool) -> Maker:
-    """Our kernel on our expression."""
+    """Our moves at one level, on our expression."""
     import torch
 
     from compose_diffusion.compiled import compiled
-    from compose_diffusion.kernels import draw_momentum, hmc, init_state
+    from compose_diffusion.level_moves import move_chains
+    from compose_diffusion.sampler_options import SamplerOptions
 
-    product = compiled(_expression()) if compile_expression else _expression()
-
-    def target(x: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor]:
-        evaluation = product.evaluate(x, LEVEL)
-        return evaluation.log_density, evaluation.score
+    target = (compiled(_expression()) if compile_expression else _expression()).target(LEVEL)
 
     def make(num_chains: int, dtype: str) -> Callable[[int], Any]:
         generator = torch.Generator().manual_seed(100)
         x = torch.randn(num_chains, 2, generator=generator, dtype=getattr(torch, dtype))
-        state = init_state(target, x, draw_momentum(x, generator))
 
         def run(num_moves: int) -> None:
-            moving = state
-            for _ in range(num_moves):
-                moving, _ = hmc(moving, target, STEP_SIZE, generator, num_leapfrog=NUM_LEAPFROG, damping=0.0)
+            options = SamplerOptions(
+                kernel="hmc", steps_per_level=num_moves, num_leapfrog=NUM_LEAPFROG, damping=0.0, momentum="per-level"
+            )
+            move_chains(target, x, None, options, STEP_SIZE, None, generator)
 
         return run
 

@@ -1,5 +1,6 @@
 import shutil
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from compose_diffusion.compiled import compiled
 from compose_diffusion.composition import WeightedProduct, guidance, mixture, negation, product
 from compose_diffusion.diffusion import cosine_schedule
 from compose_diffusion.distributions import GaussianMixture, UniformBox, bar, frame, ring
+from compose_diffusion.kernels import FusingTarget, draw_momentum, hmc, init_state, mala, uhmc, ula
 from compose_diffusion.leaves import ExactLeaf, PredictionLeaf
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.samplers import draw
@@ -82,6 +84,61 @@ def test_the_compiled_loop_gives_the_same_numbers_and_samples(points):
     assert runs[0].gradient_evaluations == runs[1].gradient_evaluations
 
 
+MOVES = {
+    "ula": partial(ula),
+    "plain function": ula,
+    "mala": partial(mala),
+    "mala, line": partial(mala, line_points=3),
+    "uhmc": partial(uhmc, num_leapfrog=2, mass=2.0),
+    "hmc": partial(hmc, num_leapfrog=3, damping=0.7),
+    "hmc, path": partial(hmc, num_leapfrog=2, line_points="path"),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", MOVES)
+def test_fused_moves_are_the_kernels_moves(name, dtype, points, monkeypatch):
+    """With equal seeds, at two levels and step sizes by one program, each of three moves in turn."""
+    monkeypatch.setattr(torch, "compile", traced)
+    kernel, plain, fast = MOVES[name], EXPRESSIONS["product"], compiled(EXPRESSIONS["product"])
+    for t, step_size in ((6, 0.02), (2, 0.003)):
+        moved = []
+        for expression in (plain, fast):
+            target, generator = expression.target(t), torch.Generator().manual_seed(t)
+            x = points.to(dtype)
+            state = init_state(target, x, draw_momentum(x, generator, 2.0) if "hmc" in name else None)
+            move = target.fused(kernel) if isinstance(target, FusingTarget) else kernel
+            infos = []
+            for _ in range(3):
+                state, info = move(state, target, step_size, generator)
+                infos.append(info)
+            moved.append((state, infos))
+        (reference, told), (ours, ours_told) = moved
+        assert ours.x.dtype == ours.score.dtype == ours.log_density.dtype == dtype
+        rtol = 1e-9 if dtype == torch.float64 else 1e-4
+        for field in ("x", "score", "log_density", "momentum"):
+            torch.testing.assert_close(getattr(ours, field), getattr(reference, field), rtol=rtol, atol=rtol)
+        for info, expected in zip(ours_told, told, strict=True):
+            torch.testing.assert_close(info.acceptance, expected.acceptance, rtol=rtol, atol=rtol)
+            assert torch.equal(info.accepted, expected.accepted)
+            assert info.gradient_evaluations == expected.gradient_evaluations
+            assert info.non_finite == expected.non_finite
+    assert len(fast._programs) == 2  # the density, and the move
+
+
+def test_kernels_that_are_not_ours_are_left_as_they_are(points):
+    """They may draw what they like; so may ours, where draws or a step size are given as tensors."""
+    target, seen = compiled(EXPRESSIONS["product"]).target(3), []
+
+    def kernel(state, target, step_size, generator):
+        seen.append(generator)
+        return ula(state, target, step_size, generator)
+
+    state, generator = init_state(EXPRESSIONS["product"].target(3), points), torch.Generator().manual_seed(0)
+    target.fused(kernel)(state, EXPRESSIONS["product"].target(3), 0.01, generator)
+    assert seen == [generator]
+
+
 def test_one_program_serves_all_levels_and_weights_per_level_take_their_own(points, monkeypatch):
     monkeypatch.setattr(torch, "compile", traced)
     constant = compiled(EXPRESSIONS["product"])
@@ -131,6 +188,12 @@ def test_without_a_compiler_a_warning_and_the_same_numbers(points, monkeypatch):
         warnings.simplefilter("error")
         assert_same(fast, EXPRESSIONS["product"], points, 5)
         assert_same(fast, EXPRESSIONS["product"], points, 0)
+        options = SamplerOptions(steps_per_level=1, step_scale=0.01)
+        runs = [
+            draw(expression, SCHEDULE, points, options, torch.Generator().manual_seed(1)).x
+            for expression in (fast, EXPRESSIONS["product"])
+        ]
+    torch.testing.assert_close(*runs, rtol=1e-9, atol=1e-9)
 
 
 def test_what_cannot_be_traced_is_told_and_runs_as_it_stands(points):

@@ -10,7 +10,6 @@ from compose_diffusion.leaves import ExactLeaf, PredictionLeaf
 from compose_diffusion.level_moves import (
     check_moves,
     chosen_kernel,
-    level_target,
     move_chains,
     runs_moves,
     start_samples,
@@ -27,7 +26,7 @@ def test_moves_end_with_what_is_known_where_they_end(kernel, generator):
     """Position, log density and score belong together, in the coordinates of x, preconditioned or not."""
     x = torch.randn(30, 2, generator=generator, dtype=torch.float64)
     options = SamplerOptions(kernel=kernel, steps_per_level=4)
-    target = level_target(LEAF, 3)
+    target = LEAF.target(3)
     for preconditioner in (None, DiagonalPreconditioner(torch.tensor([0.5, 2.0]))):
         state, infos = move_chains(target, x, None, options, 0.05, preconditioner, generator)
         log_density, score = target(state.x)
@@ -42,7 +41,7 @@ def test_momentum_given_is_used(generator):
     x = torch.zeros(5, 2, dtype=torch.float64)
     options = SamplerOptions(kernel="uhmc", damping=1.0, steps_per_level=1, num_leapfrog=1)
     push = torch.full_like(x, 100.0)
-    state, _ = move_chains(level_target(LEAF, 7), x, push, options, 0.01, None, generator)
+    state, _ = move_chains(LEAF.target(7), x, push, options, 0.01, None, generator)
     assert (state.x - 1.0).abs().max() < 0.01
 
 
@@ -57,7 +56,7 @@ def test_options_reach_the_kernel(generator):
     """Mass m with step h sqrt(m) is mass 1 with step h; line points cost evaluations."""
     from compose_diffusion.kernels import init_state
 
-    target = level_target(LEAF, 2)
+    target = LEAF.target(2)
     x = torch.randn(10, 2, generator=generator, dtype=torch.float64)
     found = []
     for mass in (1.0, 4.0):

@@ -1,9 +1,9 @@
 """A composition of exact densities as one compiled loop over the samples, where the toy's arithmetic is the cost.
 
 As it stands, every operation of every leaf passes over all samples once more. `compiled(expression)` is the same
-density with all operations fused by `torch.compile`. What changes with the noise level is passed in, so that one
-compilation serves all levels and both precisions. Networks are compiled by themselves: give their leaf
-`torch.compile(network)`.
+density with all operations fused by `torch.compile`, and MCMC moves on it are fused with their kernel's own operations.
+What changes with the noise level is passed in, so that one compilation serves all levels. Networks are compiled by
+themselves: give their leaf `torch.compile(network)`.
 
     >>> fast = compiled(ExactLeaf(ring(), schedule) & ExactLeaf(bar(), schedule))
     >>> draw(fast, schedule, (100_000, 2), SamplerOptions(), torch.Generator().manual_seed(0))
@@ -12,6 +12,7 @@ compilation serves all levels and both precisions. Networks are compiled by them
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -22,14 +23,33 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from compose_diffusion.composition import Evaluation, Expression, Leaf, Sensitivity
 from compose_diffusion.distributions import RowwiseDistribution, coordinate_rows
+from compose_diffusion.kernels import (
+    ChainState,
+    Kernel,
+    MoveDraws,
+    MoveInfo,
+    Randomness,
+    StepSize,
+    Target,
+    hmc,
+    mala,
+    move_draws,
+    uhmc,
+    ula,
+)
 from compose_diffusion.leaves import ExactLeaf
 
-# Takes points [dim, batch] and the flattened constants of all leaves; returns log density [batch], score [dim, batch].
-Program = Callable[..., tuple[Tensor, Tensor]]
+# Tensors to tensors. That of a density takes points [dim, batch] and the flattened constants of all leaves, and returns
+# log density [batch] and score [dim, batch].
+Program = Callable[..., tuple[Tensor, ...]]
 
 # Compilations of one expression before it is left as it stands: another number of samples takes a new one, and so does
-# every level at which the expression combines its leaves differently.
-MOST_PROGRAMS = 8
+# every level at which the expression combines its leaves differently, and every kernel.
+MOST_PROGRAMS = 16
+
+# Kernels whose moves are compiled whole; those with a Metropolis test draw a uniform number for it.
+ADJUSTED = (mala, hmc)
+KERNELS = (ula, uhmc, *ADJUSTED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +74,9 @@ class CompiledExpression(Expression):
         self._probes = {leaf: torch.randn(7, generator=generator, dtype=torch.float64) for leaf in leaves}
         self._levels: dict[tuple[int, torch.device], _Level] = {}
         self._programs: dict[Hashable, Program] = {}
+        # Of one move of each program, told by its tracing.
+        self._evaluations: dict[Hashable, int] = {}
+        self._compiles = True
 
     @property
     def has_energy(self) -> bool:
@@ -94,9 +117,33 @@ class CompiledExpression(Expression):
         if not level.leaves:  # every weight is 0 here
             return self.expression.evaluate(x, t, energy=energy)
         points = coordinate_rows(x)
-        log_density, score = self._program(points, level, t)(points, *level.constants)
+        key = (level.signature, points.shape, points.device)
+        program = self._program(key, lambda: self._density(level, t))
+        log_density, score = program(points, *level.constants)
         score = score.T.to(x.dtype, memory_format=torch.contiguous_format, copy=True)
         return Evaluation(log_density.to(x.dtype) if energy else None, score)
+
+    def target(self, t: int) -> "CompiledTarget":
+        """Log density and score at level t, and whole moves on it."""
+        return CompiledTarget(self, t)
+
+    def move(
+        self, kernel: Kernel, state: ChainState, t: int, step_size: float, generator: torch.Generator
+    ) -> tuple[ChainState, MoveInfo]:
+        """One move at level t, kernel and density in one compiled piece; `CompiledTarget.fused` hands it out."""
+        level = self._level(t, state.x.device)
+        function, keywords = (kernel.func, kernel.keywords) if isinstance(kernel, partial) else (kernel, {})
+        if not level.leaves or function not in KERNELS or not self._compiles:
+            return kernel(state, self.target(t), step_size, generator)
+        draws = move_draws(state.x, generator, adjusted=function in ADJUSTED)
+        given = _present(state.x, state.log_density, state.score, state.momentum)
+        drawn = _present(draws.normal, draws.uniform)
+        step = torch.tensor(step_size, dtype=torch.float64, device=state.x.device)
+        kind = (function, *sorted(keywords.items()), state.x.shape, state.x.dtype, state.x.device, len(given))
+        key = (level.signature, kind)
+        program = self._program(key, lambda: self._whole_move(key, kernel, level, t, len(given)))
+        *moved, probability, accepted, non_finite = program(step, *given, *drawn, *level.constants)
+        return ChainState(*moved), MoveInfo(probability, accepted, self._evaluations[key], non_finite)
 
     def _level(self, t: int, device: torch.device) -> _Level:
         if (t, device) not in self._levels:
@@ -125,14 +172,17 @@ class CompiledExpression(Expression):
         numbers = [torch.as_tensor(part, dtype=torch.float64).flatten().tolist() for part in (value, *told)]
         return (), tuple(map(tuple, numbers))
 
-    def _program(self, points: Tensor, level: _Level, t: int) -> Program:
-        key = (level.signature, points.shape, points.device)
+    def _program(self, key: Hashable, write: Callable[[], Program]) -> Program:
         if key not in self._programs:
-            self._programs[key] = self._compile(points, level, t)
+            if len(self._programs) < MOST_PROGRAMS:
+                self._programs[key] = self._compiled(write())
+            else:
+                _warn(f"expression needs more than {MOST_PROGRAMS} compilations (samples, weights per level, kernels)")
+                self._programs[key] = write()
         return self._programs[key]
 
-    def _compile(self, points: Tensor, level: _Level, t: int) -> Program:
-        def program(points: Tensor, *constants: Tensor) -> tuple[Tensor, Tensor]:
+    def _density(self, level: _Level, t: int) -> Program:
+        def density(points: Tensor, *constants: Tensor) -> tuple[Tensor, Tensor]:
             nested, weights = tree_unflatten(constants, level.structure)
             log_densities: dict[Leaf, Tensor | None] = {}
             scores: dict[Leaf, Tensor] = {}
@@ -147,14 +197,79 @@ class CompiledExpression(Expression):
             score = sum(sensitivities[leaf] * scores[leaf] for leaf in level.leaves)
             return cast(Tensor, log_density), cast(Tensor, score)
 
-        if len(self._programs) >= MOST_PROGRAMS:
-            _warn(f"expression needs more than {MOST_PROGRAMS} compilations (numbers of samples, weights per level)")
-            return program
-        return _with_fallback(program)
+        return density
+
+    def _whole_move(self, key: Hashable, kernel: Kernel, level: _Level, t: int, num_given: int) -> Program:
+        density = self._density(level, t)
+
+        def move(step_size: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
+            given, drawn = values[:num_given], values[num_given : len(values) - len(level.constants)]
+            constants = values[len(values) - len(level.constants) :]
+
+            def target(x: Tensor) -> tuple[Tensor, Tensor]:
+                log_density, score = density(coordinate_rows(x), *constants)
+                return log_density.to(x.dtype), score.T.to(x.dtype)
+
+            moved, info = kernel(ChainState(*given), target, step_size, MoveDraws(*drawn))
+            self._evaluations[key] = info.gradient_evaluations  # known once this has been traced
+            state = _present(moved.x, moved.log_density, moved.score, moved.momentum)
+            return (*state, info.acceptance, info.accepted, info.non_finite)
+
+        return move
+
+    def _compiled(self, plain: Program) -> Program:
+        """`plain`, compiled when first called; as it stands where that fails, which a warning says once."""
+        chosen: list[Program] = []
+
+        def program(*values: Tensor) -> tuple[Tensor, ...]:
+            if chosen:
+                return chosen[0](*values)
+            if not self._compiles:
+                return plain(*values)
+            try:
+                with torch.no_grad():
+                    traced = make_fx(plain)(*values)
+                fast = cast(Program, torch.compile(traced, fullgraph=True, dynamic=False))
+                found = fast(*values)
+            # Of this type are the failures of tracing, of torch.compile and of the compiler it calls.
+            except RuntimeError as error:
+                reason = str(error).strip().splitlines() or [type(error).__name__]
+                _warn(f"expression could not be compiled ({reason[0]})")
+                self._compiles = False
+                return plain(*values)
+            chosen.append(fast)
+            return found
+
+        return program
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledTarget:
+    """A compiled density at level t, for kernels: called, it gives log density and score."""
+
+    expression: CompiledExpression
+    t: int
+
+    def __call__(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Log density and score at x."""
+        evaluation = self.expression.evaluate(x, self.t)
+        return evaluation.log_density, evaluation.score
+
+    def fused(self, kernel: Kernel) -> Kernel:
+        """The kernel on this target, with the move as one compiled piece: the same moves up to rounding."""
+
+        def fused(
+            state: ChainState, target: Target, step_size: StepSize, generator: Randomness
+        ) -> tuple[ChainState, MoveInfo]:
+            if isinstance(step_size, Tensor) or isinstance(generator, MoveDraws):
+                return kernel(state, target, step_size, generator)
+            return self.expression.move(kernel, state, self.t, step_size, generator)
+
+        return fused
 
 
 def compiled(expression: Expression) -> CompiledExpression:
-    """The same density, its evaluation compiled when first used: a matter of seconds, then several times as fast.
+    """The same density, evaluation and moves compiled when first used: a matter of seconds, then several times as fast.
 
     Samplers take it as any other expression, and equal seeds give the samples of the expression itself up to rounding.
     As a term of a larger expression it counts as the leaves it has and is evaluated leaf by leaf, so compile the
@@ -167,32 +282,12 @@ def compiled(expression: Expression) -> CompiledExpression:
     return CompiledExpression(expression)
 
 
-def _with_fallback(plain: Program) -> Program:
-    """`plain`, compiled when first called; as it stands, and with a warning, where that fails."""
-    chosen: list[Program] = []
-
-    def program(points: Tensor, *constants: Tensor) -> tuple[Tensor, Tensor]:
-        if chosen:
-            return chosen[0](points, *constants)
-        try:
-            with torch.no_grad():
-                traced = make_fx(plain)(points, *constants)
-            fast = cast(Program, torch.compile(traced, fullgraph=True, dynamic=False))
-            found = fast(points, *constants)
-        # Of this type are the failures of tracing, of torch.compile and of the compiler it calls.
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            _warn(f"expression could not be compiled ({reason[0]})")
-            chosen.append(plain)
-            return plain(points, *constants)
-        chosen.append(fast)
-        return found
-
-    return program
-
-
 def _warn(reason: str) -> None:
     warnings.warn(f"{reason}; it is evaluated as it stands, with the same numbers", RuntimeWarning, stacklevel=2)
+
+
+def _present(*tensors: Tensor | None) -> list[Tensor]:
+    return [tensor for tensor in tensors if tensor is not None]
 
 
 def _rowwise(leaf: Leaf) -> RowwiseDistribution:

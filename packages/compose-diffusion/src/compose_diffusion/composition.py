@@ -103,6 +103,15 @@ class Expression(ABC):
         noise = _weighted_sum(noises, x) if len(noises) == len(leaves) else None
         return Evaluation(log_density if energy else None, score, noise)
 
+    def target(self, t: int) -> Callable[[Tensor], tuple[Tensor | None, Tensor]]:
+        """Log density and score at level t, as MCMC kernels want them."""
+
+        def target(x: Tensor) -> tuple[Tensor | None, Tensor]:
+            evaluation = self.evaluate(x, t)
+            return evaluation.log_density, evaluation.score
+
+        return target
+
     def __and__(self, other: "Expression | Negated") -> "WeightedProduct":
         if isinstance(other, Negated):
             return self._flat().joined(other.term, -other.strength)

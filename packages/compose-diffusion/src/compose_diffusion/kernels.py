@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,6 +18,8 @@ from onepaper.config import check_between, check_positive
 from onepaper.errors import UsageError
 from torch import Tensor
 
+# A tensor of no dimensions counts as a number that is known to be positive: compiled moves are traced with it.
+StepSize = float | Tensor
 Target = Callable[[Tensor], tuple[Tensor | None, Tensor]]
 # Points of a line integral, those of the move's own path, or none: the log densities themselves.
 LinePoints = int | Literal["path"] | None
@@ -51,13 +53,50 @@ class MoveInfo:
     non_finite: Float[Tensor, ""]
 
 
+@dataclass(frozen=True, eq=False)
+class MoveDraws:
+    """The randomness of one move, drawn before it: what a kernel would ask its generator for, in the same order.
+
+    Attributes:
+        normal: of the proposal or the momentum.
+        uniform: of the Metropolis test; None for unadjusted kernels.
+    """
+
+    normal: Float[Tensor, "batch *event"]
+    uniform: Float[Tensor, " batch"] | None = None
+
+
+Randomness = torch.Generator | MoveDraws
+# Called with a chain's state, the target, the step size and the randomness.
+Kernel = Callable[[ChainState, Target, StepSize, Randomness], tuple[ChainState, MoveInfo]]
+
+
+@runtime_checkable
+class FusingTarget(Protocol):
+    """A target that can make whole moves in one piece, faster than the kernel could by calling it."""
+
+    def __call__(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Log density and score."""
+        ...
+
+    def fused(self, kernel: Kernel) -> Kernel:
+        """The kernel, for this target only."""
+        ...
+
+
+def move_draws(x: Float[Tensor, "batch *event"], generator: torch.Generator, *, adjusted: bool) -> MoveDraws:
+    """Draw for one move from x what the kernel would draw itself; `adjusted` for MALA and HMC."""
+    normal = _normal_like(x, generator)
+    return MoveDraws(normal, _uniform_like(x[:, 0] if x.ndim > 1 else x, generator) if adjusted else None)
+
+
 def init_state(target: Target, x: Float[Tensor, "batch *event"], momentum: Tensor | None = None) -> ChainState:
     """The state at x, by one evaluation of the target."""
     log_density, score = target(x)
     return ChainState(x, log_density, score, momentum)
 
 
-def ula(state: ChainState, target: Target, step_size: float, generator: torch.Generator) -> tuple[ChainState, MoveInfo]:
+def ula(state: ChainState, target: Target, step_size: StepSize, generator: Randomness) -> tuple[ChainState, MoveInfo]:
     r"""Unadjusted Langevin: $x' = x + h g(x) + \sqrt{2h}\, \xi$; its law is off by a bias that grows with h."""
     proposal = _langevin_proposal(state, target, step_size, generator)
     usable = _is_finite(proposal)
@@ -67,8 +106,8 @@ def ula(state: ChainState, target: Target, step_size: float, generator: torch.Ge
 def mala(
     state: ChainState,
     target: Target,
-    step_size: float,
-    generator: torch.Generator,
+    step_size: StepSize,
+    generator: Randomness,
     *,
     line_points: LinePoints = None,
 ) -> tuple[ChainState, MoveInfo]:
@@ -95,8 +134,8 @@ def mala(
 def uhmc(
     state: ChainState,
     target: Target,
-    step_size: float,
-    generator: torch.Generator,
+    step_size: StepSize,
+    generator: Randomness,
     *,
     num_leapfrog: int = 3,
     damping: float = 0.5,
@@ -113,8 +152,8 @@ def uhmc(
 def hmc(
     state: ChainState,
     target: Target,
-    step_size: float,
-    generator: torch.Generator,
+    step_size: StepSize,
+    generator: Randomness,
     *,
     num_leapfrog: int = 3,
     damping: float = 0.5,
@@ -150,7 +189,7 @@ def hmc(
 def leapfrog(
     state: ChainState,
     target: Target,
-    step_size: float,
+    step_size: StepSize,
     num_steps: int,
     mass: float = 1.0,
     *,
@@ -160,7 +199,7 @@ def leapfrog(
 
     Where `path` is given, the state after every step is appended to it.
     """
-    check_positive("step size", step_size)
+    _check_step_size(step_size)
     check_positive("num_leapfrog", num_steps)
     check_positive("mass", mass)
     momentum = _momentum(state) + 0.5 * step_size * state.score
@@ -184,7 +223,7 @@ def path_integral(path: Sequence[ChainState]) -> Float[Tensor, " batch"]:
 
 
 def draw_momentum(
-    x: Float[Tensor, "batch *event"], generator: torch.Generator, mass: float = 1.0
+    x: Float[Tensor, "batch *event"], generator: Randomness, mass: float = 1.0
 ) -> Float[Tensor, "batch *event"]:
     """Momentum from N(0, M I)."""
     check_positive("mass", mass)
@@ -206,14 +245,14 @@ def line_integral(target: Target, start: ChainState, end: ChainState, num_points
     return (total * direction).flatten(1).sum(dim=1) / (num_points - 1)
 
 
-def _langevin_proposal(state: ChainState, target: Target, step_size: float, generator: torch.Generator) -> ChainState:
-    check_positive("step size", step_size)
+def _langevin_proposal(state: ChainState, target: Target, step_size: StepSize, generator: Randomness) -> ChainState:
+    _check_step_size(step_size)
     noise = _normal_like(state.x, generator)
-    x = state.x + step_size * state.score + math.sqrt(2 * step_size) * noise
+    x = state.x + step_size * state.score + (2 * step_size) ** 0.5 * noise
     return replace(init_state(target, x), momentum=state.momentum)
 
 
-def _refresh_momentum(state: ChainState, generator: torch.Generator, damping: float, mass: float) -> ChainState:
+def _refresh_momentum(state: ChainState, generator: Randomness, damping: float, mass: float) -> ChainState:
     """v <- gamma v + sqrt(1 - gamma^2) M^(1/2) xi, which leaves N(0, M) as it is."""
     check_between("damping", damping, 0.0, 1.0)
     fresh = draw_momentum(state.x, generator, mass)
@@ -241,9 +280,8 @@ def _acceptance_probability(log_ratio: Tensor, usable: Tensor) -> Tensor:
     return torch.where(usable & ~log_ratio.isnan(), probability, torch.zeros_like(probability))
 
 
-def _accept(probability: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(probability.shape, generator=generator, dtype=probability.dtype, device=probability.device)
-    return uniform < probability
+def _accept(probability: Tensor, generator: Randomness) -> Tensor:
+    return _uniform_like(probability, generator) < probability
 
 
 def _is_finite(state: ChainState) -> Tensor:
@@ -281,8 +319,23 @@ def _momentum(state: ChainState) -> Tensor:
     return state.momentum
 
 
-def _normal_like(x: Tensor, generator: torch.Generator) -> Tensor:
+def _check_step_size(step_size: StepSize) -> None:
+    if not isinstance(step_size, Tensor):
+        check_positive("step size", step_size)
+
+
+def _normal_like(x: Tensor, generator: Randomness) -> Tensor:
+    if isinstance(generator, MoveDraws):
+        return generator.normal
     return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+
+def _uniform_like(values: Tensor, generator: Randomness) -> Tensor:
+    if not isinstance(generator, MoveDraws):
+        return torch.rand(values.shape, generator=generator, dtype=values.dtype, device=values.device)
+    if generator.uniform is None:
+        raise UsageError("the draws of an unadjusted move were given to MALA or HMC, expected draws with a uniform")
+    return generator.uniform
 
 
 def _squared_norm(x: Tensor) -> Tensor:

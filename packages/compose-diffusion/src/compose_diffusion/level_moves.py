@@ -1,6 +1,6 @@
 """MCMC at one noise level as `SamplerOptions` describe it: at which levels, by which kernel, in which coordinates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -9,13 +9,22 @@ from torch import Tensor
 
 from compose_diffusion.composition import Expression
 from compose_diffusion.diffusion import NoiseSchedule
-from compose_diffusion.kernels import ChainState, MoveInfo, Target, draw_momentum, hmc, init_state, mala, uhmc, ula
+from compose_diffusion.kernels import (
+    ChainState,
+    FusingTarget,
+    MoveInfo,
+    Target,
+    draw_momentum,
+    hmc,
+    init_state,
+    mala,
+    uhmc,
+    ula,
+)
 from compose_diffusion.preconditioning import Preconditioner, preconditioned_target
 from compose_diffusion.sampler_options import SamplerOptions
 
 Start = Tensor | Sequence[int]
-# Called with a chain's state, the target, the step size and the generator.
-Kernel = Callable[[ChainState, Target, float, torch.Generator], tuple[ChainState, MoveInfo]]
 
 
 def start_samples(
@@ -57,20 +66,10 @@ def runs_moves(t: int, options: SamplerOptions) -> bool:
     return options.steps_per_level > 0 and below_first and t >= options.last_level
 
 
-def level_target(expression: Expression, t: int) -> Target:
-    """Log density and score of the composition at level t, as kernels want them."""
-
-    def target(x: Tensor) -> tuple[Tensor | None, Tensor]:
-        evaluation = expression.evaluate(x, t)
-        return evaluation.log_density, evaluation.score
-
-    return target
-
-
-def chosen_kernel(options: SamplerOptions) -> Kernel:
+def chosen_kernel(options: SamplerOptions) -> partial[tuple[ChainState, MoveInfo]]:
     """The transition that the options name, with their settings."""
     if options.kernel == "ula":
-        return ula
+        return partial(ula)
     if options.kernel == "mala":
         return partial(mala, line_points=options.line_points)
     hamiltonian = {"num_leapfrog": options.num_leapfrog, "damping": options.damping, "mass": options.mass}
@@ -107,6 +106,8 @@ def move_chains(
     if options.kernel in ("uhmc", "hmc") and momentum is None:
         momentum = draw_momentum(x, generator, options.mass)
     kernel, state, infos = chosen_kernel(options), init_state(target, x, momentum), list[MoveInfo]()
+    if isinstance(target, FusingTarget):
+        kernel = target.fused(kernel)
     for _ in range(options.steps_per_level):
         state, info = kernel(state, target, step_size, generator)
         infos.append(info)

@@ -24,7 +24,7 @@ from compose_diffusion.feynman_kac import (
     weighed_scores,
 )
 from compose_diffusion.kernels import ChainState, MoveInfo
-from compose_diffusion.level_moves import Start, check_moves, level_target, move_chains, runs_moves, start_samples
+from compose_diffusion.level_moves import Start, check_moves, move_chains, runs_moves, start_samples
 from compose_diffusion.preconditioning import Preconditioning, check_preconditioning, preconditioner_at
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.step_sizes import step_size_law
@@ -309,7 +309,7 @@ class _Moves:
         step_size = step_size_law(self.options)(t, self.schedule)
         momentum = None if self.options.momentum == "per-level" else self.momentum
         preconditioner = preconditioner_at(self.preconditioning, t)
-        target = level_target(self.expression, t)
+        target = self.expression.target(t)
         state, infos = move_chains(target, x, momentum, self.options, step_size, preconditioner, generator)
         self.momentum = state.momentum
         record.moves(t, infos)

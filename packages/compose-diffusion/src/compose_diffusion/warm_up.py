@@ -14,7 +14,7 @@ from onepaper.errors import UsageError
 from compose_diffusion.composition import Expression
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.kernels import init_state
-from compose_diffusion.level_moves import Start, check_moves, chosen_kernel, level_target, move_chains, start_samples
+from compose_diffusion.level_moves import Start, check_moves, chosen_kernel, move_chains, start_samples
 from compose_diffusion.preconditioning import (
     PRECONDITIONERS,
     Preconditioner,
@@ -60,7 +60,7 @@ def warm_up_step_sizes(
     size = step_size_law(options)(len(schedule) - 1, schedule)
     sizes = [size] * len(schedule)
     for t in reversed(range(len(schedule))):
-        target, preconditioner = level_target(expression, t), preconditioner_at(preconditioning, t)
+        target, preconditioner = expression.target(t), preconditioner_at(preconditioning, t)
         if preconditioner is not None:
             target, x = preconditioned_target(target, preconditioner), preconditioner.whiten(x)
         state = init_state(target, x, None)
@@ -111,7 +111,7 @@ def warm_up_preconditioners(
     fresh = replace(options, momentum="per-level")
     learnt: list[Preconditioner] = []
     for t in reversed(range(len(schedule))):
-        target, step_size = level_target(expression, t), step_size_law(options)(t, schedule)
+        target, step_size = expression.target(t), step_size_law(options)(t, schedule)
         for _ in range(rounds):
             preconditioner = estimate_preconditioner(x, kind, shrinkage=shrinkage)
             x = move_chains(target, x, None, fresh, step_size, preconditioner, generator)[0].x

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import diffusers
 from diffusers import DiffusionPipeline
-from diffusers.utils import logging
+from diffusers.utils import is_accelerate_available, logging
 from onepaper.errors import UsageError
 from torch import nn
 
@@ -17,6 +17,12 @@ from torch import nn
 LIBRARIES = ("diffusers", "transformers")
 # Parts that a pipeline may be saved without.
 TEXT_PARTS = ("text_encoder", "tokenizer")
+READING: dict[str, Any] = {
+    "use_safetensors": True,
+    "local_files_only": True,
+    # What diffusers does anyway; said outright, it gives no advice to install accelerate.
+    "low_cpu_mem_usage": is_accelerate_available(),
+}
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -46,9 +52,7 @@ def open_pipeline(folder: Path) -> DiffusionPipeline:
     absent = [name for name in inspect.signature(kind).parameters if name.startswith(TEXT_PARTS) and name not in parts]
     try:
         with _no_bar():
-            return DiffusionPipeline.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, **dict.fromkeys(absent)
-            )
+            return DiffusionPipeline.from_pretrained(folder, **READING, **dict.fromkeys(absent))
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise UsageError(f"{folder} cannot be read as a pipeline: {_first_line(error)}") from error
 
@@ -68,7 +72,7 @@ def open_network(folder: Path) -> nn.Module:
         )
     try:
         loader: Any = kind
-        network = loader.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        network = loader.from_pretrained(folder, **READING)
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(f"{folder} cannot be read as a network: {_first_line(error)}") from error
     return cast(nn.Module, network).eval()
