@@ -13,6 +13,7 @@ from compose_diffusion.digits.model import Denoiser, NoisyClassifier
 from compose_diffusion.evaluation import Summary, evaluate_verb, summarise, table, with_differences
 from compose_diffusion.network_options import ScheduleConfig
 from compose_diffusion.paper import PAPER
+from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.toy.config import ROWS, ToyExactConfig, ToyLearnedConfig, ToyNetworkConfig
 from compose_diffusion.toy.networks import make_network
 
@@ -59,7 +60,12 @@ def test_verb_on_digits(few_levels, tmp_path, capsys):
 
 
 def test_verb_on_the_toy(tmp_path, capsys):
-    config = ToyExactConfig(num_samples=40, num_levels=5)
+    config = ToyExactConfig(
+        num_samples=40,
+        num_levels=5,
+        langevin=SamplerOptions(kernel="ula", step_scale=1e-3, steps_per_level=1),
+        hamiltonian=SamplerOptions(kernel="hmc", step_scale=0.03, steps_per_level=1),
+    )
     options = EvaluateOptions(output=tmp_path / "run", seeds=(0, 1))
     assert evaluate_verb(Invocation(PAPER, PAPER.verb("evaluate"), config, options, "paper-toy-exact")) == 0
     assert "accuracy" in capsys.readouterr().out
@@ -68,7 +74,7 @@ def test_verb_on_the_toy(tmp_path, capsys):
 
 
 def test_verb_on_learned_toys(tmp_path, capsys):
-    network = ToyNetworkConfig(form="score", width=8, schedule=ScheduleConfig(num_levels=5))
+    network = ToyNetworkConfig(form="score", width=8, schedule=ScheduleConfig(num_levels=3))
     config = ToyLearnedConfig(network=network, components=("ring", "bar"))
     for name in config.components:
         make_network(network).save_pretrained(tmp_path / "weights" / name)

@@ -105,7 +105,14 @@ def test_commands_on_the_pages_work(page, capsys, tmp_path, monkeypatch):
 
 
 def test_presets_have_a_cost(capsys):
+    assert run("presets", "smoke", "--cost") == 0
+    assert "cost of smoke: parameters of the denoiser " in capsys.readouterr().out
+
+
+def test_every_preset_is_asked_for_its_cost(capsys, monkeypatch):
+    """`test_costs` counts them; here each is told with its own."""
+    monkeypatch.setattr("compose_diffusion.costs.cost_of", lambda config: {"networks of": str(hash(config))})
     assert run("presets", "--cost") == 0
     out = capsys.readouterr().out
-    for name in PAPER.presets:
-        assert f"cost of {name}: " in out
+    for name, preset in PAPER.presets.items():
+        assert f"cost of {name}: networks of {hash(preset.config)}\n" in out

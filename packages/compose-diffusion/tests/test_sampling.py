@@ -72,6 +72,27 @@ def test_an_expression_of_digits_is_that_of_the_options(few_levels, generator):
     assert (by_text.wanted, by_text.unwanted, by_text.told) == (["3"], ["5"], text)
 
 
+def test_a_weighted_population_tells_its_effective_size(tmp_path, capsys):
+    options = replace(TOY, sampler="fkc", count=60, num_levels=20, output=tmp_path)
+    assert call(options) == 0
+    found = json.loads((tmp_path / "samples.json").read_text())
+    sizes = found["effective_sample_size"]
+    assert len(sizes) == 20
+    assert all(1 <= size <= 60 for size in sizes)
+    assert found["acceptance"] == [None] * 20
+    told = f"effective sample size: {min(sizes):.0f} of 60 at the worst level; resampled {found['resamplings']} times"
+    assert told in capsys.readouterr().out
+    assert (tmp_path / "levels.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_acceptance_is_drawn_over_the_levels_where_there_is_a_test(tmp_path):
+    call(replace(TOY, sampler="mala", steps_per_level=1, output=tmp_path / "mala"))
+    call(replace(TOY, sampler="ula", steps_per_level=1, output=tmp_path / "ula"))
+    assert (tmp_path / "mala/levels.png").is_file()
+    assert not (tmp_path / "ula/levels.png").exists()
+    assert json.loads((tmp_path / "ula/samples.json").read_text())["effective_sample_size"] == [None] * 4
+
+
 def test_one_condition_on_both_sides_is_wanted(few_levels):
     request = requested(SampleOptions(expression="4*digits[3] - 2*digits[3] & ~digits[5]", weights=few_levels), CPU)
     assert (request.wanted, request.unwanted) == (["3"], ["5"])

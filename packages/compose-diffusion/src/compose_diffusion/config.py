@@ -57,6 +57,8 @@ class SampleOptions(RunOptions):
     """what to draw, e.g. "digits[3] & ~digits[5]" or "ring & bar"; without it, digits by the options below"""
     leaf: Annotated[tuple[str, ...], "repeatable"] = ()
     """NAME=PATH, a name for a model of your own: a diffusers pipeline's folder or a checkpoint; repeatable"""
+    canvas: Path | None = None
+    """JSON file of a canvas: which expression at which place (see the guide on tapestries); instead of an expression"""
     all_of: tuple[int, ...] = ()
     """digits that each image shall show; several are a product (AND)"""
     none_of: tuple[int, ...] = ()
@@ -121,8 +123,14 @@ class SampleOptions(RunOptions):
         self._check_request()
 
     def _check_request(self) -> None:
-        """An expression and the digits' options are two ways to ask; one at a time."""
-        if not self.expression.strip():
+        """An expression, a canvas and the digits' options are three ways to ask; one at a time."""
+        if self.canvas is not None and self.expression.strip():
+            raise UsageError(
+                f"--canvas was given with the expression '{self.expression}', expected one of them; a canvas has an "
+                "expression for each of its regions"
+            )
+        asked = f"--canvas {self.canvas}" if self.canvas is not None else f"the expression '{self.expression}'"
+        if self.canvas is None and not self.expression.strip():
             if self.leaf:
                 raise UsageError("--leaf was given without an expression that names it; write the expression first")
             return
@@ -130,9 +138,29 @@ class SampleOptions(RunOptions):
         for name in ("all_of", "none_of", "guidance", "negation", "by"):
             if getattr(self, name) != defaults[name]:
                 raise UsageError(
-                    f"--{name.replace('_', '-')} was given with the expression '{self.expression}', expected one of "
-                    "them; put weights and digits into the expression, e.g. '2*digits[3] - digits'"
+                    f"--{name.replace('_', '-')} was given with {asked}, expected one of them; put weights and digits "
+                    "into the expression, e.g. '2*digits[3] - digits'"
                 )
+
+
+@dataclass(frozen=True)
+class TuneOptions(SampleOptions):
+    """Options of `tune`: those of `sample`, and the step sizes to try."""
+
+    factors: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+    """times the step scale"""
+    sampler: Literal["ula", "mala", "uhmc", "hmc"] = "hmc"
+    """kernel whose steps are tried"""
+    count: int = 200
+    """number of samples"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("sampler", self.sampler, KERNELS)
+        if not self.factors:
+            raise UsageError("--factors is empty, expected at least one step size to try, e.g. 0.5 1 2")
+        for factor in self.factors:
+            check_positive("factors", factor)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from compose_diffusion.config import (
     GalleryOptions,
     SampleOptions,
     TrainOptions,
+    TuneOptions,
 )
 
 PAPER = Paper(
@@ -41,6 +42,12 @@ PAPER = Paper(
             'draw from an expression of models, e.g. "digits[3] & ~digits[5]"',
             "compose_diffusion.sampling:sample_verb",
             SampleOptions,
+        ),
+        Verb(
+            "tune",
+            "try step sizes on an expression: acceptance and distance at every noise level",
+            "compose_diffusion.tuning:tune_verb",
+            TuneOptions,
         ),
         Verb(
             "gallery",

@@ -8,8 +8,9 @@ import dataclasses
 import io
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,13 +23,15 @@ from onepaper.runs import Run, write_atomic
 from onepaper.torch.accelerator import Accelerator
 from torch import Tensor, nn
 
+from compose_diffusion.canvas import CanvasSource, read_layout
 from compose_diffusion.composition import Expression
 from compose_diffusion.config import SampleOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.digits.guidance import guided_by_classifier, guided_by_label
 from compose_diffusion.digits.source import DigitsSource
-from compose_diffusion.expression_tree import ExpressionError, Name, mentions
+from compose_diffusion.expression_tree import ExpressionError, Name, Node, mentions
 from compose_diffusion.language import build, parse
+from compose_diffusion.level_figures import shares_by_level, write_figure
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.samplers import draw
 from compose_diffusion.sources import TRAINED, Source, open_source, parse_paths
@@ -41,7 +44,7 @@ class Request:
     Attributes:
         expression: the composition, on `schedule`.
         schedule: noise levels to sample on.
-        source: of the first name; it knows shape, suitable moves, picture and judge.
+        source: of the first name, or a canvas; it knows shape, suitable moves, picture and judge.
         told: the request in words or as canonical text.
         wanted: conditions asked for.
         unwanted: conditions asked not to be there.
@@ -62,6 +65,8 @@ def requested(options: SampleOptions, device: torch.device) -> Request:
         UsageError: see `language.parse` and `sources.open_source`; models of different data shapes; options that
             belong to no model of the expression.
     """
+    if options.canvas is not None:
+        return _canvas_request(options, options.canvas, device)
     return _expression_request(options, device) if options.expression.strip() else _digits_request(options, device)
 
 
@@ -81,42 +86,76 @@ def _digits_request(options: SampleOptions, device: torch.device) -> Request:
 
 
 def _expression_request(options: SampleOptions, device: torch.device) -> Request:
-    text, paths = options.expression, parse_paths(options.leaf)
+    text, models = options.expression, _Models(options, device)
     tree = parse(text)
-    named = mentions(tree)
-    unused = [name for name in paths if name not in {mentioned.name for mentioned, _ in named}]
-    if unused:
-        raise UsageError(f"--leaf names '{unused[0]}', which the expression '{text}' does not mention; take it out")
-    if options.weights is not None and not any(name.name in TRAINED for name, _ in named):
-        raise UsageError(
-            f"--weights was given with an expression that names none of {', '.join(TRAINED)}, whose weights it "
-            "replaces; leave it out, or give models of your own by --leaf NAME=PATH"
-        )
-    sources: dict[str, Source] = {}
-    for name, _ in named:
-        if name.name not in sources:
-            sources[name.name] = _located(
-                lambda name=name: open_source(name.name, paths, options.weights, device), name, text
+    models.open([(text, tree)], f"the expression '{text}'")
+    return models.request(text, tree)
+
+
+def _canvas_request(options: SampleOptions, path: Path, device: torch.device) -> Request:
+    layout, models = read_layout(path), _Models(options, device)
+    trees = [(place.expression, parse(place.expression)) for place in layout.regions]
+    models.open(trees, str(path))
+    requests = [models.request(text, tree) for text, tree in trees]
+    source = CanvasSource(
+        layout, [request.expression for request in requests], [request.wanted for request in requests], models.first
+    )
+    told = f"{len(requests)} regions on a canvas of {layout.canvas[0]} x {layout.canvas[1]}"
+    wanted = list(dict.fromkeys(condition for request in requests for condition in request.wanted))
+    return Request(source.expression, requests[0].schedule, source, told, wanted, [])
+
+
+class _Models:
+    """The sources that expressions of one run name, each opened once."""
+
+    def __init__(self, options: SampleOptions, device: torch.device) -> None:
+        self.options, self.device = options, device
+        self.paths = parse_paths(options.leaf)
+        self.sources: dict[str, Source] = {}
+
+    @property
+    def first(self) -> Source:
+        """Of the first name, whose noise levels and shape all follow."""
+        return next(iter(self.sources.values()))
+
+    def open(self, trees: Sequence[tuple[str, Node]], where: str) -> None:
+        """Open whatever `trees` name; `where` says in messages where they stand."""
+        named = [(name, text) for text, tree in trees for name, _ in mentions(tree)]
+        unused = [name for name in self.paths if name not in {mentioned.name for mentioned, _ in named}]
+        if unused:
+            raise UsageError(f"--leaf names '{unused[0]}', which {where} does not mention; take it out")
+        if self.options.weights is not None and not any(name.name in TRAINED for name, _ in named):
+            raise UsageError(
+                f"--weights was given with an expression that names none of {', '.join(TRAINED)}, whose weights it "
+                "replaces; leave it out, or give models of your own by --leaf NAME=PATH"
             )
-    first = named[0][0].name
-    for name, _ in named:
-        shape, expected = sources[name.name].event_shape, sources[first].event_shape
-        if shape != expected:
-            raise ExpressionError(
-                f"{name.name} has samples of shape {list(shape)} and {first} of {list(expected)}, expected equal "
-                "shapes; compose models of the same kind of data",
-                text,
-                name.position,
-            )
-    schedule = _levels(sources[first], options)
-    expression = build(tree, lambda name: sources[name.name].leaf(name.condition, schedule), text)
-    conditions: dict[bool, list[str]] = {True: [], False: []}
-    for name, wanted in named:
-        if name.name == first and name.condition is not None and name.condition not in conditions[wanted]:
-            conditions[wanted].append(name.condition)
-    # Guidance names a condition on both sides, 4*a[x] - 3*a; what is wanted anywhere is wanted.
-    unwanted = [condition for condition in conditions[False] if condition not in conditions[True]]
-    return Request(expression, schedule, sources[first], str(tree), conditions[True], unwanted)
+        for name, text in named:
+            if name.name not in self.sources:
+                self.sources[name.name] = _located(
+                    lambda name=name: open_source(name.name, self.paths, self.options.weights, self.device), name, text
+                )
+            shape, expected = self.sources[name.name].event_shape, self.first.event_shape
+            if shape != expected:
+                raise ExpressionError(
+                    f"{name.name} has samples of shape {list(shape)} and {next(iter(self.sources))} of "
+                    f"{list(expected)}, expected equal shapes; compose models of the same kind of data",
+                    text,
+                    name.position,
+                )
+
+    def request(self, text: str, tree: Node) -> Request:
+        """One expression."""
+        schedule = _levels(self.first, self.options)
+        expression = build(tree, lambda name: self.sources[name.name].leaf(name.condition, schedule), text)
+        named = mentions(tree)
+        first = named[0][0].name
+        conditions: dict[bool, list[str]] = {True: [], False: []}
+        for name, wanted in named:
+            if name.name == first and name.condition is not None and name.condition not in conditions[wanted]:
+                conditions[wanted].append(name.condition)
+        # Guidance names a condition on both sides, 4*a[x] - 3*a; what is wanted anywhere is wanted.
+        unwanted = [condition for condition in conditions[False] if condition not in conditions[True]]
+        return Request(expression, schedule, self.sources[first], str(tree), conditions[True], unwanted)
 
 
 def _located(make: Callable[[], Source], name: Name, text: str) -> Source:
@@ -166,12 +205,16 @@ class Drawn:
         acceptance: [levels], mean over samples, NaN where no MCMC ran.
         evaluations: of the composition for each sample.
         non_finite: proposals rejected because they were not finite.
+        ess: [levels], effective sample size after each level of a Feynman-Kac population, NaN for other methods.
+        resamplings: of such a population.
     """
 
     x: Float[Tensor, "count *event"]
     acceptance: Float[Tensor, " levels"]
     evaluations: int
     non_finite: int
+    ess: Float[Tensor, " levels"]
+    resamplings: int
 
 
 def batch_generator(seed: int, batch: int, device: torch.device) -> torch.Generator:
@@ -192,8 +235,9 @@ def draw_batches(request: Request, chosen: SamplerOptions, options: SampleOption
     mine = range(accelerator.rank, len(places), accelerator.world)
     shape = (options.count, *request.source.event_shape)
     x = torch.zeros(shape, dtype=request.source.dtype, device=accelerator.device)
-    counts = torch.zeros(len(places), 2, dtype=torch.int64, device=accelerator.device)
+    counts = torch.zeros(len(places), 3, dtype=torch.int64, device=accelerator.device)
     acceptance = torch.zeros(len(places), len(request.schedule), device=accelerator.device)
+    ess = torch.zeros(len(request.schedule), device=accelerator.device)
     with progress.bar(len(request.schedule) * len(mine), "sampling", unit="level") as shown:
         for index in mine:
             generator = batch_generator(options.seed, index, accelerator.device)
@@ -202,11 +246,15 @@ def draw_batches(request: Request, chosen: SamplerOptions, options: SampleOption
                 request.expression, request.schedule, start, chosen, generator, progress=lambda *_: shown.update()
             )
             x[places[index]] = result.x
-            counts[index] = torch.tensor([result.gradient_evaluations, result.non_finite])
+            population = result.population
+            resamplings = 0 if population is None else population.num_resamplings
+            counts[index] = torch.tensor([result.gradient_evaluations, result.non_finite, resamplings])
             acceptance[index] = result.acceptance
-    x, counts, acceptance = (accelerator.sum(part).cpu() for part in (x, counts, acceptance))
+            ess += torch.nan if population is None else population.ess.to(ess)
+    x, counts, acceptance, ess = (accelerator.sum(part).cpu() for part in (x, counts, acceptance, ess))
     shares = torch.tensor([float(place.stop - place.start) for place in places]) / options.count
-    return Drawn(x, shares @ acceptance, int(counts[:, 0].max()), int(counts[:, 1].sum()))
+    evaluations, non_finite, resamplings = counts[:, 0].max(), counts[:, 1].sum(), counts[:, 2].sum()
+    return Drawn(x, shares @ acceptance, int(evaluations), int(non_finite), ess, int(resamplings))
 
 
 def sample_verb(call: Invocation) -> int:
@@ -246,6 +294,7 @@ def _write(run: Run, request: Request, chosen: SamplerOptions, drawn: Drawn, sec
         if conditions or (kind == "wanted" and not request.unwanted)
     }
     ran = drawn.acceptance[~drawn.acceptance.isnan()]
+    weighed = drawn.ess[~drawn.ess.isnan()]
     picture = run.folder / "samples.png"
     request.source.write_picture(drawn.x, picture)
     arrays = io.BytesIO()
@@ -257,7 +306,9 @@ def _write(run: Run, request: Request, chosen: SamplerOptions, drawn: Drawn, sec
             "request": request.told,
             "sampler": to_dict(chosen),
             "verdicts": verdicts,
-            "acceptance": [None if value != value else round(value, 4) for value in drawn.acceptance.tolist()],
+            "acceptance": numbers(drawn.acceptance),
+            "effective_sample_size": numbers(drawn.ess),
+            "resamplings": drawn.resamplings,
             "non_finite_proposals": drawn.non_finite,
             "network_evaluations": network_evaluations,
             "seconds": round(seconds, 3),
@@ -268,10 +319,24 @@ def _write(run: Run, request: Request, chosen: SamplerOptions, drawn: Drawn, sec
             print(f"{kind}: {name} {share:.1%}")
     if len(ran) and chosen.kernel in ("mala", "hmc"):
         print(f"acceptance: {float(ran.mean()):.3f} on average, {float(ran.min()):.3f} at the worst level")
+    if len(weighed):
+        print(
+            f"effective sample size: {float(weighed.min()):.0f} of {len(drawn.x)} at the worst level; resampled "
+            f"{drawn.resamplings} times"
+        )
+    by_level = {"acceptance": drawn.acceptance, "effective sample size, share": drawn.ess / len(drawn.x)}
+    shown = {name: values.numpy() for name, values in by_level.items() if not bool(values.isnan().all())}
+    if shown and (len(weighed) or chosen.kernel in ("mala", "hmc")):
+        write_figure(run.folder / "levels.png", shares_by_level(shown))
     if drawn.non_finite:
         print(f"{drawn.non_finite} proposals were not finite and were rejected; lower --step-scale")
     print(f"{network_evaluations} network evaluations for each sample, {seconds:.1f} s")
     print(f"picture: {picture}")
+
+
+def numbers(values: Float[Tensor, " n"], digits: int = 4) -> list[float | None]:
+    """As JSON, which knows no NaN, rounded."""
+    return [None if value != value else round(value, digits) for value in values.tolist()]
 
 
 def _compile(expression: Expression) -> None:

@@ -1,17 +1,23 @@
-"""The measurement gives what the rule of C10 names, at a size where it takes seconds."""
+"""The measurement gives what the rule of C10 names, of networks too small to be good."""
 
-from dataclasses import replace
+from functools import partial
 
 from onepaper.claims import ClaimContext
 
 from compose_diffusion.claims import CLAIMS
 from compose_diffusion.digits import experiments
-from compose_diffusion.digits.config import GuidanceConfig
+from compose_diffusion.digits.config import ClassifierConfig, DenoiserConfig, GuidanceConfig
+from compose_diffusion.digits.model import Denoiser, DigitModels, NoisyClassifier
+from compose_diffusion.network_options import ScheduleConfig
 
 
-def test_evidence_has_what_the_rule_reads(monkeypatch):
-    few = GuidanceConfig(num_images=30, mcmc=replace(GuidanceConfig().mcmc, first_level=5))
-    monkeypatch.setattr(experiments, "GuidanceConfig", lambda: few)
+def test_evidence_has_what_the_rule_reads(monkeypatch, tmp_path):
+    schedule = ScheduleConfig(num_levels=5)
+    Denoiser(DenoiserConfig(width=8, schedule=schedule)).save_pretrained(tmp_path / "denoiser")
+    NoisyClassifier(ClassifierConfig(width=8, schedule=schedule)).save_pretrained(tmp_path / "classifier")
+    models = DigitModels.from_pretrained(tmp_path)
+    monkeypatch.setattr(experiments, "guidance_accuracy", partial(experiments.guidance_accuracy, models=models))
+    monkeypatch.setattr(experiments, "GuidanceConfig", lambda: GuidanceConfig(num_images=30))
     (claim,) = [claim for claim in CLAIMS if claim.measure.startswith("compose_diffusion.digits.experiments")]
     evidence, judgement = claim.run(ClaimContext(seeds=(100,)))
     assert "30 images each" in evidence.headline

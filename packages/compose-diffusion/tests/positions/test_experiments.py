@@ -13,7 +13,7 @@ from compose_diffusion.positions.config import ARMS, PositionsComparison, Tapest
 def small(monkeypatch):
     """The same experiments with few images and levels."""
     few = {"num_images": 2, "num_levels": 4}
-    less = {**few, "lowest_level": 1}
+    less = {**few, "lowest_level": 1, "langevin_moves": 1, "hamiltonian_moves": 1}
     monkeypatch.setattr(experiments, "QUICK", replace(experiments.QUICK, **less))
     monkeypatch.setattr(experiments, "FULL", PositionsComparison(counts=(1, 2), **less))
     monkeypatch.setattr(experiments, "TapestryComparison", lambda: TapestryComparison(columns=2, **few))

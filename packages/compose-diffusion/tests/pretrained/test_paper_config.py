@@ -15,7 +15,6 @@ from compose_diffusion.pretrained.paper_config import (
     PAPER_PRESETS,
     PAPER_TEXT_TO_IMAGE,
     ImageSamplingConfig,
-    TapestryConfig,
 )
 
 
@@ -55,7 +54,6 @@ def test_what_the_official_clevr_code_sets():
 
 def test_tapestry_of_the_official_notebook():
     sampling = PAPER_TEXT_TO_IMAGE.sampling
-    assert sampling.tapestry == TapestryConfig(canvas_size=128, steps_per_level=10, step_scale=2.0, edge_width=6 / 32)
     assert (sampling.guidance, sampling.schedule.num_levels) == (20, 100)
     (ula,) = sampling.moves
     assert (ula.kernel, ula.steps_per_level, ula.step_scale, ula.last_level) == ("ula", 10, 2.0, 0)
@@ -86,8 +84,6 @@ def test_tapestry_of_the_official_notebook():
             {"schedule": ScheduleConfig(num_levels=50)},
             "ula moves stop at level 50, expected one of the 50 levels",
         ),
-        (TapestryConfig(), {"edge_width": 0.6}, "edge_width is 0.6"),
-        (TapestryConfig(), {"canvas_size": 0}, "canvas_size is 0"),
     ],
 )
 def test_impossible_settings_are_refused(config, fields, message):

@@ -13,31 +13,37 @@ from compose_diffusion.distributions import GaussianMixture
 from compose_diffusion.leaves import ExactLeaf
 from compose_diffusion.sampler_options import SamplerOptions
 from compose_diffusion.samplers import draw
-from compose_diffusion.toy import experiments
+from compose_diffusion.toy import exact, experiments
 
 EXACT = [claim for claim in CLAIMS if claim.measure.startswith("compose_diffusion.toy.experiments")]
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """The same experiments with few samples, levels and moves."""
+    """The same experiments with few samples, levels and moves, also where an experiment sets its own moves."""
     for name in ("PAPER_TOY", "LAPTOP_TOY"):
-        config = getattr(experiments, name)
-        quick = {"steps_per_level": 2, "first_level": None}
-        config = replace(
-            config,
-            num_samples=64,
-            num_levels=12,
-            langevin=replace(config.langevin, **quick),
-            hamiltonian=replace(config.hamiltonian, **quick),
+        config = replace(getattr(experiments, name), num_samples=64, num_levels=12)
+        monkeypatch.setattr(
+            experiments, name, replace(config, hamiltonian=replace(config.hamiltonian, first_level=None))
         )
-        monkeypatch.setattr(experiments, name, config)
+
+    def draw_briefly(expression, schedule, start, options, generator):
+        few = replace(options, steps_per_level=min(options.steps_per_level, 2))
+        return draw(expression, schedule, start, few, generator)
+
+    monkeypatch.setattr(exact, "draw", draw_briefly)
+
+
+@pytest.fixture(scope="module")
+def shared_arms():
+    """Claims of one run share their arms."""
+    return {}
 
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("claim", EXACT, ids=[claim.id for claim in EXACT])
-def test_evidence_has_what_the_rule_reads(claim):
-    evidence, judgement = claim.run(ClaimContext(seeds=(0,)))
+def test_evidence_has_what_the_rule_reads(claim, shared_arms):
+    evidence, judgement = claim.run(ClaimContext(seeds=(0,), shared_arms=shared_arms))
     assert evidence.headline
     if claim.id != "X3":  # the only one without randomness
         assert judgement.verdict == "inconclusive", "one seed decides nothing"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from onepaper.config import check_between, check_non_negative, check_positive
+from onepaper.config import check_between, check_non_negative
 from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
 from onepaper.paper import Preset
@@ -38,25 +38,6 @@ IMAGE_MOVES: Mapping[str, SamplerOptions] = {
 
 
 @dataclass(frozen=True)
-class TapestryConfig:
-    """Many prompts on one canvas, as in the official tapestry notebook."""
-
-    canvas_size: int = 128
-    """height and width of the canvas; regions are resized to the network's own size"""
-    steps_per_level: int = 10
-    """ULA moves at each level"""
-    step_scale: float = 2.0
-    """ULA step in units of beta_t"""
-    edge_width: float = 6 / 32
-    """share of a region over which its weight falls off towards its edge"""
-
-    def __post_init__(self) -> None:
-        for name in ("canvas_size", "steps_per_level", "step_scale"):
-            check_positive(name, getattr(self, name))
-        check_between("edge_width", self.edge_width, 0.0, 0.5)
-
-
-@dataclass(frozen=True)
 class ImageSamplingConfig:
     """How the trained networks are sampled."""
 
@@ -66,7 +47,6 @@ class ImageSamplingConfig:
     """weight of every condition, or of the classifier"""
     moves: tuple[SamplerOptions, ...] = tuple(IMAGE_MOVES.values())
     """the samplers that are compared"""
-    tapestry: TapestryConfig | None = None
 
     def __post_init__(self) -> None:
         check_non_negative("guidance", self.guidance)
@@ -155,7 +135,6 @@ PAPER_TEXT_TO_IMAGE = PaperImagesConfig(
     sampling=ImageSamplingConfig(
         guidance=20.0,
         moves=(replace(IMAGE_MOVES["ula"], steps_per_level=10, last_level=0),),
-        tapestry=TapestryConfig(),
     ),
 )
 

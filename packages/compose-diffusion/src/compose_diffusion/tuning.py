@@ -1,0 +1,83 @@
+"""The `tune` verb: which step size carries the samples of an expression farthest for their work."""
+
+import torch
+from onepaper import progress
+from onepaper.paper import Invocation
+from onepaper.torch.accelerator import Accelerator
+
+from compose_diffusion.config import TuneOptions
+from compose_diffusion.level_figures import sweep_figure, write_figure
+from compose_diffusion.sampling import batch_generator, numbers, requested, sampler_name, sampler_options
+from compose_diffusion.step_sweep import StepSweep, sweep_step_sizes
+
+# Of the printed table.
+COLUMN = 14
+
+
+def tune_verb(call: Invocation) -> int:
+    """Prints a line for each step size; writes `steps.png`, curves over the levels, and `steps.json`."""
+    options: TuneOptions = call.options
+    with Accelerator(options) as accelerator:
+        request = requested(options, accelerator.device)
+        chosen = sampler_options(options, request.source)
+        told = f"{options.count} samples of {request.told}, {sampler_name(chosen)}"
+        if options.dry_run:
+            print(f"would try {len(options.factors)} step sizes on {told}")
+            return 0
+        with call.open_run(main_process=accelerator.is_main) as run, accelerator.autocast():
+            generator = batch_generator(options.seed, 0, accelerator.device)
+            shape = (options.count, *request.source.event_shape)
+            start = torch.randn(shape, generator=generator, dtype=request.source.dtype, device=accelerator.device)
+            with progress.bar(2 * len(request.schedule), "trying steps", unit="level") as shown:
+                sweep = sweep_step_sizes(
+                    request.expression,
+                    request.schedule,
+                    start,
+                    chosen,
+                    options.factors,
+                    generator,
+                    progress=lambda *_: shown.update(),
+                )
+            if not accelerator.is_main:
+                return 0
+            scales = [chosen.step_scale * factor for factor in sweep.factors]
+            names = [f"{scale:.3g}" for scale in scales]
+            curves = [dict(zip(names, part.numpy(), strict=True)) for part in (sweep.acceptance, sweep.distance)]
+            write_figure(run.folder / "steps.png", sweep_figure(*curves))
+            rows = [
+                {
+                    "step_scale": scale,
+                    "acceptance": numbers(sweep.acceptance[index]),
+                    "distance": numbers(sweep.distance[index], digits=8),
+                    "non_finite_proposals": sweep.non_finite[index],
+                }
+                for index, scale in enumerate(scales)
+            ]
+            run.write_json("steps.json", {"request": request.told, "kernel": chosen.kernel, "rows": rows})
+    print(told)
+    print(table(sweep, names))
+    if chosen.kernel in ("mala", "hmc"):
+        edge = sweep.best in (min(sweep.factors), max(sweep.factors))
+        hint = "; at the edge of those tried, so try beyond it by --factors" if edge else ""
+        print(f"farthest for the work: --step-scale {chosen.step_scale * sweep.best:.3g}{hint}")
+    else:
+        print(f"{chosen.kernel.upper()} accepts everything: longer steps go farther, and further astray")
+    print(f"picture: {run.folder / 'steps.png'}")
+    return 0
+
+
+def table(sweep: StepSweep, names: list[str]) -> str:
+    """A line for each step size: mean and worst acceptance over the levels, mean distance, proposals refused as NaN."""
+    headings = ("step scale", "acceptance", "worst level", "distance", "not finite")
+    lines = ["".join(f"{heading:>{COLUMN}}" for heading in headings)]
+    for index, name in enumerate(names):
+        acceptance, distance = (part[index][~part[index].isnan()] for part in (sweep.acceptance, sweep.distance))
+        cells = (
+            name,
+            f"{float(acceptance.mean()):.3f}",
+            f"{float(acceptance.min()):.3f}",
+            f"{float(distance.mean()):.2e}",
+            str(sweep.non_finite[index]),
+        )
+        lines.append("".join(f"{cell:>{COLUMN}}" for cell in cells))
+    return "\n".join(lines)
