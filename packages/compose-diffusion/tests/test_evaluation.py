@@ -1,11 +1,13 @@
 import json
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation, resolve
 
+from compose_diffusion import evaluation
 from compose_diffusion.config import EVALUATIONS, PRESETS, EvaluateOptions
 from compose_diffusion.digits.config import ClassifierConfig, DenoiserConfig, GuidanceConfig
 from compose_diffusion.digits.evaluation import ARMS, MEASURES
@@ -73,7 +75,8 @@ def test_verb_on_the_toy(tmp_path, capsys):
     assert {f"{row}/accuracy" for row in ROWS} <= told["summary"].keys()
 
 
-def test_verb_on_learned_toys(tmp_path, capsys):
+def test_verb_on_learned_toys(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(evaluation, "evaluate_folder", partial(evaluation.evaluate_folder, num_samples=40))
     network = ToyNetworkConfig(form="score", width=8, schedule=ScheduleConfig(num_levels=3))
     config = ToyLearnedConfig(network=network, components=("ring", "bar"))
     for name in config.components:

@@ -15,14 +15,6 @@ from compose_diffusion.training import loop_options, train_verb
 SMOKE: DigitsConfig = PRESETS["smoke"].config
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def test_verb_trains_both_networks_resumes_and_exports(tmp_path, capsys):
     config = replace(
         SMOKE,

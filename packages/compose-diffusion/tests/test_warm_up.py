@@ -20,19 +20,19 @@ def start(num_samples, generator, dim=2):
 
 @pytest.mark.parametrize(("kernel", "target"), [("mala", 0.574), ("hmc", 0.65)])
 def test_warm_up_finds_steps_of_the_wanted_acceptance(kernel, target, generator):
-    schedule = cosine_schedule(12)
+    schedule = cosine_schedule(6)
     expression = ExactLeaf(ring(std=0.1), schedule) & ExactLeaf(bar(), schedule)
     options = SamplerOptions(kernel=kernel, step_scale=0.1, steps_per_level=10)
     table = warm_up_step_sizes(expression, schedule, start(400, generator), options, generator, rate=0.1)
     frozen = replace(options, step_law="table", step_table=table.sizes)
     found = draw(expression, schedule, start(400, generator), frozen, generator)
     assert (found.acceptance - target).abs().max() < 0.1
-    assert table.sizes[0] < table.sizes[6]
+    assert table.sizes[0] < table.sizes[3]
 
 
 def test_step_sizes_are_learnt_in_the_coordinates_of_the_run(generator):
     """Scaling a Gaussian and its coordinates alike changes nothing: the table is the same number for number."""
-    schedule = cosine_schedule(6)
+    schedule = cosine_schedule(3)
     x = start(200, generator)
     options = SamplerOptions(kernel="mala", step_scale=0.1)
     leaf = ExactLeaf(GaussianMixture([[0.0, 0.0]], std=0.5), schedule)
@@ -57,13 +57,14 @@ def steep(schedule):
 
 
 def test_preconditioners_are_the_covariances_of_every_level(generator):
-    schedule = cosine_schedule(12)
+    schedule = cosine_schedule(6)
     expression, covariance = steep(schedule)
-    options = SamplerOptions(kernel="hmc", step_scale=0.7, steps_per_level=8)
+    # A quarter of a period in the right coordinates. Near half a period, where three steps of 0.7 come while the learnt
+    # covariance is twice too wide, moves mirror the population and leave it as wide as it is.
+    options = SamplerOptions(kernel="hmc", step_scale=0.5, steps_per_level=6)
     learnt = warm_up_preconditioners(expression, schedule, start(1000, generator), options, generator, kind="full")
-    assert len(learnt) == 12
-    # At the highest levels the pilot has not yet forgotten its start, which is wider than the product.
-    for preconditioner, abar in zip(learnt[:9], schedule.alphas_cumprod.tolist()[:9], strict=True):
+    assert len(learnt) == 6
+    for preconditioner, abar in zip(learnt, schedule.alphas_cumprod.tolist(), strict=True):
         exact = (abar * covariance + (1 - abar) * torch.eye(2)) / 2
         found = preconditioner.factor @ preconditioner.factor.mT
         # In coordinates in which the exact covariance is the identity.
@@ -76,7 +77,7 @@ def test_preconditioners_are_the_covariances_of_every_level(generator):
     factor = torch.linalg.cholesky(exact)
     whitened = torch.linalg.solve(factor, (found.x - found.x.mean(dim=0)).mT)
     assert (torch.cov(whitened) - torch.eye(2)).abs().max() < 4 * math.sqrt(2 / 2000)
-    assert float(found.acceptance[:9].max() - found.acceptance[:9].min()) < 0.1, "one step size fits all levels"
+    assert float(found.acceptance.max() - found.acceptance.min()) < 0.1, "one step size fits all levels"
 
 
 def test_bad_settings_are_told(generator):

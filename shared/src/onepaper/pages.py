@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 # Verbs that compute for long or write; a test only asks them what they would do.
-SLOW_VERBS = ("train", "sample", "evaluate", "reproduce", "simulate", "export", "gallery")
+SLOW_VERBS = ("train", "sample", "tune", "evaluate", "reproduce", "simulate", "export", "gallery")
 _BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 

@@ -1,6 +1,5 @@
 import json
 
-import pytest
 import torch
 import torch.nn.functional as F
 from onepaper.accelerator import AcceleratorOptions
@@ -23,14 +22,6 @@ from compose_diffusion.digits.training import (
 )
 
 SMOKE: DigitsConfig = PRESETS["smoke"].config
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def run_in(folder):

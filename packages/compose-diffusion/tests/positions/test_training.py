@@ -15,14 +15,6 @@ from compose_diffusion.positions.training import build, noise_loss, train_networ
 SMOKE: PositionsConfig = POSITIONS_PRESETS["smoke-positions"].config
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize("form", ["score", "energy"])
 def test_loss_is_the_mean_square_error_of_the_noise(form, generator):
     network = getattr(SMOKE, form)

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 from compose_diffusion.network_options import FitConfig, ScheduleConfig
 from compose_diffusion.toy import learned_arms, training
@@ -11,8 +10,6 @@ from compose_diffusion.toy.config import LAPTOP_OPTIMIZER, ToyNetworkConfig
 @pytest.fixture
 def small_learned_toy(monkeypatch):
     """The learned toy's experiments with few steps, samples, levels and moves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     tiny = replace(
         learned_arms.LAPTOP,
         network=ToyNetworkConfig(width=8, num_blocks=1, time_dim=4, schedule=ScheduleConfig(num_levels=8)),
@@ -30,5 +27,3 @@ def small_learned_toy(monkeypatch):
     for name, value in (("NUM_SAMPLES", 40), ("SUITE_SAMPLES", 20), ("POINTS_PER_LEVEL", 20)):
         monkeypatch.setattr(learned_arms, name, value)
     monkeypatch.setattr(training, "HELD_OUT_POINTS", 32)
-    yield
-    torch.set_num_threads(threads)

@@ -46,7 +46,7 @@ def test_the_steep_product_is_the_gaussian_it_says():
 
 def test_learnt_coordinates_mend_what_plain_moves_leave(monkeypatch):
     moves = replace(experiments.STEEP.moves, steps_per_level=10)
-    small = replace(experiments.STEEP, num_samples=600, num_levels=20, pilot_samples=200, moves=moves)
+    small = replace(experiments.STEEP, num_samples=600, num_levels=10, pilot_samples=200, moves=moves)
     monkeypatch.setattr(experiments, "STEEP", small)
     evidence = experiments.preconditioning_a_steep_product(ClaimContext(seeds=(100,)))
     assert evidence.measurement("preconditioned HMC, long").mean == pytest.approx(1, abs=4 * (2 / 600) ** 0.5)

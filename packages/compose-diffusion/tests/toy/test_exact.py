@@ -46,7 +46,7 @@ def test_negation_target_by_numerical_integration():
 
 @pytest.mark.parametrize("task", ["product", "mixture", "negation"])
 def test_true_samples_score_as_true(task, generator):
-    config = replace(SMALL, task=task, num_samples=2000)
+    config = replace(SMALL, task=task, num_samples=1000)
     found = measure(config, true_samples(config, generator), seed=3)
     assert abs(found["MMD^2"]) < 0.01
     expected = {

@@ -36,14 +36,6 @@ TINY = ToyLearnedConfig(
 CPU = AcceleratorOptions(device="cpu", threads=1)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def run_in(folder, config=TINY):
     return Run(folder, {"config": to_dict(config)})
 
