@@ -136,6 +136,11 @@ def tests(session: nox.Session, package: str) -> None:
     words = REST or [f"{folder}/tests", *_documents(folder)]
     # Shapes are checked at run time in the papers; the shared package has no arrays of a known shape to speak of.
     shapes = [] if package == "shared" else [f"--jaxtyping-packages={module},beartype.beartype"]
+    # Most of a JAX package's tests is compilation; a second run finds it done.
+    compiled = {
+        "JAX_COMPILATION_CACHE_DIR": str(session.cache_dir / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+    }
     session.run(
         "pytest",
         *shapes,
@@ -143,7 +148,11 @@ def tests(session: nox.Session, package: str) -> None:
         "--cov-report=term:skip-covered",
         "--markdown-docs",
         *words,
-        env={"COVERAGE_FILE": f".coverage.{package}", "OMP_NUM_THREADS": "2"},
+        env={
+            "COVERAGE_FILE": f".coverage.{package}",
+            "OMP_NUM_THREADS": "1",
+            **(compiled if _frameworks(package) == {"jax"} else {}),
+        },
     )
 
 

@@ -1,0 +1,311 @@
+"""Every configuration as data, the presets that name them, and the options of the verbs."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from onepaper.config import check_between, check_choice, check_non_negative, check_positive
+from onepaper.errors import UsageError
+from onepaper.optimizer import OptimizerOptions
+from onepaper.paper import Preset, RunOptions
+from onepaper.training import LoopOptions
+
+DATASETS = ("splice", "letters", "digits", "sudoku4", "sudoku9", "text", "fasta")
+LOSSES = ("bound", "cross-entropy")
+LAYOUTS = ("line", "grid")
+LETTERS = " abcdefghijklmnopqrstuvwxyz"
+NUCLEOTIDES = "ACGU"
+# Samplers of `reverse` and `flow`, by the names of the command line.
+SAMPLERS = (
+    "ancestral", "euler-reflected", "euler-truncated", "euler-floored", "milstein", "implicit-root", "log-euler",
+    "quadratic-exponential", "flow-euler", "flow-heun", "flow-rk4", "flow-adaptive",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What the model learns from."""
+
+    dataset: Literal["splice", "letters", "digits", "sudoku4", "sudoku9", "text", "fasta"] = "splice"
+    """splice: human 5' splice sites; letters: a book in 27 symbols; digits: 8 x 8 pixels in black and white; sudoku4,
+    sudoku9: generated grids; text, fasta: a file of yours, see `path`"""
+    length: int = 32
+    """positions of a sequence, for letters, text and fasta"""
+    path: Path | None = None
+    """the file, for text and fasta"""
+
+    def __post_init__(self) -> None:
+        check_choice("dataset", self.dataset, DATASETS)
+        check_positive("length", self.length)
+        if (self.path is None) == (self.dataset in ("text", "fasta")):
+            raise UsageError(
+                f"dataset is '{self.dataset}' and path {self.path}, expected a path for text and fasta only"
+            )
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A transformer that gives token probabilities; `width` is the dial."""
+
+    symbols: str = NUCLEOTIDES
+    """one character for each category"""
+    positions: int = 9
+    width: int = 96
+    depth: int = 3
+    heads: int = 4
+    layout: Literal["line", "grid"] = "line"
+    """line: a learnt embedding for each position; grid: sums of row, column and box embeddings"""
+    a: float = 1.0
+    """shape of the stationary Gamma law of every coordinate; 1 makes the noise uniform on the simplex"""
+    evidence: bool = True
+    """add the exact log evidence of each position's own noisy vector to the logits, so that the network only has to
+    learn the context"""
+    self_conditioning: bool = False
+    """also feed the probabilities of a first pass, in half of the training steps and at every step of sampling"""
+    num_classes: int = 0
+    """classes to condition on, with one more for none; 0 for a model without a condition"""
+
+    def __post_init__(self) -> None:
+        for name in ("positions", "width", "depth", "heads", "a"):
+            check_positive(name, getattr(self, name))
+        check_choice("layout", self.layout, LAYOUTS)
+        check_non_negative("num_classes", self.num_classes)
+        if len(self.symbols) < 2 or len(set(self.symbols)) < len(self.symbols):
+            raise UsageError(f"symbols are {self.symbols!r}, expected at least two different ones")
+        if self.width % (2 * self.heads):
+            raise UsageError(f"width is {self.width} for {self.heads} heads, expected a multiple of {2 * self.heads}")
+        side = round(self.positions**0.5)
+        if self.layout == "grid" and (side**2 != self.positions or round(side**0.5) ** 2 != side):
+            raise UsageError(f"a grid of {self.positions} cells has no square boxes, expected 16 or 81 positions")
+
+    @property
+    def num_categories(self) -> int:
+        """n."""
+        return len(self.symbols)
+
+
+@dataclass(frozen=True)
+class LearnedConfig:
+    """A model, what it learns from, and how."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    loss: Literal["bound", "cross-entropy"] = "cross-entropy"
+    """bound: the integrand of the likelihood bound, times the SNR; cross-entropy: of the tokens, at even log SNR"""
+    lowest_snr: float = 1e-2
+    highest_snr: float = 60.0
+    label_dropout: float = 0.1
+    """share of training examples whose class is withheld"""
+    reveal: float = 0.5
+    """share of training sequences of which a random part is told exactly, so that the model learns to fill in"""
+    batch_size: int = 256
+    optimizer: OptimizerOptions = OptimizerOptions(
+        lr=1e-3,
+        schedule="cosine",
+        warmup_steps=200,
+        clip_norm=1.0,
+        weight_decay=0.01,
+        decay="matrices",
+        ema_decay=0.999,
+    )
+    loop: LoopOptions = LoopOptions(steps=3000, log_every=100, evaluate_every=500, checkpoint_every=500)
+
+    def __post_init__(self) -> None:
+        check_choice("loss", self.loss, LOSSES)
+        check_positive("lowest_snr", self.lowest_snr)
+        check_positive("batch_size", self.batch_size)
+        check_between("label_dropout", self.label_dropout, 0.0, 1.0)
+        check_between("reveal", self.reveal, 0.0, 1.0)
+        if self.highest_snr <= self.lowest_snr:
+            raise UsageError(f"SNR goes from {self.lowest_snr} to {self.highest_snr}, expected an increasing range")
+
+
+@dataclass(frozen=True)
+class OracleConfig:
+    """A prior whose posterior is exact, and samplers compared on it: no network, so every error is the sampler's."""
+
+    probabilities: tuple[float, ...] = (0.6, 0.25, 0.1, 0.05)
+    """of the categories; of the first token where there is a chain"""
+    stay: float = 0.0
+    """of a chain: probability that a token repeats the one before, else it is drawn anew; 0 for no chain"""
+    positions: int = 1
+    a: float = 1.0
+    samplers: tuple[str, ...] = SAMPLERS
+    steps: tuple[int, ...] = (4, 16, 64)
+    num_draws: int = 20_000
+    lowest_snr: float = 1e-2
+    highest_snr: float = 60.0
+
+    def __post_init__(self) -> None:
+        if len(self.probabilities) < 2 or min(self.probabilities) < 0 or abs(sum(self.probabilities) - 1) > 1e-6:
+            raise UsageError(
+                f"probabilities are {self.probabilities}, expected at least two numbers >= 0 that sum to 1"
+            )
+        check_between("stay", self.stay, 0.0, 1.0)
+        for name in ("positions", "a", "num_draws", "lowest_snr"):
+            check_positive(name, getattr(self, name))
+        for sampler in self.samplers:
+            check_choice("sampler", sampler, SAMPLERS)
+        for steps in self.steps:
+            check_positive("steps", steps)
+        if self.highest_snr <= self.lowest_snr:
+            raise UsageError(f"SNR goes from {self.lowest_snr} to {self.highest_snr}, expected an increasing range")
+
+
+@dataclass(frozen=True)
+class SimulateOptions(RunOptions):
+    """Options of `simulate`: forward trajectories on the simplex."""
+
+    alpha: tuple[float, ...] = (1.0, 1.0, 1.0)
+    """stationary shape of each category; three make a ternary plot"""
+    token: int = 0
+    """where trajectories start"""
+    mass: float = 1.0
+    """s, the value the token's coordinate starts from"""
+    speed: float = 1.0
+    """b"""
+    time: float = 4.0
+    """until when"""
+    steps: int = 400
+    paths: int = 6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.alpha) < 2:
+            raise UsageError(f"alpha has {len(self.alpha)} entries, expected at least 2 categories")
+        for value in self.alpha:
+            check_positive("alpha", value)
+        if not 0 <= self.token < len(self.alpha):
+            raise UsageError(f"token {self.token} does not exist, expected 0 to {len(self.alpha) - 1}")
+        for name in ("mass", "speed", "time", "steps", "paths"):
+            check_positive(name, getattr(self, name))
+
+
+@dataclass(frozen=True)
+class RankLawOptions(RunOptions):
+    """Options of `rank-law`."""
+
+    categories: tuple[int, ...] = (27, 256, 1000, 32_000)
+    snr: tuple[float, ...] = (5.0, 10.0, 20.0, 40.0)
+    a: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for number in self.categories:
+            if number < 2:
+                raise UsageError(f"categories has {number}, expected at least 2")
+        for value in (*self.snr, self.a):
+            check_positive("snr and a", value)
+
+
+@dataclass(frozen=True)
+class VerifyOptions(RunOptions):
+    """Options of `verify`: every closed form against an independent computation."""
+
+
+@dataclass(frozen=True)
+class SampleOptions(RunOptions):
+    """Options of `sample`."""
+
+    weights: Path | None = None
+    """the `pretrained` folder of a training run"""
+    count: int = 16
+    steps: int = 64
+    sampler: str = "ancestral"
+    temperature: float = 1.0
+    clamp: str | None = None
+    """known symbols, '?' for those to fill in, e.g. "CAGGU????" """
+    label: int | None = None
+    """class to ask for, of a conditional model"""
+    guidance: float = 0.0
+    """weight w of the condition: logits (1 + w) conditional - w unconditional"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("count", self.count)
+        check_positive("steps", self.steps)
+        check_choice("sampler", self.sampler, SAMPLERS)
+        check_positive("temperature", self.temperature)
+        check_non_negative("guidance", self.guidance)
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(RunOptions):
+    """Options of `evaluate`."""
+
+    weights: Path | None = None
+    """the `pretrained` folder of a training run, for learned models"""
+    count: int = 2000
+    """test sequences for the bound, and samples"""
+    points: int = 128
+    """SNRs for each sequence"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("count", self.count)
+        check_positive("points", self.points)
+
+
+_SPLICE = LearnedConfig()
+_LETTERS = LearnedConfig(
+    data=DataConfig("letters"),
+    model=ModelConfig(LETTERS, positions=32, width=128, depth=4),
+    highest_snr=60.0,
+    batch_size=64,
+    loop=replace(_SPLICE.loop, steps=8000),
+)
+
+PRESETS = {
+    "laptop-splice": Preset("human 5' splice sites, 9 nucleotides", _SPLICE),
+    "laptop-sudoku4": Preset(
+        "all 288 grids of 4 x 4",
+        LearnedConfig(
+            data=DataConfig("sudoku4"),
+            model=ModelConfig("1234", positions=16, width=64, layout="grid"),
+            batch_size=128,
+            loop=replace(_SPLICE.loop, steps=2000),
+        ),
+    ),
+    "laptop-letters": Preset("windows of 32 letters of a book", _LETTERS),
+    "laptop-digits": Preset(
+        "handwritten digits, 8 x 8 pixels in black and white, with their class",
+        LearnedConfig(
+            data=DataConfig("digits"),
+            model=ModelConfig(".#", positions=64, width=96, depth=4, num_classes=10),
+            batch_size=64,
+        ),
+    ),
+    "laptop-sudoku9": Preset(
+        "9 x 9 grids",
+        LearnedConfig(
+            data=DataConfig("sudoku9"),
+            model=ModelConfig("123456789", positions=81, width=128, depth=6, layout="grid"),
+            batch_size=64,
+        ),
+    ),
+    "paper-text8": Preset(
+        "27 symbols, windows of 256, the size of other discrete diffusions; the note itself trains nothing",
+        LearnedConfig(
+            data=DataConfig("letters", length=256),
+            model=ModelConfig(LETTERS, positions=256, width=768, depth=12, heads=12),
+            batch_size=512,
+            optimizer=replace(_SPLICE.optimizer, lr=3e-4, warmup_steps=2500, ema_decay=0.9999),
+            loop=LoopOptions(steps=1_000_000, log_every=100, evaluate_every=10_000, checkpoint_every=5000),
+        ),
+    ),
+    "laptop-oracle": Preset("four categories with a known prior: every sampler, no network", OracleConfig()),
+    "laptop-oracle-chain": Preset(
+        "a Markov chain with a known posterior: what drawing positions independently costs",
+        OracleConfig((0.4, 0.3, 0.2, 0.1), stay=0.6, positions=8, samplers=("ancestral",), steps=(1, 4, 16, 64)),
+    ),
+    "smoke": Preset(
+        "splice sites, a few steps of a tiny network",
+        LearnedConfig(
+            model=ModelConfig(width=32, depth=1),
+            batch_size=64,
+            optimizer=replace(_SPLICE.optimizer, warmup_steps=10, ema_decay=0.9),
+            loop=LoopOptions(steps=150, log_every=50, checkpoint_every=100),
+        ),
+    ),
+}
+ALIASES = {"laptop": "laptop-splice"}

@@ -1,0 +1,179 @@
+"""Drawing sequences: conditions as wrappers around a denoiser, one name for every sampler, and the verb `sample`."""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, PRNGKeyArray
+from onepaper.config import check_choice
+from onepaper.errors import UsageError
+from onepaper.paper import Invocation
+from onepaper.runs import write_atomic
+
+from simplex_cir.config import SAMPLERS, SampleOptions
+from simplex_cir.data import decode
+from simplex_cir.flow import probability_flow
+from simplex_cir.model import SimplexDenoiser
+from simplex_cir.posterior import Denoiser, Scalar, told
+from simplex_cir.reverse import ancestral, noise, reverse_sde
+from simplex_cir.snr import snr_grid
+
+UNKNOWN = -1
+# Log probability of a symbol that a clamp excludes.
+NEVER = -1e9
+
+
+def conditioned(model: SimplexDenoiser, label: Int[Array, " batch"] | None = None, guidance: float = 0.0) -> Denoiser:
+    r"""The model given a class, with self-conditioning if it has it, and guidance:
+    $(1 + w) \log p(k | v, y) - w \log p(k | v)$, normalised.
+
+    Raises:
+        UsageError: a class, or guidance, for a model without classes.
+    """
+    if (label is not None or guidance) and not model.config.num_classes:
+        raise UsageError("the model knows no classes, expected no label and no guidance")
+
+    def once(v: Array, snr: Scalar, label: Array | None) -> Array:
+        earlier = jnp.exp(model(v, snr, label)) if model.config.self_conditioning else None
+        return model(v, snr, label, earlier)
+
+    def denoiser(v: Array, snr: Scalar) -> Array:
+        conditional = once(v, snr, label)
+        if label is None or not guidance:
+            return conditional
+        return jax.nn.log_softmax((1 + guidance) * conditional - guidance * once(v, snr, None), axis=-1)
+
+    return denoiser
+
+
+def clamped(denoiser: Denoiser, known: Int[Array, " positions"], a: float = 1.0) -> Denoiser:
+    """The same, sure of the known tokens; `UNKNOWN` marks those to fill in.
+
+    The denoiser is told the known tokens (`told`) in place of their noisy vectors, which at a low SNR hardly say what
+    is known. What it gives for the others is then conditional on the known tokens, so that the samplers reverse the
+    noise of the conditional law. The known positions themselves follow their forward law, by bridges to their tokens.
+    """
+    given = known != UNKNOWN
+
+    def sure(v: Array, snr: Scalar) -> Array:
+        certain = jnp.where(jax.nn.one_hot(known, v.shape[-1], dtype=v.dtype) > 0, 0.0, NEVER)
+        return jnp.where(given[:, None], certain, denoiser(*told(known, given, v, snr, a)))
+
+    return sure
+
+
+def draw(
+    key: PRNGKeyArray,
+    denoiser: Denoiser,
+    shape: tuple[int, int, int],
+    *,
+    a: float = 1.0,
+    sampler: str = "ancestral",
+    steps: int = 64,
+    lowest_snr: float = 1e-2,
+    highest_snr: float = 60.0,
+    temperature: float = 1.0,
+) -> Int[Array, "count positions"]:
+    """Sequences by any sampler.
+
+    Args:
+        denoiser: log probabilities of tokens.
+        shape: count, positions, categories.
+        a: stationary shape.
+        sampler: one of `config.SAMPLERS`.
+        steps: SNR levels to go through.
+        lowest_snr: where to start.
+        highest_snr: where to end.
+        temperature: of the probabilities.
+
+    Raises:
+        UsageError: no such sampler.
+    """
+    check_choice("sampler", sampler, SAMPLERS)
+    start_key, key = jax.random.split(key)
+    v = noise(start_key, shape, a)
+    grid = snr_grid(steps, lowest=lowest_snr, highest=highest_snr)
+    if sampler == "ancestral":
+        return ancestral(key, denoiser, v, grid, a, temperature=temperature)[0]
+
+    def tempered(v: Array, snr: Scalar) -> Array:
+        return jax.nn.log_softmax(denoiser(v, snr) / temperature, axis=-1)
+
+    if sampler.startswith("flow-"):
+        return probability_flow(tempered, v, grid, a, method=sampler.removeprefix("flow-"))[0]
+    return reverse_sde(key, tempered, v, grid, a, scheme=sampler)[0]
+
+
+def parse_clamp(text: str, symbols: str, positions: int) -> Int[np.ndarray, " positions"]:
+    """Known tokens from text in which '?' stands for a symbol to fill in.
+
+    Raises:
+        UsageError: another length, or a symbol the model does not know.
+    """
+    if len(text) != positions:
+        raise UsageError(f"--clamp has {len(text)} symbols, expected {positions}; '?' stands for one to fill in")
+    for symbol in text:
+        if symbol != "?" and symbol not in symbols:
+            raise UsageError(f"--clamp has {symbol!r}, expected symbols of {symbols!r} or '?'")
+    return np.array([UNKNOWN if symbol == "?" else symbols.index(symbol) for symbol in text])
+
+
+def constrained(model: SimplexDenoiser, options: SampleOptions) -> Denoiser:
+    """The model under the options' class, guidance and clamp."""
+    label = None
+    if options.label is not None:
+        if not 0 <= options.label < model.config.num_classes:
+            raise UsageError(f"label {options.label} does not exist, the model has {model.config.num_classes} classes")
+        label = jnp.full(options.count, options.label)
+    denoiser = conditioned(model, label, options.guidance)
+    if options.clamp is None:
+        return denoiser
+    config = model.config
+    return clamped(denoiser, jnp.asarray(parse_clamp(options.clamp, config.symbols, config.positions)), config.a)
+
+
+def shown(text: str) -> str:
+    """A sequence for the terminal: digits' pixels and grids as squares, others as they are."""
+    side = round(len(text) ** 0.5)
+    if side**2 != len(text) or len(text) < 16 or " " in text:
+        return text
+    return "\n".join(text[row * side : (row + 1) * side] for row in range(side)) + "\n"
+
+
+def sample_verb(call: Invocation) -> None:
+    """The verb `sample`: prints sequences and writes `samples.txt` and `samples.json`."""
+    options: SampleOptions = call.options
+    if options.weights is None:
+        if options.dry_run:
+            print("would draw from the folder given by --weights")
+            return
+        raise UsageError("sample needs --weights FOLDER, the `pretrained` folder of a training run")
+    model = SimplexDenoiser.from_pretrained(options.weights)
+    constrained(model, options)  # mistakes in the options are told before anything is computed
+    if options.dry_run:
+        print(f"would draw {options.count} sequences by {options.sampler} in {options.steps} steps")
+        return
+    config = model.config
+    with call.open_run() as run:
+        begun = time.perf_counter()
+        tokens = np.asarray(
+            jax.jit(
+                lambda model, key: draw(
+                    key,
+                    constrained(model, options),
+                    (options.count, config.positions, config.num_categories),
+                    a=config.a,
+                    sampler=options.sampler,
+                    steps=options.steps,
+                    temperature=options.temperature,
+                )
+            )(model, jax.random.key(options.seed))
+        )
+        seconds = time.perf_counter() - begun
+        texts = decode(tokens, config.symbols)
+        write_atomic(run.folder / "samples.txt", "".join(f"{text}\n" for text in texts).encode())
+        run.write_json("samples.json", {"samples": texts, "seconds": round(seconds, 3)})
+    for text in texts:
+        print(shown(text))
+    print(f"{options.count} sequences by {options.sampler}, {options.steps} steps, {seconds:.1f} s; {run.folder}")

@@ -1,0 +1,181 @@
+"""Training: score interpolation, that is, learning token probabilities from noisy vectors at every SNR."""
+
+import functools
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from onepaper.data import BatchSampler
+from onepaper.errors import UsageError
+from onepaper.jax.accelerator import Accelerator
+from onepaper.jax.steps import JaxState, JaxTask
+from onepaper.paper import Invocation
+from onepaper.runs import Run
+from onepaper.training import fit
+
+from simplex_cir.config import DataConfig, LearnedConfig
+from simplex_cir.data import (
+    Dataset,
+    binary_digits,
+    book_letters,
+    read_fasta,
+    read_text,
+    small_sudokus,
+    splice_sites,
+    sudokus,
+)
+from simplex_cir.likelihood import bound, integrand
+from simplex_cir.model import SimplexDenoiser
+from simplex_cir.posterior import told
+from simplex_cir.process import noise_tokens
+
+# Sequences and SNRs of the held-out bound during training, and the seed of its noise, the same at every evaluation.
+HELD_OUT_SEQUENCES, HELD_OUT_POINTS, HELD_OUT_SEED = 512, 32, 0
+# 9 x 9 grids are generated once, from this seed, this many to learn from and to hold out.
+SUDOKU_SEED, SUDOKU_TRAIN, SUDOKU_HELD_OUT = 0, 50_000, 1000
+
+Batch = Mapping[str, Array]
+
+
+@functools.lru_cache(maxsize=8)
+def load(config: DataConfig) -> Dataset:
+    """The data that a configuration names."""
+    if config.dataset == "splice":
+        return splice_sites()
+    if config.dataset == "letters":
+        return book_letters(config.length)
+    if config.dataset == "digits":
+        return binary_digits()
+    if config.dataset == "sudoku4":
+        grids = small_sudokus()  # all of them: the aim is their law, not other grids
+        return Dataset("1234", grids, grids, grids)
+    if config.dataset == "sudoku9":
+        grids = sudokus(SUDOKU_TRAIN + 2 * SUDOKU_HELD_OUT, np.random.default_rng(SUDOKU_SEED))
+        train, validation, test = np.split(grids, [SUDOKU_TRAIN, SUDOKU_TRAIN + SUDOKU_HELD_OUT])
+        return Dataset("123456789", train, validation, test)
+    assert config.path is not None
+    return (read_text if config.dataset == "text" else read_fasta)(config.path, config.length)
+
+
+def check_fits(config: LearnedConfig, data: Dataset) -> None:
+    """Raise `UsageError` unless the model's shape is that of the data."""
+    model = config.model
+    if (model.symbols, model.positions) != (data.symbols, data.positions):
+        raise UsageError(
+            f"model has the symbols {model.symbols!r} and {model.positions} positions, the data {data.symbols!r} and "
+            f"{data.positions}; set --model.symbols and --model.positions"
+        )
+    if model.num_classes and data.labels is None:
+        raise UsageError(f"model has {model.num_classes} classes, but {config.data.dataset} has no labels")
+
+
+def stratified(key: PRNGKeyArray, count: int) -> Float[Array, " count"]:
+    """One uniform number in each of `count` equal parts of [0, 1], in random order."""
+    shift_key, order_key = jax.random.split(key)
+    return jax.random.permutation(order_key, (jnp.arange(count) + jax.random.uniform(shift_key, (count,))) / count)
+
+
+def revealed(key: PRNGKeyArray, shape: tuple[int, ...], share: float) -> Bool[Array, "batch positions"]:
+    """Positions to tell the network: none in most sequences, a random part of them in a `share` of the sequences."""
+    which_key, part_key, key = jax.random.split(key, 3)
+    some = jax.random.uniform(which_key, (shape[0], 1)) < share
+    part = jnp.where(some, jax.random.uniform(part_key, (shape[0], 1)), 0.0)
+    return jax.random.uniform(key, shape) < part
+
+
+def make_loss(config: LearnedConfig) -> Callable[[SimplexDenoiser, Batch, PRNGKeyArray], tuple[Array, Array]]:
+    """Loss sum over the positions that are not told, and their number.
+
+    "cross-entropy": of the tokens, at log SNRs spread evenly. "bound": the integrand of the bound times the SNR, so
+    that its mean over log SNR is the bound in nats over the width of the range.
+    """
+    low, high = np.log(config.lowest_snr), np.log(config.highest_snr)
+    model_config = config.model
+
+    def loss(model: SimplexDenoiser, batch: Batch, key: PRNGKeyArray) -> tuple[Array, Array]:
+        tokens = batch["tokens"]
+        snr_key, noise_key, label_key, again_key, known_key = jax.random.split(key, 5)
+        snrs = jnp.exp(low + (high - low) * stratified(snr_key, len(tokens)))
+        v = noise_tokens(noise_key, tokens, model_config.num_categories, model_config.a, snrs[:, None])
+        known = revealed(known_key, tokens.shape, config.reveal)
+        v, levels = told(tokens, known, v, snrs, model_config.a)
+        label = None
+        if model_config.num_classes:
+            withheld = jax.random.uniform(label_key, (len(tokens),)) < config.label_dropout
+            label = jnp.where(withheld, model.null_label, batch["labels"])
+        earlier = None
+        if model_config.self_conditioning:
+            first = jax.lax.stop_gradient(jnp.exp(model(v, levels, label)))
+            again = jax.random.uniform(again_key, (len(tokens), 1, 1)) < 0.5
+            earlier = jnp.where(again, first, 1 / model_config.num_categories)
+        log_probabilities = model(v, levels, label, earlier)
+        if config.loss == "bound":
+            values = integrand(log_probabilities, tokens, v, snrs, model_config.a) * snrs[:, None]
+        else:
+            values = -jnp.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
+        return jnp.where(known, 0.0, values).sum(), (~known).sum()
+
+    return loss
+
+
+def train(
+    config: LearnedConfig, run: Run | None = None, *, seed: int = 0, accelerator: Accelerator | None = None
+) -> SimplexDenoiser:
+    """Train from a configuration, from the newest checkpoint of `run` if it has one; the averaged model.
+
+    Raises:
+        UsageError: a model that does not fit the data.
+    """
+    data = load(config.data)
+    check_fits(config, data)
+    accelerator = accelerator or Accelerator()
+    task = JaxTask(
+        lambda rngs: SimplexDenoiser(config.model, rngs),
+        make_loss(config),
+        config.optimizer,
+        total_steps=config.loop.steps,
+        accelerator=accelerator,
+    )
+    sampler = BatchSampler(
+        len(data.train), config.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world
+    )
+
+    def batches(step: int) -> dict[str, np.ndarray]:
+        chosen = sampler(step)
+        batch = {"tokens": data.train[chosen].astype(np.int32)}
+        if config.model.num_classes:
+            assert data.labels is not None
+            batch["labels"] = data.labels[0][chosen].astype(np.int32)
+        return batch
+
+    held_out = jnp.asarray(data.validation[:HELD_OUT_SEQUENCES])
+
+    @jax.jit
+    def held_out_bound(model: SimplexDenoiser) -> Array:
+        key, n, a = jax.random.key(HELD_OUT_SEED), data.num_categories, config.model.a
+        parts = bound(key, model, held_out, n, a, points=HELD_OUT_POINTS, highest_snr=config.highest_snr)
+        return parts.total.mean()
+
+    def evaluate(state: JaxState) -> dict[str, float]:
+        model = task.model(state)
+        assert isinstance(model, SimplexDenoiser)
+        return {"held_out_bound": float(held_out_bound(model))}
+
+    fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, processes=accelerator)
+    model = task.model(fitted.state)
+    assert isinstance(model, SimplexDenoiser)
+    return model
+
+
+def train_verb(call: Invocation) -> None:
+    """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
+    config: LearnedConfig = call.config
+    if call.options.dry_run:
+        print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
+        return
+    with Accelerator(call.options) as accelerator, call.open_run(main_process=accelerator.is_main) as run:
+        model = train(config, run, seed=call.options.seed, accelerator=accelerator)
+        if accelerator.is_main:
+            print(f"weights: {model.save_pretrained(run.folder / 'pretrained')}")

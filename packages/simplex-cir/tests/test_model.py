@@ -1,0 +1,96 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from simplex_cir.config import PRESETS, LearnedConfig, ModelConfig
+from simplex_cir.model import SimplexDenoiser
+from simplex_cir.posterior import log_posterior
+
+SMALL = ModelConfig("ABC", positions=4, width=16, depth=2, heads=2)
+
+
+@jax.jit
+def apply(model: SimplexDenoiser, *inputs: jax.Array | float | None) -> jax.Array:
+    return model(*inputs)
+
+
+def vectors(config: ModelConfig, batch: int = 3) -> jax.Array:
+    return jax.random.gamma(jax.random.key(0), 1.5, (batch, config.positions, config.num_categories))
+
+
+def stirred(config: ModelConfig) -> SimplexDenoiser:
+    """With every parameter drawn, so that gates and heads that start at 0 do something."""
+    model = SimplexDenoiser(config, nnx.Rngs(0))
+    state = nnx.state(model, nnx.Param)
+    leaves, tree = jax.tree.flatten(state)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    drawn = [0.2 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    nnx.update(model, jax.tree.unflatten(tree, drawn))
+    return model
+
+
+def test_starts_as_the_posterior_of_a_uniform_prior() -> None:
+    model = SimplexDenoiser(SMALL, nnx.Rngs(0))
+    v = vectors(SMALL)
+    np.testing.assert_allclose(apply(model, v, 2.0), log_posterior(jnp.zeros(3), v, 2.0), atol=1e-5)
+
+
+def test_probabilities_sum_to_one_and_depend_on_everything() -> None:
+    model = stirred(SMALL)
+    v = vectors(SMALL)
+    got = apply(model, v, 2.0)
+    np.testing.assert_allclose(jnp.exp(got).sum(axis=-1), 1, atol=1e-5)
+    assert not np.allclose(got, apply(model, v, 4.0))
+    changed = v.at[:, 0, 0].add(3.0)
+    assert not np.allclose(got[:, 3], apply(model, changed, 2.0)[:, 3])  # context reaches other positions
+
+
+def test_an_snr_for_each_sequence() -> None:
+    model, v = stirred(SMALL), vectors(SMALL, 2)
+    both = apply(model, v, jnp.array([0.5, 8.0]))
+    np.testing.assert_allclose(both[0], apply(model, v[:1], 0.5)[0], atol=1e-5)
+    np.testing.assert_allclose(both[1], apply(model, v[1:], 8.0)[0], atol=1e-5)
+
+
+def test_a_grid_knows_rows_columns_and_boxes() -> None:
+    config = ModelConfig("1234", positions=16, width=16, depth=1, heads=2, layout="grid")
+    places = np.asarray(stirred(config)._places())
+    tables = [np.asarray(table.embedding[...]) for table in stirred(config).places]
+    for cell in range(16):
+        row, column = divmod(cell, 4)
+        np.testing.assert_allclose(
+            places[cell], tables[0][row] + tables[1][column] + tables[2][2 * (row // 2) + column // 2], atol=1e-6
+        )
+
+
+def test_classes_and_self_conditioning() -> None:
+    config = ModelConfig("ABC", positions=4, width=16, depth=1, heads=2, num_classes=2, self_conditioning=True)
+    model, v = stirred(config), vectors(config)
+    plain = apply(model, v, 1.0)
+    np.testing.assert_allclose(plain, apply(model, v, 1.0, jnp.full(3, model.null_label)), atol=1e-6)
+    assert not np.allclose(plain, apply(model, v, 1.0, jnp.zeros(3, int)))
+    assert not np.allclose(plain, apply(model, v, 1.0, None, jnp.eye(3)[jnp.zeros((3, 4), int)]))
+
+
+def test_saved_and_read_back(tmp_path) -> None:
+    model, v = stirred(SMALL), vectors(SMALL)
+    again = SimplexDenoiser.from_pretrained(model.save_pretrained(tmp_path / "model"))
+    np.testing.assert_array_equal(apply(model, v, 1.0), apply(again, v, 1.0))
+    assert again.config == SMALL
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if isinstance(preset.config, LearnedConfig)])
+def test_presets_are_made_abstractly(name: str) -> None:
+    config = PRESETS[name].config.model
+    model = nnx.eval_shape(lambda: SimplexDenoiser(config, nnx.Rngs(0)))
+    count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    width, n = config.width, config.num_categories
+    block = (6 * width * width + 6 * width) + 3 * width**2 + (width**2 + width) + 8 * width**2 + 5 * width
+    side = round(config.positions**0.5)
+    places = config.positions if config.layout == "line" else 3 * side
+    labels = config.num_classes + 1 if config.num_classes else 0
+    expected = config.depth * block + (n + 1) * width + 2 * (width**2 + width) + (places + labels) * width
+    expected += 2 * width + (width + 1) * n
+    assert count == expected

@@ -1,0 +1,98 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from onepaper.errors import UsageError
+from scipy import stats
+
+from simplex_cir.config import SAMPLERS, ModelConfig, SampleOptions
+from simplex_cir.model import SimplexDenoiser
+from simplex_cir.priors import IndependentPrior, MarkovPrior, TablePrior
+from simplex_cir.reverse import SCHEMES, noise
+from simplex_cir.sampling import UNKNOWN, clamped, conditioned, constrained, draw, parse_clamp, shown
+
+PRIOR = np.array([0.7, 0.2, 0.1])
+
+
+def test_every_scheme_has_a_name_on_the_command_line() -> None:
+    assert set(SCHEMES) == {name for name in SAMPLERS if name != "ancestral" and not name.startswith("flow-")}
+
+
+def g_test(tokens: np.ndarray, law: np.ndarray) -> float:
+    counts = np.bincount(tokens, minlength=len(law))
+    return float(stats.power_divergence(counts, law * len(tokens), lambda_="log-likelihood").pvalue)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_returns_the_prior(sampler: str) -> None:
+    """A G-test each, at 1e-3 over all of them; 8,000 draws find a probability that is wrong by 0.03."""
+    # In log v a step has no bound where v is below it, so log-Euler needs paths that keep away from 0.
+    a, steps = {"log-euler": (4.0, 128), "ancestral": (1.0, 4)}.get(sampler, (1.0, 64))
+    prior = IndependentPrior(PRIOR, a)
+    run = jax.jit(lambda key: draw(key, prior, (8000, 1, 3), a=a, sampler=sampler, steps=steps, lowest_snr=1e-3))
+    assert g_test(np.asarray(run(jax.random.key(0)))[:, 0], PRIOR) > 1e-3 / len(SAMPLERS)
+
+
+def test_clamped_positions_stay_and_inform_the_others() -> None:
+    """One sequence of three has a 1 in the middle, so telling it settles all, from the lowest SNR on."""
+    prior = TablePrior(np.array([[0, 0, 1], [1, 1, 0], [1, 0, 1]]), 2)
+    sure = clamped(prior, jnp.array([UNKNOWN, 1, UNKNOWN]))
+    run = jax.jit(lambda key: draw(key, sure, (200, 3, 2), steps=2, highest_snr=80.0))
+    tokens = np.asarray(run(jax.random.key(1)))
+    assert (tokens == [1, 1, 0]).all()
+    uninformed = noise(jax.random.key(2), (5, 3, 2))
+    np.testing.assert_allclose(
+        jnp.exp(jax.jit(sure)(uninformed, 1e-3)), np.tile(np.eye(2)[[1, 1, 0]], (5, 1, 1)), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("sampler", ["ancestral", "implicit-root"])
+def test_filling_in_follows_the_conditional_law(sampler: str) -> None:
+    """p(middle | ends) of a chain of three, by hand; the unconditional law of the middle is far from it."""
+    transition = np.array([[0.9, 0.1], [0.3, 0.7]])
+    chain = MarkovPrior(np.array([0.5, 0.5]), transition)
+    sure = clamped(chain, jnp.array([0, UNKNOWN, 1]))
+    steps = 4 if sampler == "ancestral" else 64
+    run = jax.jit(lambda key: draw(key, sure, (8000, 3, 2), sampler=sampler, steps=steps, highest_snr=80.0))
+    tokens = np.asarray(run(jax.random.key(2)))
+    assert (tokens[:, [0, 2]] == [0, 1]).all()
+    law = transition[0] * transition[:, 1]
+    assert g_test(tokens[:, 1], law / law.sum()) > 1e-3 / 2
+    assert g_test(tokens[:, 1], chain.initial @ transition) < 1e-9
+
+
+def test_guidance_is_a_weighted_sum_of_logits() -> None:
+    config = ModelConfig("AB", positions=2, width=16, depth=1, heads=2, num_classes=2)
+    model = SimplexDenoiser(config, nnx.Rngs(0))
+    model.label.embedding[...] = 3 * jax.random.normal(jax.random.key(0), model.label.embedding.shape)
+    model.blocks[0].modulation.kernel[...] = 0.3 * jax.random.normal(jax.random.key(1), (16, 96))
+    model.head.kernel[...] = jax.random.normal(jax.random.key(2), (16, 2))
+    v = jax.random.gamma(jax.random.key(3), 1.0, (4, 2, 2))
+    label = jnp.array([0, 1, 0, 1])
+    with_class, without = model(v, 1.0, label), model(v, 1.0)
+    assert not np.allclose(with_class, without)
+    expected = 3 * with_class - 2 * without
+    expected -= jax.nn.logsumexp(expected, axis=-1, keepdims=True)
+    np.testing.assert_allclose(conditioned(model, label, 2.0)(v, 1.0), expected, atol=1e-5)
+    with pytest.raises(UsageError, match="knows no classes"):
+        conditioned(SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0)), label)
+
+
+def test_clamp_texts() -> None:
+    np.testing.assert_array_equal(parse_clamp("A?C", "ACGU", 3), [0, UNKNOWN, 1])
+    with pytest.raises(UsageError, match="has 2 symbols, expected 3"):
+        parse_clamp("A?", "ACGU", 3)
+    with pytest.raises(UsageError, match="has 'X'"):
+        parse_clamp("AX?", "ACGU", 3)
+
+
+def test_a_label_that_is_not_there() -> None:
+    model = SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0))
+    with pytest.raises(UsageError, match="label 3 does not exist"):
+        constrained(model, SampleOptions(label=3))
+
+
+def test_squares_are_shown_as_squares() -> None:
+    assert shown("ACGUACGUA") == "ACGUACGUA"
+    assert shown("1234341221434321") == "1234\n3412\n2143\n4321\n"
