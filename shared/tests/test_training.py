@@ -235,8 +235,8 @@ def test_signals_save_and_tell(tmp_path, number, code):
 def test_a_second_interrupt_acts_at_once():
     def stubborn(step):
         if step == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return batches(step)
 
     with pytest.raises(KeyboardInterrupt):
