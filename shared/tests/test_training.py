@@ -239,8 +239,13 @@ def test_a_second_interrupt_acts_at_once():
             signal.raise_signal(signal.SIGINT)
         return batches(step)
 
-    with pytest.raises(KeyboardInterrupt):
-        fit(Walk(), stubborn, LoopOptions(30))
+    # What Python does with the signal unless it was started in the background, where shells let it be ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(Walk(), stubborn, LoopOptions(30))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_loop_runs_in_a_thread():

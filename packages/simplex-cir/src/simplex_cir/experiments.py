@@ -86,8 +86,9 @@ def stationary_law(context: ClaimContext) -> Evidence:
         measured.append(p_value(f"a={a:g}, law", stats.kstest(y, stats.gamma(a).cdf).pvalue))
         shares.append(Measurement.exact(f"a={a:g}, share below 1e-6", float((y < 1e-6).mean())))
         measured.append(p_value(f"a={a:g}, negative values", 0.0 if (y < 0).any() else 1.0))
+    told = ", ".join(f"{share.mean:.3g} ({share.name.split(',')[0]})" for share in shares)
     return Evidence(
-        f"{smallest(measured, 100_000)}; share below 1e-6: {', '.join(f'{m.mean:.3g} ({m.name[:6]})' for m in shares)}",
+        f"{smallest(measured, 100_000)}; share below 1e-6: {told}",
         [*measured, *shares],
     )
 
