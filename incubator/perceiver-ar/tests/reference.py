@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from onepaper.jax.state_files import model_arrays
+
 from perceiver_ar.config import ModelConfig
 from perceiver_ar.model import PerceiverAR
 

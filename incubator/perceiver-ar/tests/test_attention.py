@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from perceiver_ar import attention
 from perceiver_ar.attention import EMPTY, NOBODY, Partial, attend, attend_by_index, attend_one, merge, offset_causal
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
+
 from perceiver_ar.config import ALIASES, PRESETS, ExperimentConfig, ModelConfig
 
 # Every row of the table of architectures, by the names of the presets.

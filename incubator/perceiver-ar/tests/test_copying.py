@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+
 from perceiver_ar.config import EOS, SOS, ModelConfig
 from perceiver_ar.copying import check_fits, crops, mirrored
 

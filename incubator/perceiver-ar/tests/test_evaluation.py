@@ -8,6 +8,7 @@ import pytest
 import reference
 from flax import nnx
 from onepaper.errors import UsageError
+
 from perceiver_ar.config import SOS, ModelConfig
 from perceiver_ar.evaluation import bits_per_byte, bits_per_dim, by_inputs, score, windows, word_perplexity
 from perceiver_ar.model import PerceiverAR

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+
 from perceiver_ar.config import EOS, PAD, SOS
 from perceiver_ar.events import VOCAB_SIZE, Note, Pedal, decode, encode, sustain
 

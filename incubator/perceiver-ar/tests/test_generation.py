@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from onepaper.errors import UsageError
+
 from perceiver_ar.config import EOS, PAD, SOS, ModelConfig, SamplingOptions
 from perceiver_ar.generation import Sampler, choose, cut
 from perceiver_ar.model import PerceiverAR

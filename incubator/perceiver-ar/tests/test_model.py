@@ -10,6 +10,7 @@ from flax import nnx
 from onepaper.accelerator import AcceleratorOptions
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
+
 from perceiver_ar.config import PRESETS, ModelConfig
 from perceiver_ar.model import (
     Loss,

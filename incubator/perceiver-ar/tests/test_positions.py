@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+
 from perceiver_ar.positions import (
     check_coordinates,
     image_coordinates,

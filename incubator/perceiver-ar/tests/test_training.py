@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+
 from perceiver_ar.config import PRESETS, ExperimentConfig
 from perceiver_ar.copying import mirrored
 from perceiver_ar.model import PerceiverAR
