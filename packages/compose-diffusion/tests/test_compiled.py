@@ -1,5 +1,6 @@
 import shutil
 import warnings
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -137,6 +138,16 @@ def test_kernels_that_are_not_ours_are_left_as_they_are(points):
     state, generator = init_state(EXPRESSIONS["product"].target(3), points), torch.Generator().manual_seed(0)
     target.fused(kernel)(state, EXPRESSIONS["product"].target(3), 0.01, generator)
     assert seen == [generator]
+
+
+def test_a_state_without_a_log_density_moves_by_the_kernel_itself(points, monkeypatch):
+    monkeypatch.setattr(torch, "compile", traced)
+    target, plain = compiled(EXPRESSIONS["product"]).target(3), EXPRESSIONS["product"].target(3)
+    state = replace(init_state(plain, points), log_density=None)
+    moved, _ = target.fused(ula)(state, target, 0.01, torch.Generator().manual_seed(0))
+    expected, _ = ula(state, plain, 0.01, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved.x, expected.x)
+    torch.testing.assert_close(moved.score, expected.score)
 
 
 def test_one_program_serves_all_levels_and_weights_per_level_take_their_own(points, monkeypatch):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import torch
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 
@@ -37,6 +38,13 @@ def test_the_edge_and_unadjusted_kernels_are_told(tmp_path, capsys):
 def test_dry_run(capsys):
     call(TuneOptions(expression="ring", dry_run=True, **FEW))
     assert "would try 6 step sizes on 20 samples of ring" in capsys.readouterr().out
+
+
+def test_networks_are_compiled_where_asked(tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: compiled.append(module))
+    call(TuneOptions(expression="digits[3]", sampler="ula", compile=True, output=tmp_path, factors=(1.0,), **FEW))
+    assert [type(module).__name__ for module in compiled] == ["Denoiser"]
 
 
 @pytest.mark.parametrize(

@@ -56,12 +56,13 @@ def steep(schedule):
     return leaves[0] & leaves[1], covariance
 
 
-def test_preconditioners_are_the_covariances_of_every_level(generator):
-    schedule = cosine_schedule(6)
+@pytest.mark.parametrize("seed", range(3))
+def test_preconditioners_are_the_covariances_of_every_level(seed):
+    generator, schedule = torch.Generator().manual_seed(seed), cosine_schedule(6)
     expression, covariance = steep(schedule)
-    # A quarter of a period in the right coordinates. Near half a period, where three steps of 0.7 come while the learnt
-    # covariance is twice too wide, moves mirror the population and leave it as wide as it is.
-    options = SamplerOptions(kernel="hmc", step_scale=0.5, steps_per_level=6)
+    # While the learnt covariance is still twice too wide, three steps of 0.7 are half a period: moves of that length
+    # alone would mirror the population and leave it as wide as it is.
+    options = SamplerOptions(kernel="hmc", step_scale=0.7, steps_per_level=6)
     learnt = warm_up_preconditioners(expression, schedule, start(1000, generator), options, generator, kind="full")
     assert len(learnt) == 6
     for preconditioner, abar in zip(learnt, schedule.alphas_cumprod.tolist(), strict=True):

@@ -320,7 +320,8 @@ CLAIMS = (
             Greater("products, HMC", "products, reverse"),
             Greater("mixtures, reverse", "mixtures, HMC", margin=-0.05),
         ),
-        note="Support accuracy over the seven tasks that are not empty.",
+        note="Support accuracy over the seven tasks that are not empty. The rule is about products and mixtures; of "
+        "the negations no sampler makes more than a few samples right, which was not looked into.",
     ),
     Claim(
         id="X7",

@@ -133,7 +133,7 @@ class CompiledExpression(Expression):
         """One move at level t, kernel and density in one compiled piece; `CompiledTarget.fused` hands it out."""
         level = self._level(t, state.x.device)
         function, keywords = (kernel.func, kernel.keywords) if isinstance(kernel, partial) else (kernel, {})
-        if not level.leaves or function not in KERNELS or not self._compiles:
+        if not level.leaves or function not in KERNELS or not self._compiles or state.log_density is None:
             return kernel(state, self.target(t), step_size, generator)
         draws = move_draws(state.x, generator, adjusted=function in ADJUSTED)
         given = _present(state.x, state.log_density, state.score, state.momentum)

@@ -274,7 +274,7 @@ def sample_verb(call: Invocation) -> int:
                 print(f"would draw {told}: {request.told}")
             return 0
         if options.compile:
-            _compile(request.expression)
+            compile_networks(request.expression)
         with call.open_run(main_process=accelerator.is_main) as run, accelerator.autocast():
             begun = time.perf_counter()
             drawn = draw_batches(request, chosen, options, accelerator)
@@ -339,7 +339,7 @@ def numbers(values: Float[Tensor, " n"], digits: int = 4) -> list[float | None]:
     return [None if value != value else round(value, digits) for value in values.tolist()]
 
 
-def _compile(expression: Expression) -> None:
+def compile_networks(expression: Expression) -> None:
     """Compile every network that a leaf holds, in place."""
     held = {id(part): part for leaf in expression.leaves() for part in vars(leaf).values()}
     for part in held.values():

@@ -7,7 +7,14 @@ from onepaper.torch.accelerator import Accelerator
 
 from compose_diffusion.config import TuneOptions
 from compose_diffusion.level_figures import sweep_figure, write_figure
-from compose_diffusion.sampling import batch_generator, numbers, requested, sampler_name, sampler_options
+from compose_diffusion.sampling import (
+    batch_generator,
+    compile_networks,
+    numbers,
+    requested,
+    sampler_name,
+    sampler_options,
+)
 from compose_diffusion.step_sweep import StepSweep, sweep_step_sizes
 
 # Of the printed table.
@@ -24,6 +31,8 @@ def tune_verb(call: Invocation) -> int:
         if options.dry_run:
             print(f"would try {len(options.factors)} step sizes on {told}")
             return 0
+        if options.compile:
+            compile_networks(request.expression)
         with call.open_run(main_process=accelerator.is_main) as run, accelerator.autocast():
             generator = batch_generator(options.seed, 0, accelerator.device)
             shape = (options.count, *request.source.event_shape)

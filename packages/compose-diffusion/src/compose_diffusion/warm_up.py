@@ -97,7 +97,7 @@ def warm_up_preconditioners(
         options: kernel, step sizes (in the coordinates that are learnt, in which the target is nearly round) and moves.
         kind: "diagonal" or "full".
         shrinkage: see `estimate_preconditioner`.
-        rounds: times `steps_per_level` moves at each level.
+        rounds: times `steps_per_level` moves at each level, each round with a random share (half to all) of the step.
 
     Returns:
         One preconditioner for each level, for `draw(..., preconditioning=...)`.
@@ -114,6 +114,8 @@ def warm_up_preconditioners(
         target, step_size = expression.target(t), step_size_law(options)(t, schedule)
         for _ in range(rounds):
             preconditioner = estimate_preconditioner(x, kind, shrinkage=shrinkage)
-            x = move_chains(target, x, None, fresh, step_size, preconditioner, generator)[0].x
+            # In round coordinates a trajectory of half a period is a mirror, which would leave the population as it is.
+            share = 0.5 + 0.5 * float(torch.rand((), generator=generator, device=generator.device))
+            x = move_chains(target, x, None, fresh, share * step_size, preconditioner, generator)[0].x
         learnt.append(estimate_preconditioner(x, kind, shrinkage=shrinkage))
     return tuple(reversed(learnt))
