@@ -166,7 +166,9 @@ def test_quantile_outside_and_underflowing() -> None:
 def test_every_route_draws_the_law(route: str, a: float) -> None:
     signal, noise = 0.9, 0.4
     with jax.enable_x64(True):
-        draw = jax.jit(noncentral_gamma_sample, static_argnums=4)
-        value = draw(jax.random.key(7), *(jnp.full(12_000, x) for x in (a, signal, noise)), route)
-    law = stats.ncx2(2 * a, 2 * signal / noise, scale=noise / 2)
-    assert stats.kstest(np.asarray(value), law.cdf).pvalue > 1e-3
+        arrays = [jnp.full(12_000, x) for x in (a, signal, noise)]
+        numbers = [jnp.asarray(x) for x in (a, signal, noise)]
+        law = stats.ncx2(2 * a, 2 * signal / noise, scale=noise / 2)
+        for seed, arguments in ((7, arrays), (8, numbers)):
+            value = noncentral_gamma_sample(jax.random.key(seed), *arguments, shape=(12_000,), route=route)
+            assert stats.kstest(np.asarray(value), law.cdf).pvalue > 1e-3

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from onepaper.errors import UsageError
 from scipy import integrate, special, stats
 
 from simplex_cir.process import (
@@ -263,32 +262,3 @@ def test_noised_tokens_shapes_and_levels() -> None:
     np.testing.assert_allclose(v[1, :, 0], 1e6, rtol=0.01)
     assert noise_tokens(jax.random.key(0), jnp.zeros((0, 3), int), 2, 1.0, 1.0).shape == (0, 3, 2)
     assert noise_tokens(jax.random.key(0), jnp.asarray(0), 1, 1.0, 1.0).shape == (1,)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: transition_sample(jax.random.key(0), 1.0, 0.0, 1.0), "a is 0.0, expected numbers above 0"),
-        (lambda: transition_sample(jax.random.key(0), 1.0, np.nan, 1.0), "a is nan"),
-        (lambda: transition_sample(jax.random.key(0), -1.0, 1.0, 1.0), "start is -1.0"),
-        (lambda: transition_log_prob(1.0, 1.0, 1.0, np.array([0.1, -0.2])), "elapsed is -0.2"),
-        (lambda: transition_mean(jnp.ones(3), jnp.ones(2), 1.0), "broadcast"),
-        (lambda: transition_sample(jax.random.key(0), jnp.ones(3), 1.0, 1.0, shape=(2,)), r"broadcast to \(2,\)"),
-        (lambda: transition_mean(jnp.ones(3, jnp.float16), 1.0, 1.0), "start is float16"),
-        (lambda: CIR(sigma=0.0), "sigma is 0.0"),
-        (lambda: dirichlet_sample(jax.random.key(0), np.array([1.0, -1.0])), "alpha is -1.0"),
-        (lambda: noise_tokens(jax.random.key(0), np.array([0, 4]), 4, 1.0, 1.0), "token is 4, expected 0 to 3"),
-        (lambda: noise_tokens(jax.random.key(0), np.array([0]), 4, np.ones(2), 1.0), r"a has shape \(2,\)"),
-        (lambda: noise_tokens(jax.random.key(0), np.array([0]), 4, 1.0, -1.0), "m is -1.0"),
-        (lambda: noise_tokens(jax.random.key(0), np.array([0]), 0, 1.0, 1.0), "num_categories is 0"),
-    ],
-)
-def test_bad_input_is_told(call, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        call()
-
-
-def test_bad_input_inside_jit_gives_nan() -> None:
-    call = jax.jit(lambda x, a, t: (transition_sample(jax.random.key(0), x, a, t), transition_log_prob(1.0, x, a, t)))
-    for arguments in ((-1.0, 1.0, 1.0), (1.0, -1.0, 1.0), (1.0, 1.0, -1.0), (1.0, jnp.nan, 1.0)):
-        assert np.isnan(call(*arguments)).all()

@@ -9,14 +9,10 @@ from scipy import special, stats
 from simplex_cir.variates import (
     bessel_sample,
     exponential_sample,
-    gamma_and_normal_sample,
     gamma_sample,
     log1p_deficit,
     log_gamma_sample,
-    normal_pair,
-    open_uniform,
     poisson_sample,
-    turn,
 )
 
 DRAWS = 30_000
@@ -49,18 +45,16 @@ def test_continuous_laws(dtype: str) -> None:
     with jax.enable_x64(dtype == "float64"):
         kind, keys = jnp.dtype(dtype), jax.random.split(jax.random.key(0), 4)
         a = jnp.broadcast_to(jnp.asarray(shapes, kind), (DRAWS, 5))
-        gamma, spare = jax.jit(gamma_and_normal_sample)(keys[0], a)
+        gamma = jax.jit(gamma_sample)(keys[0], a)
         logs = np.asarray(jax.jit(log_gamma_sample)(keys[1], jnp.full(DRAWS, 0.01, kind)), float)
-        first, second = normal_pair(keys[2], (DRAWS,), kind)
+        same = gamma_sample(keys[2], jnp.asarray(0.7, kind), shape=(DRAWS,))
         energy = exponential_sample(keys[3], (DRAWS,), kind)
-        assert {x.dtype for x in (gamma, spare, first, energy)} == {kind}
+        assert {x.dtype for x in (gamma, same, energy)} == {kind}
     p_values = [stats.kstest(np.asarray(gamma[:, i], float), stats.gamma(s).cdf).pvalue for i, s in enumerate(shapes)]
     # log P(G <= g) is a log g - log Gamma(a+1) to the last digit where g is tiny, and most draws are.
     uniform = np.where(logs < -30, np.exp(0.01 * logs) / special.gamma(1.01), special.gammainc(0.01, np.exp(logs)))
     p_values += [stats.kstest(uniform, "uniform").pvalue, stats.kstest(np.asarray(energy, float), "expon").pvalue]
-    p_values += [stats.kstest(np.asarray(x, float).ravel(), "norm").pvalue for x in (first, second, spare)]
-    p_values += [stats.spearmanr(first, second).pvalue, stats.spearmanr(gamma[:, 2], spare[:, 2]).pvalue]
-    p_values += [stats.spearmanr(np.abs(first), np.abs(second)).pvalue]
+    p_values += [stats.kstest(np.asarray(same, float), stats.gamma(0.7).cdf).pvalue]
     assert np.isfinite(logs).all()
     assert_no_rejection(p_values)
 
@@ -121,15 +115,8 @@ def test_edges_do_not_hang() -> None:
     assert gamma_sample(key, jnp.ones((0, 3))).shape == (0, 3)
 
 
-def test_uniforms_and_trigonometry() -> None:
-    uniform = open_uniform(jax.random.key(0), (100_000,), jnp.dtype("float32"))
-    assert float(uniform.min()) > 0
-    assert float(uniform.max()) <= 1
+def test_deficit_of_the_logarithm() -> None:
     with jax.enable_x64(True):
-        u = jnp.linspace(0, 1, 1001)
-        cosine, sine = turn(u)
-        np.testing.assert_allclose(cosine, np.cos(2 * np.pi * np.asarray(u)), atol=1e-15)
-        np.testing.assert_allclose(sine, np.sin(2 * np.pi * np.asarray(u)), atol=1e-15)
         small = jnp.asarray([-0.5, -1e-3, 1e-9, 0.3, 0.5, 1e3])
         exact = [np.log(2) - 0.5, 5.003335835334e-7, 5e-19 * (1 - 2e-9 / 3)]
         exact += [0.3 - np.log1p(0.3), 0.5 - np.log1p(0.5), 1e3 - np.log1p(1e3)]

@@ -10,6 +10,8 @@ i \sim \mathrm{Bessel}(a - 1, 2 \sqrt{PQ}).$$
 Drawing a token from its posterior and then this bridge reverses the process with no discretisation error.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -17,7 +19,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
 from simplex_cir.bessel import bessel_ratio, bessel_remainder
-from simplex_cir.process import checked_arguments
+from simplex_cir.noncentral_gamma import noncentral_gamma_sample
+from simplex_cir.process import cast_arguments, checked_arguments, numbers_or, route_of
 from simplex_cir.variates import bessel_sample, gamma_sample, poisson_sample
 
 
@@ -67,18 +70,21 @@ def bridge_from_zero_sample(
     *,
     shape: tuple[int, ...] | None = None,
 ) -> Float[Array, "..."]:
-    """`bridge_sample` for start = 0 at every element: one Poisson and one Gamma variate, no Bessel variate."""
-    arguments = checked_arguments(shape, end=end, a=a, elapsed=elapsed, remaining=remaining)
-    return _bridge_from_zero_sample(key, *arguments)
+    """`bridge_sample` for start = 0 at every element: Gamma(a + Poisson(Q)) / lambda, itself a law of eq. 7."""
+    route = route_of(a)
+    shape, arguments = cast_arguments(shape, end=end, a=a, elapsed=elapsed, remaining=remaining)
+    return _bridge_from_zero_sample(key, *arguments, shape=shape, route=route)
 
 
-@jax.jit
-def _bridge_from_zero_sample(key: PRNGKeyArray, end: Array, a: Array, elapsed: Array, remaining: Array) -> Array:
+@partial(jax.jit, static_argnames=("shape", "route"))
+def _bridge_from_zero_sample(
+    key: PRNGKeyArray, end: Array, a: Array, elapsed: Array, remaining: Array, *, shape: tuple[int, ...], route: str
+) -> Array:
+    end, a, elapsed, remaining = (numbers_or(shape, x) for x in (end, a, elapsed, remaining))
     inside = (elapsed > 0) & (remaining > 0)
     start = jnp.zeros_like(end)
     spread, _, to_end = _counts(start, end, jnp.where(inside, elapsed, 1.0), jnp.where(inside, remaining, 1.0))
-    end_key, gamma_key = jax.random.split(key)
-    value = spread * gamma_sample(gamma_key, a + poisson_sample(end_key, to_end))
+    value = noncentral_gamma_sample(key, a, spread * to_end, spread, shape=shape, route=route)
     return _at_ends(value, start, end, elapsed, remaining)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
 from scipy import special, stats
 
-from simplex_cir.figures import lines
+from simplex_cir.figures import lines, ternary
 from simplex_cir.flow import probability_flow
 from simplex_cir.likelihood import bound
 from simplex_cir.posterior import log_posterior, scaled_score
@@ -24,6 +24,7 @@ from simplex_cir.process import (
 )
 from simplex_cir.rank_law import RankLaw
 from simplex_cir.reverse import ancestral, noise, reverse_sde
+from simplex_cir.simulation import trajectories
 from simplex_cir.snr import elapsed_from_snr, scale_from_snr, snr_from_elapsed, snr_grid
 from simplex_cir.squared_ou import squared_ou_sample
 from simplex_cir.variates import log_gamma_sample
@@ -171,8 +172,13 @@ def convergence_to_dirichlet(context: ClaimContext) -> Evidence:
     mean = np.mean(list(distances.values()), axis=0)
     figure = lines({"distance": (times, mean), "exp(-b t)": (times, mean[0] * np.exp(times[0] - np.array(times)))},
                    "b t", "Wasserstein distance", log_y=True)  # fmt: skip
+    start = jnp.broadcast_to(jnp.array([1.0, 0.0, 0.0]), (5, 3))
+    paths = np.asarray(trajectories(jax.random.key(context.seeds[0]), start, jnp.asarray(alpha, jnp.float32), 2.0, 200))
+    triangle = ternary(paths / paths.sum(axis=-1, keepdims=True), title="alpha = 1, 0.5, 2")
     return Evidence(
-        f"the distance falls as exp(-{rate.mean:.3f} b t)", [rate], [Plot("From a vertex to the Dirichlet law", figure)]
+        f"the distance falls as exp(-{rate.mean:.3f} b t)",
+        [rate],
+        [Plot("From a vertex to the Dirichlet law", figure), Plot("Five exact paths until b t = 2", triangle)],
     )
 
 

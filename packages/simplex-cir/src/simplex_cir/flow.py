@@ -21,7 +21,7 @@ from onepaper.config import check_choice
 
 from simplex_cir.bessel import log_0f1_slope
 from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive
-from simplex_cir.snr import scale_from_snr
+from simplex_cir.snr import check_levels, scale_from_snr
 
 Vectors = Float[Array, "*batch n"]
 # What an ODE solver carries along: vectors, or vectors and an integral.
@@ -78,9 +78,10 @@ def probability_flow(
         The most probable tokens at the end, and the vectors there.
 
     Raises:
-        UsageError: no such method.
+        UsageError: no such method, or levels that are not monotone.
     """
     check_choice("method", method, METHODS)
+    check_levels(snrs, either_way=True)
     log_snrs = jnp.log(jnp.asarray(snrs, v.dtype))
 
     def field(log_snr: Scalar, x: Array) -> Array:

@@ -24,16 +24,15 @@ from jax.scipy.stats import norm
 from jaxtyping import Float, PRNGKeyArray
 
 from simplex_cir.bessel import bessel_remainder, bessel_terms
+from simplex_cir.rejection import Arrays, in_chunks, until_accepted
+from simplex_cir.uniform import exponential, turn, uniforms
 from simplex_cir.variates import (
-    exponential_sample,
-    gamma_and_normal_sample,
+    gamma_above_one,
+    gamma_proposal,
     gamma_sample,
-    in_chunks,
     log1p_deficit,
     log_poisson,
-    open_uniform,
-    poisson_sample,
-    turn,
+    poisson_draw,
 )
 
 _NODES = tuple(np.polynomial.legendre.leggauss(48))
@@ -236,42 +235,60 @@ def _quantile_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tu
     return value, (tangents[0] - moved) / density
 
 
-@partial(jax.jit, static_argnames="route")
+@partial(jax.jit, static_argnames=("shape", "route"))
 def noncentral_gamma_sample(
     key: PRNGKeyArray,
     a: Float[Array, "..."],
     signal: Float[Array, "..."],
     noise: Float[Array, "..."],
+    *,
+    shape: tuple[int, ...],
     route: str,
 ) -> Float[Array, "..."]:
     r"""Exact draws of noise * V with P = signal / noise; `signal` itself (in law) at noise = 0.
 
-    Routes, all exact: "exponential" for a = 1, $|\sqrt{s} + \sqrt{n E} e^{i\theta}|^2$; "normal" for a >= 1/2,
-    $(\sqrt s + \sqrt{n/2} Z)^2 + n G_{a-1/2}$, "above" the same for a >= 3/2; "poisson" for all a > 0, $n G_{a+N}$;
-    "mixed" chooses by element.
+    Arguments are numbers or of the shape of the draws. Routes, all exact: "exponential" for a = 1,
+    $|\sqrt{s} + \sqrt{n E} e^{i\theta}|^2$; "normal" for a >= 1/2, $(\sqrt s + \sqrt{n/2} Z)^2 + n G_{a-1/2}$,
+    "above" the same for a >= 3/2; "poisson" for all a > 0, $n G_{a+N}$; "mixed" chooses by element.
     """
-
-    def draw(key: PRNGKeyArray, parameters: tuple[Array, ...]) -> tuple[Array, ...]:
-        a, signal, noise = parameters
-        return (_sample(key, a, signal, noise, route),)
-
-    return in_chunks(draw, key, (a, signal, noise))[0]
+    draw = {"exponential": _from_circle, "poisson": _from_counts, "mixed": _mixed}.get(route, partial(_shifted, route))
+    return in_chunks(draw, key, shape, (a, signal, noise))
 
 
-def _sample(key: PRNGKeyArray, a: Array, signal: Array, noise: Array, route: str) -> Array:
-    keys = jax.random.split(key, 3)
-    shape, dtype = signal.shape, signal.dtype
-    if route == "exponential":
-        energy = noise * exponential_sample(keys[0], shape, dtype)
-        cosine, _ = turn(open_uniform(keys[1], shape, dtype))
-        return jnp.maximum(signal + energy + 2 * jnp.sqrt(signal * energy) * cosine, 0.0)
-    result = jnp.zeros(shape, dtype)
-    if route in ("normal", "above", "mixed"):
-        rest, normal = gamma_and_normal_sample(keys[0], jnp.maximum(a - 0.5, 0.0), above_one=route == "above")
-        result = (jnp.sqrt(signal) + jnp.sqrt(noise / 2) * normal) ** 2 + noise * rest
-    if route in ("poisson", "mixed"):
-        count_key, gamma_key = jax.random.split(keys[2])
-        mean_count = jnp.where(noise > 0, signal / jnp.where(noise > 0, noise, 1.0), 0.0)
-        by_count = noise * gamma_sample(gamma_key, a + poisson_sample(count_key, mean_count))
-        result = by_count if route == "poisson" else jnp.where(a < 0.5, by_count, result)
-    return result
+def _from_circle(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
+    _, signal, noise = parameters
+    radial, angular = uniforms(key, 2, shape, signal.dtype)
+    energy = noise * exponential(radial)
+    return jnp.maximum(signal + energy + 2 * jnp.sqrt(signal * energy) * turn(angular)[0], 0.0)
+
+
+def _shifted(route: str, key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
+    a, signal, noise = parameters
+    above = route == "above"
+
+    def propose(uniforms: Arrays, parameters: Arrays) -> Array:
+        rest, signal_root, noise = parameters
+        gamma, accepted, normal = (gamma_above_one if above else gamma_proposal)(uniforms, rest)
+        value = (signal_root + jnp.sqrt(noise / 2) * normal) ** 2 + noise * gamma
+        return jnp.where(accepted, value, jnp.nan)
+
+    # Out of range here means not-a-number in the end, which a loop until accepted would wait for.
+    valid = (a >= 0) & (signal >= 0) & (noise >= 0) & (signal + noise + a < jnp.inf)
+    rest = jnp.where(valid, jnp.maximum(a - 0.5, 1.0 if above else 0.0), 1.0)
+    root, spread = jnp.sqrt(jnp.where(valid, signal, 1.0)), jnp.where(valid, noise, 1.0)
+    values = until_accepted(key, shape, a.dtype, (rest, root, spread), propose, num_uniforms=3 if above else 4)
+    return jnp.where(valid, values, jnp.nan)
+
+
+def _from_counts(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
+    a, signal, noise = parameters
+    count_key, gamma_key = jax.random.split(key)
+    mean_count = jnp.where(noise > 0, signal / jnp.where(noise > 0, noise, 1.0), 0.0)
+    counts = poisson_draw(count_key, shape, (mean_count,))
+    return noise * gamma_sample(gamma_key, a + counts)
+
+
+def _mixed(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
+    first_key, second_key = jax.random.split(key)
+    by_count = _from_counts(first_key, shape, parameters)
+    return jnp.where(parameters[0] < 0.5, by_count, _shifted("normal", second_key, shape, parameters))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
 
@@ -29,6 +30,7 @@ class IndependentPrior:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "probabilities", _normalised("probabilities", self.probabilities))
+        _check_shape(self.a, self.num_categories)
 
     @property
     def num_categories(self) -> int:
@@ -52,6 +54,7 @@ class IndependentPrior:
         return jax.nn.logsumexp(self._joint(v, snr), axis=-1)
 
     def _joint(self, v: Float[Array, "*batch n"], snr: Scalar) -> Float[Array, "*batch n"]:
+        _check_categories(v, self.num_categories)
         return _log(self.probabilities, v) + log_evidence(v, snr, self.a)
 
 
@@ -79,6 +82,7 @@ class MarkovPrior:
             )
         object.__setattr__(self, "initial", initial)
         object.__setattr__(self, "transition", transition)
+        _check_shape(self.a, self.num_categories)
 
     @classmethod
     def fitted(cls, tokens: Int[np.ndarray, "count positions"], num_categories: int, a: float = 1.0) -> "MarkovPrior":
@@ -132,6 +136,7 @@ class MarkovPrior:
 
     def _messages(self, v: Array, snr: Scalar) -> tuple[Array, Array, Array]:
         """Forward messages (evidence included) and backward messages, each position's; and the log likelihood ratio."""
+        _check_categories(v, self.num_categories)
         evidence = jnp.moveaxis(log_evidence(v, snr, self.a), -2, 0)
         log_transition = _log(self.transition, v)
 
@@ -177,6 +182,7 @@ class TablePrior:
             )
         weights = np.full(len(sequences), 1 / len(sequences)) if self.weights is None else self.weights
         object.__setattr__(self, "weights", _normalised("weights", weights))
+        _check_shape(self.a, self.num_categories)
 
     def entropy(self) -> float:
         """Of a sequence, nats."""
@@ -198,6 +204,7 @@ class TablePrior:
         return jax.nn.logsumexp(self._joint(v, snr), axis=-1)
 
     def _joint(self, v: Array, snr: Scalar) -> Array:
+        _check_categories(v, self.num_categories)
         evidence = jnp.einsum("...pn,cpn->...c", log_evidence(v, snr, self.a), self._one_hot(v))
         return _log(np.asarray(self.weights), v) + evidence
 
@@ -221,3 +228,19 @@ def _normalised(name: str, probabilities: np.ndarray) -> Float[np.ndarray, " n"]
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all() or (values < 0).any() or values.sum() == 0:
         raise UsageError(f"{name} is {values.tolist()}, expected at least two finite numbers >= 0 with a positive sum")
     return values / values.sum()
+
+
+def _check_shape(a: Shape, num_categories: int) -> None:
+    """The shape of the process, one for all categories or one for each.
+
+    Raises:
+        UsageError: another number of them, or one that is not above 0.
+    """
+    shapes = np.ones(np.shape(a)) if isinstance(a, Tracer) else np.asarray(a, np.float64)
+    if shapes.shape not in ((), (num_categories,)) or not (np.isfinite(shapes) & (shapes > 0)).all():
+        raise UsageError(f"a is {shapes.tolist()}, expected a number above 0 or one for each of {num_categories}")
+
+
+def _check_categories(v: Array, num_categories: int) -> None:
+    if v.shape[-1] != num_categories:
+        raise UsageError(f"v has {v.shape[-1]} categories, the prior has {num_categories}")

@@ -31,7 +31,7 @@ from simplex_cir.noncentral_gamma import (
     noncentral_gamma_quantile,
     noncentral_gamma_sample,
 )
-from simplex_cir.variates import exponential_sample, gamma_sample, log_gamma_sample, poisson_sample, turn
+from simplex_cir.variates import exponential_sample, gamma_sample, log_gamma_sample, poisson_sample
 
 
 def transition_sample(
@@ -48,14 +48,18 @@ def transition_sample(
     Raises:
         UsageError: a negative start or time, or a <= 0, or a dtype below float32.
     """
-    route = _route(a)
-    return _transition_sample(key, *checked_arguments(shape, start=start, a=a, elapsed=elapsed), route=route)
+    route = route_of(a)
+    shape, arrays = cast_arguments(shape, start=start, a=a, elapsed=elapsed)
+    return _transition_sample(key, *arrays, shape=shape, route=route)
 
 
-@partial(jax.jit, static_argnames="route")
-def _transition_sample(key: PRNGKeyArray, start: Array, a: Array, elapsed: Array, *, route: str) -> Array:
-    noise = -jnp.expm1(-elapsed)
-    value = noncentral_gamma_sample(key, a, start * jnp.exp(-elapsed), noise, route)
+@partial(jax.jit, static_argnames=("shape", "route"))
+def _transition_sample(
+    key: PRNGKeyArray, start: Array, a: Array, elapsed: Array, *, shape: tuple[int, ...], route: str
+) -> Array:
+    start, a, elapsed = (numbers_or(shape, x) for x in (start, a, elapsed))
+    noise, signal = -jnp.expm1(-elapsed), start * jnp.exp(-elapsed)
+    value = noncentral_gamma_sample(key, a, signal, noise, shape=shape, route=route)
     valid = (start >= 0) & (a > 0) & (elapsed >= 0)
     return jnp.where(valid, jnp.where(elapsed == 0, start, value), jnp.nan)
 
@@ -135,8 +139,12 @@ def laplace_transform(frequency: ArrayLike, start: ArrayLike, a: ArrayLike, elap
 
 def stationary_sample(key: PRNGKeyArray, a: ArrayLike, *, shape: tuple[int, ...] | None = None) -> Float[Array, "..."]:
     """Draws from Gamma(a, 1), the stationary law (section 2.2)."""
-    (a,) = checked_arguments(shape, a=a)
-    return gamma_sample(key, jnp.where(a > 0, a, jnp.nan))
+    route = route_of(a)
+    shape, (a,) = cast_arguments(shape, a=a)
+    if route == "exponential":
+        return exponential_sample(key, shape, a.dtype)
+    a = numbers_or(shape, a)
+    return gamma_sample(key, jnp.where(a > 0, a, jnp.nan), shape=shape)
 
 
 def stationary_log_prob(value: ArrayLike, a: ArrayLike) -> Float[Array, "..."]:
@@ -149,6 +157,8 @@ def dirichlet_sample(
 ) -> Float[Array, "*shape n"]:
     """Draws X = Y / sum Y of Dirichlet(alpha) (eq. 2), normalised from logarithms: small alpha gives no 0 / 0."""
     alpha = jnp.asarray(alpha)
+    if alpha.size == 0 or alpha.ndim == 0:
+        raise UsageError(f"alpha has shape {alpha.shape}, expected one entry for each category")
     (alpha,) = checked_arguments((*shape, *alpha.shape), alpha=alpha)
     return jax.nn.softmax(log_gamma_sample(key, alpha), axis=-1)
 
@@ -168,8 +178,7 @@ def noise_tokens(
     r"""Noisy one-hot vectors v = c y at signal-to-noise ratio m, the forward process of categorical data.
 
     $v_i \sim \mathrm{Gamma}(a_i)$ for all i, and the true coordinate adds Gamma(N), N ~ Poisson(m). For a = 1 it costs
-    one exponential E per coordinate: the true one is
-    $|\sqrt m + \sqrt E e^{i \theta}|^2 = m + E + 2 \sqrt{mE} \cos\theta$.
+    one exponential E per coordinate; the true one is $|\sqrt m + \sqrt E e^{i \theta}|^2$.
 
     Args:
         tokens: category of each position, 0 to num_categories - 1; inside jit others leave pure noise.
@@ -183,31 +192,34 @@ def noise_tokens(
     tokens = jnp.asarray(tokens)
     if num_categories < 1:
         raise UsageError(f"num_categories is {num_categories}, expected at least 1")
+    if not jnp.issubdtype(tokens.dtype, jnp.integer):
+        raise UsageError(f"tokens are {tokens.dtype}, expected integers")
     _check("token", tokens, lambda token: (token >= 0) & (token < num_categories), f"0 to {num_categories - 1}")
     if np.shape(a) not in ((), (1,), (num_categories,)):
         raise UsageError(f"a has shape {np.shape(a)}, expected a number or one for each of {num_categories} categories")
-    route = _route(a)
+    route = route_of(a)
     a = a if isinstance(a, Tracer) else np.asarray(a)
     m = jnp.asarray(m)
     dtype = jnp.result_type(float, m, *([a] if isinstance(a, Tracer) else []))
     (m,) = checked_arguments(tokens.shape, m=jnp.asarray(m, dtype))
-    (shapes,) = checked_arguments((num_categories,), a=jnp.asarray(a, dtype))
-    return _noise_tokens(key, tokens, shapes, m, route=route)
+    _, (shapes,) = cast_arguments((num_categories,), a=jnp.asarray(a, dtype))
+    return _noise_tokens(key, tokens, num_categories, shapes, m, route=route)
 
 
-@partial(jax.jit, static_argnames="route")
-def _noise_tokens(key: PRNGKeyArray, tokens: Array, shapes: Array, m: Array, *, route: str) -> Array:
+@partial(jax.jit, static_argnames=("num_categories", "route"))
+def _noise_tokens(
+    key: PRNGKeyArray, tokens: Array, num_categories: int, shapes: Array, m: Array, *, route: str
+) -> Array:
     noise_key, signal_key, count_key = jax.random.split(key, 3)
-    one_hot = tokens[..., None] == jnp.arange(len(shapes))
-    shape = one_hot.shape
+    is_token = tokens[..., None] == jnp.arange(num_categories)
     if route == "exponential":
-        energy = exponential_sample(noise_key, shape, m.dtype)
-        cosine, _ = turn(jax.random.uniform(signal_key, m.shape, m.dtype))
-        mixed = m[..., None] + energy + 2 * cosine[..., None] * jnp.sqrt(m[..., None] * energy)
-        return jnp.where(one_hot, jnp.maximum(mixed, 0.0), energy)
-    noise = gamma_sample(noise_key, jnp.broadcast_to(shapes, shape))
+        ones = jnp.ones((), m.dtype)
+        others = exponential_sample(noise_key, is_token.shape, m.dtype)
+        own = noncentral_gamma_sample(signal_key, ones, m, ones, shape=m.shape, route=route)
+        return jnp.where(is_token, own[..., None], others)
+    noise = gamma_sample(noise_key, numbers_or(is_token.shape, shapes), shape=is_token.shape)
     signal = gamma_sample(signal_key, poisson_sample(count_key, m))
-    return noise + jnp.where(one_hot, signal[..., None], 0.0)
+    return jnp.where(is_token, noise + signal[..., None], noise)
 
 
 @dataclass(frozen=True)
@@ -314,7 +326,7 @@ def _valid(value: Array, start: Array, a: Array, elapsed: Array) -> Array:
     return ~jnp.isnan(value) & (start >= 0) & (a > 0) & (elapsed >= 0)
 
 
-def _route(a: ArrayLike) -> str:
+def route_of(a: ArrayLike) -> str:
     """How `noncentral_gamma_sample` draws for this shape; a traced one is decided element by element."""
     if isinstance(a, Tracer):
         return "mixed"
@@ -327,7 +339,13 @@ def _route(a: ArrayLike) -> str:
 
 
 def checked_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> list[Array]:
-    """Checked where concrete, then broadcast in one dtype."""
+    """`cast_arguments`, broadcast to their shape."""
+    shape, arrays = cast_arguments(shape, **arguments)
+    return [jnp.broadcast_to(array, shape) for array in arrays]
+
+
+def cast_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> tuple[tuple[int, ...], list[Array]]:
+    """Checked where concrete: the shape they have in common, and they themselves in one dtype."""
     arrays = {name: jnp.asarray(value) for name, value in arguments.items()}
     for name, value in arrays.items():
         if value.dtype in (jnp.float16, jnp.bfloat16):
@@ -346,7 +364,23 @@ def checked_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> 
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise UsageError(f"shapes are {shapes}, expected ones that broadcast to {shape or 'one shape'}") from None
-    return [jnp.broadcast_to(array.astype(dtype), common) for array in arrays.values()]
+    return common, [array.astype(dtype) for array in arrays.values()]
+
+
+def numbers_or(shape: tuple[int, ...], value: Array) -> Array:
+    """A number where there is one for all, else broadcast: draws of one law cost less time and memory."""
+    return value.reshape(()) if value.size == 1 else jnp.broadcast_to(value, shape)
+
+
+def time_steps(grid: Float[ArrayLike, " times"]) -> Float[Array, " steps"]:
+    """Differences of a grid of times.
+
+    Raises:
+        UsageError: a concrete grid that does not increase.
+    """
+    steps = jnp.diff(jnp.asarray(grid, float))
+    _check("a step of the grid", steps, lambda step: step >= 0, "times in increasing order")
+    return steps
 
 
 def _check(name: str, value: ArrayLike, test: object, expected: str) -> None:

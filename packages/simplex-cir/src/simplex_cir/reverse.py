@@ -15,13 +15,15 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_choice
 
 from simplex_cir.bridge import bridge_from_zero_sample, bridge_sample
 from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, scaled_score
-from simplex_cir.snr import elapsed_from_snr, scale_from_snr
+from simplex_cir.process import stationary_sample
+from simplex_cir.snr import check_levels, elapsed_from_snr, scale_from_snr
 
 Step = Callable[[PRNGKeyArray, Array, Array, Shape, Scalar], Array]
 Vectors = Float[Array, "*batch n"]
@@ -29,7 +31,7 @@ Vectors = Float[Array, "*batch n"]
 
 def noise(key: PRNGKeyArray, shape: tuple[int, ...], a: Shape = 1.0, dtype: jnp.dtype = jnp.float32) -> Vectors:
     """Vectors that know nothing of a token: independent Gamma(a_i, 1) entries, where every sampler starts."""
-    return jnp.exp(jax.random.loggamma(key, jnp.broadcast_to(jnp.asarray(a, dtype), shape)))
+    return stationary_sample(key, np.asarray(a, dtype) if isinstance(a, float) else jnp.asarray(a, dtype), shape=shape)
 
 
 def paper_drift(y: Vectors, scaled: Vectors, a: Shape = 1.0, b: float = 1.0) -> Vectors:
@@ -90,7 +92,11 @@ def ancestral(
 
     Returns:
         The most probable tokens at the last SNR, and the vectors there.
+
+    Raises:
+        UsageError: levels that do not increase.
     """
+    check_levels(snrs)
     snrs = jnp.asarray(snrs, v.dtype)
 
     def step(carry: tuple[Array, Array], pair: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
@@ -200,9 +206,10 @@ def reverse_sde(
         scheme: one of `SCHEMES`.
 
     Raises:
-        UsageError: no such scheme.
+        UsageError: no such scheme, or levels that do not increase.
     """
     check_choice("scheme", scheme, tuple(SCHEMES))
+    check_levels(snrs)
     advance = SCHEMES[scheme]
     snrs = jnp.asarray(snrs, v.dtype)
 

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 from onepaper.config import check_choice
 
-from simplex_cir.process import checked_arguments, transition_mean, transition_sample, transition_variance
+from simplex_cir.process import checked_arguments, time_steps, transition_mean, transition_sample, transition_variance
 
 Scheme = Callable[[PRNGKeyArray, Array, Array, Array], Array]
 
@@ -112,13 +112,13 @@ def simulate(
         scheme: a name of `SCHEMES` or a function of that form, such as `partial(euler_eps, eps=1e-4)`.
 
     Raises:
-        UsageError: an unknown scheme, a negative start, a <= 0.
+        UsageError: an unknown scheme, a negative start, a <= 0, a grid that does not increase.
     """
     if isinstance(scheme, str):
         check_choice("scheme", scheme, SCHEMES)
         scheme = SCHEMES[scheme]
     start, a = checked_arguments(None, start=start, a=a)
-    steps = jnp.diff(jnp.asarray(grid, start.dtype))
+    steps = time_steps(grid).astype(start.dtype)
     step = partial(_advance, scheme, a)
     _, path = jax.lax.scan(step, start, (jax.random.split(key, len(steps)), steps))
     return jnp.concatenate([start[None], path])

@@ -12,6 +12,8 @@ to and from the paper's y and t.
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
@@ -50,3 +52,19 @@ def snr_grid(num_steps: int, *, lowest: float = 1e-2, highest: float = 40.0) -> 
     if not highest > lowest:
         raise UsageError(f"SNR goes from {lowest} to {highest}, expected an increasing range; raise `highest`")
     return np.geomspace(lowest, highest, num_steps + 1)
+
+
+def check_levels(snrs: ArrayLike, *, either_way: bool = False) -> None:
+    """SNRs to go through: one after the other, above 0 and increasing; decreasing too where `either_way` is allowed.
+
+    Raises:
+        UsageError: other levels, where they are concrete.
+    """
+    if isinstance(snrs, Tracer):
+        return
+    levels = np.asarray(snrs, np.float64)
+    steps = np.diff(levels) if levels.ndim == 1 else np.full(1, np.nan)
+    ordered = (steps >= 0).all() or (either_way and (steps <= 0).all())
+    if levels.size == 0 or not (levels > 0).all() or not np.isfinite(levels).all() or not ordered:
+        order = "in order" if either_way else "in increasing order"
+        raise UsageError(f"SNRs are {np.array2string(levels, threshold=6)}, expected numbers above 0 {order}")

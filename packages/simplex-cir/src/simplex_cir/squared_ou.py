@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 from onepaper.config import check_positive
 
-from simplex_cir.process import checked_arguments
+from simplex_cir.process import checked_arguments, time_steps
 
 
 def squared_ou_sample(
@@ -36,7 +36,7 @@ def squared_ou_path(
 ) -> Float[Array, "times ..."]:
     """The sum along a path, exact at every time of the increasing `grid`, whose first entry is the time of `start`."""
     (start,) = checked_arguments(None, start=start)
-    steps = jnp.diff(jnp.asarray(grid, start.dtype))
+    steps = time_steps(grid).astype(start.dtype)
     components = _components(start, num_components)
 
     def advance(state: Array, inputs: tuple[Array, Array]) -> tuple[Array, Array]:

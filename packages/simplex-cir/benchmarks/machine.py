@@ -1,0 +1,89 @@
+"""What a benchmark says about where it ran, and the processes in which contestants take turns."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "diffrax", "torch", "torchsde", "QuantLib")
+# One thread each, and one core where the system knows how to pin.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+}
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, operating system, versions; and the load, for a busy machine's times say little."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "versions": versions,
+    }
+
+
+def available(module: str) -> bool:
+    """Whether a peer is installed; says so where it is not."""
+    found = importlib.util.find_spec(module) is not None
+    if not found:
+        print(f"{module} is not installed and is left out (pip install 'onepaper-simplex-cir[bench]')", file=sys.stderr)
+    return found
+
+
+def in_turns(script: str, contestants: Sequence[str], rounds: int, arguments: Sequence[str]) -> dict[str, list[Any]]:
+    """What `script --contestant NAME` prints as JSON, each time in a process of its own, A B A B."""
+    answers: dict[str, list[Any]] = {name: [] for name in contestants}
+    with tempfile.TemporaryDirectory() as cache:  # what the first round compiles, the others find
+        environment = os.environ | ENVIRONMENT | {"JAX_COMPILATION_CACHE_DIR": cache}
+        for _ in range(rounds):
+            for name in contestants:
+                command = [sys.executable, script, "--contestant", name, *arguments]
+                done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+                answers[name].append(json.loads(done.stdout.splitlines()[-1]))
+    return answers
+
+
+def pin() -> None:
+    """Keep this process on one core, where the system knows how."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def median_ratio(first: Sequence[float], second: Sequence[float]) -> float:
+    """Median over rounds of second / first, which a machine that slows down for a while leaves alone."""
+    return statistics.median(b / a for a, b in zip(first, second, strict=True))
+
+
+def write(path: Path | None, result: dict[str, Any]) -> None:
+    """The result as JSON, with the machine, where a path is given."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"machine": describe_machine(), **result}, indent=2) + "\n", encoding="utf-8")
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
