@@ -148,6 +148,6 @@ def evaluate_documents(
             stride=stride,
             num_latents=latents,
             context=context,
-            batch_size=options.batch_size,
+            batch_size=options.passes_at_once,
         )
     return found

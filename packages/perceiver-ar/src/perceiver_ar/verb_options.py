@@ -60,8 +60,8 @@ class EvaluateOptions(RunOptions):
     """the most inputs that a pass sees; 0: all the model can"""
     max_tokens: int = 20_000
     """tokens to score, from the start of the documents in turn; 0 scores all"""
-    batch_size: int = 8
-    """passes at once"""
+    passes_at_once: int = 8
+    """sets memory, not results"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,4 +71,4 @@ class EvaluateOptions(RunOptions):
             check_non_negative(name, getattr(self, name))
         for number in self.latents:
             check_positive("latents", number)
-        check_positive("batch_size", self.batch_size)
+        check_positive("passes_at_once", self.passes_at_once)
