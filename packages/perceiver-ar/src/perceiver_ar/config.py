@@ -1,0 +1,495 @@
+"""Every configuration as data, and the presets that name them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from onepaper.config import check_between, check_choice, check_non_negative, check_positive
+from onepaper.errors import UsageError
+from onepaper.optimizer import OptimizerOptions
+from onepaper.paper import Preset
+from onepaper.training import LoopOptions
+
+from perceiver_ar.dataset_options import DataConfig
+
+# The first ids of every vocabulary; data symbols start at RESERVED.
+PAD, EOS, SOS, RESERVED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A Perceiver AR: M inputs are read once by N latents, which a deep causal stack then works on.
+
+    `width` and `depth` are the dials; fields that are 0 take the value that the sentence below them names.
+    """
+
+    vocab_size: int = 259
+    """V, with the three reserved ids PAD, EOS and SOS"""
+    context_length: int = 1024
+    """M, the most inputs that the model reads"""
+    num_latents: int = 256
+    """N in training; an evaluation may use another number, since no parameter depends on it"""
+    depth: int = 4
+    """L, self-attention blocks after the cross-attention"""
+    width: int = 192
+    """D, of the latents"""
+    input_width: int = 0
+    """C, of the embedded inputs and of the cross-attention; 0: the width of the latents"""
+    heads: int = 4
+    """of each self-attention block"""
+    cross_heads: int = 0
+    """of the cross-attention; 0: as many as in the stack"""
+    widening: int = 4
+    """hidden width of a perceptron over its width"""
+    positions: Literal["absolute", "rotary", "both"] = "rotary"
+    """absolute: added to the embeddings; rotary: turn queries and keys of every attention"""
+    position_tables: Literal["sinusoidal", "learned"] = "sinusoidal"
+    """of absolute positions; sinusoids are fixed and computed where they are needed, so they cost no memory"""
+    axes: tuple[int, ...] = ()
+    """size of each axis of absolute positions, e.g. column, row and channel; empty: one axis of M + 1"""
+    numbering: Literal["data", "terminal", "negative-terminal"] = "data"
+    """data: 1, 2, ... from the start, which cached sampling needs; terminal: from 0 at the last input upwards towards
+    the past, as the official code does by default; negative-terminal: the same with the sign turned"""
+    rotary_fraction: float = 0.25
+    """part of each head's channels that turn, rounded down to an even number"""
+    rotary_style: Literal["official", "standard", "half"] = "official"
+    """official: interleaved pairs, wavelengths up to and including the largest; standard: interleaved, one step short
+    of it; half: as standard, but channel i is paired with the one half the turning width away"""
+    max_wavelength: float = 0.0
+    """divisor of the slowest rotary pair; 0: the context length, which is also the least it may be"""
+    dropout: float = 0.0
+    """of what each attention and perceptron adds to the residual stream"""
+    prefix_dropout: float = 0.0
+    """part of the inputs that the cross-attention does not see in training"""
+    prefix_dropout_kind: Literal["exact", "bernoulli", "fixed"] = "exact"
+    """exact: a fixed share of the inputs before the first latent, which then cost nothing; bernoulli: each input by its
+    own coin, as the official code does; fixed: a fixed number of all inputs is kept, the official code's other variant.
+    Every latent always sees its own input. The paper leaves the choice open."""
+    chunk: int = 1024
+    """queries and keys that attention treats at once; sets memory, not results"""
+    remat: bool = False
+    """compute the inside of each block again in the backward pass rather than keep it"""
+
+    def __post_init__(self) -> None:
+        for name in ("context_length", "num_latents", "width", "heads", "widening", "chunk"):
+            check_positive(name, getattr(self, name))
+        for name in ("depth", "input_width", "cross_heads", "max_wavelength"):
+            check_non_negative(name, getattr(self, name))
+        check_choice("positions", self.positions, ("absolute", "rotary", "both"))
+        check_choice("position_tables", self.position_tables, ("sinusoidal", "learned"))
+        check_choice("numbering", self.numbering, ("data", "terminal", "negative-terminal"))
+        check_choice("rotary_style", self.rotary_style, ("official", "standard", "half"))
+        check_choice("prefix_dropout_kind", self.prefix_dropout_kind, ("exact", "bernoulli", "fixed"))
+        check_between("dropout", self.dropout, 0.0, 1.0)
+        if not 0 <= self.prefix_dropout < 1:
+            raise UsageError(f"prefix_dropout is {self.prefix_dropout}, expected a number from 0 to below 1")
+        if self.vocab_size <= RESERVED:
+            raise UsageError(f"vocab_size is {self.vocab_size}, expected more than the {RESERVED} reserved ids")
+        if self.num_latents > self.context_length:
+            raise UsageError(
+                f"num_latents is {self.num_latents}, expected at most context_length, which is {self.context_length}"
+            )
+        if self.width % self.heads:
+            raise UsageError(f"width is {self.width}, expected a multiple of the {self.heads} heads")
+        if self.input_dim % self.num_cross_heads:
+            raise UsageError(
+                f"input_width is {self.input_dim}, expected a multiple of the {self.num_cross_heads} cross_heads"
+            )
+        if self.turns:
+            self._check_rotary()
+        if self.adds:
+            for size in self.axes:
+                check_positive("axes", size)
+            if self.position_tables == "sinusoidal" and (self.input_dim % 2 or self.input_dim < 4):
+                raise UsageError(f"input_width is {self.input_dim}, expected an even number from 4 on for sinusoids")
+            if self.numbering == "negative-terminal":
+                raise UsageError("numbering is 'negative-terminal', expected 'data' or 'terminal': tables start at 0")
+
+    def _check_rotary(self) -> None:
+        if not 0 < self.rotary_fraction <= 1:
+            raise UsageError(f"rotary_fraction is {self.rotary_fraction}, expected a number above 0 and at most 1")
+        narrowest = min(self.width // self.heads, self.input_dim // self.num_cross_heads)
+        if narrowest * self.rotary_fraction < 2:
+            raise UsageError(
+                f"rotary_fraction is {self.rotary_fraction} of heads of width {narrowest}, which turns no channel; "
+                f"expected at least {2 / narrowest:g}"
+            )
+        if self.wavelength < self.context_length:
+            raise UsageError(
+                f"max_wavelength is {self.max_wavelength}, expected at least context_length, {self.context_length}"
+            )
+
+    @property
+    def input_dim(self) -> int:
+        """C."""
+        return self.input_width or self.width
+
+    @property
+    def num_cross_heads(self) -> int:
+        """Heads of the cross-attention."""
+        return self.cross_heads or self.heads
+
+    @property
+    def turns(self) -> bool:
+        """Whether queries and keys are turned by their positions."""
+        return self.positions != "absolute"
+
+    @property
+    def adds(self) -> bool:
+        """Whether positions are added to the embeddings."""
+        return self.positions != "rotary"
+
+    @property
+    def wavelength(self) -> float:
+        """W, the divisor of the slowest rotary pair."""
+        return self.max_wavelength or float(self.context_length)
+
+    @property
+    def axis_sizes(self) -> tuple[int, ...]:
+        """Rows of each table of absolute positions."""
+        return self.axes or (self.context_length + 1,)
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How the next token is drawn from logits; the cuts come before the temperature, as in the official code."""
+
+    temperature: float = 1.0
+    """0 takes the most probable token"""
+    top_k: int = 0
+    """keep the k most probable tokens; 0 keeps all"""
+    top_p: float = 1.0
+    """keep the smallest set of tokens that holds this much probability"""
+
+    def __post_init__(self) -> None:
+        check_non_negative("temperature", self.temperature)
+        check_non_negative("top_k", self.top_k)
+        check_positive("top_p", self.top_p)
+        check_between("top_p", self.top_p, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A number of parameters that somebody else reports.
+
+    Args:
+        parameters: how many; the official code's layout counts fixed position tables as well.
+        source: measured: counted by running the official code; computed: from its layout and a vocabulary that is an
+            assumption; reported: what readers of the paper quote from it.
+    """
+
+    parameters: int
+    source: Literal["measured", "computed", "reported"]
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """A model, what it learns from, and how."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    batch_size: int = 8
+    optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, clip_norm=1.0, warmup_steps=100)
+    loop: LoopOptions = LoopOptions(steps=3000, log_every=100, checkpoint_every=1000)
+    z_loss: float = 1e-4
+    """weight of the squared log of the partition function"""
+    loss_reduction: Literal["sum", "mean"] = "mean"
+    """over the targets of a batch. The paper's runs sum, so that clipping at norm 1 is at work in practically every
+    step: with Adam this is another optimiser than the mean"""
+    quoted: Quoted | None = None
+    """the number of parameters that others report for this row"""
+    unsure: tuple[str, ...] = ()
+    """fields that no public source states, or of which sources differ; what stands here is our reading"""
+
+    def __post_init__(self) -> None:
+        check_choice("loss_reduction", self.loss_reduction, ("sum", "mean"))
+        check_positive("batch_size", self.batch_size)
+        check_non_negative("z_loss", self.z_loss)
+
+
+_ADAM = OptimizerOptions(name="adam", lr=3e-4, clip_norm=1.0, warmup_steps=10_000)
+_COPY_ADAM = replace(_ADAM, warmup_steps=1000, schedule="cosine")
+_LONG = LoopOptions(steps=1_000_000, log_every=100, evaluate_every=10_000, checkpoint_every=2000)
+
+
+def _paper(
+    data: DataConfig,
+    model: ModelConfig,
+    *,
+    batch_size: int,
+    steps: int = 1_000_000,
+    optimizer: OptimizerOptions = _ADAM,
+    quoted: Quoted | None = None,
+    unsure: tuple[str, ...] = (),
+) -> ExperimentConfig:
+    loop = replace(_LONG, steps=steps)
+    return ExperimentConfig(data, model, batch_size, optimizer, loop, 1e-4, "sum", quoted, unsure)
+
+
+# What the paper's runs share (section 4): 16 heads of 64 channels, squared ReLU, residual dropout of 0.1.
+_BASE = ModelConfig(num_latents=1024, width=1024, heads=16, dropout=0.1, remat=True)
+_COPY = replace(_BASE, positions="absolute")
+_PIXELS = replace(_BASE, context_length=12_289, positions="absolute", position_tables="learned", axes=(66, 66, 5))
+_WORDS = replace(_BASE, vocab_size=267_738, depth=18, rotary_fraction=0.5, prefix_dropout=0.5)
+_PIECES = replace(_BASE, vocab_size=32_003, rotary_fraction=0.5)
+_NOTES = replace(_BASE, vocab_size=391, cross_heads=1, rotary_fraction=0.25, heads=4, prefix_dropout=0.7)
+_IMAGENET = DataConfig("imagenet64")
+# The private books stand for a folder of one's own, and so do the private performances and the codes of SoundStream.
+_BOOKS = DataConfig("text", Path("books"), tokens="pieces", pieces=32_000)
+_BOOKS_UNSURE = ("model.vocab_size", "model.input_width", "model.rotary_fraction", "batch_size", "loop.steps")
+
+_PAPER = {
+    "paper-copy-32": Preset(
+        "the official demonstration on a CPU: 32 tokens, 16 latents",
+        _paper(
+            DataConfig("copy"),
+            replace(_COPY, context_length=32, num_latents=16, depth=1),
+            batch_size=1024,
+            optimizer=_COPY_ADAM,
+            quoted=Quoted(26_810_627, "measured"),
+        ),
+    ),
+    "paper-copy-131k": Preset(
+        "a mirrored sequence of 131,072 tokens",
+        _paper(
+            DataConfig("copy"),
+            replace(_COPY, context_length=131_072, depth=6),
+            batch_size=4096,
+            steps=25_000,
+            optimizer=_COPY_ADAM,
+            quoted=Quoted(223_976_707, "measured"),
+            unsure=("loop.steps",),
+        ),
+    ),
+    "paper-imagenet64": Preset(
+        "ImageNet in 64 x 64 pixels; the paper lets the learning rate fall by a cosine in the last 50,000 steps",
+        _paper(
+            _IMAGENET,
+            replace(_PIXELS, depth=60),
+            batch_size=2048,
+            steps=750_000,
+            quoted=Quoted(770_094_339, "measured"),
+        ),
+    ),
+    "paper-imagenet64-order-full": Preset(
+        "orders of pixels: a smaller model that reads the whole image",
+        _paper(
+            _IMAGENET, replace(_PIXELS, depth=16), batch_size=2048, unsure=("model.depth", "batch_size", "loop.steps")
+        ),
+    ),
+    "paper-imagenet64-order-1k": Preset(
+        "orders of pixels: the same model with a context of its latents only",
+        _paper(
+            _IMAGENET,
+            replace(_PIXELS, depth=16, context_length=1024),
+            batch_size=2048,
+            unsure=("model.depth", "batch_size", "loop.steps"),
+        ),
+    ),
+    **{
+        f"paper-wikitext103-{length // 1024}k": Preset(
+            f"Wikitext-103 by words, context {length}; a plain embedding, where the paper's is probably adaptive",
+            _paper(
+                DataConfig("wikitext103", tokens="words"),
+                replace(_WORDS, context_length=length),
+                batch_size=512,
+                quoted=Quoted(358_000_000, "reported"),
+                unsure=(
+                    "model.vocab_size",
+                    "model.depth",
+                    "model.rotary_fraction",
+                    "model.prefix_dropout",
+                    "batch_size",
+                    "loop.steps",
+                ),
+            ),
+        )
+        for length in (1024, 2048, 4096, 8192)
+    },
+    **{
+        f"paper-pg19-{length // 1024}k": Preset(
+            f"PG-19 by pieces of words, context {length}; prefix dropout was 0.875 to 0.96875",
+            _paper(
+                DataConfig("pg19", tokens="pieces", pieces=32_000),
+                replace(
+                    _PIECES, context_length=length, depth=60, input_width=4096, cross_heads=128, prefix_dropout=0.96875
+                ),
+                batch_size=2048,
+                steps=200_000,
+                quoted=Quoted(974_600_000, "reported"),
+                unsure=("model.vocab_size", "model.rotary_fraction", "model.prefix_dropout", "loop.steps"),
+            ),
+        )
+        for length in (2048, 4096)
+    },
+    **{
+        f"paper-books-{length // 1024}k": Preset(
+            f"private books, context {length}, 36 layers",
+            _paper(_BOOKS, replace(_PIECES, context_length=length, depth=36), batch_size=512, unsure=_BOOKS_UNSURE),
+        )
+        for length in (1024, 2048, 4096, 8192, 16_384)
+    },
+    "paper-books-deep": Preset(
+        "private books, context 8192, 60 layers, against a Transformer-XL of 42",
+        _paper(
+            _BOOKS,
+            replace(_PIECES, context_length=8192, depth=60),
+            batch_size=512,
+            quoted=Quoted(826_000_000, "reported"),
+            unsure=_BOOKS_UNSURE,
+        ),
+    ),
+    "paper-maestro": Preset(
+        "MAESTRO piano performances as events",
+        _paper(
+            DataConfig("maestro"),
+            replace(_NOTES, context_length=4096, num_latents=2048, depth=12),
+            batch_size=512,
+            optimizer=replace(_ADAM, lr=1e-4),
+            quoted=Quoted(165_600_000, "computed"),
+            unsure=("batch_size",),
+        ),
+    ),
+    "paper-piano-10kh": Preset(
+        "more than 10,000 hours of private piano transcriptions",
+        _paper(
+            DataConfig("midi", Path("piano")),
+            replace(_NOTES, context_length=32_768, depth=24),
+            batch_size=512,
+            optimizer=replace(_ADAM, lr=1e-4),
+            unsure=("batch_size", "loop.steps"),
+        ),
+    ),
+    **{
+        f"paper-soundstream-{length // 1024}k": Preset(
+            f"MAESTRO as 12 kbps codes of SoundStream (24 codebooks of 1024), context {length}",
+            _paper(
+                DataConfig("codes", Path("soundstream")),
+                replace(_NOTES, vocab_size=24 * 1024 + RESERVED, context_length=length, depth=12),
+                batch_size=512,
+                unsure=("model.depth", "batch_size", "loop.steps", "optimizer.lr"),
+            ),
+        )
+        for length in (8192, 16_384, 32_768, 65_536)
+    },
+}
+
+# Laptop presets: float32, two cores, minutes to an hour.
+_SMALL = ModelConfig(width=128, heads=4, depth=2)
+_LAPTOP_ADAM = OptimizerOptions(name="adam", lr=2e-3, clip_norm=1.0, warmup_steps=100, schedule="cosine")
+_STEPS = LoopOptions(steps=3000, log_every=100, evaluate_every=1000, checkpoint_every=1000)
+_TEXT = ModelConfig(context_length=1024, num_latents=128, depth=3, width=96, rotary_fraction=0.5, prefix_dropout=0.3)
+
+
+def _laptop(data: DataConfig, model: ModelConfig, batch_size: int, steps: int) -> ExperimentConfig:
+    return ExperimentConfig(data, model, batch_size, _LAPTOP_ADAM, replace(_STEPS, steps=steps))
+
+
+def _pixels(
+    side: int, channels: int, vocab_size: int, *, width: int, depth: int, num_latents: int, context: int = 0
+) -> ModelConfig:
+    """Learned tables for column, row and channel; every value of an image and SOS in the context unless it is given."""
+    return ModelConfig(
+        vocab_size=vocab_size,
+        context_length=context or side * side * channels + 1,
+        num_latents=num_latents,
+        depth=depth,
+        width=width,
+        positions="absolute",
+        position_tables="learned",
+        axes=(side + 2, side + 2, channels + 2),
+    )
+
+
+_LAPTOP = {
+    "laptop-copy-64": Preset(
+        "64 tokens mirrored, 16 symbols: copies from outside the window of the latents",
+        _laptop(
+            DataConfig("copy"),
+            replace(_SMALL, vocab_size=19, context_length=64, num_latents=16, positions="absolute", width=64),
+            64,
+            1500,
+        ),
+    ),
+    "laptop-copy-1k": Preset(
+        "1024 tokens mirrored, 256 symbols",
+        _laptop(
+            DataConfig("copy"),
+            replace(_SMALL, context_length=1024, num_latents=128, positions="absolute"),
+            16,
+            4000,
+        ),
+    ),
+    "laptop-text": Preset(
+        "bytes of novels, context 1024: the small network that ships", _laptop(DataConfig("novels"), _TEXT, 16, 5000)
+    ),
+    "laptop-text-pieces": Preset(
+        "the same in 2048 pieces of words by SentencePiece",
+        _laptop(DataConfig("novels", tokens="pieces"), replace(_TEXT, vocab_size=2051), 16, 2000),
+    ),
+    **{
+        f"laptop-context-{length}": Preset(
+            f"bytes of novels, context {length}: what a longer one is worth",
+            _laptop(
+                DataConfig("novels", least_inputs=length),
+                replace(_SMALL, context_length=length, depth=4, rotary_fraction=0.5),
+                8,
+                1500,
+            ),
+        )
+        for length in (256, 512, 1024, 2048)
+    },
+    "laptop-music": Preset(
+        "music of two games as events, context 1024",
+        _laptop(DataConfig("freedoom"), replace(_TEXT, vocab_size=391, prefix_dropout=0.5), 16, 1500),
+    ),
+    "laptop-maestro": Preset(
+        "piano performances as events, context 1024; needs a local copy of MAESTRO",
+        _laptop(
+            DataConfig("maestro"),
+            replace(_TEXT, vocab_size=391, num_latents=256, width=192, prefix_dropout=0.5),
+            8,
+            3000,
+        ),
+    ),
+    "laptop-images": Preset(
+        "crops of two photographs, 16 x 16 pixels in colour",
+        _laptop(DataConfig("photos"), _pixels(16, 3, 259, width=128, depth=4, num_latents=256), 8, 2000),
+    ),
+    "laptop-digits": Preset(
+        "handwritten digits, 8 x 8 pixels in 17 levels",
+        _laptop(DataConfig("digits"), _pixels(8, 1, 20, width=64, depth=2, num_latents=32), 64, 1000),
+    ),
+}
+
+PRESETS = {
+    **_PAPER,
+    **_LAPTOP,
+    "smoke": Preset(
+        "16 tokens mirrored, a few steps of a tiny model",
+        replace(
+            _laptop(
+                DataConfig("copy"),
+                ModelConfig(
+                    vocab_size=7, context_length=16, num_latents=8, depth=1, width=32, heads=2, positions="absolute"
+                ),
+                32,
+                200,
+            ),
+            loop=LoopOptions(steps=200, log_every=50, checkpoint_every=100),
+        ),
+    ),
+    "smoke-text": Preset(
+        "bytes of novels, a few steps of a tiny model",
+        replace(
+            _laptop(
+                DataConfig("novels"),
+                replace(_TEXT, context_length=64, num_latents=32, depth=1, width=32, heads=2),
+                8,
+                40,
+            ),
+            loop=LoopOptions(steps=40, log_every=20, checkpoint_every=20),
+        ),
+    ),
+}
+ALIASES = {"laptop": "laptop-copy-64"}

@@ -1,0 +1,153 @@
+"""The verb `evaluate`: whole documents, every token once, in the units that people compare; copies by distance."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from onepaper.errors import UsageError
+from onepaper.paper import Invocation
+
+from perceiver_ar import copying
+from perceiver_ar.config import ExperimentConfig
+from perceiver_ar.corpus import Codec, Documents, Tokens, check_fits
+from perceiver_ar.datasets import load_as
+from perceiver_ar.evaluation import by_inputs, per_unit, score, windows
+from perceiver_ar.model import PerceiverAR
+from perceiver_ar.training import HELD_OUT_SEED, copy_accuracy
+from perceiver_ar.verb_options import EvaluateOptions
+from perceiver_ar.weights import Network, open_network
+
+# Sequences of the copy task that the verb looks at.
+COPY_SEQUENCES = 512
+
+
+def stride_of(mode: str, latents: int) -> int:
+    """Tokens that one pass scores, by the mode (section 3, evaluation)."""
+    return {"incremental": 1, "block": max(1, latents // 2), "strided": latents - max(1, latents // 2) + 1}[mode]
+
+
+def first_tokens(documents: Documents, most: int) -> list[Tokens]:
+    """Documents in turn until they hold `most` targets, the last one cut; all of them for 0."""
+    found: list[Tokens] = []
+    left = most or sum(documents.sizes) * 2 + 2 * len(documents)
+    for number in range(len(documents)):
+        if left <= 0:
+            break
+        found.append(documents[number][: left + 1])
+        left -= len(found[-1]) - 1
+    return found
+
+
+def judge(
+    model: PerceiverAR,
+    codec: Codec,
+    documents: Sequence[Tokens],
+    *,
+    stride: int,
+    num_latents: int | None = None,
+    context: int | None = None,
+    batch_size: int = 8,
+) -> dict[str, float]:
+    """Nats of every target of the documents, each counted once, as means and in the units of the codec.
+
+    Args:
+        model: the network.
+        codec: of the documents.
+        documents: with SOS in front.
+        stride: as `score` takes it, and so are the others.
+        num_latents: N of the evaluation.
+        context: the most inputs of a pass.
+        batch_size: passes at once.
+    """
+    config = model.config
+    several = config.adds and len(config.axis_sizes) > 1
+    nats = score(
+        model,
+        documents,
+        stride=stride,
+        num_latents=num_latents,
+        context=context,
+        coordinates=codec.coordinates if several else None,
+        batch_size=batch_size,
+    )
+    total = float(sum(part.sum() for part in nats))
+    tokens = sum(len(part) for part in nats)
+    worth: dict[str, float] = {}
+    for document in documents:
+        for unit, amount in codec.measure(document[1:]).items():
+            worth[unit] = worth.get(unit, 0.0) + amount
+    passes = len(windows([len(part) for part in nats], context or config.context_length, stride))
+    found = {"tokens": float(tokens), "passes": float(passes), "nats_per_token": total / tokens}
+    found |= per_unit(total, worth)
+    for (low, high), (mean, _) in by_inputs(nats).items():
+        found[f"nats_per_token_after_{low}_to_{high - 1}"] = mean
+    return found
+
+
+def evaluate_copies(model: PerceiverAR) -> dict[str, float]:
+    """Accuracy of the mirrored half by the distance of the copy, with all inputs and with as many as latents only."""
+    config = model.config
+    copying.check_fits(config)
+    events = copying.mirrored(
+        np.random.default_rng(HELD_OUT_SEED), COPY_SEQUENCES, config.context_length, config.vocab_size
+    )
+    whole, blind = copy_accuracy(model, events), copy_accuracy(model, events, context=config.num_latents)
+    found = {"accuracy": float(whole.mean()), "accuracy_without_prefix": float(blind.mean())}
+    for group in np.array_split(np.arange(len(whole) - 1), min(4, len(whole) - 1)):
+        name = f"at_distance_{2 * group[0] + 1}_to_{2 * group[-1] + 1}"
+        found[name] = float(whole[group].mean())
+        found[f"{name}_without_prefix"] = float(blind[group].mean())
+    return found
+
+
+def evaluate_verb(call: Invocation) -> None:
+    """The verb `evaluate`: prints and writes `evaluation.json`."""
+    options: EvaluateOptions = call.options
+    config: ExperimentConfig = call.config
+    network = open_network(options.weights)
+    if network.data.kind != config.data.kind:
+        raise UsageError(
+            f"weights '{options.weights}' learnt {network.data.kind}, but preset {call.preset} has {config.data.kind}; "
+            "choose another preset"
+        )
+    if options.dry_run:
+        print(f"would evaluate {options.weights} on the {options.part} part of {config.data.dataset}, {options.mode}")
+        return
+    with call.open_run() as run:
+        if network.codec is None:
+            results = {"copy": evaluate_copies(network.model)}
+        else:
+            results = evaluate_documents(network, network.codec, config, options)
+        run.write_json("evaluation.json", results)
+    for name, numbers in results.items():
+        print(name)
+        for quantity, value in numbers.items():
+            shown = f"{value:,.0f}" if quantity in ("tokens", "passes") else f"{value:.4f}"
+            print(f"  {quantity.replace('_', ' '):<44}{shown:>12}")
+    print(f"written: {run.folder / 'evaluation.json'}")
+
+
+def evaluate_documents(
+    network: Network, codec: Codec, config: ExperimentConfig, options: EvaluateOptions
+) -> dict[str, dict[str, float]]:
+    """`judge` for each number of latents asked for.
+
+    Raises:
+        UsageError: data that do not fit the network, or a stride above the latents.
+    """
+    corpus = load_as(config.data, codec)
+    check_fits(network.model.config, corpus.codec)
+    documents = first_tokens(getattr(corpus, options.part), options.max_tokens)
+    context = options.context or network.model.config.context_length
+    found = {}
+    for latents in options.latents or (min(network.model.config.num_latents, context),):
+        stride = options.stride or stride_of(options.mode, latents)
+        found[f"{latents} latents, stride {stride}, context {context}"] = judge(
+            network.model,
+            corpus.codec,
+            documents,
+            stride=stride,
+            num_latents=latents,
+            context=context,
+            batch_size=options.passes_at_once,
+        )
+    return found

@@ -1,0 +1,49 @@
+"""The paper as the command line knows it."""
+
+from onepaper.paper import Paper, RunOptions, Verb
+
+from perceiver_ar.config import ALIASES, PRESETS, ExperimentConfig
+from perceiver_ar.verb_options import EvaluateOptions, SampleOptions
+
+PAPER = Paper(
+    name="perceiver-ar",
+    module="perceiver_ar",
+    title="General-purpose, long-context autoregressive modeling with Perceiver AR",
+    authors=(
+        "Curtis Hawthorne, Andrew Jaegle, Catalina Cangea, Sebastian Borgeaud, Charlie Nash, Mateusz Malinowski, "
+        "Sander Dieleman, Oriol Vinyals, Matthew Botvinick, Ian Simon, Hannah Sheahan, Neil Zeghidour, "
+        "Jean-Baptiste Alayrac, Joao Carreira, Jesse Engel"
+    ),
+    venue="ICML 2022, PMLR 162:8535-8558",
+    year=2022,
+    arxiv="2202.07765",
+    framework="jax",
+    presets=PRESETS,
+    aliases=ALIASES,
+    verbs=(
+        Verb(
+            "train",
+            "train a network on text, music, images, codes or the copy task",
+            "perceiver_ar.training:train_verb",
+            RunOptions,
+            "laptop-copy-64",
+            (ExperimentConfig,),
+        ),
+        Verb(
+            "sample",
+            "draw text, MIDI files, pictures or codes, also as continuations of a prompt",
+            "perceiver_ar.sampling:sample_verb",
+            SampleOptions,
+        ),
+        Verb(
+            "evaluate",
+            "score whole documents, or copies by their distance",
+            "perceiver_ar.judging:evaluate_verb",
+            EvaluateOptions,
+            "laptop-text",
+            (ExperimentConfig,),
+        ),
+    ),
+    claims_in="perceiver_ar.claims:CLAIMS",
+    cost_of="perceiver_ar.costs:cost_of",
+)

@@ -1,0 +1,25 @@
+"""Recorded verdicts belong to the rules of today, and the pages say what is recorded."""
+
+from pathlib import Path
+
+import pytest
+from onepaper.results import assert_rules_match
+from onepaper.tables import render_file
+
+from perceiver_ar.claims import CLAIMS
+from perceiver_ar.paper import PAPER
+
+FOLDER = Path(__file__).parents[1]
+
+
+def test_every_claim_of_the_paper_is_there() -> None:
+    assert {f"C{number}" for number in range(1, 18)} <= {claim.id for claim in CLAIMS}
+
+
+def test_rules_match() -> None:
+    assert_rules_match(PAPER)
+
+
+@pytest.mark.parametrize("page", ["README.md", "../../docs/papers/perceiver-ar.md"])
+def test_pages_agree_with_results(page: str) -> None:
+    render_file(FOLDER / page, PAPER, check=True)

@@ -1,0 +1,68 @@
+"""The verbs work from the command line, and starting is light."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from onepaper.cli import main
+from onepaper.pages import commands
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(*words: str) -> int:
+    with pytest.raises(SystemExit) as leaving:
+        main(["perceiver-ar", *words])
+    return int(leaving.value.code or 0)
+
+
+def test_train_sample_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = str(tmp_path / "run" / "pretrained")
+    assert run("train", "--preset", "smoke-text", "--output", str(tmp_path / "run")) == 0
+    sample = ("sample", "--weights", weights, "--count", "1", "--tokens", "5", "--prompt", "It is")
+    assert run(*sample, "--output", str(tmp_path / "drawn")) == 0
+    assert (tmp_path / "drawn" / "samples.txt").read_text().startswith("It is")
+    judged = ("evaluate", "--preset", "smoke-text", "--weights", weights, "--max-tokens", "300", "--latents", "8", "32")
+    assert run(*judged, "--output", str(tmp_path / "judged")) == 0
+    found = json.loads((tmp_path / "judged" / "evaluation.json").read_text())
+    assert {int(name.split()[0]): numbers["tokens"] for name, numbers in found.items()} == {8: 300, 32: 300}
+    assert "bits per byte" in capsys.readouterr().out
+
+
+def test_evaluate_the_shipped_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("evaluate", "--preset", "laptop-copy-64", "--weights", "copy", "--output", str(tmp_path / "judged"))
+    assert run(*words) == 0
+    assert "accuracy without prefix" in capsys.readouterr().out
+
+
+def test_mistakes_take_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in (
+        (("sample", "--weights", str(tmp_path / "no")), "neither a folder nor a shipped network"),
+        (("train", "--model.heads", "3"), "multiple of the 3 heads"),
+        (("train", "--preset", "laptop-text", "--data.dataset", "text"), "give its path with --data.path"),
+        (("train", "--preset", "paper-maestro"), "where is the dataset 'maestro'?"),
+        (("evaluate", "--preset", "laptop-text", "--weights", "copy"), "learnt copy, but preset laptop-text has text"),
+    ):
+        assert run(*words) == 2, words
+        message = capsys.readouterr().err.strip()
+        assert told in message.splitlines()[-1], message
+
+
+@pytest.mark.parametrize(
+    "page", ["packages/perceiver-ar/README.md", "docs/papers/perceiver-ar.md", "docs/tutorials/perceiver-ar.md"]
+)
+def test_commands_on_the_pages_work(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in commands(ROOT / page, "perceiver-ar"):
+        assert run(*words[1:]) == 0, words
+
+
+def test_light_start() -> None:
+    code = (
+        "import sys\nfrom onepaper.cli import main\n"
+        "try:\n    main(['perceiver-ar', 'claims'])\nexcept SystemExit as leaving:\n    assert not leaving.code\n"
+        "assert not {'torch', 'jax'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,59 @@
+"""What the studies compare with, and that they measure what the rules ask for; no network is trained here."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from onepaper.claims import ClaimContext, Verdict
+
+from perceiver_ar import studies
+from perceiver_ar.claims import CLAIMS
+from perceiver_ar.config import ExperimentConfig
+from perceiver_ar.studies import histogram_bits, neighbour_bits, picture_file_bits
+
+GENERATOR = np.random.default_rng(0)
+NOISE = GENERATOR.integers(0, 256, (200, 16, 16, 3), dtype=np.uint8)
+
+
+def test_noise_takes_eight_bits_under_every_code() -> None:
+    assert histogram_bits(NOISE, NOISE[:50]) == pytest.approx(8, abs=0.05)
+    assert neighbour_bits(NOISE, NOISE[:50]) == pytest.approx(8, abs=0.05)
+    assert picture_file_bits(NOISE, "png") == pytest.approx(8 * 49 / 48, abs=0.01)  # a byte of its own for each row
+
+
+def test_codes_find_what_they_look_for() -> None:
+    two = np.where(NOISE < 64, 0, 255).astype(np.uint8)  # a quarter is 0
+    entropy = -(0.25 * np.log2(0.25) + 0.75 * np.log2(0.75))
+    assert histogram_bits(two, two) == pytest.approx(entropy, abs=0.01)
+    ramp = (np.arange(16)[None, None, :, None] * 3 + NOISE[:, :, :1]).astype(np.uint8)  # each row climbs by 3
+    # the first of 16 columns takes 8 bits, the steps next to nothing
+    assert neighbour_bits(ramp, ramp) == pytest.approx(8 / 16, abs=0.02)
+    assert picture_file_bits(np.zeros_like(NOISE), "webp") < 0.01
+
+
+def test_studies_bear_the_names_that_rules_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With losses that behave as the paper says every verdict is positive."""
+
+    def trained(config: ExperimentConfig, seed: int, **_: object) -> dict[str, float]:
+        model, targets = config.model, config.batch_size * config.model.num_latents
+        short = config.data.order == "planes" and model.context_length == model.num_latents
+        nats = 2 - targets / 1e4 - model.context_length / 1e5 + short - 0.1 * (model.prefix_dropout == 0.5)
+        return {"nats": nats + seed / 1e6, "nats, trained on": nats - 1 + model.prefix_dropout}
+
+    monkeypatch.setattr(studies, "trained", trained)
+    monkeypatch.setattr(studies, "_image_bits", lambda config, seed: {"bits": 0.1})
+    for claim in CLAIMS:
+        if claim.measure.startswith("perceiver_ar.studies:"):
+            evidence = getattr(studies, claim.measure.partition(":")[2])(ClaimContext(seeds=(0, 1, 2)))
+            expected = Verdict.OBSERVATION if claim.id == "C16" else Verdict.REPRODUCED
+            assert claim.rule.judge(evidence).verdict == expected, (claim.id, claim.rule.judge(evidence).reason)
+
+
+def test_a_training_is_judged_on_whole_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "JUDGED_TOKENS", 100)
+    config = studies.study(
+        studies.DataConfig("novels"), replace(studies.SMALL, context_length=16, num_latents=8, width=8, heads=1), 2, 1
+    )
+    found = studies.trained(config, 0)
+    assert found["nats"] == pytest.approx(np.log(259), abs=0.1)
+    assert found["nats, trained on"] == pytest.approx(np.log(259), abs=0.1)
