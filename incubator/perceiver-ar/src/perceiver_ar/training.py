@@ -35,7 +35,14 @@ def make_loss(config: ExperimentConfig) -> Callable[[PerceiverAR, Batch, PRNGKey
     summed, parts = config.loss_reduction == "sum", config.optimizer.accumulation
 
     def loss(model: PerceiverAR, batch: Batch, key: PRNGKeyArray) -> tuple[Array, Array, dict]:
-        found = sequence_loss(model, batch["inputs"], batch["targets"], batch["lengths"], key=key)
+        found = sequence_loss(
+            model,
+            batch["inputs"],
+            batch["targets"],
+            batch["lengths"],
+            key=key,
+            label_smoothing=config.label_smoothing,
+        )
         weight = jnp.float32(1 / parts) if summed else found.targets
         return found.total(config.z_loss), weight, {"nats": weight * found.nats / found.targets}
 
