@@ -30,9 +30,15 @@ class AdaptiveEmbedding(nnx.Module):
         )
         self.projections = nnx.List([nnx.Linear(narrow, width, use_bias=False, rngs=rngs) for _, _, narrow in bands])
         self.bias = nnx.Param(jnp.zeros(bands[-1][1]))
-        self.clusters = nnx.Linear(width, len(bands) - 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
         # A band starts with the probability of as many words as it has, so the first loss is near ln V.
-        self.clusters.bias[...] = jnp.log(jnp.array([high - low for low, high, _ in bands[1:]], jnp.float32))
+        sizes = jnp.array([high - low for low, high, _ in bands[1:]], jnp.float32)
+        self.clusters = nnx.Linear(
+            width,
+            len(bands) - 1,
+            kernel_init=nnx.initializers.zeros,
+            bias_init=lambda *_: jnp.log(sizes),
+            rngs=rngs,
+        )
 
     def __call__(self, tokens: Int[Array, "*batch"]) -> Float[Array, "*batch width"]:
         """The embedded words."""

@@ -133,7 +133,7 @@ class PerceiverAR(nnx.Module):
         inputs, width = config.input_dim, config.width
         initial = nnx.initializers.truncated_normal(1.0)
         if config.adaptive_cutoffs:
-            self.embed = AdaptiveEmbedding(config.bands, inputs, rngs)
+            self.embed: Any = AdaptiveEmbedding(config.bands, inputs, rngs)
         else:
             self.embed = nnx.Embed(config.vocab_size, inputs, embedding_init=initial, rngs=rngs)
         learned = config.adds and config.position_tables == "learned"
