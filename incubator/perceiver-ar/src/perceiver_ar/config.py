@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
-from onepaper.paper import Preset
+from onepaper.paper import Preset, RunOptions
 from onepaper.training import LoopOptions
 
 # The first ids of every vocabulary; data symbols start at RESERVED.
@@ -199,6 +200,36 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class TransformerXLConfig:
+    """The paper's recurrent baseline: segments, each of which also reads the states of those before it."""
+
+    vocab_size: int = 259
+    """V, with the three reserved ids"""
+    segment: int = 256
+    """tokens that are read at once, each of them a target"""
+    memory: int = 256
+    """earlier tokens whose states each layer remembers; an evaluation may remember more"""
+    depth: int = 4
+    width: int = 192
+    heads: int = 4
+    widening: int = 4
+    """hidden width of a perceptron over its width"""
+    dropout: float = 0.0
+    """of what each attention and perceptron adds to the residual stream"""
+    remat: bool = False
+    """compute the inside of each layer again in the backward pass rather than keep it"""
+
+    def __post_init__(self) -> None:
+        for name in ("segment", "memory", "depth", "width", "heads", "widening"):
+            check_positive(name, getattr(self, name))
+        check_between("dropout", self.dropout, 0.0, 1.0)
+        if self.vocab_size <= RESERVED:
+            raise UsageError(f"vocab_size is {self.vocab_size}, expected more than the {RESERVED} reserved ids")
+        if self.width % self.heads or self.width % 2 or self.width < 4:
+            raise UsageError(f"width is {self.width}, expected an even multiple of the {self.heads} heads from 4 on")
+
+
+@dataclass(frozen=True)
 class SamplingOptions:
     """How the next token is drawn from logits; the cuts come before the temperature, as in the official code."""
 
@@ -260,6 +291,14 @@ class ExperimentConfig:
         check_non_negative("z_loss", self.z_loss)
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"label_smoothing is {self.label_smoothing}, expected a number from 0 to below 1")
+
+
+@dataclass(frozen=True)
+class ImportOptions(RunOptions):
+    """Options of `import`: weights of the official code, for the model of the preset."""
+
+    checkpoint: Annotated[Path, "positional"] = Path("checkpoint.dill")
+    """the official code's checkpoint.dill, or an .npz file with its arrays named MODULE/PARAMETER"""
 
 
 _ADAM = OptimizerOptions(name="adam", lr=3e-4, clip_norm=1.0, warmup_steps=10_000)
