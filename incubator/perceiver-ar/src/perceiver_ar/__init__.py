@@ -25,6 +25,8 @@ _EXPORTS = {
     "TransformerXL": "transformer_xl",
     "read_official": "official_weights",
     "convert_official": "official_weights",
+    "MeshAccelerator": "sharding",
+    "ShardedPerceiverAR": "sharding",
     "Sampler": "generation",
     "score": "evaluation",
     "bits_per_byte": "evaluation",

@@ -223,6 +223,30 @@ class PerceiverAR(nnx.Module):
         z = self.norm(z)
         return (self.embed.logits(z) if self.head is None else self.head(z)).astype(jnp.float32)
 
+    def find(
+        self,
+        q: Float[Array, "batch latents heads channels"],
+        x: Float[Array, "batch inputs input_width"],
+        numbers: Int[Array, "batch inputs"],
+        places: Int[Array, "batch latents"],
+        key_index: Int[Array, "batch inputs"] | None = None,
+        hidden: Bool[Array, "batch inputs"] | None = None,
+    ) -> Partial:
+        """What the latents find among the inputs; the one step that sees all of them.
+
+        Args:
+            q: queries.
+            x: embedded inputs.
+            numbers: of their positions.
+            places: the input at which each latent sits.
+            key_index: which input each row of `x` is; None: the last rows are the latents' own, and all of them count.
+            hidden: inputs that only the latent at their own place may see.
+        """
+        k, v = self.cross.keys_values(x, numbers)
+        if key_index is None:
+            return offset_causal(q, k, v, chunk=self.config.chunk)
+        return attend_by_index(q, k, v, places, key_index, hidden, chunk=self.config.chunk)
+
     def _check(self, length: int, count: int, coordinates: Array | None) -> None:
         config = self.config
         if length > config.context_length:
@@ -272,20 +296,16 @@ class PerceiverAR(nnx.Module):
             hidden = None
             if key is not None and rate:
                 hidden = jax.random.bernoulli(key, rate, numbers.shape)
-        k, v = cross.keys_values(x, numbers)
         if not ragged and hidden is None:
-            found = offset_causal(q, k, v, chunk=config.chunk)
-        else:
-            found = attend_by_index(q, k, v, own.places, key_index, hidden, chunk=config.chunk)
-        return found.values.astype(q.dtype)
+            return self.find(q, x, numbers, own.places).values.astype(q.dtype)
+        return self.find(q, x, numbers, own.places, key_index, hidden).values.astype(q.dtype)
 
     def _read_fixed(self, q: Array, x: Array, numbers: Array, lengths: Array, own: "Own", key: PRNGKeyArray) -> Array:
         """A fixed number of all inputs, and each latent's own input where that is not among them."""
         config, cross = self.config, self.cross
         places, counted = kept_inputs(key, lengths, x.shape[1], config.prefix_dropout)
-        k, v = cross.keys_values(take(x, places), take(numbers, places))
         key_index = jnp.where(counted, places, NOBODY)
-        found = attend_by_index(q, k, v, own.places, key_index, chunk=config.chunk)
+        found = self.find(q, take(x, places), take(numbers, places), own.places, key_index)
         rows = jnp.arange(len(x))[:, None]
         among = jnp.zeros(numbers.shape, bool).at[rows, places].max(counted)
         missing = (own.places >= 0) & ~take(among, own.places)
