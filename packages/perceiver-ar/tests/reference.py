@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from onepaper.jax.state_files import model_arrays
@@ -19,9 +20,11 @@ def linear(x: np.ndarray, arrays: Mapping[str, np.ndarray], name: str) -> np.nda
     return x @ arrays[f"{name}/kernel"] + arrays[f"{name}/bias"]
 
 
-def turn(x: np.ndarray, number: int, config: ModelConfig) -> np.ndarray:
+def turn(x: np.ndarray, number: int, config: ModelConfig, head: int = 0, heads: int = 1) -> np.ndarray:
     """One head of one token, official style."""
     x = x.copy()
+    if head >= math.floor(config.rotary_heads * heads):
+        return x
     pairs = math.floor(len(x) * config.rotary_fraction / 2)
     for k in range(pairs if config.turns else 0):
         exponent = k / (pairs - 1) if pairs > 1 else 0.0
@@ -37,6 +40,37 @@ def sinusoid(number: int, width: int) -> np.ndarray:
     return np.array([math.sin(number * rate) for rate in rates] + [math.cos(number * rate) for rate in rates])
 
 
+def fourier(number: int, size: int, width: int) -> np.ndarray:
+    place = -1 + 2 * number / (size - 1)
+    count = width // 2
+    bands = [1 + (size / 2 - 1) * k / (count - 1) for k in range(count)]
+    return np.array([math.sin(math.pi * f * place) for f in bands] + [math.cos(math.pi * f * place) for f in bands])
+
+
+def embedded(token: int, arrays: Mapping[str, np.ndarray], config: ModelConfig) -> np.ndarray:
+    if not config.adaptive_cutoffs:
+        return arrays["embed/embedding"][token]
+    edges = [0, *config.adaptive_cutoffs]
+    band = max(b for b, edge in enumerate(edges) if token >= edge)
+    return arrays[f"embed/tables/{band}/embedding"][token - edges[band]] @ arrays[f"embed/projections/{band}/kernel"]
+
+
+def head(z: np.ndarray, arrays: Mapping[str, np.ndarray], config: ModelConfig) -> np.ndarray:
+    """Logits, or of an adaptive vocabulary the logarithms of the probabilities."""
+    if not config.adaptive_cutoffs:
+        return linear(z, arrays, "head")
+    edges = [0, *config.adaptive_cutoffs, config.vocab_size]
+    scores = [embedded(word, arrays, config) @ z / math.sqrt(len(z)) for word in range(config.vocab_size)]
+    scores = np.array(scores) + arrays["embed/bias"]
+    first = np.exp(np.concatenate([scores[: edges[1]], linear(z, arrays, "embed/clusters")]))
+    first = first / first.sum()
+    chances = [first[: edges[1]]]
+    for band in range(1, len(edges) - 1):
+        inside = np.exp(scores[edges[band] : edges[band + 1]])
+        chances.append(first[edges[1] + band - 1] * inside / inside.sum())
+    return np.log(np.concatenate(chances))
+
+
 def block(arrays, name, config, heads, own_norm, z, z_numbers, x, x_numbers, sees):
     """z' of every latent; `sees[j]` are the rows of x that latent j may look at."""
     keys = [norm(row, arrays, f"{name}/{own_norm}") for row in x]
@@ -46,11 +80,11 @@ def block(arrays, name, config, heads, own_norm, z, z_numbers, x, x_numbers, see
     for j, latent in enumerate(z):
         query = linear(norm(latent, arrays, f"{name}/norm_query"), arrays, f"{name}/query")
         mixed = []
-        for q, k, v in zip(
-            np.split(query, heads), np.split(keys, heads, axis=1), np.split(values, heads, axis=1), strict=True
-        ):
-            q = turn(q, z_numbers[j], config)
-            scores = [q @ turn(k[m], x_numbers[m], config) / math.sqrt(len(q)) for m in sees[j]]
+        split = np.split(query, heads), np.split(keys, heads, axis=1), np.split(values, heads, axis=1)
+        for number, (q, k, v) in enumerate(zip(*split, strict=True)):
+            q = turn(q, z_numbers[j], config, number, heads)
+            turned = [turn(k[m], x_numbers[m], config, number, heads) for m in sees[j]]
+            scores = [q @ key / math.sqrt(len(q)) for key in turned]
             weights = np.exp(scores)
             mixed.append(
                 sum((w / weights.sum() * v[m] for w, m in zip(weights, sees[j], strict=True)), np.zeros(len(q)))
@@ -69,13 +103,17 @@ def forward(model: PerceiverAR, tokens, count: int, coordinates=None) -> np.ndar
     length = len(tokens)
     sign = {"data": 1, "terminal": -1, "negative-terminal": 1}[config.numbering]
     numbers = [sign * (m + 1 if config.numbering == "data" else m - length + 1) for m in range(length)]
-    x = [arrays["embed/embedding"][token] for token in tokens]
+    x = [embedded(token, arrays, config) for token in tokens]
     if config.adds:
         coordinates = [[number] for number in numbers] if coordinates is None else coordinates
         for m in range(length):
             for axis, value in enumerate(coordinates[m]):
-                learned = config.position_tables == "learned"
-                x[m] = x[m] + (arrays[f"tables/{axis}/embedding"][value] if learned else sinusoid(value, len(x[m])))
+                rows = {
+                    "learned": lambda axis, value: arrays[f"tables/{axis}/embedding"][value],
+                    "sinusoidal": lambda _, value: sinusoid(value, len(x[0])),
+                    "fourier": lambda axis, value: fourier(value, config.axis_sizes[axis], len(x[0])),
+                }
+                x[m] = x[m] + rows[config.position_tables](axis, value)
     places = list(range(max(0, length - count), length))
     z = [linear(x[p], arrays, "latent_in") for p in places]
     own = [numbers[p] for p in places]
@@ -85,4 +123,16 @@ def forward(model: PerceiverAR, tokens, count: int, coordinates=None) -> np.ndar
         of_layer = {name: array[layer] for name, array in arrays.items() if name.startswith("blocks/")}
         sees = [list(range(j + 1)) for j in range(len(z))]
         z = block(of_layer, "blocks", config, config.heads, "norm_query", z, own, z, own, sees)
-    return np.array([linear(norm(row, arrays, "norm"), arrays, "head") for row in z])
+    return np.array([head(norm(row, arrays, "norm"), arrays, config) for row in z])
+
+
+def intermediate_sizes(jaxpr: Any) -> list[int]:
+    """Of every intermediate array, inside loops too."""
+    found = [int(np.prod(out.aval.shape)) for equation in jaxpr.eqns for out in equation.outvars]
+    for equation in jaxpr.eqns:
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    found += intermediate_sizes(inner)
+    return found

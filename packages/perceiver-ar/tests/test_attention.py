@@ -1,9 +1,8 @@
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from reference import intermediate_sizes
 
 from perceiver_ar import attention
 from perceiver_ar.attention import EMPTY, NOBODY, Partial, attend, attend_by_index, attend_one, merge, offset_causal
@@ -133,18 +132,6 @@ def test_gradients_equal_finite_differences(chunk: int, kind: str) -> None:
             np.testing.assert_allclose((np.asarray(gradients[part]) * move[part]).sum(), wanted, rtol=1e-3, atol=1e-4)
 
 
-def sizes(jaxpr: Any) -> list[int]:
-    """Of every intermediate array, inside loops too."""
-    found = [int(np.prod(out.aval.shape)) for equation in jaxpr.eqns for out in equation.outvars]
-    for equation in jaxpr.eqns:
-        for value in equation.params.values():
-            for inner in value if isinstance(value, tuple | list) else (value,):
-                inner = getattr(inner, "jaxpr", inner)
-                if hasattr(inner, "eqns"):
-                    found += sizes(inner)
-    return found
-
-
 def test_no_array_has_an_entry_for_each_pair() -> None:
     queries, keys = 64, 512
     shapes = [jax.ShapeDtypeStruct((1, length, 1, 2), jnp.float32) for length in (queries, keys, keys)]
@@ -153,7 +140,7 @@ def test_no_array_has_an_entry_for_each_pair() -> None:
         return offset_causal(q, k, v, chunk=16).values.sum()
 
     traced = jax.make_jaxpr(jax.value_and_grad(loss, argnums=(0, 1, 2)))(*shapes)
-    found = sizes(traced.jaxpr)
+    found = intermediate_sizes(traced.jaxpr)
     assert max(found) <= 2 * keys  # keys and values themselves, where pairs would be 32,768
     assert 16 * 16 in found  # the walk did look inside the loops
 

@@ -55,6 +55,15 @@ def test_the_papers_runs_sum_and_clip() -> None:
         ({"positions": "absolute", "input_width": 5, "cross_heads": 5}, "expected an even number from 4 on"),
         ({"positions": "absolute", "numbering": "negative-terminal"}, "tables start at 0"),
         ({"depth": -1}, "depth is -1"),
+        (
+            {"rotary_heads": 0.2},
+            "rotary_heads is 0.2, expected a number above 0 and at most 1 that leaves",
+        ),
+        ({"adaptive_cutoffs": (5, 5)}, "adaptive_cutoffs are (5, 5), expected growing ids between 0 and vocab_size"),
+        ({"adaptive_cutoffs": (5, 300)}, "adaptive_cutoffs are (5, 300)"),
+        ({"adaptive_cutoffs": (5,), "input_width": 96}, "input_width is 96, expected the width, 192"),
+        ({"adaptive_cutoffs": (5, 9, 20, 50), "width": 64}, "width is 64, expected at least 256"),
+        ({"positions": "absolute", "position_tables": "fourier", "axes": (1,)}, "expected sizes from 2 on"),
     ],
 )
 def test_bad_models_are_told_in_one_line(changes: dict, told: str) -> None:
@@ -66,6 +75,11 @@ def test_bad_models_are_told_in_one_line(changes: dict, told: str) -> None:
 def test_a_misspelt_choice_is_told() -> None:
     with pytest.raises(UsageError, match="unknown value 'absolut': did you mean 'absolute'?"):
         from_dict(ModelConfig, {"positions": "absolut"})
+
+
+def test_labels_keep_some_probability() -> None:
+    with pytest.raises(UsageError, match="label_smoothing is 1.0, expected a number from 0 to below 1"):
+        ExperimentConfig(label_smoothing=1.0)
 
 
 def test_zero_means_the_natural_value() -> None:

@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from onepaper.accelerator import AcceleratorOptions
 from onepaper.errors import UsageError
+from onepaper.jax.accelerator import Accelerator
 
 from perceiver_ar.config import EOS, PAD, SOS, ModelConfig, SamplingOptions
 from perceiver_ar.generation import Sampler, choose, cut, roll
@@ -94,6 +96,34 @@ def test_batched_prompts_equal_each_alone(stirred) -> None:
     together = sampler.generate([[SOS, 5, 6, 7, 8], [SOS, 3, 4, 5, 6]], 6, jax.random.key(0))
     for prompt, got in zip([[SOS, 5, 6, 7, 8], [SOS, 3, 4, 5, 6]], together, strict=True):
         np.testing.assert_array_equal(got, sampler.generate([prompt], 6, jax.random.key(0))[0])
+
+
+@pytest.mark.parametrize("how", ["asked for", "as the model computes"])
+def test_caches_in_half_precision(how: str, stirred) -> None:
+    model = stirred(SMALL)
+    full = Sampler(model, GREEDY, reset_fill=2)
+    if how == "asked for":
+        half = Sampler(model, GREEDY, reset_fill=2, cache_dtype=jnp.bfloat16)
+    else:
+        model = stirred(SMALL)
+        Accelerator(AcceleratorOptions(precision="bf16")).apply_precision(model)
+        half = Sampler(model, GREEDY, reset_fill=2)
+    states = {}
+    for name, sampler in (("full", full), ("half", half)):
+        state = sampler.start(PROMPTS, 20)
+        for number in range(3):  # an ordinary step, a reset and another step
+            logits = state.logits
+            state, _ = sampler.step(
+                state._replace(logits=jnp.eye(11)[jnp.array([5, 6, 7])]), jax.random.key(0), 20 - number
+            )
+        states[name] = state, logits
+    for array in (*states["half"][0].cross, *states["half"][0].stack):
+        assert array.dtype == jnp.bfloat16
+    bytes_of = {name: sum(a.nbytes for a in (*s.cross, *s.stack)) for name, (s, _) in states.items()}
+    assert bytes_of["full"] == 2 * bytes_of["half"]
+    scale = float(jnp.abs(states["full"][1]).max())
+    np.testing.assert_allclose(states["half"][1], states["full"][1], atol=0.05 * scale)
+    assert (states["half"][1] != states["full"][1]).any()
 
 
 def test_a_sequence_ends_at_its_stop(stirred) -> None:

@@ -10,6 +10,7 @@ from flax import nnx
 from onepaper.accelerator import AcceleratorOptions
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
+from reference import intermediate_sizes
 
 from perceiver_ar.config import PRESETS, ModelConfig
 from perceiver_ar.model import (
@@ -27,6 +28,7 @@ SMALL = ModelConfig(
     vocab_size=11, context_length=12, num_latents=4, depth=2, width=16, heads=2, rotary_fraction=0.5, chunk=5
 )
 ABSOLUTE = replace(SMALL, positions="absolute")
+ADAPTIVE = replace(SMALL, adaptive_cutoffs=(5, 8), adaptive_factor=2)
 
 
 @nnx.jit(static_argnames="num_latents")
@@ -44,6 +46,8 @@ VARIANTS = {
     "absolute": ABSOLUTE,
     "both": replace(SMALL, positions="both"),
     "learned": replace(ABSOLUTE, position_tables="learned"),
+    "fourier": replace(ABSOLUTE, position_tables="fourier"),
+    "some heads turn": replace(SMALL, heads=4, cross_heads=2, rotary_heads=0.6),
     "own widths": replace(SMALL, input_width=24, cross_heads=3, heads=4, widening=2),
     "as many latents as inputs": replace(SMALL, num_latents=12),
     "one latent": replace(SMALL, num_latents=1),
@@ -62,6 +66,13 @@ def test_equals_the_reference(name: str, stirred) -> None:
         )
 
 
+def test_an_adaptive_vocabulary_gives_the_probabilities_of_the_reference(stirred) -> None:
+    model, tokens = stirred(ADAPTIVE), drawn_tokens()
+    got = jax.nn.log_softmax(apply(model, jnp.asarray(tokens)), axis=-1)
+    for row in range(len(tokens)):
+        np.testing.assert_allclose(got[row], reference.forward(model, tokens[row], 4), rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("config", [SMALL, ABSOLUTE, replace(SMALL, numbering="terminal")])
 def test_ragged_batches_equal_each_example_alone(config: ModelConfig, stirred) -> None:
     model, tokens, lengths = stirred(config), drawn_tokens(4), [12, 7, 4, 2]
@@ -74,8 +85,9 @@ def test_ragged_batches_equal_each_example_alone(config: ModelConfig, stirred) -
     assert np.isfinite(got).all()
 
 
-def test_axes_of_an_image(stirred) -> None:
-    config = replace(ABSOLUTE, position_tables="learned", axes=(5, 6, 4))
+@pytest.mark.parametrize("tables", ["learned", "fourier"])
+def test_axes_of_an_image(tables: str, stirred) -> None:
+    config = replace(ABSOLUTE, position_tables=tables, axes=(5, 6, 4))
     model, tokens = stirred(config), drawn_tokens(1)
     coordinates = np.random.default_rng(3).integers(0, 4, (1, 12, 3))
     got = apply(model, jnp.asarray(tokens), None, jnp.asarray(coordinates))
@@ -233,6 +245,54 @@ def test_loss_and_its_gradient_in_closed_form() -> None:
     assert np.isfinite(huge).all()
 
 
+@pytest.mark.parametrize("smoothing", [0.1, 0.6])
+def test_smoothed_labels_by_their_definition(smoothing: float, stirred) -> None:
+    model, tokens = stirred(SMALL), jnp.asarray(drawn_tokens())
+    got = sequence_loss(model, tokens, tokens, label_smoothing=smoothing)
+    logits = np.asarray(model(tokens), np.float64)
+    chances = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    label = np.where(np.eye(11)[tokens[:, -4:]] > 0, 1 - smoothing, smoothing / 10)
+    np.testing.assert_allclose(got.total(0.0), (label * np.log(label / chances)).sum(), rtol=1e-4)
+    plain = sequence_loss(model, tokens, tokens)
+    np.testing.assert_allclose(got.nats, plain.nats)  # what is logged stays comparable
+
+
+@pytest.mark.parametrize("config", [SMALL, ADAPTIVE], ids=["plain", "adaptive"])
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_a_loss_in_pieces_is_the_same_loss(chunk: int, config: ModelConfig, stirred) -> None:
+    tokens = jnp.asarray(drawn_tokens()).at[1, 9:].set(0)
+    lengths = jnp.array([12, 8])
+
+    def values(chunk: int) -> list[jax.Array]:
+        model = stirred(replace(config, logits_chunk=chunk))
+
+        def loss(model: PerceiverAR) -> tuple[jax.Array, Loss]:
+            found = sequence_loss(model, tokens, tokens, lengths, label_smoothing=0.1)
+            return found.total(1e-2), found
+
+        (_, parts), gradients = nnx.jit(nnx.value_and_grad(loss, has_aux=True))(model)
+        return [*parts, *jax.tree.leaves(gradients)]
+
+    for whole, pieces in zip(values(0), values(chunk), strict=True):
+        np.testing.assert_allclose(pieces, whole, rtol=2e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cutoffs", [(), (1000,)])
+def test_a_loss_in_pieces_never_holds_all_logits(cutoffs: tuple[int, ...]) -> None:
+    config = replace(
+        SMALL, vocab_size=4000, context_length=64, num_latents=64, logits_chunk=4, adaptive_cutoffs=cutoffs
+    )
+    graph, abstract = nnx.split(nnx.eval_shape(lambda: PerceiverAR(config, nnx.Rngs(0))))
+    tokens = jax.ShapeDtypeStruct((1, 64), jnp.int32)
+
+    def loss(params, tokens: jax.Array) -> jax.Array:
+        return sequence_loss(nnx.merge(graph, params), tokens, tokens).total(1e-4)
+
+    found = intermediate_sizes(jax.make_jaxpr(jax.value_and_grad(loss))(abstract, tokens).jaxpr)
+    assert 4 * 4000 in found
+    assert max(found) <= 16 * 4000  # the table of embeddings itself, where all logits would be four times that
+
+
 def test_padding_and_short_examples_count_nothing(stirred) -> None:
     model = stirred(SMALL)
     events = np.array([[2, 5, 6, 7, 8, 9, 10], [2, 4, 5, 0, 0, 0, 0]])
@@ -281,6 +341,16 @@ def test_parameters_of_the_papers_rows(name: str) -> None:
 def test_parameters_computed_for_rotary_rows() -> None:
     assert round(official_parameter_count(PRESETS["paper-pg19-2k"].config.model), -4) == 974_220_000
     assert round(official_parameter_count(PRESETS["paper-books-deep"].config.model), -5) == 835_000_000
+
+
+def test_parameters_of_an_adaptive_vocabulary() -> None:
+    config = PRESETS["paper-wikitext103-1k"].config.model
+    tables = 20_000 * 1024 + 40_000 * 256 + 207_738 * 64
+    projections = (1024 + 256 + 64) * 1024
+    plain = 2 * 267_738 * 1024 + 267_738
+    wanted = tables + projections + 2 * 1025 + 267_738
+    without = replace(config, adaptive_cutoffs=())
+    assert parameter_count(config) - parameter_count(without) == wanted - plain
 
 
 @pytest.mark.parametrize("name", PRESETS)

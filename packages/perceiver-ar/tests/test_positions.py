@@ -7,6 +7,7 @@ from onepaper.errors import UsageError
 
 from perceiver_ar.positions import (
     check_coordinates,
+    fourier_features,
     image_coordinates,
     input_numbers,
     latent_places,
@@ -39,6 +40,15 @@ def test_sinusoids_number_by_number() -> None:
             assert abs(float(got[row, i]) - wanted) < 2e-4
 
 
+def test_fourier_features_number_by_number() -> None:
+    size, width = 9, 6
+    got = fourier_features(jnp.arange(size), size, width)
+    for row, place in enumerate(np.linspace(-1, 1, size)):
+        for column, f in enumerate((1.0, 2.75, 4.5)):  # even steps from 1 to half the size
+            assert abs(float(got[row, column]) - math.sin(math.pi * f * place)) < 1e-5
+            assert abs(float(got[row, 3 + column]) - math.cos(math.pi * f * place)) < 1e-5
+
+
 def by_hand(x: np.ndarray, position: int, fraction: float, longest: float, style: str) -> np.ndarray:
     """One head, one token, by 2 x 2 rotation matrices."""
     r = 2 * math.floor(len(x) * fraction / 2)
@@ -66,6 +76,14 @@ def test_rotation_by_matrices(style: str, fraction: float) -> None:
         wanted = by_hand(x[0, token, head], int(numbers[0, token]), fraction, 100.0, style)
         np.testing.assert_allclose(got[0, token, head], wanted, atol=2e-5)
     np.testing.assert_allclose(jnp.linalg.norm(got, axis=-1), np.linalg.norm(x, axis=-1), rtol=1e-5)
+
+
+def test_some_heads_turn_and_the_others_pass() -> None:
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((1, 3, 4, 8)), jnp.float32)
+    angles = rotary_angles(jnp.array([[1, 5, 90]]), 8, 0.5, 100.0, "half")
+    got = rotate(x, angles, "half", 3)
+    np.testing.assert_array_equal(got[:, :, :3], rotate(x, angles, "half")[:, :, :3])
+    np.testing.assert_array_equal(got[:, :, 3:], x[:, :, 3:])
 
 
 @pytest.mark.parametrize("style", STYLES)

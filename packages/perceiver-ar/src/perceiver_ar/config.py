@@ -1,6 +1,7 @@
 """Every configuration as data, and the presets that name them."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -43,8 +44,9 @@ class ModelConfig:
     """hidden width of a perceptron over its width"""
     positions: Literal["absolute", "rotary", "both"] = "rotary"
     """absolute: added to the embeddings; rotary: turn queries and keys of every attention"""
-    position_tables: Literal["sinusoidal", "learned"] = "sinusoidal"
-    """of absolute positions; sinusoids are fixed and computed where they are needed, so they cost no memory"""
+    position_tables: Literal["sinusoidal", "fourier", "learned"] = "sinusoidal"
+    """of absolute positions; sinusoids, of wavelengths in geometric steps, and Fourier features, of frequencies in even
+    steps, are fixed and computed where they are needed, so they cost no memory"""
     axes: tuple[int, ...] = ()
     """size of each axis of absolute positions, e.g. column, row and channel; empty: one axis of M + 1"""
     numbering: Literal["data", "terminal", "negative-terminal"] = "data"
@@ -52,6 +54,8 @@ class ModelConfig:
     the past, as the official code does by default; negative-terminal: the same with the sign turned"""
     rotary_fraction: float = 0.25
     """part of each head's channels that turn, rounded down to an even number"""
+    rotary_heads: float = 1.0
+    """part of the heads of each attention that turn, the first ones, rounded down"""
     rotary_style: Literal["official", "standard", "half"] = "official"
     """official: interleaved pairs, wavelengths up to and including the largest; standard: interleaved, one step short
     of it; half: as standard, but channel i is paired with the one half the turning width away"""
@@ -65,18 +69,25 @@ class ModelConfig:
     """exact: a fixed share of the inputs before the first latent, which then cost nothing; bernoulli: each input by its
     own coin, as the official code does; fixed: a fixed number of all inputs is kept, the official code's other variant.
     Every latent always sees its own input. The paper leaves the choice open."""
+    adaptive_cutoffs: tuple[int, ...] = ()
+    """ids at which the vocabulary is cut into bands, the common words first: adaptive embeddings, shared by inputs and
+    outputs; empty: one table for the inputs and another for the outputs"""
+    adaptive_factor: int = 4
+    """each band's embeddings are narrower than those of the band before by this factor"""
     chunk: int = 1024
     """queries and keys that attention treats at once; sets memory, not results"""
+    logits_chunk: int = 0
+    """latents of each example whose logits the loss holds at once; sets memory, not results; 0: all"""
     remat: bool = False
     """compute the inside of each block again in the backward pass rather than keep it"""
 
     def __post_init__(self) -> None:
-        for name in ("context_length", "num_latents", "width", "heads", "widening", "chunk"):
+        for name in ("context_length", "num_latents", "width", "heads", "widening", "chunk", "adaptive_factor"):
             check_positive(name, getattr(self, name))
-        for name in ("depth", "input_width", "cross_heads", "max_wavelength"):
+        for name in ("depth", "input_width", "cross_heads", "max_wavelength", "logits_chunk"):
             check_non_negative(name, getattr(self, name))
         check_choice("positions", self.positions, ("absolute", "rotary", "both"))
-        check_choice("position_tables", self.position_tables, ("sinusoidal", "learned"))
+        check_choice("position_tables", self.position_tables, ("sinusoidal", "fourier", "learned"))
         check_choice("numbering", self.numbering, ("data", "terminal", "negative-terminal"))
         check_choice("rotary_style", self.rotary_style, ("official", "standard", "half"))
         check_choice("prefix_dropout_kind", self.prefix_dropout_kind, ("exact", "bernoulli", "fixed"))
@@ -95,15 +106,37 @@ class ModelConfig:
             raise UsageError(
                 f"input_width is {self.input_dim}, expected a multiple of the {self.num_cross_heads} cross_heads"
             )
+        if self.adaptive_cutoffs:
+            self._check_adaptive()
         if self.turns:
             self._check_rotary()
         if self.adds:
             for size in self.axes:
                 check_positive("axes", size)
-            if self.position_tables == "sinusoidal" and (self.input_dim % 2 or self.input_dim < 4):
+            if self.position_tables != "learned" and (self.input_dim % 2 or self.input_dim < 4):
                 raise UsageError(f"input_width is {self.input_dim}, expected an even number from 4 on for sinusoids")
+            if self.position_tables == "fourier" and min(self.axis_sizes) < 2:
+                raise UsageError(f"axes are {self.axes}, expected sizes from 2 on for Fourier features")
             if self.numbering == "negative-terminal":
                 raise UsageError("numbering is 'negative-terminal', expected 'data' or 'terminal': tables start at 0")
+
+    def _check_adaptive(self) -> None:
+        edges = 0, *self.adaptive_cutoffs, self.vocab_size
+        if any(low >= high for low, high in pairwise(edges)):
+            raise UsageError(
+                f"adaptive_cutoffs are {self.adaptive_cutoffs}, expected growing ids between 0 and vocab_size, "
+                f"{self.vocab_size}"
+            )
+        if self.input_dim != self.width:
+            raise UsageError(
+                f"input_width is {self.input_dim}, expected the width, {self.width}: adaptive embeddings are shared by "
+                "inputs and outputs"
+            )
+        if self.width < self.adaptive_factor ** len(self.adaptive_cutoffs):
+            raise UsageError(
+                f"width is {self.width}, expected at least {self.adaptive_factor ** len(self.adaptive_cutoffs)}, so "
+                f"that the last band of {len(self.adaptive_cutoffs) + 1} keeps a channel"
+            )
 
     def _check_rotary(self) -> None:
         if not 0 < self.rotary_fraction <= 1:
@@ -113,6 +146,11 @@ class ModelConfig:
             raise UsageError(
                 f"rotary_fraction is {self.rotary_fraction} of heads of width {narrowest}, which turns no channel; "
                 f"expected at least {2 / narrowest:g}"
+            )
+        if not 0 < self.rotary_heads <= 1 or self.turning_heads(min(self.heads, self.num_cross_heads)) < 1:
+            raise UsageError(
+                f"rotary_heads is {self.rotary_heads}, expected a number above 0 and at most 1 that leaves at least "
+                f"one of {min(self.heads, self.num_cross_heads)} heads turning"
             )
         if self.wavelength < self.context_length:
             raise UsageError(
@@ -128,6 +166,10 @@ class ModelConfig:
     def num_cross_heads(self) -> int:
         """Heads of the cross-attention."""
         return self.cross_heads or self.heads
+
+    def turning_heads(self, heads: int) -> int:
+        """How many heads of so many turn."""
+        return int(self.rotary_heads * heads)
 
     @property
     def turns(self) -> bool:
@@ -145,9 +187,48 @@ class ModelConfig:
         return self.max_wavelength or float(self.context_length)
 
     @property
+    def bands(self) -> tuple[tuple[int, int, int], ...]:
+        """First id, end and embedding width of each band of an adaptive vocabulary."""
+        edges = 0, *self.adaptive_cutoffs, self.vocab_size
+        return tuple(
+            (low, high, self.input_dim // self.adaptive_factor**band)
+            for band, (low, high) in enumerate(pairwise(edges))
+        )
+
+    @property
     def axis_sizes(self) -> tuple[int, ...]:
         """Rows of each table of absolute positions."""
         return self.axes or (self.context_length + 1,)
+
+
+@dataclass(frozen=True)
+class TransformerXLConfig:
+    """The paper's recurrent baseline: segments, each of which also reads the states of those before it."""
+
+    vocab_size: int = 259
+    """V, with the three reserved ids"""
+    segment: int = 256
+    """tokens that are read at once, each of them a target"""
+    memory: int = 256
+    """earlier tokens whose states each layer remembers; an evaluation may remember more"""
+    depth: int = 4
+    width: int = 192
+    heads: int = 4
+    widening: int = 4
+    """hidden width of a perceptron over its width"""
+    dropout: float = 0.0
+    """of what each attention and perceptron adds to the residual stream"""
+    remat: bool = False
+    """compute the inside of each layer again in the backward pass rather than keep it"""
+
+    def __post_init__(self) -> None:
+        for name in ("segment", "memory", "depth", "width", "heads", "widening"):
+            check_positive(name, getattr(self, name))
+        check_between("dropout", self.dropout, 0.0, 1.0)
+        if self.vocab_size <= RESERVED:
+            raise UsageError(f"vocab_size is {self.vocab_size}, expected more than the {RESERVED} reserved ids")
+        if self.width % self.heads or self.width % 2 or self.width < 4:
+            raise UsageError(f"width is {self.width}, expected an even multiple of the {self.heads} heads from 4 on")
 
 
 @dataclass(frozen=True)
@@ -200,11 +281,15 @@ class ExperimentConfig:
     """the number of parameters that others report for this row"""
     unsure: tuple[str, ...] = ()
     """fields that no public source states, or of which sources differ; what stands here is our reading"""
+    label_smoothing: float = 0.0
+    """probability that a target gives to the other tokens in equal parts"""
 
     def __post_init__(self) -> None:
         check_choice("loss_reduction", self.loss_reduction, ("sum", "mean"))
         check_positive("batch_size", self.batch_size)
         check_non_negative("z_loss", self.z_loss)
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageError(f"label_smoothing is {self.label_smoothing}, expected a number from 0 to below 1")
 
 
 _ADAM = OptimizerOptions(name="adam", lr=3e-4, clip_norm=1.0, warmup_steps=10_000)
@@ -230,8 +315,17 @@ def _paper(
 _BASE = ModelConfig(num_latents=1024, width=1024, heads=16, dropout=0.1, remat=True)
 _COPY = replace(_BASE, positions="absolute")
 _PIXELS = replace(_BASE, context_length=12_289, positions="absolute", position_tables="learned", axes=(66, 66, 5))
-_WORDS = replace(_BASE, vocab_size=267_738, depth=18, rotary_fraction=0.5, prefix_dropout=0.5)
-_PIECES = replace(_BASE, vocab_size=32_003, rotary_fraction=0.5)
+# The cut-offs are those that Wikitext-103 usually has (Baevski and Auli, 2019).
+_WORDS = replace(
+    _BASE,
+    vocab_size=267_738,
+    depth=18,
+    rotary_fraction=0.5,
+    prefix_dropout=0.5,
+    adaptive_cutoffs=(20_000, 60_000),
+    logits_chunk=128,
+)
+_PIECES = replace(_BASE, vocab_size=32_003, rotary_fraction=0.5, logits_chunk=256)
 _NOTES = replace(_BASE, vocab_size=391, cross_heads=1, rotary_fraction=0.25, heads=4, prefix_dropout=0.7)
 _IMAGENET = DataConfig("imagenet64")
 # The private books stand for a folder of one's own, and so do the private performances and the codes of SoundStream.
@@ -288,7 +382,7 @@ _PAPER = {
     ),
     **{
         f"paper-wikitext103-{length // 1024}k": Preset(
-            f"Wikitext-103 by words, context {length}; a plain embedding, where the paper's is probably adaptive",
+            f"Wikitext-103 by words with adaptive embeddings, context {length}",
             _paper(
                 DataConfig("wikitext103", tokens="words"),
                 replace(_WORDS, context_length=length),
@@ -296,6 +390,8 @@ _PAPER = {
                 quoted=Quoted(358_000_000, "reported"),
                 unsure=(
                     "model.vocab_size",
+                    "model.adaptive_cutoffs",
+                    "model.adaptive_factor",
                     "model.depth",
                     "model.rotary_fraction",
                     "model.prefix_dropout",
@@ -365,7 +461,7 @@ _PAPER = {
             f"MAESTRO as 12 kbps codes of SoundStream (24 codebooks of 1024), context {length}",
             _paper(
                 DataConfig("codes", Path("soundstream")),
-                replace(_NOTES, vocab_size=24 * 1024 + RESERVED, context_length=length, depth=12),
+                replace(_NOTES, vocab_size=24 * 1024 + RESERVED, context_length=length, depth=12, logits_chunk=256),
                 batch_size=512,
                 unsure=("model.depth", "batch_size", "loop.steps", "optimizer.lr"),
             ),

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
 
@@ -87,6 +88,8 @@ class Sampler:
             r + 1, r + 1 + rows, ... inputs. One row for text; one for each codebook for codes of sounds, or channel of
             images with vocabularies of their own. None: everything but PAD and SOS.
         coordinates: [M, axes] of absolute positions with several axes; such sequences cannot outgrow the context.
+        cache_dtype: in which keys and values are kept, e.g. jnp.bfloat16 for half the memory; None: the precision in
+            which the model computes.
 
     Raises:
         UsageError: positions that count from the end cannot be cached; `reset_fill` outside 1 to N - 1; `allowed` of
@@ -101,9 +104,11 @@ class Sampler:
         reset_fill: int | None = None,
         allowed: Bool[np.ndarray, "rows vocab"] | None = None,
         coordinates: Int[np.ndarray, "window axes"] | None = None,
+        cache_dtype: DTypeLike | None = None,
     ) -> None:
         config = model.config
         self.config, self.options = config, options or SamplingOptions()
+        self.cache_dtype = jnp.dtype(cache_dtype or model.cross.key.dtype or jnp.float32)
         if config.numbering != "data":
             raise UsageError(
                 f"numbering is '{config.numbering}', expected 'data': positions from the end cannot be cached"
@@ -259,8 +264,8 @@ class Sampler:
             tokens,
             lengths,
             seen,
-            (jnp.zeros(cross), jnp.zeros(cross)),
-            (jnp.zeros(stack), jnp.zeros(stack)),
+            (jnp.zeros(cross, self.cache_dtype), jnp.zeros(cross, self.cache_dtype)),
+            (jnp.zeros(stack, self.cache_dtype), jnp.zeros(stack, self.cache_dtype)),
             jnp.full((batch, config.num_latents), NOBODY),
             jnp.int32(0),
             jnp.int32(0),
@@ -304,7 +309,8 @@ def _read(graph: Any, arguments: Any, state: Cache) -> Cache:
     params, _, coordinates = arguments
     model = nnx.merge(graph, params)
     places = jnp.broadcast_to(jnp.arange(state.tokens.shape[1]), state.tokens.shape)
-    return state._replace(cross=model.cross.keys_values(*_embed(model, coordinates, state.tokens, places)))
+    found = model.cross.keys_values(*_embed(model, coordinates, state.tokens, places))
+    return state._replace(cross=tuple(new.astype(old.dtype) for new, old in zip(found, state.cross, strict=True)))
 
 
 def _fill(graph: Any, arguments: Any, state: Cache, count: int) -> Cache:
@@ -321,7 +327,9 @@ def _write(graph: Any, arguments: Any, state: Cache, token: Array) -> Cache:
     model = nnx.merge(graph, params)
     rows, places = jnp.arange(len(token)), state.lengths
     k, v = model.cross.keys_values(*_embed(model, coordinates, token[:, None], places[:, None]))
-    cross = state.cross[0].at[rows, places].set(k[:, 0]), state.cross[1].at[rows, places].set(v[:, 0])
+    cross = tuple(
+        old.at[rows, places].set(new[:, 0].astype(old.dtype)) for old, new in zip(state.cross, (k, v), strict=True)
+    )
     tokens = state.tokens.at[rows, places].set(token.astype(state.tokens.dtype))
     return state._replace(tokens=tokens, cross=cross, lengths=places + 1, seen=state.seen + 1, drawn=state.drawn + 1)
 

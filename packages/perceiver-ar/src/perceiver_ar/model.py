@@ -3,6 +3,7 @@
 Axes: B batch, T inputs, N latents, C and D their widths, V vocabulary, H heads, d channels of a head.
 """
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,15 @@ from onepaper.jax.state_files import load_pretrained, save_pretrained
 
 from perceiver_ar.attention import EMPTY, NOBODY, Partial, attend, attend_by_index, merge, offset_causal
 from perceiver_ar.config import PAD, ModelConfig
-from perceiver_ar.positions import input_numbers, latent_places, rotary_angles, rotate, sinusoids
+from perceiver_ar.embeddings import AdaptiveEmbedding
+from perceiver_ar.positions import (
+    fourier_features,
+    input_numbers,
+    latent_places,
+    rotary_angles,
+    rotate,
+    sinusoids,
+)
 
 # Of layer normalisation, as in the library that the official code is written with.
 NORM_EPSILON = 1e-5
@@ -109,7 +118,7 @@ class Block(nnx.Module):
         if not config.turns:
             return x
         angles = rotary_angles(numbers, x.shape[-1], config.rotary_fraction, config.wavelength, config.rotary_style)
-        return rotate(x, angles, config.rotary_style)
+        return rotate(x, angles, config.rotary_style, config.turning_heads(self.heads))
 
 
 class PerceiverAR(nnx.Module):
@@ -123,7 +132,10 @@ class PerceiverAR(nnx.Module):
         self.config = config
         inputs, width = config.input_dim, config.width
         initial = nnx.initializers.truncated_normal(1.0)
-        self.embed = nnx.Embed(config.vocab_size, inputs, embedding_init=initial, rngs=rngs)
+        if config.adaptive_cutoffs:
+            self.embed: Any = AdaptiveEmbedding(config.bands, inputs, rngs)
+        else:
+            self.embed = nnx.Embed(config.vocab_size, inputs, embedding_init=initial, rngs=rngs)
         learned = config.adds and config.position_tables == "learned"
         sizes = config.axis_sizes if learned else ()
         self.tables = nnx.List([nnx.Embed(size, inputs, embedding_init=initial, rngs=rngs) for size in sizes])
@@ -134,7 +146,9 @@ class PerceiverAR(nnx.Module):
             self.blocks = stacked(jax.random.split(rngs.params(), config.depth))
         self.norm = nnx.LayerNorm(width, epsilon=NORM_EPSILON, rngs=rngs)
         # With weights of zero the first loss is exactly ln V (section 3, initialisation).
-        self.head = nnx.Linear(width, config.vocab_size, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        zeros = nnx.initializers.zeros
+        tied = bool(config.adaptive_cutoffs)
+        self.head = None if tied else nnx.Linear(width, config.vocab_size, kernel_init=zeros, rngs=rngs)
 
     def __call__(
         self,
@@ -157,6 +171,18 @@ class PerceiverAR(nnx.Module):
         Raises:
             UsageError: more inputs than the context, fewer than latents, or coordinates that do not fit.
         """
+        return self.logits(self.latents(tokens, lengths, coordinates, num_latents=num_latents, key=key))
+
+    def latents(
+        self,
+        tokens: Int[Array, "batch inputs"],
+        lengths: Int[Array, " batch"] | None = None,
+        coordinates: Int[Array, "batch inputs axes"] | None = None,
+        *,
+        num_latents: int | None = None,
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "batch latents width"]:
+        """What the stack makes of the latents, from which `logits` reads; arguments and errors as of a call."""
         length = tokens.shape[1]
         count = self.config.num_latents if num_latents is None else num_latents
         self._check(length, count, coordinates)
@@ -171,7 +197,7 @@ class PerceiverAR(nnx.Module):
         z = self.latent_in(own.x)
         mixed = self._read(z, x, numbers, lengths, own, ragged, keys[0])
         z = self.cross.add(z, mixed, keys[1])
-        return self.logits(self._stack(z, own, ragged, keys[2]))
+        return self._stack(z, own, ragged, keys[2])
 
     def inputs(
         self,
@@ -187,11 +213,39 @@ class PerceiverAR(nnx.Module):
             coordinates = numbers[..., None]
         if self.config.position_tables == "learned":
             return x + sum(table(coordinates[..., axis]) for axis, table in enumerate(self.tables))
+        if self.config.position_tables == "fourier":
+            sizes = self.config.axis_sizes
+            return x + sum(fourier_features(coordinates[..., a], size, x.shape[-1]) for a, size in enumerate(sizes))
         return x + sinusoids(coordinates, x.shape[-1]).sum(axis=-2)
 
     def logits(self, z: Float[Array, "batch latents width"]) -> Float[Array, "batch latents vocab"]:
         """What the last layer says about the next token, in float32."""
-        return self.head(self.norm(z)).astype(jnp.float32)
+        z = self.norm(z)
+        return (self.embed.logits(z) if self.head is None else self.head(z)).astype(jnp.float32)
+
+    def find(
+        self,
+        q: Float[Array, "batch latents heads channels"],
+        x: Float[Array, "batch inputs input_width"],
+        numbers: Int[Array, "batch inputs"],
+        places: Int[Array, "batch latents"],
+        key_index: Int[Array, "batch inputs"] | None = None,
+        hidden: Bool[Array, "batch inputs"] | None = None,
+    ) -> Partial:
+        """What the latents find among the inputs; the one step that sees all of them.
+
+        Args:
+            q: queries.
+            x: embedded inputs.
+            numbers: of their positions.
+            places: the input at which each latent sits.
+            key_index: which input each row of `x` is; None: the last rows are the latents' own, and all of them count.
+            hidden: inputs that only the latent at their own place may see.
+        """
+        k, v = self.cross.keys_values(x, numbers)
+        if key_index is None:
+            return offset_causal(q, k, v, chunk=self.config.chunk)
+        return attend_by_index(q, k, v, places, key_index, hidden, chunk=self.config.chunk)
 
     def _check(self, length: int, count: int, coordinates: Array | None) -> None:
         config = self.config
@@ -242,20 +296,16 @@ class PerceiverAR(nnx.Module):
             hidden = None
             if key is not None and rate:
                 hidden = jax.random.bernoulli(key, rate, numbers.shape)
-        k, v = cross.keys_values(x, numbers)
         if not ragged and hidden is None:
-            found = offset_causal(q, k, v, chunk=config.chunk)
-        else:
-            found = attend_by_index(q, k, v, own.places, key_index, hidden, chunk=config.chunk)
-        return found.values.astype(q.dtype)
+            return self.find(q, x, numbers, own.places).values.astype(q.dtype)
+        return self.find(q, x, numbers, own.places, key_index, hidden).values.astype(q.dtype)
 
     def _read_fixed(self, q: Array, x: Array, numbers: Array, lengths: Array, own: "Own", key: PRNGKeyArray) -> Array:
         """A fixed number of all inputs, and each latent's own input where that is not among them."""
         config, cross = self.config, self.cross
         places, counted = kept_inputs(key, lengths, x.shape[1], config.prefix_dropout)
-        k, v = cross.keys_values(take(x, places), take(numbers, places))
         key_index = jnp.where(counted, places, NOBODY)
-        found = attend_by_index(q, k, v, own.places, key_index, chunk=config.chunk)
+        found = self.find(q, take(x, places), take(numbers, places), own.places, key_index)
         rows = jnp.arange(len(x))[:, None]
         among = jnp.zeros(numbers.shape, bool).at[rows, places].max(counted)
         missing = (own.places >= 0) & ~take(among, own.places)
@@ -333,16 +383,36 @@ def token_nats(
     return log_z - jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0], log_z
 
 
+def smoothing_nats(
+    logits: Float[Array, "batch latents vocab"],
+    nats: Float[Array, "batch latents"],
+    log_z: Float[Array, "batch latents"],
+    smoothing: float,
+) -> Float[Array, "batch latents"]:
+    r"""What each target's nats gain when its label gives the part s of its probability to the other V - 1 tokens.
+
+    With $u = s / (V - 1)$ and $n_v = \log Z - x_v$: $-s\, n_t + u \sum_{v \neq t} n_v$, less the entropy of the label
+    itself, so that a perfect guess costs nothing (section 3, objective; the official code's T5X loss).
+    """
+    size = logits.shape[-1]
+    each = smoothing / (size - 1)
+    others = size * log_z - logits.sum(axis=-1) - nats
+    entropy = -(1 - smoothing) * math.log(1 - smoothing) - smoothing * math.log(each)
+    return each * others - smoothing * nats - entropy
+
+
 class Loss(NamedTuple):
     """Sums over the targets of a batch."""
 
     nats: Float[Array, ""]
     z_squared: Float[Array, ""]
     targets: Float[Array, ""]
+    smoothing: Float[Array, ""] | float = 0.0
+    """what smoothed labels add to the nats"""
 
     def total(self, z_loss: float) -> Float[Array, ""]:
-        r"""$\sum_t \left(\log Z_t - x_t + \zeta \log^2 Z_t\right)$ (section 3, objective)."""
-        return self.nats + z_loss * self.z_squared
+        r"""$\sum_t \left(\log Z_t - x_t + \zeta \log^2 Z_t\right)$ with smoothed labels (section 3, objective)."""
+        return self.nats + self.smoothing + z_loss * self.z_squared
 
 
 def sequence_loss(
@@ -354,8 +424,12 @@ def sequence_loss(
     *,
     num_latents: int | None = None,
     key: PRNGKeyArray | None = None,
+    label_smoothing: float = 0.0,
 ) -> Loss:
     """Loss at the latents; those before the start and targets that are PAD count nothing.
+
+    Where the configuration's `logits_chunk` says so, logits exist for some latents of each example at a time and are
+    computed again in the backward pass.
 
     Args:
         model: gives the logits.
@@ -365,18 +439,36 @@ def sequence_loss(
         coordinates: as the model takes them.
         num_latents: as the model takes them.
         key: of dropout.
+        label_smoothing: probability that a target gives to the other tokens.
     """
-    logits = model(tokens, lengths, coordinates, num_latents=num_latents, key=key)
+    z = model.latents(tokens, lengths, coordinates, num_latents=num_latents, key=key)
     known = jnp.full(len(tokens), tokens.shape[1]) if lengths is None else lengths
-    places = latent_places(known, logits.shape[1])
+    places = latent_places(known, z.shape[1])
     wanted = take(targets, places)
     counted = (places >= 0) & (wanted != PAD)
-    nats, log_z = token_nats(logits, wanted)
-    return Loss(
-        jnp.where(counted, nats, 0.0).sum(),
-        jnp.where(counted, jnp.square(log_z), 0.0).sum(),
-        counted.sum().astype(jnp.float32),
-    )
+
+    def sums(z: Array, wanted: Array, counted: Array) -> Loss:
+        logits = model.logits(z)
+        nats, log_z = token_nats(logits, wanted)
+        smoothed = smoothing_nats(logits, nats, log_z, label_smoothing) if label_smoothing else jnp.zeros_like(nats)
+        each = nats, jnp.square(log_z), jnp.ones_like(nats), smoothed
+        return Loss(*(jnp.where(counted, values, 0.0).sum() for values in each))
+
+    chunk = model.config.logits_chunk
+    if not 0 < chunk < z.shape[1]:
+        return sums(z, wanted, counted)
+
+    def pieces(array: Array) -> Array:
+        # Cut along the latents, so that a batch that is split over devices stays where it is.
+        missing = -array.shape[1] % chunk
+        array = jnp.pad(array, [(0, 0), (0, missing), *[(0, 0)] * (array.ndim - 2)])
+        return rearrange(array, "b (pieces n) ... -> pieces b n ...", n=chunk)
+
+    def add(total: Loss, piece: tuple[Array, Array, Array]) -> tuple[Loss, None]:
+        return jax.tree.map(jnp.add, total, jax.checkpoint(sums)(*piece)), None
+
+    nothing = Loss(*jnp.zeros(4))
+    return jax.lax.scan(add, nothing, (pieces(z), pieces(wanted), pieces(counted)))[0]
 
 
 def parameter_count(config: ModelConfig) -> int:
@@ -388,13 +480,17 @@ def parameter_count(config: ModelConfig) -> int:
 def official_parameter_count(config: ModelConfig) -> int:
     """The same by the layout of the official code, which keeps fixed position tables as parameters too (section 4).
 
-    Ours is this number, less the tables where they are sinusoids.
+    Ours is this number, less the tables where they are fixed. That code has no adaptive embeddings.
     """
     inputs, width, vocabulary, widening = config.input_dim, config.width, config.vocab_size, config.widening
     perceptron = 2 * widening * width**2 + widening * width + width
-    embed = vocabulary * inputs + (sum(config.axis_sizes) * inputs if config.adds else 0)
+    tables = sum(config.axis_sizes) * inputs if config.adds else 0
+    words = vocabulary * inputs + width * vocabulary + vocabulary
+    if config.adaptive_cutoffs:
+        clusters = len(config.adaptive_cutoffs) * (width + 1)
+        words = sum((high - low + inputs) * narrow for low, high, narrow in config.bands) + clusters + vocabulary
     project = inputs * width + width
     reads = 2 * width * inputs + 2 * inputs**2 + 3 * inputs + width
     cross = reads + perceptron + 4 * width + 2 * inputs
     block = 4 * (width**2 + width) + perceptron + 4 * width
-    return embed + project + cross + config.depth * block + 2 * width + width * vocabulary + vocabulary
+    return words + tables + project + cross + config.depth * block + 2 * width

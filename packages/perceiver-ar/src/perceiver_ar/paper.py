@@ -1,9 +1,9 @@
 """The paper as the command line knows it."""
 
-from onepaper.paper import Paper, RunOptions, Verb
+from onepaper.paper import Paper, Verb
 
 from perceiver_ar.config import ALIASES, PRESETS, ExperimentConfig
-from perceiver_ar.verb_options import EvaluateOptions, SampleOptions
+from perceiver_ar.verb_options import EvaluateOptions, ImportOptions, SampleOptions, TrainOptions
 
 PAPER = Paper(
     name="perceiver-ar",
@@ -25,7 +25,7 @@ PAPER = Paper(
             "train",
             "train a network on text, music, images, codes or the copy task",
             "perceiver_ar.training:train_verb",
-            RunOptions,
+            TrainOptions,
             "laptop-copy-64",
             (ExperimentConfig,),
         ),
@@ -41,6 +41,14 @@ PAPER = Paper(
             "perceiver_ar.judging:evaluate_verb",
             EvaluateOptions,
             "laptop-text",
+            (ExperimentConfig,),
+        ),
+        Verb(
+            "import",
+            "turn a checkpoint of the official code into weights for the other verbs",
+            "perceiver_ar.official_weights:import_verb",
+            ImportOptions,
+            "paper-maestro",
             (ExperimentConfig,),
         ),
     ),

@@ -51,6 +51,17 @@ def sinusoids(numbers: Int[Array, "*batch"], width: int) -> Float[Array, "*batch
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
+def fourier_features(numbers: Int[Array, "*batch"], size: int, width: int) -> Float[Array, "*batch {width}"]:
+    r"""$\sin(\pi f_k p)$ in the first half of the channels, $\cos(\pi f_k p)$ in the second, section 3.
+
+    $p = 2 i / (S - 1) - 1$ places the S numbers of an axis evenly on [-1, 1]; the width / 2 frequencies $f_k$ go in
+    even steps from 1 to S / 2, the highest that S samples can show.
+    """
+    places = 2 * numbers / (size - 1) - 1
+    angles = np.pi * places[..., None] * jnp.linspace(1.0, size / 2, width // 2)
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+
+
 def rotary_angles(
     numbers: Int[Array, "batch tokens"], channels: int, fraction: float, max_wavelength: float, style: RotaryStyle
 ) -> Float[Array, "batch tokens pairs"]:
@@ -68,14 +79,19 @@ def rotary_angles(
 
 
 def rotate(
-    x: Shaped[Array, "batch tokens heads channels"], angles: Float[Array, "batch tokens pairs"], style: RotaryStyle
+    x: Shaped[Array, "batch tokens heads channels"],
+    angles: Float[Array, "batch tokens pairs"],
+    style: RotaryStyle,
+    heads: int | None = None,
 ) -> Shaped[Array, "batch tokens heads channels"]:
-    r"""Turn the first channels of each head by their angles.
+    r"""Turn the first channels of each head, or of the first `heads` of them, by their angles.
 
     $(x, y) \mapsto (x \cos\theta - y \sin\theta,\ y \cos\theta + x \sin\theta)$ for each pair of channels (x, y).
     Pairs are neighbours, (0, 1), (2, 3), ...; with the style "half" they are (i, i + r/2). The other channels pass.
     The products of turned queries and keys depend on differences of positions only.
     """
+    if heads is not None and heads < x.shape[2]:
+        return jnp.concatenate([rotate(x[:, :, :heads], angles, style), x[:, :, heads:]], axis=2)
     turning = 2 * angles.shape[-1]
     first, passing = x[..., :turning].astype(jnp.float32), x[..., turning:]
     layout = "b t h (two k) -> two b t h k" if style == "half" else "b t h (k two) -> two b t h k"

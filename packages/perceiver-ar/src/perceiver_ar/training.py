@@ -22,6 +22,8 @@ from perceiver_ar.datasets import load
 from perceiver_ar.evaluation import per_unit
 from perceiver_ar.model import Loss, PerceiverAR, sequence_loss, take
 from perceiver_ar.positions import latent_places
+from perceiver_ar.sharding import MeshAccelerator, model_builder
+from perceiver_ar.verb_options import TrainOptions
 from perceiver_ar.weights import Network, save_network
 
 # Sequences of the copy task and windows of documents that an evaluation during training looks at, and the seed that
@@ -31,10 +33,16 @@ HELD_OUT_SEQUENCES, HELD_OUT_WINDOWS, HELD_OUT_SEED = 64, 64, 2**31
 Batch = Mapping[str, Array]
 
 
-def batch_loss(model: PerceiverAR, batch: Batch, key: PRNGKeyArray | None = None) -> Loss:
+def batch_loss(model: PerceiverAR, batch: Batch, key: PRNGKeyArray | None = None, label_smoothing: float = 0.0) -> Loss:
     """`sequence_loss` of a batch."""
     return sequence_loss(
-        model, batch["inputs"], batch["targets"], batch.get("lengths"), batch.get("coordinates"), key=key
+        model,
+        batch["inputs"],
+        batch["targets"],
+        batch.get("lengths"),
+        batch.get("coordinates"),
+        key=key,
+        label_smoothing=label_smoothing,
     )
 
 
@@ -47,7 +55,7 @@ def make_loss(config: ExperimentConfig) -> Callable[[PerceiverAR, Batch, PRNGKey
     summed, parts = config.loss_reduction == "sum", config.optimizer.accumulation
 
     def loss(model: PerceiverAR, batch: Batch, key: PRNGKeyArray) -> tuple[Array, Array, dict]:
-        found = batch_loss(model, batch, key)
+        found = batch_loss(model, batch, key, config.label_smoothing)
         weight = jnp.float32(1 / parts) if summed else found.targets
         return found.total(config.z_loss), weight, {"nats": weight * found.nats / found.targets}
 
@@ -171,7 +179,7 @@ def train(
         check_fits(config.model, corpus.codec)
         batches = document_batches(config, corpus, seed=seed, **processes)
     task = JaxTask(
-        lambda rngs: PerceiverAR(config.model, rngs),
+        model_builder(config.model, accelerator),
         make_loss(config),
         config.optimizer,
         total_steps=config.loop.steps,
@@ -193,11 +201,15 @@ def train(
 def train_verb(call: Invocation) -> None:
     """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
     config: ExperimentConfig = call.config
-    if call.options.dry_run:
+    options: TrainOptions = call.options
+    if options.dry_run:
         print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
         return
-    with Accelerator(call.options) as accelerator, call.open_run(main_process=accelerator.is_main) as run:
-        model = train(config, run, seed=call.options.seed, accelerator=accelerator)
+    with (
+        MeshAccelerator(options, tensor=options.tensor, context=options.context) as accelerator,
+        call.open_run(main_process=accelerator.is_main) as run,
+    ):
+        model = train(config, run, seed=options.seed, accelerator=accelerator)
         if accelerator.is_main:
             codec = None if config.data.kind == "copy" else load(config.data).codec
             folder = save_network(run.folder / "pretrained", Network(model, config.data, codec))

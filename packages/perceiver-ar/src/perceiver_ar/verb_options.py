@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_non_negative, check_positive
 from onepaper.paper import RunOptions
@@ -12,6 +12,21 @@ from perceiver_ar.config import SamplingOptions
 # Networks that ship with the package.
 SHIPPED = ("copy", "text")
 MODES = ("incremental", "block", "strided")
+
+
+@dataclass(frozen=True)
+class TrainOptions(RunOptions):
+    """Options of `train`: how many devices share one copy of the model; `--shards` has its usual meaning."""
+
+    tensor: int = 1
+    """devices over which heads, hidden units and the vocabulary are split"""
+    context: int = 1
+    """devices over which the inputs of the cross-attention are split"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("tensor", self.tensor)
+        check_positive("context", self.context)
 
 
 @dataclass(frozen=True)
@@ -72,3 +87,11 @@ class EvaluateOptions(RunOptions):
         for number in self.latents:
             check_positive("latents", number)
         check_positive("passes_at_once", self.passes_at_once)
+
+
+@dataclass(frozen=True)
+class ImportOptions(RunOptions):
+    """Options of `import`: weights of the official code, for the model and the data of the preset."""
+
+    checkpoint: Annotated[Path, "positional"] = Path("checkpoint.dill")
+    """the official code's checkpoint.dill, or an .npz file with its arrays named MODULE/PARAMETER"""

@@ -1,0 +1,166 @@
+"""A training step beside perceiver-ar-pytorch: time and memory, process by process.
+
+    python bench_training.py [--quick] [--rounds N] [--threads N] [--output results/training.json]
+
+Both train the same shape on random tokens: forward, backward, clipping to norm 1 and Adam, in float32. Programs take
+turns, each in a process of its own that is pinned to the same cores; time is the median over steps and rounds, memory
+the peak while stepping above the process after its imports.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from machine import describe_machine, forget_peak, in_own_process, peak_bytes, pin, resident_bytes, write_result
+
+
+class Case(NamedTuple):
+    """A shape: context M, latents N, width D, layers L, heads H, batch B."""
+
+    context: int
+    latents: int
+    width: int = 256
+    depth: int = 4
+    heads: int = 4
+    batch: int = 2
+
+
+CASES = {"4k": Case(4096, 512), "16k": Case(16_384, 1024)}
+VOCABULARY = 259
+PROGRAMS = ("ours", "perceiver-ar-pytorch")
+
+
+def ours(case: Case) -> tuple[Callable[[], Any], int]:
+    """A step of this package, and the memory of the process before it was built."""
+    import jax
+    import numpy as np
+    from onepaper.jax.steps import JaxTask
+    from onepaper.optimizer import OptimizerOptions
+
+    from perceiver_ar.config import ModelConfig
+    from perceiver_ar.model import PerceiverAR, sequence_loss
+
+    jax.devices()
+    idle = resident_bytes()
+    config = ModelConfig(
+        vocab_size=VOCABULARY,
+        context_length=case.context,
+        num_latents=case.latents,
+        width=case.width,
+        depth=case.depth,
+        heads=case.heads,
+        rotary_fraction=0.5,
+    )
+
+    def loss(model: PerceiverAR, batch: Any, key: Any) -> tuple[Any, Any]:
+        found = sequence_loss(model, batch["inputs"], batch["targets"], key=key)
+        return found.nats, found.targets
+
+    task = JaxTask(lambda rngs: PerceiverAR(config, rngs), loss, OptimizerOptions(name="adam", lr=1e-4, clip_norm=1.0))
+    tokens = np.random.default_rng(0).integers(3, VOCABULARY, (case.batch, case.context + 1)).astype(np.int32)
+    batch = {"inputs": tokens[:, :-1], "targets": tokens[:, 1:]}
+    states = [task.init(0)]
+
+    def step() -> None:
+        state, metrics = task.step(states.pop(), batch)
+        states.append(state)
+        metrics["loss"].block_until_ready()
+
+    return step, idle
+
+
+def peer(case: Case) -> tuple[Callable[[], Any], int]:
+    """The same of the peer, as its README trains it."""
+    import torch
+    from perceiver_ar_pytorch import PerceiverAR
+
+    idle = resident_bytes()
+    torch.manual_seed(0)
+    model = PerceiverAR(
+        num_tokens=VOCABULARY,
+        dim=case.width,
+        depth=case.depth,
+        dim_head=case.width // case.heads,
+        heads=case.heads,
+        max_seq_len=case.context,
+        cross_attn_seq_len=case.context - case.latents,
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    tokens = torch.randint(3, VOCABULARY, (case.batch, case.context + 1))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(tokens[:, :-1], labels=tokens[:, 1:]).backward()  # it cuts the labels itself
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step, idle
+
+
+def measure(program: str, case: Case, steps: int, threads: int) -> dict[str, Any]:
+    """In a process of its own: seconds of the first step and of later ones, and their peak memory."""
+    pin(threads)
+    if program != "ours":
+        import torch
+
+        torch.set_num_threads(threads)
+    step, idle = (ours if program == "ours" else peer)(case)
+    begun = time.perf_counter()
+    step()
+    first = time.perf_counter() - begun
+    forget_peak()
+    seconds = []
+    for _ in range(steps):
+        begun = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - begun)
+    return {"seconds": seconds, "first_step_s": first, "mebibytes": (peak_bytes() - idle) / 2**20}
+
+
+def main() -> None:
+    """Measure in alternating processes, print as Markdown, write as JSON where asked to."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the small shape, one round of two steps")
+    parser.add_argument("--rounds", type=int, default=3, help="processes of each program")
+    parser.add_argument("--steps", type=int, default=5, help="timed steps of each process")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, help="JSON file")
+    parser.add_argument("--measure", nargs=2, metavar=("PROGRAM", "CASE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        import json
+
+        program, name = options.measure
+        print(json.dumps(measure(program, CASES[name], options.steps, options.threads)))
+        return
+    names = ["4k"] if options.quick else list(CASES)
+    rounds, steps = (1, 2) if options.quick else (options.rounds, options.steps)
+    rows = []
+    for name in names:
+        found: dict[str, list[dict[str, Any]]] = {program: [] for program in PROGRAMS}
+        for _ in range(rounds):
+            for program in PROGRAMS:
+                words = ["--measure", program, name, "--steps", str(steps), "--threads", str(options.threads)]
+                found[program].append(in_own_process(__file__, words))
+        rows.append({"case": name, **CASES[name]._asdict(), "programs": found})
+    result = {"machine": describe_machine(), "threads": options.threads, "rounds": rounds, "rows": rows}
+    write_result(options.output, result)
+    print("| shape | program | s a step | first step | MiB above idle |\n|---|---|---|---|---|")
+    for row in rows:
+        medians = {}
+        for program, each in row["programs"].items():
+            seconds = statistics.median(second for one in each for second in one["seconds"])
+            memory = statistics.median(one["mebibytes"] for one in each)
+            first = statistics.median(one["first_step_s"] for one in each)
+            medians[program] = seconds, memory
+            cells = f"{seconds:.2f} | {first:.1f} | {memory:,.0f}"
+            print(f"| M {row['context']:,}, N {row['latents']:,} | {program} | {cells} |")
+        (mine, my_memory), (theirs, their_memory) = (medians[program] for program in PROGRAMS)
+        print(f"| | ratio, theirs / ours | {theirs / mine:.2f} | | {their_memory / my_memory:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
