@@ -4,7 +4,8 @@
 
 Both train the same shape on random tokens: forward, backward, clipping to norm 1 and Adam, in float32. Programs take
 turns, each in a process of its own that is pinned to the same cores; time is the median over steps and rounds, memory
-the peak while stepping above the process after its imports.
+the peak while stepping above the process after its imports, and what is held between steps (parameters, optimiser, and
+of ours the compiled program).
 """
 
 import argparse
@@ -112,12 +113,14 @@ def measure(program: str, case: Case, steps: int, threads: int) -> dict[str, Any
     step()
     first = time.perf_counter() - begun
     forget_peak()
+    between = resident_bytes()
     seconds = []
     for _ in range(steps):
         begun = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - begun)
-    return {"seconds": seconds, "first_step_s": first, "mebibytes": (peak_bytes() - idle) / 2**20}
+    memory = {"mebibytes": (peak_bytes() - idle) / 2**20, "mebibytes_between_steps": (between - idle) / 2**20}
+    return {"seconds": seconds, "first_step_s": first, **memory}
 
 
 def main() -> None:
@@ -148,18 +151,19 @@ def main() -> None:
         rows.append({"case": name, **CASES[name]._asdict(), "programs": found})
     result = {"machine": describe_machine(), "threads": options.threads, "rounds": rounds, "rows": rows}
     write_result(options.output, result)
-    print("| shape | program | s a step | first step | MiB above idle |\n|---|---|---|---|---|")
+    print("| shape | program | s a step | first step | MiB above idle | between steps |\n|---|---|---|---|---|---|")
     for row in rows:
         medians = {}
         for program, each in row["programs"].items():
             seconds = statistics.median(second for one in each for second in one["seconds"])
             memory = statistics.median(one["mebibytes"] for one in each)
+            between = statistics.median(one["mebibytes_between_steps"] for one in each)
             first = statistics.median(one["first_step_s"] for one in each)
             medians[program] = seconds, memory
-            cells = f"{seconds:.2f} | {first:.1f} | {memory:,.0f}"
+            cells = f"{seconds:.2f} | {first:.1f} | {memory:,.0f} | {between:,.0f}"
             print(f"| M {row['context']:,}, N {row['latents']:,} | {program} | {cells} |")
         (mine, my_memory), (theirs, their_memory) = (medians[program] for program in PROGRAMS)
-        print(f"| | ratio, theirs / ours | {theirs / mine:.2f} | | {their_memory / my_memory:.2f} |")
+        print(f"| | ratio, theirs / ours | {theirs / mine:.2f} | | {their_memory / my_memory:.2f} | |")
 
 
 if __name__ == "__main__":

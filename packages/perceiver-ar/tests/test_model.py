@@ -343,6 +343,27 @@ def test_parameters_computed_for_rotary_rows() -> None:
     assert round(official_parameter_count(PRESETS["paper-books-deep"].config.model), -5) == 835_000_000
 
 
+ROWS = ["copy-131k", "imagenet64", "wikitext103-8k", "pg19-4k", "books-deep", "maestro", "soundstream-64k"]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_of_the_paper_train_on_paper(name: str) -> None:
+    """Loss and gradients of the full size, by shapes alone."""
+    config = PRESETS[f"paper-{name}"].config.model
+    graph, params = nnx.split(nnx.eval_shape(lambda: PerceiverAR(config, nnx.Rngs(0))))
+    tokens = jax.ShapeDtypeStruct((2, config.context_length), jnp.int32)
+    several = config.adds and len(config.axis_sizes) > 1
+    places = jax.ShapeDtypeStruct((*tokens.shape, len(config.axis_sizes)), jnp.int32) if several else None
+
+    def loss(params, tokens: jax.Array, places: jax.Array | None) -> jax.Array:
+        found = sequence_loss(nnx.merge(graph, params), tokens, tokens, None, places, key=jax.random.key(0))
+        return found.total(1e-4)
+
+    value, slopes = jax.eval_shape(jax.value_and_grad(loss), params, tokens, places)
+    assert value.shape == ()
+    assert jax.tree.map(jnp.shape, slopes) == jax.tree.map(jnp.shape, params)
+
+
 def test_parameters_of_an_adaptive_vocabulary() -> None:
     config = PRESETS["paper-wikitext103-1k"].config.model
     tables = 20_000 * 1024 + 40_000 * 256 + 207_738 * 64

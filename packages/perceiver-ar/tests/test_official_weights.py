@@ -12,7 +12,6 @@ from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation, Paper, Verb
 
 from perceiver_ar.config import ExperimentConfig, ModelConfig
-from perceiver_ar.model import PerceiverAR
 from perceiver_ar.official_weights import convert_official, import_verb, read_official
 from perceiver_ar.verb_options import ImportOptions
 from perceiver_ar.weights import open_network

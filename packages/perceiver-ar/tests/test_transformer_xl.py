@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -177,6 +178,14 @@ def test_dropout_and_remat_train() -> None:
     for kept, again in zip(*gradients, strict=True):
         np.testing.assert_allclose(kept, again, rtol=1e-4, atol=1e-5)
     assert float(gradients[0][0]) != float(segment_loss(stirred_xl(), tokens, tokens)[0].nats)
+
+
+def test_saved_and_read_back_without_its_memory(tmp_path: Path) -> None:
+    carrying = TransformerXL(SMALL, nnx.Rngs(3), carried=2)
+    again = TransformerXL.from_pretrained(carrying.save_pretrained(tmp_path / "model"))
+    assert again.config == SMALL
+    tokens = jnp.asarray(drawn_tokens(2, 4))
+    np.testing.assert_array_equal(again(tokens)[1].states, carrying(tokens)[1].states)
 
 
 def test_parameters_by_the_formula() -> None:

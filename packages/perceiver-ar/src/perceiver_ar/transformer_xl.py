@@ -9,6 +9,7 @@ Axes: B batch, S segment, P memory, L layers, D width, H heads, V vocabulary.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,7 @@ from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
+from onepaper.jax.state_files import flatten, load_pretrained, save_pretrained
 
 from perceiver_ar.config import PAD, TransformerXLConfig
 from perceiver_ar.model import NORM_EPSILON, Loss, dropout, token_nats
@@ -148,6 +150,16 @@ class TransformerXL(nnx.Module):
         z, after = jax.lax.scan(body, self.embed(tokens), (states, memory.states, keys))
         present = jnp.minimum(memory.present + segment, length).astype(jnp.int32)
         return self.head(self.norm(z)).astype(jnp.float32), Memory(jax.lax.stop_gradient(after), present)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write `model.safetensors` and `config.json`, without a carried memory."""
+        params = flatten(nnx.state(self, nnx.Param))
+        return save_pretrained(Path(folder), {n.removesuffix("/value"): a for n, a in params.items()}, self.config)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "TransformerXL":
+        """The model that `save_pretrained` wrote, ready for use."""
+        return load_pretrained(Path(folder), TransformerXLConfig, cls)[0]
 
 
 def segment_loss(
