@@ -42,6 +42,9 @@ def test_studies_bear_the_names_that_rules_ask_for(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(studies, "trained", trained)
     monkeypatch.setattr(studies, "_image_bits", lambda config, seed: {"bits": 0.1})
+    monkeypatch.setattr(
+        studies, "_digits_arm", lambda config, counts, seed: lambda: {str(n): 3 - 0.1 * min(n, 32) for n in counts}
+    )
     for claim in CLAIMS:
         if claim.measure.startswith("perceiver_ar.studies:"):
             evidence = getattr(studies, claim.measure.partition(":")[2])(ClaimContext(seeds=(0, 1, 2)))

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -126,6 +126,40 @@ def order_of_pixels(context: ClaimContext) -> Evidence:
     ]  # fmt: skip
     told = ", ".join(f"{m.mean:.3f} ({name})" for m, name in zip(measured, found, strict=False))
     return Evidence(f"bits per value: {told}", measured)
+
+
+def latents_of_images(context: ClaimContext) -> Evidence:
+    """C11: networks for digits, with absolute positions as in the paper, judged with other numbers of latents."""
+    config: ExperimentConfig = PRESETS["laptop-digits"].config
+    trained_with = config.model.num_latents
+    counts = (trained_with // 8, trained_with // 4, trained_with, 2 * trained_with)
+    found = {seed: context.arm("digits", seed, _digits_arm(config, counts, seed))
+             for seed in context.track(context.seeds, "trainings")}  # fmt: skip
+    measured = [
+        over_seeds(f"bits per value, {count} latents", {seed: found[seed][str(count)] for seed in context.seeds})
+        for count in counts
+    ]
+    told = ", ".join(f"{m.mean:.3f} ({count})" for m, count in zip(measured, counts, strict=True))
+    figure = lines({"": (counts, [m.mean for m in measured])}, "latents at test time", "bits per value", log_x=True)
+    return Evidence(
+        f"bits per value by latents, trained with {trained_with}: {told}",
+        measured,
+        [Plot("Latents at test time", figure)],
+    )
+
+
+def _digits_arm(config: ExperimentConfig, counts: Sequence[int], seed: int) -> Callable[[], dict[str, float]]:
+    def arm() -> dict[str, float]:
+        model, corpus = train(config, seed=seed), load(config.data)
+        documents = first_tokens(corpus.test, 0)
+        return {
+            str(count): judge(model, corpus.codec, documents, stride=2, num_latents=count, batch_size=64)[
+                "bits_per_dim"
+            ]
+            for count in counts
+        }
+
+    return arm
 
 
 def hidden_prefix(context: ClaimContext) -> Evidence:
