@@ -4,6 +4,7 @@ Axes: B batch, T inputs, N latents, C and D their widths, V vocabulary, H heads,
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
 from onepaper.jax.state_files import load_pretrained, save_pretrained
 
-from perceiver_ar.attention import EMPTY, NOBODY, Partial, attend, attend_by_index, merge, offset_causal
+from perceiver_ar.attention import EMPTY, NOBODY, Partial, attend, attend_by_index, merge
 from perceiver_ar.config import PAD, ModelConfig
 from perceiver_ar.embeddings import AdaptiveEmbedding
 from perceiver_ar.positions import (
@@ -30,6 +31,8 @@ from perceiver_ar.positions import (
 
 # Of layer normalisation, as in the library that the official code is written with.
 NORM_EPSILON = 1e-5
+# Inputs whose keys and values exist at once where blocks are computed again in the backward pass, in chunks.
+SLICE = 8
 
 
 def dropout(x: Float[Array, "*shape"], rate: float, key: PRNGKeyArray | None) -> Float[Array, "*shape"]:
@@ -234,6 +237,8 @@ class PerceiverAR(nnx.Module):
     ) -> Partial:
         """What the latents find among the inputs; the one step that sees all of them.
 
+        With `remat`, keys and values exist for a slice of the inputs at a time, in the backward pass too.
+
         Args:
             q: queries.
             x: embedded inputs.
@@ -242,10 +247,47 @@ class PerceiverAR(nnx.Module):
             key_index: which input each row of `x` is; None: the last rows are the latents' own, and all of them count.
             hidden: inputs that only the latent at their own place may see.
         """
-        k, v = self.cross.keys_values(x, numbers)
-        if key_index is None:
-            return offset_causal(q, k, v, chunk=self.config.chunk)
-        return attend_by_index(q, k, v, places, key_index, hidden, chunk=self.config.chunk)
+        chunk = self.config.chunk
+        if key_index is not None:
+
+            def indexed(x: Array, numbers: Array, key_index: Array, hidden: Array | None) -> Partial:
+                k, v = self.cross.keys_values(x, numbers)
+                return attend_by_index(q, k, v, places, key_index, hidden, chunk=chunk)
+
+            return merge(*self._over_slices(indexed, x, numbers, key_index, hidden))
+        start = x.shape[1] - q.shape[1]
+        k, v = self.cross.keys_values(x[:, start:], numbers[:, start:])
+        own = attend(q, k, v, causal=True, chunk=chunk)
+
+        def whole(x: Array, numbers: Array) -> Partial:
+            return attend(q, *self.cross.keys_values(x, numbers), chunk=chunk)
+
+        return merge(own, *self._over_slices(whole, x[:, :start], numbers[:, :start]))
+
+    def _over_slices(self, find: Callable[..., Partial], *inputs: Array | None) -> list[Partial]:
+        """What is found among slices of the inputs, [B, M, ...]; all at once but with `remat` and many of them."""
+        total = next(array.shape[1] for array in inputs if array is not None)
+        size = SLICE * self.config.chunk
+        if not total:
+            return []
+        if not self.config.remat or total <= size:
+            return [find(*inputs)]
+        find, full = jax.checkpoint(find), total // size * size
+
+        def add(sum_: Partial, part: Any) -> tuple[Partial, None]:
+            return merge(sum_, find(*part)), None
+
+        slices, rest = (
+            tuple(None if array is None else cut(array) for array in inputs)
+            for cut in (
+                lambda array: rearrange(array[:, :full], "b (s t) ... -> s b t ...", t=size),
+                lambda array: array[:, full:],
+            )
+        )
+        shape = jax.eval_shape(find, *jax.tree.map(lambda array: array[0], slices))
+        nothing = Partial(jnp.zeros(shape.values.shape), jnp.full(shape.log_sum.shape, EMPTY))
+        found = jax.lax.scan(add, nothing, slices)[0]
+        return [found, find(*rest)] if full < total else [found]
 
     def _check(self, length: int, count: int, coordinates: Array | None) -> None:
         config = self.config
