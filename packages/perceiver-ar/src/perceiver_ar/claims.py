@@ -143,7 +143,7 @@ CLAIMS = (
         id="C10",
         place="Order of pixels, Table 5",
         statement="A long context makes the order of pixels matter little; with a short one a bad order costs much.",
-        paper="whole context 3.54 and 3.53; short 3.55 and 4.63 bits/dim (from memory of readers)",
+        paper="whole context 3.54 and 3.53; short 3.55 and 4.63 bits/dim, as readers quote them",
         measure=f"{_STUDIES}:order_of_pixels",
         rule=AllOf(
             Above("loss by planes, short context", 0.0),
