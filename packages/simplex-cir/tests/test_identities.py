@@ -48,6 +48,6 @@ def test_steps_one_by_one_are_steps_of_the_sampler() -> None:
 
 
 def test_measurements_bear_the_names_that_rules_ask_for() -> None:
-    evidence = spectral_form_of_the_density(ClaimContext(seeds=(100,)))
+    evidence = spectral_form_of_the_density(ClaimContext(seeds=(100, 101, 102)))
     (claim,) = (claim for claim in CLAIMS if claim.measure.endswith(":spectral_form_of_the_density"))
     assert claim.rule.judge(evidence).verdict == Verdict.REPRODUCED

@@ -1,12 +1,13 @@
-"""A million categories at 64 positions: each operation stays below 2 GB, in a process of its own."""
+"""A million categories at 64 positions: noising and what follows stay below 2 GB, each in a process of its own."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 PROGRAM = """
-import resource, sys
+import pathlib, resource, sys
 import jax, jax.numpy as jnp
 from simplex_cir.likelihood import integrand
 from simplex_cir.posterior import log_posterior, scaled_score
@@ -26,19 +27,22 @@ if what == "posterior and score":
     out = jax.jit(lambda v: scaled_score(jnp.exp(posterior(v)), v, m))(v)
 elif what == "ancestral step":
     out = jax.jit(lambda v: ancestral_step(key, tokens, v, m, 1.5 * m))(v)
-elif what == "bound":
-    out = jax.jit(lambda v: integrand(posterior(v), tokens, v, m))(v)
 else:
-    out = v
+    out = jax.jit(lambda v: integrand(posterior(v), tokens, v, m))(v)
 assert bool(jnp.isfinite(out).all())
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(peak * (1 if sys.platform == "darwin" else 1024))
+status = pathlib.Path("/proc/self/status")
+if status.exists():  # Linux hands the peak of the process that started this one on to getrusage
+    print(1024 * int(status.read_text().split("VmHWM:")[1].split()[0]))
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
 
 
-@pytest.mark.parametrize("what", ["noising", "posterior and score", "ancestral step", "bound"])
+@pytest.mark.parametrize("what", ["posterior and score", "ancestral step", "bound"])
 def test_peak(what: str) -> None:
     command = [sys.executable, "-c", PROGRAM, what]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    # Compiled as users compile: with the flags of these tests nothing is fused.
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) < 2e9

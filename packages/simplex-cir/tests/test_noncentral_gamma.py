@@ -161,7 +161,7 @@ def test_quantile_outside_and_underflowing() -> None:
 
 @pytest.mark.parametrize(
     ("route", "a"),
-    [("exponential", 1.0), ("normal", 0.7), ("above", 2.2), ("poisson", 0.2)],
+    [("exponential", 1.0), ("square", 0.5), ("normal", 0.7), ("above", 2.2), ("poisson", 0.2)],
 )
 def test_every_route_draws_the_law(route: str, a: float) -> None:
     signal, noise = 0.9, 0.4

@@ -15,17 +15,22 @@ Curve = tuple[Numbers, Numbers]
 def lines(
     curves: Mapping[str, Curve], x_label: str, y_label: str, *, log_x: bool = False, log_y: bool = False
 ) -> Figure:
-    """Curves (x, y) by name."""
-    figure = Figure(figsize=(5.4, 3.4), layout="constrained")
+    """Curves (x, y) by name; the legend of more than six stands beside them."""
+    beside = len(curves) > 6
+    figure = Figure(figsize=(7.2 if beside else 5.4, 3.4), layout="constrained")
     axes = figure.add_subplot()
-    for name, (x, y) in curves.items():
-        axes.plot(x, y, marker=".", linewidth=1.2, label=name)
+    for index, (name, (x, y)) in enumerate(curves.items()):
+        # Colours repeat after ten.
+        axes.plot(x, y, marker=".", linewidth=1.2, linestyle="-" if index < 10 else ":", label=name)
     axes.set(xlabel=x_label, ylabel=y_label)
     if log_x:
         axes.set_xscale("log")
     if log_y:
         axes.set_yscale("log")
-    axes.legend(frameon=False, fontsize=8)
+    if beside:
+        figure.legend(loc="outside right center", frameon=False, fontsize=8)
+    else:
+        axes.legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -123,7 +123,8 @@ def bridges_are_conditioned_paths(context: ClaimContext) -> Evidence:
         key = jax.random.fold_in(jax.random.key(context.seeds[0]), index)
         with jax.enable_x64(True):
             drawn = np.asarray(bridge_sample(key, start, end, a, before, after, shape=(count,)))
-        measured.append(p_value(name, stats.ks_2samp(drawn, kept[:count]).pvalue))
+        test: Any = stats.ks_2samp(drawn, kept[:count])
+        measured.append(p_value(name, test.pvalue))
     return Evidence(smallest(measured, count), measured)
 
 
@@ -144,8 +145,8 @@ def rank_law_in_closed_form(context: ClaimContext) -> Evidence:
         snrs = [_settling_snr(int(n), a) for n in sizes]
         slope = float(np.polyfit(np.log(sizes), snrs, 1)[0])
         slopes.append(Measurement.exact(f"a={a:g}, SNR over log n", slope))
-        curves[f"a = {a:g}"] = (sizes, snrs)
-    curves["2 log n"] = (sizes, 2 * np.log(sizes))
+        curves[f"a = {a:g}"] = (sizes * 1.0, snrs)
+    curves["2 log n"] = (sizes * 1.0, 2 * np.log(sizes))
     figure = lines(curves, "categories", "SNR at which the mean rank is 1.5", log_x=True)
     return Evidence(
         f"{smallest(measured, 8 * RANKS_AT_ONCE)}; the SNR at which the mean rank is 1.5 grows as "
@@ -253,7 +254,7 @@ def spectral_form_of_the_density(context: ClaimContext) -> Evidence:
             worst = max(worst, float(np.abs(partial_sums[-1] - expected).max()))
             if (a, x) == (1.0, 1.0):
                 errors = np.abs(partial_sums - expected).max(axis=1)
-                curves[f"kappa = {kappa:g}"] = (order[:80] + 1, np.maximum(errors[:80], 1e-17))
+                curves[f"kappa = {kappa:g}"] = (order[:80] + 1.0, np.maximum(errors[:80], 1e-17))
     figure = lines(curves, "modes", "largest error of the density", log_y=True)
     return Evidence(
         f"{len(order)} modes and the Bessel form differ by at most {worst:.1e}",

@@ -25,7 +25,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from simplex_cir.bessel import bessel_remainder, bessel_terms
 from simplex_cir.rejection import Arrays, in_chunks, until_accepted
-from simplex_cir.uniform import exponential, turn, uniforms
+from simplex_cir.uniform import exponential, normal_pair, turn, uniforms
 from simplex_cir.variates import (
     gamma_above_one,
     gamma_proposal,
@@ -248,10 +248,12 @@ def noncentral_gamma_sample(
     r"""Exact draws of noise * V with P = signal / noise; `signal` itself (in law) at noise = 0.
 
     Arguments are numbers or of the shape of the draws. Routes, all exact: "exponential" for a = 1,
-    $|\sqrt{s} + \sqrt{n E} e^{i\theta}|^2$; "normal" for a >= 1/2, $(\sqrt s + \sqrt{n/2} Z)^2 + n G_{a-1/2}$,
-    "above" the same for a >= 3/2; "poisson" for all a > 0, $n G_{a+N}$; "mixed" chooses by element.
+    $|\sqrt{s} + \sqrt{n E} e^{i\theta}|^2$; "square" for a = 1/2, $(\sqrt s + \sqrt{n/2} Z)^2$; "normal" for
+    a >= 1/2, that plus $n G_{a-1/2}$, and "above" the same for a >= 3/2; "poisson" for all a > 0, $n G_{a+N}$; "mixed"
+    chooses by element.
     """
-    draw = {"exponential": _from_circle, "poisson": _from_counts, "mixed": _mixed}.get(route, partial(_shifted, route))
+    draws = {"exponential": _from_circle, "square": _from_square, "poisson": _from_counts, "mixed": _mixed}
+    draw = draws.get(route, partial(_shifted, route))
     return in_chunks(draw, key, shape, (a, signal, noise))
 
 
@@ -260,6 +262,12 @@ def _from_circle(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) 
     radial, angular = uniforms(key, 2, shape, signal.dtype)
     energy = noise * exponential(radial)
     return jnp.maximum(signal + energy + 2 * jnp.sqrt(signal * energy) * turn(angular)[0], 0.0)
+
+
+def _from_square(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
+    _, signal, noise = parameters
+    normal, _ = normal_pair(*uniforms(key, 2, shape, signal.dtype))
+    return (jnp.sqrt(signal) + jnp.sqrt(noise / 2) * normal) ** 2
 
 
 def _shifted(route: str, key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:

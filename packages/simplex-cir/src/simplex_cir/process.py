@@ -333,6 +333,8 @@ def route_of(a: ArrayLike) -> str:
     concrete = np.asarray(a)
     if concrete.size == 0 or (concrete == 1).all():
         return "exponential"
+    if (concrete == 0.5).all():
+        return "square"
     if (concrete >= 1.5).all():
         return "above"
     return "normal" if (concrete >= 0.5).all() else "poisson" if (concrete < 0.5).all() else "mixed"
