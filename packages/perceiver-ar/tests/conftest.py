@@ -1,6 +1,3 @@
-"""Compile quickly rather than well: these tests compile for far longer than they compute."""
-
-import os
 import sys
 from pathlib import Path
 
@@ -8,7 +5,6 @@ import jax
 import pytest
 from flax import nnx
 
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
 sys.path.insert(0, str(Path(__file__).parent))  # for reference.py
 
 from perceiver_ar.config import ModelConfig
