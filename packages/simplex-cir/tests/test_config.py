@@ -30,6 +30,9 @@ from simplex_cir.config import (
         (lambda: SimulateOptions(token=3), "expected 0 to 2"),
         (lambda: RankLawOptions(categories=(1,)), "at least 2"),
         (lambda: SampleOptions(temperature=0.0), "temperature"),
+        (lambda: SampleOptions(dilation=-1.0), "dilation"),
+        (lambda: LearnedConfig(loss="bound"), "hide is 0.75, expected 0"),
+        (lambda: LearnedConfig(model=ModelConfig(evidence=False)), "hide is 0.75, expected 0"),
     ],
 )
 def test_bad_values_are_refused_in_a_line(make, message) -> None:

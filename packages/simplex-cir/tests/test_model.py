@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from onepaper.data import file_sha256, read_sums
+from onepaper.errors import UsageError
 
-from simplex_cir.config import PRESETS, LearnedConfig, ModelConfig
-from simplex_cir.model import SimplexDenoiser
+from simplex_cir.config import PRESETS, SHIPPED, LearnedConfig, ModelConfig
+from simplex_cir.model import WEIGHTS, SimplexDenoiser
 from simplex_cir.posterior import log_posterior
 
 SMALL = ModelConfig("ABC", positions=4, width=16, depth=2, heads=2)
@@ -81,16 +85,46 @@ def test_saved_and_read_back(tmp_path) -> None:
     assert again.config == SMALL
 
 
+def test_half_precision_is_for_the_file_only(tmp_path) -> None:
+    model, v = stirred(replace(SMALL, stored="float16")), vectors(SMALL)
+    folder = model.save_pretrained(tmp_path / "model")
+    again = SimplexDenoiser.from_pretrained(folder)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(nnx.state(again, nnx.Param)))
+    np.testing.assert_allclose(apply(model, v, 1.0), apply(again, v, 1.0), atol=0.02)
+    assert (folder / "model.safetensors").stat().st_size < 0.7 * sum(
+        4 * leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))
+    )
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_fit_their_preset_and_their_checksums(name: str) -> None:
+    folder = WEIGHTS / name
+    assert read_sums(folder) == {file: file_sha256(folder / file) for file in ("config.json", "model.safetensors")}
+    assert SimplexDenoiser.from_pretrained(name).config == PRESETS[f"laptop-{name}"].config.model
+
+
+def test_no_such_model(tmp_path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'splice'.*give a name or a folder"):
+        SimplexDenoiser.from_pretrained("splce")
+
+
+def test_without_evidence_the_network_sees_vectors_and_snr() -> None:
+    model, v = stirred(replace(SMALL, evidence=False)), vectors(SMALL)
+    got = apply(model, v, 2.0)
+    assert not np.allclose(got, apply(model, v, 4.0))
+    assert not np.allclose(got, apply(model, v.at[0, 0, 0].add(2.0), 2.0))
+
+
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if isinstance(preset.config, LearnedConfig)])
 def test_presets_are_made_abstractly(name: str) -> None:
     config = PRESETS[name].config.model
     model = nnx.eval_shape(lambda: SimplexDenoiser(config, nnx.Rngs(0)))
     count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
     width, n = config.width, config.num_categories
-    block = (6 * width * width + 6 * width) + 3 * width**2 + (width**2 + width) + 8 * width**2 + 5 * width
+    modulation = 6 * width * width + 6 * width if config.conditioned else 6 * width
+    block = modulation + 3 * width**2 + (width**2 + width) + 8 * width**2 + 5 * width
     side = round(config.positions**0.5)
     places = config.positions if config.layout == "line" else 3 * side
     labels = config.num_classes + 1 if config.num_classes else 0
-    expected = config.depth * block + (n + 1) * width + 2 * (width**2 + width) + (places + labels) * width
-    expected += 2 * width + (width + 1) * n
-    assert count == expected
+    expected = config.depth * block + (n + 1) * width + (places + labels) * width
+    assert count == expected + 2 * width + (width + 1) * n

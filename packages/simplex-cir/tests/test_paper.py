@@ -30,9 +30,32 @@ def test_train_sample_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "bound" in capsys.readouterr().out
 
 
+def test_shipped_networks_draw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("sample", "--count", "6", "--steps", "4", "--dilation", "2", "--output", str(tmp_path / "sites")) == 0
+    assert (tmp_path / "sites" / "samples.png").stat().st_size > 10_000
+    digits = ("sample", "--model", "digits", "--label", "3", "--guidance", "1", "--count", "3", "--steps", "4")
+    assert run(*digits, "--output", str(tmp_path / "digits")) == 0
+    assert (tmp_path / "digits" / "samples.png").exists()
+    assert "3 sequences of digits" in capsys.readouterr().out
+    assert run("evaluate", "--model", "splice", "--count", "50", "--points", "4", "--output", str(tmp_path / "e")) == 0
+    assert "Markov chain" in capsys.readouterr().out
+
+
+def test_training_exports_weights_with_checksums(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export = tmp_path / "exported"
+    words = ("train", "--preset", "smoke", "--loop.steps", "3", "--model.width", "16", "--model.stored", "float16")
+    assert run(*words, "--output", str(tmp_path / "run"), "--export", str(export)) == 0
+    assert {path.name for path in export.iterdir()} == {"SHA256SUMS", "config.json", "model.safetensors"}
+    assert run("sample", "--weights", str(export), "--count", "2", "--steps", "2", "--output", str(tmp_path / "s")) == 0
+
+
 def test_mistakes_take_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, told in (
-        (("sample",), "--weights"),
+        (("sample", "--model", "splices"), "splice"),
+        (("sample", "--guidance", "2"), "say which by --label"),
+        (("sample", "--model", "digits", "--weights", str(tmp_path)), "expected one of them"),
+        (("evaluate", "--weights", str(tmp_path)), "--preset laptop-splice"),
+        (("evaluate", "--preset", "laptop-sudoku9"), "no network is shipped for 'sudoku9'"),
         (("sample", "--weights", str(tmp_path / "no")), "no"),
         (("train", "--model.width", "50"), "multiple of 8"),
         (("simulate", "--alpha", "1", "-2"), "alpha"),

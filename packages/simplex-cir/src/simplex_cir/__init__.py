@@ -27,6 +27,7 @@ _EXPORTS = {
     "probability_flow": "flow",
     "log_density": "flow",
     "bound": "likelihood",
+    "SnrLaw": "snr_law",
     "RankLaw": "rank_law",
     "SimplexDenoiser": "model",
     "train": "training",

@@ -13,6 +13,9 @@ from onepaper.training import LoopOptions
 DATASETS = ("splice", "letters", "digits", "sudoku4", "sudoku9", "text", "fasta")
 LOSSES = ("bound", "cross-entropy")
 LAYOUTS = ("line", "grid")
+PRECISIONS = ("float32", "float16")
+# Networks whose trained weights come with the package; each was trained by the preset laptop-NAME.
+SHIPPED = ("splice", "letters", "digits", "sudoku4")
 LETTERS = " abcdefghijklmnopqrstuvwxyz"
 NUCLEOTIDES = "ACGU"
 # Samplers of `reverse` and `flow`, by the names of the command line.
@@ -50,25 +53,28 @@ class ModelConfig:
     symbols: str = NUCLEOTIDES
     """one character for each category"""
     positions: int = 9
-    width: int = 96
-    depth: int = 3
+    width: int = 64
+    depth: int = 2
     heads: int = 4
     layout: Literal["line", "grid"] = "line"
     """line: a learnt embedding for each position; grid: sums of row, column and box embeddings"""
     a: float = 1.0
     """shape of the stationary Gamma law of every coordinate; 1 makes the noise uniform on the simplex"""
     evidence: bool = True
-    """add the exact log evidence of each position's own noisy vector to the logits, so that the network only has to
-    learn the context"""
+    """show the network the exact posterior of each noisy vector alone, and add its log evidence to the logits, so that
+    only the context has to be learnt; without, it sees the roots of the vectors"""
     self_conditioning: bool = False
     """also feed the probabilities of a first pass, in half of the training steps and at every step of sampling"""
     num_classes: int = 0
     """classes to condition on, with one more for none; 0 for a model without a condition"""
+    stored: Literal["float32", "float16"] = "float32"
+    """precision of the weights in a pretrained folder; float16 halves the file"""
 
     def __post_init__(self) -> None:
         for name in ("positions", "width", "depth", "heads", "a"):
             check_positive(name, getattr(self, name))
         check_choice("layout", self.layout, LAYOUTS)
+        check_choice("stored", self.stored, PRECISIONS)
         check_non_negative("num_classes", self.num_classes)
         if len(self.symbols) < 2 or len(set(self.symbols)) < len(self.symbols):
             raise UsageError(f"symbols are {self.symbols!r}, expected at least two different ones")
@@ -83,6 +89,11 @@ class ModelConfig:
         """n."""
         return len(self.symbols)
 
+    @property
+    def conditioned(self) -> bool:
+        """Whether the network depends on something for the whole sequence: a class, or an SNR it cannot do without."""
+        return bool(self.num_classes) or not self.evidence
+
 
 @dataclass(frozen=True)
 class LearnedConfig:
@@ -92,23 +103,27 @@ class LearnedConfig:
     model: ModelConfig = ModelConfig()
     loss: Literal["bound", "cross-entropy"] = "cross-entropy"
     """bound: the integrand of the likelihood bound, times the SNR; cross-entropy: of the tokens, at even log SNR"""
-    lowest_snr: float = 1e-2
+    lowest_snr: float = 0.1
     highest_snr: float = 60.0
     label_dropout: float = 0.1
     """share of training examples whose class is withheld"""
-    reveal: float = 0.5
+    reveal: float = 0.75
     """share of training sequences of which a random part is told exactly, so that the model learns to fill in"""
+    hide: float = 0.75
+    """share of training sequences of which a random part is hidden altogether; what is hidden has to be told from its
+    context alone, which teaches the most. For networks with evidence and the loss cross-entropy"""
     batch_size: int = 256
     optimizer: OptimizerOptions = OptimizerOptions(
-        lr=1e-3,
+        lr=3e-3,
         schedule="cosine",
-        warmup_steps=200,
+        warmup_steps=100,
         clip_norm=1.0,
         weight_decay=0.01,
         decay="matrices",
-        ema_decay=0.999,
+        ema_decay=0.995,
+        ema_warmup=True,
     )
-    loop: LoopOptions = LoopOptions(steps=3000, log_every=100, evaluate_every=500, checkpoint_every=500)
+    loop: LoopOptions = LoopOptions(steps=4000, log_every=100, evaluate_every=1000, checkpoint_every=500)
 
     def __post_init__(self) -> None:
         check_choice("loss", self.loss, LOSSES)
@@ -116,6 +131,9 @@ class LearnedConfig:
         check_positive("batch_size", self.batch_size)
         check_between("label_dropout", self.label_dropout, 0.0, 1.0)
         check_between("reveal", self.reveal, 0.0, 1.0)
+        check_between("hide", self.hide, 0.0, 1.0)
+        if self.hide and not (self.model.evidence and self.loss == "cross-entropy"):
+            raise UsageError(f"hide is {self.hide}, expected 0 for a network without evidence and for the loss bound")
         if self.highest_snr <= self.lowest_snr:
             raise UsageError(f"SNR goes from {self.lowest_snr} to {self.highest_snr}, expected an increasing range")
 
@@ -204,15 +222,35 @@ class VerifyOptions(RunOptions):
 
 
 @dataclass(frozen=True)
+class TrainOptions(RunOptions):
+    """Options of `train`."""
+
+    export: Path | None = None
+    """also write the trained weights here, with checksums; that is how the shipped ones were made"""
+
+
+def _check_model(model: str | None, weights: Path | None) -> None:
+    if model is not None:
+        check_choice("model", model, SHIPPED)
+        if weights is not None:
+            raise UsageError(f"both model '{model}' and weights {weights} were given, expected one of them")
+
+
+@dataclass(frozen=True)
 class SampleOptions(RunOptions):
     """Options of `sample`."""
 
+    model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
+    """shipped network to draw from; splice where neither this nor `weights` is given"""
     weights: Path | None = None
-    """the `pretrained` folder of a training run"""
+    """the `pretrained` folder of a training run, in place of a shipped network"""
     count: int = 16
     steps: int = 64
     sampler: str = "ancestral"
+    dilation: float = 1.0
+    """how much closer steps lie in the late half of the log SNRs, where tokens are settled"""
     temperature: float = 1.0
+    """below 1 probable tokens become more so"""
     clamp: str | None = None
     """known symbols, '?' for those to fill in, e.g. "CAGGU????" """
     label: int | None = None
@@ -222,19 +260,25 @@ class SampleOptions(RunOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_model(self.model, self.weights)
         check_positive("count", self.count)
         check_positive("steps", self.steps)
         check_choice("sampler", self.sampler, SAMPLERS)
+        check_positive("dilation", self.dilation)
         check_positive("temperature", self.temperature)
         check_non_negative("guidance", self.guidance)
+        if self.guidance and self.label is None:
+            raise UsageError(f"guidance is {self.guidance} without a class; say which by --label")
 
 
 @dataclass(frozen=True)
 class EvaluateOptions(RunOptions):
     """Options of `evaluate`."""
 
+    model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
+    """shipped network to measure, on the data it was trained for"""
     weights: Path | None = None
-    """the `pretrained` folder of a training run, for learned models"""
+    """the `pretrained` folder of a training run, measured on the data of the preset"""
     count: int = 2000
     """test sequences for the bound, and samples"""
     points: int = 128
@@ -242,6 +286,7 @@ class EvaluateOptions(RunOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_model(self.model, self.weights)
         check_positive("count", self.count)
         check_positive("points", self.points)
 
@@ -249,10 +294,10 @@ class EvaluateOptions(RunOptions):
 _SPLICE = LearnedConfig()
 _LETTERS = LearnedConfig(
     data=DataConfig("letters"),
-    model=ModelConfig(LETTERS, positions=32, width=128, depth=4),
-    highest_snr=60.0,
+    model=ModelConfig(LETTERS, positions=32, width=128, depth=3, stored="float16"),
     batch_size=64,
-    loop=replace(_SPLICE.loop, steps=8000),
+    optimizer=replace(_SPLICE.optimizer, lr=2e-3),
+    loop=replace(_SPLICE.loop, steps=2500),
 )
 
 PRESETS = {
@@ -261,9 +306,9 @@ PRESETS = {
         "all 288 grids of 4 x 4",
         LearnedConfig(
             data=DataConfig("sudoku4"),
-            model=ModelConfig("1234", positions=16, width=64, layout="grid"),
+            model=ModelConfig("1234", positions=16, depth=3, layout="grid"),
             batch_size=128,
-            loop=replace(_SPLICE.loop, steps=2000),
+            loop=replace(_SPLICE.loop, steps=1500),
         ),
     ),
     "laptop-letters": Preset("windows of 32 letters of a book", _LETTERS),
@@ -271,8 +316,10 @@ PRESETS = {
         "handwritten digits, 8 x 8 pixels in black and white, with their class",
         LearnedConfig(
             data=DataConfig("digits"),
-            model=ModelConfig(".#", positions=64, width=96, depth=4, num_classes=10),
+            model=ModelConfig(".#", positions=64, depth=3, num_classes=10),
             batch_size=64,
+            optimizer=replace(_SPLICE.optimizer, lr=2e-3, weight_decay=0.1),
+            loop=replace(_SPLICE.loop, steps=500),
         ),
     ),
     "laptop-sudoku9": Preset(
@@ -281,6 +328,7 @@ PRESETS = {
             data=DataConfig("sudoku9"),
             model=ModelConfig("123456789", positions=81, width=128, depth=6, layout="grid"),
             batch_size=64,
+            optimizer=replace(_SPLICE.optimizer, lr=1e-3),
         ),
     ),
     "paper-text8": Preset(
@@ -303,7 +351,7 @@ PRESETS = {
         LearnedConfig(
             model=ModelConfig(width=32, depth=1),
             batch_size=64,
-            optimizer=replace(_SPLICE.optimizer, warmup_steps=10, ema_decay=0.9),
+            optimizer=replace(_SPLICE.optimizer, warmup_steps=10),
             loop=LoopOptions(steps=150, log_every=50, checkpoint_every=100),
         ),
     ),

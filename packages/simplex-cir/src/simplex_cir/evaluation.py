@@ -1,23 +1,39 @@
 """Samplers compared on oracle models, learned models judged by their bound, and what a configuration costs."""
 
 import itertools
+import math
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float, Int
 from onepaper import progress
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 
-from simplex_cir.config import LearnedConfig, OracleConfig
+from simplex_cir.config import (
+    LETTERS,
+    PRESETS,
+    SHIPPED,
+    EvaluateOptions,
+    LearnedConfig,
+    OracleConfig,
+    SampleOptions,
+)
 from simplex_cir.data import Dataset, empirical_law, entropy, satisfied_constraints, valid_sudokus
-from simplex_cir.likelihood import bound
+from simplex_cir.likelihood import bound, fitted_law
 from simplex_cir.model import SimplexDenoiser
+from simplex_cir.ngrams import ngram_nats
 from simplex_cir.priors import MarkovPrior
-from simplex_cir.sampling import conditioned, draw
-from simplex_cir.training import load
+from simplex_cir.sampling import draw, draw_from
+from simplex_cir.training import check_fits, load
 
+# Names of models that count, by order.
+BASELINES = {1: "independent tokens", 2: "Markov chain", 4: "4-grams"}
+# Validation sequences at most, and SNRs in all, that the law of the bound's SNRs is fitted on.
+LAW_SEQUENCES, LAW_LOOKS = 256, 4096
 # What a training sustains on one current data-centre GPU in bfloat16; change it for yours.
 GPU_FLOPS_PER_SECOND = 1e14
 
@@ -69,27 +85,47 @@ def oracle_table(config: OracleConfig, seed: int) -> dict[tuple[str, int], float
     return {pair: variation_of(config, *pair, seed) for pair in progress.track(work, "samplers", unit="sampler")}
 
 
+def measure_bound(
+    model: SimplexDenoiser, data: Dataset, tokens: Int[np.ndarray, "count positions"], points: int, seed: int
+) -> Float[np.ndarray, " count"]:
+    """The bound of each sequence, nats. SNRs follow a histogram fitted on the validation part.
+
+    Args:
+        model: learned.
+        data: whose validation part the law of the SNRs is fitted on.
+        tokens: sequences to measure, of the test part.
+        points: SNRs for each sequence.
+        seed: of the noise.
+    """
+    n, a = data.num_categories, model.config.a
+    fit_key, key = jax.random.split(jax.random.key(seed))
+    others = jnp.asarray(data.validation[:LAW_SEQUENCES])
+    law = fitted_law(fit_key, model, others, n, a, points=math.ceil(LAW_LOOKS / len(others)))
+    run = jax.jit(lambda model, tokens: bound(key, model, tokens, n, a, points=points, law=law).total)
+    return np.asarray(run(model, jnp.asarray(tokens)))
+
+
 def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: int) -> dict[str, float]:
     """Bound and samples of a learned model, with the baselines that make the numbers mean something.
 
-    All in nats a sequence: the bound on test sequences; the entropies of the test set's empirical law (where small), of
-    independent positions and of a Markov chain, both fitted to the training part and measured on the test part.
+    In nats a sequence: the bound on test sequences with its standard error; models that count (`ngrams`), fitted to the
+    training part and measured on the same test sequences; the entropy of the test part, where sequences repeat. For
+    Sudoku the share of valid grids among samples.
     """
-    tokens = jnp.asarray(data.test[np.random.default_rng(seed).permutation(len(data.test))[:count]])
-    n, a = data.num_categories, model.config.a
-    estimate = jax.jit(lambda model, key, tokens: bound(key, model, tokens, n, a, points=points).total)
-    nats = np.asarray(estimate(model, jax.random.key(seed), tokens))
+    chosen = np.random.default_rng(seed).permutation(len(data.test))[:count]
+    tokens = data.test[chosen]
+    nats = measure_bound(model, data, tokens, points, seed)
     numbers = {"bound": float(nats.mean()), "standard error": float(nats.std() / np.sqrt(len(nats)))}
-    shares = np.stack([np.bincount(column, minlength=n) + 0.5 for column in data.train.T])
-    shares /= shares.sum(axis=1, keepdims=True)
-    numbers["independent positions"] = float(-np.log(shares[np.arange(data.positions), data.test]).sum(axis=1).mean())
-    chain = MarkovPrior.fitted(data.train, n)
-    numbers["Markov chain"] = float(-chain.log_prob(jnp.asarray(data.test[:5000])).mean())
+    if data.symbols == LETTERS:
+        numbers["bits a character"] = numbers["bound"] / data.positions / math.log(2)
+    positional = data.symbols != LETTERS  # text is the same everywhere
+    for order in (1, 2) if positional else (1, 2, 4):
+        baseline = ngram_nats(data.train, tokens, data.num_categories, order, positional=positional)
+        numbers[BASELINES[order]] = float(baseline.mean())
     if len(empirical_law(data.test)[0]) < len(data.test) / 2:
-        numbers["entropy of the test set"] = entropy(data.test)
-    sample = jax.jit(lambda model, key: draw(key, conditioned(model), (count, data.positions, n), a=a))
-    drawn = np.asarray(sample(model, jax.random.key(seed + 1)))
-    if data.symbols.startswith("1234"):
+        numbers["entropy of the test part"] = entropy(data.test)
+    if model.config.layout == "grid":
+        drawn = draw_from(model, SampleOptions(count=count, seed=seed))
         numbers["valid grids"] = float(valid_sudokus(drawn).mean())
         numbers["satisfied constraints"] = float(satisfied_constraints(drawn).mean())
     return numbers
@@ -97,8 +133,14 @@ def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: 
 
 def evaluate_verb(call: Invocation) -> None:
     """The verb `evaluate`: every sampler on an oracle model, or the bound and samples of a learned one."""
-    config, options = call.config, call.options
+    options: EvaluateOptions = call.options
+    config = call.config if options.model is None else PRESETS[f"laptop-{options.model}"].config
     if isinstance(config, OracleConfig):
+        if options.weights is not None:
+            raise UsageError(
+                f"--weights {options.weights} was given with a preset that has no network; say which data it is to be "
+                "measured on, e.g. --preset laptop-splice"
+            )
         if options.dry_run:
             print(f"would compare {len(config.samplers)} samplers with {config.num_draws} draws each")
             return
@@ -110,17 +152,21 @@ def evaluate_verb(call: Invocation) -> None:
             print(f"{name:<32}" + "".join(f"{table[name, steps]:>12.4f}" for steps in config.steps))
         print(f"written: {run.folder / 'oracle.json'}")
         return
+    name = options.weights or config.data.dataset
+    if options.weights is None and name not in SHIPPED:
+        raise UsageError(f"no network is shipped for '{name}'; give --weights FOLDER, made by train")
+    model = SimplexDenoiser.from_pretrained(name)
     if options.dry_run:
-        print(f"would measure {options.weights or 'the folder given by --weights'} on {options.count} sequences")
+        print(f"would measure {name} on {options.count} sequences at {options.points} SNRs each")
         return
-    if options.weights is None:
-        raise UsageError("evaluate needs --weights FOLDER, the `pretrained` folder of a training run")
-    model = SimplexDenoiser.from_pretrained(options.weights)
+    data = load(config.data)
+    check_fits(replace(config, model=model.config), data)
     with call.open_run() as run:
-        numbers = judge(model, load(config.data), options.count, options.points, options.seed)
+        numbers = judge(model, data, options.count, options.points, options.seed)
         run.write_json("evaluation.json", numbers)
-    for name, value in numbers.items():
-        print(f"{name:<28}{value:>10.4f}")
+    print(f"{name}, nats a sequence of {data.positions} unless said otherwise")
+    for label, value in numbers.items():
+        print(f"{label:<28}{value:>10.4f}")
     print(f"written: {run.folder / 'evaluation.json'}")
 
 

@@ -9,16 +9,19 @@ a position, in nats, with two small terms where the integral is cut: the prior's
 at the highest. With the exact posterior the value is the entropy of the prior.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_positive
 
 from simplex_cir.bessel import log_0f1, log_0f1_slope
 from simplex_cir.posterior import Denoiser, Scalar, Shape, per_coordinate
 from simplex_cir.process import noise_tokens
+from simplex_cir.snr_law import SnrLaw
 
 
 class Bound(NamedTuple):
@@ -54,6 +57,25 @@ def integrand(
     return (wrong**2 * squared_ratio).sum(axis=-1)
 
 
+def contributions(
+    key: PRNGKeyArray,
+    denoiser: Denoiser,
+    tokens: Int[Array, "batch positions"],
+    num_categories: int,
+    log_snrs: Float[Array, "points batch"],
+    a: float = 1.0,
+) -> Float[Array, "points batch"]:
+    """The bound's integrand per unit of log m, summed over positions, at the log SNRs of each sequence."""
+
+    def at_level(_: None, level: tuple[Array, Array]) -> tuple[None, Array]:
+        key, log_snr = level
+        snr = jnp.exp(log_snr)
+        v = noise_tokens(key, tokens, num_categories, a, snr[:, None])
+        return None, snr * integrand(denoiser(v, snr), tokens, v, snr, a).sum(axis=-1)
+
+    return jax.lax.scan(at_level, None, (jax.random.split(key, len(log_snrs)), log_snrs))[1]
+
+
 def bound(
     key: PRNGKeyArray,
     denoiser: Denoiser,
@@ -64,10 +86,12 @@ def bound(
     points: int = 128,
     lowest_snr: float = 1e-3,
     highest_snr: float = 60.0,
+    law: SnrLaw | None = None,
 ) -> Bound:
-    """Monte-Carlo estimate of the bound for each sequence; unbiased up to the cut ends.
+    r"""Monte-Carlo estimate of the bound for each sequence; unbiased up to the cut ends.
 
-    log m is stratified: one uniform draw in each of `points` equal parts of its range, anew for each sequence.
+    The integral is $\mathrm{E}[f(\lambda) / q(\lambda)]$ with f the integrand per unit of $\lambda = \log m$. The law q
+    is stratified: one draw in each of `points` parts of equal probability, anew for each sequence.
 
     Args:
         denoiser: log probabilities of the tokens.
@@ -77,22 +101,14 @@ def bound(
         points: SNRs for each sequence.
         lowest_snr: lower end of the integral.
         highest_snr: upper end.
+        law: q, over the same range; by default a logistic bell around 2 log n (`snr_law.SnrLaw`).
     """
     check_positive("points", points)
+    law = law or SnrLaw.logistic(lowest_snr, highest_snr, centre=2 * math.log(num_categories))
     batch = tokens.shape[0]
     level_key, noise_key, end_key = jax.random.split(key, 3)
-    low, high = jnp.log(lowest_snr), jnp.log(highest_snr)
-    offsets = jax.random.uniform(level_key, (points, batch))
-    log_snrs = low + (high - low) * (jnp.arange(points)[:, None] + offsets) / points
-
-    def at_level(total: Array, level: tuple[Array, Array]) -> tuple[Array, None]:
-        key, log_snr = level
-        snr = jnp.exp(log_snr)
-        v = noise_tokens(key, tokens, num_categories, a, snr[:, None])
-        here = integrand(denoiser(v, snr), tokens, v, snr, a).sum(axis=-1)
-        return total + here * snr, None
-
-    total, _ = jax.lax.scan(at_level, jnp.zeros(batch), (jax.random.split(noise_key, points), log_snrs))
+    log_snrs = law.quantile(_stratified(level_key, points, batch))
+    values = contributions(noise_key, denoiser, tokens, num_categories, log_snrs, a)
     first_key, last_key = jax.random.split(end_key)
     lowest = noise_tokens(first_key, tokens, num_categories, a, jnp.asarray(lowest_snr))
     own = jnp.take_along_axis(lowest, tokens[..., None], axis=-1)[..., 0]
@@ -100,4 +116,32 @@ def bound(
     highest = noise_tokens(last_key, tokens, num_categories, a, jnp.asarray(highest_snr))
     log_probabilities = denoiser(highest, jnp.full(batch, highest_snr))
     chosen = jnp.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
-    return Bound(prior, total * (high - low) / points, -chosen.sum(axis=-1))
+    return Bound(prior, (values / law.density(log_snrs)).mean(axis=0), -chosen.sum(axis=-1))
+
+
+def fitted_law(
+    key: PRNGKeyArray,
+    denoiser: Denoiser,
+    tokens: Int[Array, "batch positions"],
+    num_categories: int,
+    a: float = 1.0,
+    *,
+    points: int = 32,
+    lowest_snr: float = 1e-3,
+    highest_snr: float = 60.0,
+) -> SnrLaw:
+    """The law that suits a denoiser: a histogram of its integrand on sequences that are not the ones to be measured.
+
+    Raises:
+        UsageError: too few sequences and points to fill the histogram.
+    """
+    level_key, noise_key = jax.random.split(key)
+    even = SnrLaw.even(lowest_snr, highest_snr)
+    log_snrs = even.quantile(_stratified(level_key, points, tokens.shape[0]))
+    values = contributions(noise_key, denoiser, tokens, num_categories, log_snrs, a)
+    return SnrLaw.fitted(np.asarray(log_snrs), np.asarray(values), lowest_snr, highest_snr)
+
+
+def _stratified(key: PRNGKeyArray, points: int, batch: int) -> Float[Array, "points batch"]:
+    """One uniform number in each of `points` equal parts of [0, 1], for each sequence."""
+    return (jnp.arange(points)[:, None] + jax.random.uniform(key, (points, batch))) / points

@@ -1,6 +1,6 @@
 """The paper as the command line knows it."""
 
-from onepaper.paper import Paper, RunOptions, Verb
+from onepaper.paper import Paper, Verb
 
 from simplex_cir.config import (
     ALIASES,
@@ -11,6 +11,7 @@ from simplex_cir.config import (
     RankLawOptions,
     SampleOptions,
     SimulateOptions,
+    TrainOptions,
     VerifyOptions,
 )
 
@@ -27,9 +28,19 @@ PAPER = Paper(
     aliases=ALIASES,
     verbs=(
         Verb(
-            "train", "train a network", "simplex_cir.training:train_verb", RunOptions, "laptop-splice", (LearnedConfig,)
+            "train",
+            "train a network",
+            "simplex_cir.training:train_verb",
+            TrainOptions,
+            "laptop-splice",
+            (LearnedConfig,),
         ),
-        Verb("sample", "draw sequences from trained weights", "simplex_cir.sampling:sample_verb", SampleOptions),
+        Verb(
+            "sample",
+            "draw sequences from a shipped network, or from yours",
+            "simplex_cir.sampling:sample_verb",
+            SampleOptions,
+        ),
         Verb(
             "evaluate",
             "compare samplers where the posterior is exact, or measure trained weights",

@@ -1,6 +1,9 @@
 """Drawing sequences: conditions as wrappers around a denoiser, one name for every sampler, and the verb `sample`."""
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +14,11 @@ from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
-from simplex_cir.config import SAMPLERS, SampleOptions
-from simplex_cir.data import decode
+from simplex_cir.config import NUCLEOTIDES, SAMPLERS, SHIPPED, SampleOptions
+from simplex_cir.data import decode, splice_sites
 from simplex_cir.flow import probability_flow
 from simplex_cir.model import SimplexDenoiser
+from simplex_cir.pictures import picture
 from simplex_cir.posterior import Denoiser, Scalar, told
 from simplex_cir.reverse import ancestral, noise, reverse_sde
 from simplex_cir.snr import snr_grid
@@ -73,6 +77,7 @@ def draw(
     steps: int = 64,
     lowest_snr: float = 1e-2,
     highest_snr: float = 60.0,
+    dilation: float = 1.0,
     temperature: float = 1.0,
 ) -> Int[Array, "count positions"]:
     """Sequences by any sampler.
@@ -85,7 +90,8 @@ def draw(
         steps: SNR levels to go through.
         lowest_snr: where to start.
         highest_snr: where to end.
-        temperature: of the probabilities.
+        dilation: how much closer steps lie in the upper half of the log SNRs (`snr.snr_grid`).
+        temperature: probabilities are raised to its inverse.
 
     Raises:
         UsageError: no such sampler.
@@ -93,7 +99,7 @@ def draw(
     check_choice("sampler", sampler, SAMPLERS)
     start_key, key = jax.random.split(key)
     v = noise(start_key, shape, a)
-    grid = snr_grid(steps, lowest=lowest_snr, highest=highest_snr)
+    grid = snr_grid(steps, lowest=lowest_snr, highest=highest_snr, dilation=dilation)
     if sampler == "ancestral":
         return ancestral(key, denoiser, v, grid, a, temperature=temperature)[0]
 
@@ -141,39 +147,58 @@ def shown(text: str) -> str:
     return "\n".join(text[row * side : (row + 1) * side] for row in range(side)) + "\n"
 
 
+@lru_cache(maxsize=16)
+def _compiled(options: SampleOptions) -> Callable[[SimplexDenoiser, PRNGKeyArray], Array]:
+    """What draws as the options ask, compiled once however often it is called."""
+
+    @jax.jit
+    def run(model: SimplexDenoiser, key: PRNGKeyArray) -> Array:
+        config = model.config
+        return draw(
+            key,
+            constrained(model, options),
+            (options.count, config.positions, config.num_categories),
+            a=config.a,
+            sampler=options.sampler,
+            steps=options.steps,
+            dilation=options.dilation,
+            temperature=options.temperature,
+        )
+
+    return run
+
+
+def draw_from(model: SimplexDenoiser, options: SampleOptions) -> Int[np.ndarray, "count positions"]:
+    """Sequences of a model as the options ask for them.
+
+    Raises:
+        UsageError: a class or a clamp that the model does not have.
+    """
+    return np.asarray(_compiled(replace(options, seed=0))(model, jax.random.key(options.seed)))
+
+
 def sample_verb(call: Invocation) -> None:
-    """The verb `sample`: prints sequences and writes `samples.txt` and `samples.json`."""
+    """The verb `sample`: prints sequences and writes `samples.txt`, `samples.json` and, but for text, `samples.png`."""
     options: SampleOptions = call.options
-    if options.weights is None:
-        if options.dry_run:
-            print("would draw from the folder given by --weights")
-            return
-        raise UsageError("sample needs --weights FOLDER, the `pretrained` folder of a training run")
-    model = SimplexDenoiser.from_pretrained(options.weights)
+    name = options.weights or options.model or SHIPPED[0]
+    model = SimplexDenoiser.from_pretrained(name)
+    config = model.config
     constrained(model, options)  # mistakes in the options are told before anything is computed
     if options.dry_run:
-        print(f"would draw {options.count} sequences by {options.sampler} in {options.steps} steps")
+        print(f"would draw {options.count} sequences of {name} by {options.sampler} in {options.steps} steps")
         return
-    config = model.config
     with call.open_run() as run:
         begun = time.perf_counter()
-        tokens = np.asarray(
-            jax.jit(
-                lambda model, key: draw(
-                    key,
-                    constrained(model, options),
-                    (options.count, config.positions, config.num_categories),
-                    a=config.a,
-                    sampler=options.sampler,
-                    steps=options.steps,
-                    temperature=options.temperature,
-                )
-            )(model, jax.random.key(options.seed))
-        )
+        tokens = draw_from(model, options)
         seconds = time.perf_counter() - begun
         texts = decode(tokens, config.symbols)
         write_atomic(run.folder / "samples.txt", "".join(f"{text}\n" for text in texts).encode())
         run.write_json("samples.json", {"samples": texts, "seconds": round(seconds, 3)})
+        shipped_data = splice_sites().train if (config.symbols, config.positions) == (NUCLEOTIDES, 9) else None
+        figure = picture(tokens, config, shipped_data)
+        if figure is not None:
+            figure.savefig(run.folder / "samples.png", dpi=200)
     for text in texts:
         print(shown(text))
-    print(f"{options.count} sequences by {options.sampler}, {options.steps} steps, {seconds:.1f} s; {run.folder}")
+    told = f"{options.count} sequences of {name} by {options.sampler}, {options.steps} steps, {seconds:.1f} s"
+    print(f"{told}; {run.folder if figure is None else run.folder / 'samples.png'}")

@@ -41,17 +41,28 @@ def identifying_snr(num_categories: int) -> float:
     return 40.0 + 4.0 * float(np.log(num_categories))
 
 
-def snr_grid(num_steps: int, *, lowest: float = 1e-2, highest: float = 40.0) -> Float[np.ndarray, " levels"]:
-    """`num_steps` + 1 SNRs from noise to data, evenly spaced in log m.
+def snr_grid(
+    num_steps: int, *, lowest: float = 1e-2, highest: float = 40.0, dilation: float = 1.0
+) -> Float[np.ndarray, " levels"]:
+    """`num_steps` + 1 SNRs from noise to data, evenly spaced in log m within each half of the range of log m.
+
+    Args:
+        num_steps: steps between them.
+        lowest: m of the first.
+        highest: m of the last.
+        dilation: how much closer they lie in the upper half, where tokens are settled, than in the lower (time
+            dilation); 1 spaces all evenly.
 
     Raises:
-        UsageError: no step, or an empty range.
+        UsageError: no step, an empty range, or a dilation that is not positive.
     """
     check_positive("num_steps", num_steps)
     check_positive("lowest", lowest)
+    check_positive("dilation", dilation)
     if not highest > lowest:
         raise UsageError(f"SNR goes from {lowest} to {highest}, expected an increasing range; raise `highest`")
-    return np.geomspace(lowest, highest, num_steps + 1)
+    shares = np.interp(np.linspace(0, 1, num_steps + 1), [0, 1 / (1 + dilation), 1], [0, 0.5, 1])
+    return lowest * (highest / lowest) ** shares
 
 
 def check_levels(snrs: ArrayLike, *, either_way: bool = False) -> None:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
-from onepaper.data import BatchSampler
+from onepaper.data import BatchSampler, write_sums
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.steps import JaxState, JaxTask
@@ -15,7 +15,7 @@ from onepaper.paper import Invocation
 from onepaper.runs import Run
 from onepaper.training import fit
 
-from simplex_cir.config import DataConfig, LearnedConfig
+from simplex_cir.config import DataConfig, LearnedConfig, TrainOptions
 from simplex_cir.data import (
     Dataset,
     binary_digits,
@@ -37,6 +37,9 @@ HELD_OUT_SEQUENCES, HELD_OUT_POINTS, HELD_OUT_SEED = 512, 32, 0
 SUDOKU_SEED, SUDOKU_TRAIN, SUDOKU_HELD_OUT = 0, 50_000, 1000
 
 Batch = Mapping[str, Array]
+Loss = Callable[[SimplexDenoiser, Batch, PRNGKeyArray], tuple[Array, Array]]
+# (key, model, held-out sequences) -> nats of each.
+HeldOut = Callable[[PRNGKeyArray, SimplexDenoiser, Array], Array]
 
 
 @functools.lru_cache(maxsize=8)
@@ -77,30 +80,33 @@ def stratified(key: PRNGKeyArray, count: int) -> Float[Array, " count"]:
     return jax.random.permutation(order_key, (jnp.arange(count) + jax.random.uniform(shift_key, (count,))) / count)
 
 
-def revealed(key: PRNGKeyArray, shape: tuple[int, ...], share: float) -> Bool[Array, "batch positions"]:
-    """Positions to tell the network: none in most sequences, a random part of them in a `share` of the sequences."""
+def random_part(key: PRNGKeyArray, shape: tuple[int, ...], share: float) -> Bool[Array, "batch positions"]:
+    """Positions to treat apart: in a `share` of the sequences a random part of them, of any size but all; else none."""
     which_key, part_key, key = jax.random.split(key, 3)
-    some = jax.random.uniform(which_key, (shape[0], 1)) < share
-    part = jnp.where(some, jax.random.uniform(part_key, (shape[0], 1)), 0.0)
-    return jax.random.uniform(key, shape) < part
+    some = jax.random.uniform(which_key, (shape[0],)) < share
+    count = jnp.where(some, jax.random.randint(part_key, (shape[0],), 0, shape[1]), 0)
+    return jnp.argsort(jnp.argsort(jax.random.uniform(key, shape), axis=1), axis=1) < count[:, None]
 
 
-def make_loss(config: LearnedConfig) -> Callable[[SimplexDenoiser, Batch, PRNGKeyArray], tuple[Array, Array]]:
-    """Loss sum over the positions that are not told, and their number.
+def make_loss(config: LearnedConfig) -> Loss:
+    """Sum over sequences of the mean loss at positions that are not told, and the number of sequences.
 
-    "cross-entropy": of the tokens, at log SNRs spread evenly. "bound": the integrand of the bound times the SNR, so
-    that its mean over log SNR is the bound in nats over the width of the range.
+    Every sequence counts alike, however little of it is left to tell, as in the bound of an order-agnostic model.
+
+    "cross-entropy": of the tokens, at log SNRs spread evenly, and at 0 where they are hidden. "bound": the integrand of
+    the bound times the SNR, so that its mean over log SNR is the bound in nats over the width of the range.
     """
     low, high = np.log(config.lowest_snr), np.log(config.highest_snr)
     model_config = config.model
 
     def loss(model: SimplexDenoiser, batch: Batch, key: PRNGKeyArray) -> tuple[Array, Array]:
         tokens = batch["tokens"]
-        snr_key, noise_key, label_key, again_key, known_key = jax.random.split(key, 5)
+        snr_key, noise_key, label_key, again_key, known_key, hidden_key = jax.random.split(key, 6)
         snrs = jnp.exp(low + (high - low) * stratified(snr_key, len(tokens)))
         v = noise_tokens(noise_key, tokens, model_config.num_categories, model_config.a, snrs[:, None])
-        known = revealed(known_key, tokens.shape, config.reveal)
+        known = random_part(known_key, tokens.shape, config.reveal)
         v, levels = told(tokens, known, v, snrs, model_config.a)
+        levels = jnp.where(~known & random_part(hidden_key, tokens.shape, config.hide), 0.0, levels)
         label = None
         if model_config.num_classes:
             withheld = jax.random.uniform(label_key, (len(tokens),)) < config.label_dropout
@@ -115,9 +121,19 @@ def make_loss(config: LearnedConfig) -> Callable[[SimplexDenoiser, Batch, PRNGKe
             values = integrand(log_probabilities, tokens, v, snrs, model_config.a) * snrs[:, None]
         else:
             values = -jnp.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
-        return jnp.where(known, 0.0, values).sum(), (~known).sum()
+        return (jnp.where(known, 0.0, values).sum(axis=1) / (~known).sum(axis=1)).sum(), jnp.asarray(len(tokens))
 
     return loss
+
+
+def make_bound(config: LearnedConfig) -> HeldOut:
+    """The bound on held-out sequences, few points each."""
+    n, a = config.model.num_categories, config.model.a
+
+    def held_out(key: PRNGKeyArray, model: SimplexDenoiser, tokens: Array) -> Array:
+        return bound(key, model, tokens, n, a, points=HELD_OUT_POINTS, highest_snr=config.highest_snr).total
+
+    return held_out
 
 
 def train(
@@ -128,12 +144,25 @@ def train(
     Raises:
         UsageError: a model that does not fit the data.
     """
+    return train_by(make_loss(config), make_bound(config), config, run, seed=seed, accelerator=accelerator)
+
+
+def train_by(
+    loss: Loss,
+    held_out: HeldOut,
+    config: LearnedConfig,
+    run: Run | None = None,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+) -> SimplexDenoiser:
+    """`train` with a loss and a held-out bound of one's own."""
     data = load(config.data)
     check_fits(config, data)
     accelerator = accelerator or Accelerator()
     task = JaxTask(
         lambda rngs: SimplexDenoiser(config.model, rngs),
-        make_loss(config),
+        loss,
         config.optimizer,
         total_steps=config.loop.steps,
         accelerator=accelerator,
@@ -150,32 +179,34 @@ def train(
             batch["labels"] = data.labels[0][chosen].astype(np.int32)
         return batch
 
-    held_out = jnp.asarray(data.validation[:HELD_OUT_SEQUENCES])
-
-    @jax.jit
-    def held_out_bound(model: SimplexDenoiser) -> Array:
-        key, n, a = jax.random.key(HELD_OUT_SEED), data.num_categories, config.model.a
-        parts = bound(key, model, held_out, n, a, points=HELD_OUT_POINTS, highest_snr=config.highest_snr)
-        return parts.total.mean()
+    held_out_tokens = jnp.asarray(data.validation[:HELD_OUT_SEQUENCES])
+    mean_bound = jax.jit(lambda model: held_out(jax.random.key(HELD_OUT_SEED), model, held_out_tokens).mean())
 
     def evaluate(state: JaxState) -> dict[str, float]:
         model = task.model(state)
         assert isinstance(model, SimplexDenoiser)
-        return {"held_out_bound": float(held_out_bound(model))}
+        return {"held_out_bound": float(mean_bound(model))}
 
     fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, processes=accelerator)
     model = task.model(fitted.state)
     assert isinstance(model, SimplexDenoiser)
+    model.eval()
     return model
 
 
 def train_verb(call: Invocation) -> None:
     """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
     config: LearnedConfig = call.config
-    if call.options.dry_run:
+    options: TrainOptions = call.options
+    if options.dry_run:
         print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
         return
-    with Accelerator(call.options) as accelerator, call.open_run(main_process=accelerator.is_main) as run:
-        model = train(config, run, seed=call.options.seed, accelerator=accelerator)
+    with Accelerator(options) as accelerator, call.open_run(main_process=accelerator.is_main) as run:
+        model = train(config, run, seed=options.seed, accelerator=accelerator)
         if accelerator.is_main:
-            print(f"weights: {model.save_pretrained(run.folder / 'pretrained')}")
+            weights = model.save_pretrained(run.folder / "pretrained")
+            if options.export is not None:
+                model.save_pretrained(options.export)
+                write_sums(options.export)
+            print(f"weights: {weights}")
+            print(f"go on: onepaper {call.paper.name} sample --weights {weights}")

@@ -1,0 +1,114 @@
+"""Where to look along log SNR: laws to draw SNRs from, so that an integral over them is estimated with little variance.
+
+The bound's integrand, as a function of log m, is a bell: tokens are not known at all below it and known for sure above.
+SNRs drawn evenly are wasted on both sides. Any law serves, as each draw is divided by its density.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from onepaper.config import check_positive
+from onepaper.errors import UsageError
+from scipy.special import expit
+
+# Of every law but the even one: the share that is spread evenly, so that no density is near 0 where an integrand,
+# against expectation, is not.
+EVEN_SHARE = 0.1
+# Bins in which a smooth density is drawn.
+BINS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class SnrLaw:
+    """A density over log m that is constant within bins.
+
+    Args:
+        edges: [bins + 1], increasing, log m.
+        masses: [bins], probabilities > 0 of the bins, scaled to sum to 1.
+
+    Raises:
+        UsageError: edges that do not increase, or masses that are not positive.
+    """
+
+    edges: Float[np.ndarray, " edges"]
+    masses: Float[np.ndarray, " bins"]
+
+    def __post_init__(self) -> None:
+        edges, masses = np.asarray(self.edges, np.float64), np.asarray(self.masses, np.float64)
+        if edges.ndim != 1 or masses.shape != (len(edges) - 1,) or not (np.diff(edges) > 0).all():
+            raise UsageError(
+                f"law has {len(edges)} edges and {len(masses)} masses, expected increasing edges, one more than masses"
+            )
+        if not (masses > 0).all() or not np.isfinite(masses).all():
+            raise UsageError(f"masses are {masses.tolist()}, expected finite numbers > 0")
+        object.__setattr__(self, "edges", edges)
+        object.__setattr__(self, "masses", masses / masses.sum())
+
+    @classmethod
+    def even(cls, lowest_snr: float, highest_snr: float) -> "SnrLaw":
+        """Every log SNR of the range alike."""
+        return cls(_edges(lowest_snr, highest_snr, 1), np.ones(1))
+
+    @classmethod
+    def logistic(cls, lowest_snr: float, highest_snr: float, *, centre: float, scale: float = 1.0) -> "SnrLaw":
+        """A logistic bell, cut to the range, with `EVEN_SHARE` of it even.
+
+        Args:
+            lowest_snr: m where the range begins.
+            highest_snr: m where it ends.
+            centre: m in the middle of the bell; the integrand of independent tokens is largest near log n to 2 log n.
+            scale: of the bell, in log m.
+        """
+        check_positive("centre", centre)
+        check_positive("scale", scale)
+        edges = _edges(lowest_snr, highest_snr, BINS)
+        bell = np.diff(expit((edges - np.log(centre)) / scale))
+        return cls(edges, _with_even_share(bell))
+
+    @classmethod
+    def fitted(
+        cls, log_snrs: Float[np.ndarray, "..."], values: Float[np.ndarray, "..."], lowest_snr: float, highest_snr: float
+    ) -> "SnrLaw":
+        r"""A histogram learnt from an integrand: bins have the mass $\propto \sqrt{\mathrm{mean}(f^2)}$ of `values`.
+
+        That is the law of least variance for independent draws. Fit it on other sequences than those to be measured.
+
+        Args:
+            log_snrs: where the integrand was looked at, with several looks in each of a quarter of `BINS` bins.
+            values: the integrand per unit of log m.
+            lowest_snr: m where the range begins.
+            highest_snr: m where it ends.
+
+        Raises:
+            UsageError: a bin without a look.
+        """
+        edges = _edges(lowest_snr, highest_snr, BINS // 4)
+        place = np.clip(np.searchsorted(edges, np.ravel(log_snrs), side="right") - 1, 0, len(edges) - 2)
+        counts = np.bincount(place, minlength=len(edges) - 1)
+        if not counts.all():
+            raise UsageError(f"{(counts == 0).sum()} of {len(counts)} bins have no value, expected more points")
+        squares = np.bincount(place, np.square(np.ravel(values), dtype=np.float64), len(edges) - 1) / counts
+        return cls(edges, _with_even_share(np.sqrt(squares)))
+
+    def quantile(self, u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """log m below which the share u of the law lies."""
+        ends = np.concatenate([[0.0], np.cumsum(self.masses)])
+        return jnp.interp(u, jnp.asarray(ends / ends[-1], u.dtype), jnp.asarray(self.edges, u.dtype))
+
+    def density(self, log_snr: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Per unit of log m, for values within the range."""
+        place = jnp.searchsorted(jnp.asarray(self.edges[1:-1], log_snr.dtype), log_snr, side="right")
+        return jnp.asarray(self.masses / np.diff(self.edges), log_snr.dtype)[place]
+
+
+def _edges(lowest_snr: float, highest_snr: float, bins: int) -> Float[np.ndarray, " edges"]:
+    check_positive("lowest_snr", lowest_snr)
+    if not highest_snr > lowest_snr:
+        raise UsageError(f"SNR goes from {lowest_snr} to {highest_snr}, expected an increasing range")
+    return np.linspace(np.log(lowest_snr), np.log(highest_snr), bins + 1)
+
+
+def _with_even_share(masses: Float[np.ndarray, " bins"]) -> Float[np.ndarray, " bins"]:
+    return (1 - EVEN_SHARE) * masses / masses.sum() + EVEN_SHARE / len(masses)
