@@ -119,10 +119,11 @@ def reach(model: PerceiverAR, tokens: np.ndarray, key: jax.Array | None, lengths
     size = model.config.vocab_size
 
     def logits(probe: jax.Array) -> jax.Array:
+        # Ids say which input it is, so that each has an embedding of its own to move.
         copy = nnx.merge(*nnx.split(model))
-        inputs = copy.inputs
-        copy.inputs = lambda *arguments: inputs(*arguments) + probe
-        return copy(jnp.asarray(tokens), lengths, key=key) @ jnp.arange(1.0, size + 1)
+        embed, words = copy.embed, jnp.asarray(tokens).reshape(-1)
+        copy.embed = lambda ids: embed(words[ids]) + probe.reshape(len(words), -1)[ids]
+        return copy(jnp.arange(len(words)).reshape(tokens.shape), lengths, key=key) @ jnp.arange(1.0, size + 1)
 
     probe = jnp.zeros((*tokens.shape, model.config.input_dim))
     jacobian = jax.jit(jax.jacrev(logits))(probe)  # [B, N, B, T, C]
@@ -308,10 +309,9 @@ def test_padding_and_short_examples_count_nothing(stirred) -> None:
     np.testing.assert_allclose(got.nats, wanted, rtol=1e-4)
 
 
-@pytest.mark.parametrize("lengths", [None, [12, 7]])
-@pytest.mark.parametrize("kind", ["exact", "bernoulli"])
+@pytest.mark.parametrize(("kind", "lengths"), [("exact", None), ("bernoulli", [12, 7])])
 def test_remat_changes_nothing(kind: str, lengths: list[int] | None, stirred) -> None:
-    # Slices of one input each but for the latents' own: eight of them at once, and some left over.
+    # Eight inputs are a slice, and some are left over.
     config = replace(SMALL, num_latents=2, chunk=1, dropout=0.1, prefix_dropout=0.1, prefix_dropout_kind=kind)
     tokens, sizes = jnp.asarray(drawn_tokens()), None if lengths is None else jnp.array(lengths)
     gradients = []
@@ -326,7 +326,7 @@ def test_remat_changes_nothing(kind: str, lengths: list[int] | None, stirred) ->
         np.testing.assert_allclose(kept, again, rtol=1e-4, atol=1e-4)
 
 
-def test_keys_of_all_inputs_are_never_held_at_once() -> None:
+def test_inputs_are_never_all_embedded_at_once() -> None:
     config = replace(SMALL, context_length=8192, num_latents=8, chunk=32, width=32, depth=1)
     bytes_of = {}
     for remat in (False, True):
@@ -339,7 +339,7 @@ def test_keys_of_all_inputs_are_never_held_at_once() -> None:
         tokens = jax.ShapeDtypeStruct((1, 8192), jnp.int32)
         compiled = jax.jit(jax.grad(loss)).lower(params, tokens).compile()
         bytes_of[remat] = compiled.memory_analysis().temp_size_in_bytes
-    assert bytes_of[True] < 0.6 * bytes_of[False]
+    assert bytes_of[True] < bytes_of[False] / 2
 
 
 def test_saved_and_read_back(tmp_path, stirred) -> None:

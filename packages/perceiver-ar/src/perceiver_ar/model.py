@@ -31,7 +31,7 @@ from perceiver_ar.positions import (
 
 # Of layer normalisation, as in the library that the official code is written with.
 NORM_EPSILON = 1e-5
-# Inputs whose keys and values exist at once where blocks are computed again in the backward pass, in chunks.
+# Inputs that are embedded at once where blocks are computed again in the backward pass, in chunks.
 SLICE = 8
 
 
@@ -193,12 +193,12 @@ class PerceiverAR(nnx.Module):
         ragged = lengths is not None
         if lengths is None:
             lengths = jnp.full(len(tokens), length)
-        numbers = input_numbers(lengths, length, self.config.numbering)
-        x = self.inputs(tokens, numbers, coordinates)
+        given = Inputs(tokens, input_numbers(lengths, length, self.config.numbering), coordinates)
         places = latent_places(lengths, count)
-        own = Own(take(x, places), take(numbers, places), places)
+        beneath = given.at(places)
+        own = Own(self.inputs(*beneath), beneath.numbers, places)
         z = self.latent_in(own.x)
-        mixed = self._read(z, x, numbers, lengths, own, ragged, keys[0])
+        mixed = self._read(z, given, lengths, own, ragged, keys[0])
         z = self.cross.add(z, mixed, keys[1])
         return self._stack(z, own, ragged, keys[2])
 
@@ -229,44 +229,45 @@ class PerceiverAR(nnx.Module):
     def find(
         self,
         q: Float[Array, "batch latents heads channels"],
-        x: Float[Array, "batch inputs input_width"],
-        numbers: Int[Array, "batch inputs"],
+        given: "Inputs",
         places: Int[Array, "batch latents"],
         key_index: Int[Array, "batch inputs"] | None = None,
         hidden: Bool[Array, "batch inputs"] | None = None,
     ) -> Partial:
         """What the latents find among the inputs; the one step that sees all of them.
 
-        With `remat`, keys and values exist for a slice of the inputs at a time, in the backward pass too.
+        With `remat`, embedded inputs, keys and values exist for a slice at a time, in the backward pass too.
 
         Args:
             q: queries.
-            x: embedded inputs.
-            numbers: of their positions.
+            given: the inputs.
             places: the input at which each latent sits.
-            key_index: which input each row of `x` is; None: the last rows are the latents' own, and all of them count.
+            key_index: which input each of them is; None: the last ones are the latents' own, and all of them count.
             hidden: inputs that only the latent at their own place may see.
         """
         chunk = self.config.chunk
         if key_index is not None:
 
-            def indexed(x: Array, numbers: Array, key_index: Array, hidden: Array | None) -> Partial:
-                k, v = self.cross.keys_values(x, numbers)
-                return attend_by_index(q, k, v, places, key_index, hidden, chunk=chunk)
+            def indexed(given: Inputs, key_index: Array, hidden: Array | None) -> Partial:
+                return attend_by_index(q, *self.keys_values(given), places, key_index, hidden, chunk=chunk)
 
-            return merge(*self._over_slices(indexed, x, numbers, key_index, hidden))
-        start = x.shape[1] - q.shape[1]
-        k, v = self.cross.keys_values(x[:, start:], numbers[:, start:])
-        own = attend(q, k, v, causal=True, chunk=chunk)
+            return merge(*self._over_slices(indexed, given, key_index, hidden))
+        start = given.tokens.shape[1] - q.shape[1]
+        prefix, end = (
+            jax.tree.map(cut, given) for cut in (lambda array: array[:, :start], lambda array: array[:, start:])
+        )
+        own = attend(q, *self.keys_values(end), causal=True, chunk=chunk)
+        return merge(own, *self._over_slices(lambda given: attend(q, *self.keys_values(given), chunk=chunk), prefix))
 
-        def whole(x: Array, numbers: Array) -> Partial:
-            return attend(q, *self.cross.keys_values(x, numbers), chunk=chunk)
+    def keys_values(
+        self, given: "Inputs"
+    ) -> tuple[Float[Array, "batch inputs heads channels"], Float[Array, "batch inputs heads channels"]]:
+        """Keys and values that the latents find these inputs by."""
+        return self.cross.keys_values(self.inputs(*given), given.numbers)
 
-        return merge(own, *self._over_slices(whole, x[:, :start], numbers[:, :start]))
-
-    def _over_slices(self, find: Callable[..., Partial], *inputs: Array | None) -> list[Partial]:
+    def _over_slices(self, find: Callable[..., Partial], *inputs: Any) -> list[Partial]:
         """What is found among slices of the inputs, [B, M, ...]; all at once but with `remat` and many of them."""
-        total = next(array.shape[1] for array in inputs if array is not None)
+        total = jax.tree.leaves(inputs)[0].shape[1]
         size = SLICE * self.config.chunk
         if not total:
             return []
@@ -274,20 +275,14 @@ class PerceiverAR(nnx.Module):
             return [find(*inputs)]
         find, full = jax.checkpoint(find), total // size * size
 
-        def add(sum_: Partial, part: Any) -> tuple[Partial, None]:
-            return merge(sum_, find(*part)), None
+        def add(found: Partial, part: Any) -> tuple[Partial, None]:
+            return merge(found, find(*part)), None
 
-        slices, rest = (
-            tuple(None if array is None else cut(array) for array in inputs)
-            for cut in (
-                lambda array: rearrange(array[:, :full], "b (s t) ... -> s b t ...", t=size),
-                lambda array: array[:, full:],
-            )
-        )
+        slices = jax.tree.map(lambda array: rearrange(array[:, :full], "b (s t) ... -> s b t ...", t=size), inputs)
         shape = jax.eval_shape(find, *jax.tree.map(lambda array: array[0], slices))
         nothing = Partial(jnp.zeros(shape.values.shape), jnp.full(shape.log_sum.shape, EMPTY))
         found = jax.lax.scan(add, nothing, slices)[0]
-        return [found, find(*rest)] if full < total else [found]
+        return [found, find(*jax.tree.map(lambda array: array[:, full:], inputs))] if full < total else [found]
 
     def _check(self, length: int, count: int, coordinates: Array | None) -> None:
         config = self.config
@@ -311,47 +306,45 @@ class PerceiverAR(nnx.Module):
     def _read(
         self,
         z: Array,
-        x: Array,
-        numbers: Array,
+        given: "Inputs",
         lengths: Array,
         own: "Own",
         ragged: bool,
         key: PRNGKeyArray | None,
     ) -> Array:
         """What the latents find among the inputs."""
-        config, cross = self.config, self.cross
-        q = cross.queries(z, own.numbers)
+        config = self.config
+        q = self.cross.queries(z, own.numbers)
         rate = 0.0 if key is None else config.prefix_dropout
-        prefix = x.shape[1] - z.shape[1]
+        total = given.tokens.shape[1]
         if key is not None and rate and config.prefix_dropout_kind == "fixed":
-            return self._read_fixed(q, x, numbers, lengths, own, key)
+            return self._read_fixed(q, given, lengths, own, key)
         if key is not None and rate and config.prefix_dropout_kind == "exact":
             # The inputs that stay are gathered before anything is computed from them: dropped ones cost nothing.
-            places, counted = kept_inputs(key, jnp.maximum(lengths - z.shape[1], 0), prefix, rate)
-            x = jnp.concatenate([take(x, places), own.x], axis=1)
-            numbers = jnp.concatenate([take(numbers, places), own.numbers], axis=1)
+            prefix = jnp.maximum(lengths - z.shape[1], 0)
+            places, counted = kept_inputs(key, prefix, total - z.shape[1], rate)
+            given = given.at(jnp.concatenate([places, own.places], axis=1))
             key_index = jnp.concatenate([jnp.where(counted, places, NOBODY), own.key_index], axis=1)
             hidden = None
         else:
-            everything = jnp.broadcast_to(jnp.arange(x.shape[1]), numbers.shape)
+            everything = jnp.broadcast_to(jnp.arange(total), given.tokens.shape)
             key_index = jnp.where(everything < lengths[:, None], everything, NOBODY)
             hidden = None
             if key is not None and rate:
-                hidden = jax.random.bernoulli(key, rate, numbers.shape)
+                hidden = jax.random.bernoulli(key, rate, given.tokens.shape)
         if not ragged and hidden is None:
-            return self.find(q, x, numbers, own.places).values.astype(q.dtype)
-        return self.find(q, x, numbers, own.places, key_index, hidden).values.astype(q.dtype)
+            return self.find(q, given, own.places).values.astype(q.dtype)
+        return self.find(q, given, own.places, key_index, hidden).values.astype(q.dtype)
 
-    def _read_fixed(self, q: Array, x: Array, numbers: Array, lengths: Array, own: "Own", key: PRNGKeyArray) -> Array:
+    def _read_fixed(self, q: Array, given: "Inputs", lengths: Array, own: "Own", key: PRNGKeyArray) -> Array:
         """A fixed number of all inputs, and each latent's own input where that is not among them."""
-        config, cross = self.config, self.cross
-        places, counted = kept_inputs(key, lengths, x.shape[1], config.prefix_dropout)
+        places, counted = kept_inputs(key, lengths, given.tokens.shape[1], self.config.prefix_dropout)
         key_index = jnp.where(counted, places, NOBODY)
-        found = self.find(q, take(x, places), take(numbers, places), own.places, key_index)
-        rows = jnp.arange(len(x))[:, None]
-        among = jnp.zeros(numbers.shape, bool).at[rows, places].max(counted)
+        found = self.find(q, given.at(places), own.places, key_index)
+        rows = jnp.arange(len(places))[:, None]
+        among = jnp.zeros(given.tokens.shape, bool).at[rows, places].max(counted)
         missing = (own.places >= 0) & ~take(among, own.places)
-        own_k, own_v = cross.keys_values(own.x, own.numbers)
+        own_k, own_v = self.cross.keys_values(own.x, own.numbers)
         score = jnp.einsum("bnhd,bnhd->bnh", q, own_k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
         diagonal = Partial(own_v.astype(jnp.float32), jnp.where(missing[..., None], score, EMPTY))
         return merge(found, diagonal).values.astype(q.dtype)
@@ -385,6 +378,22 @@ class PerceiverAR(nnx.Module):
     def from_pretrained(cls, folder: str | Path) -> "PerceiverAR":
         """The model that `save_pretrained` wrote, ready for use."""
         return load_pretrained(Path(folder), ModelConfig, cls)[0]
+
+
+class Inputs(NamedTuple):
+    """What the model reads, before it is embedded: a number instead of a vector for each input."""
+
+    tokens: Int[Array, "batch inputs"]
+    numbers: Int[Array, "batch inputs"]
+    coordinates: Int[Array, "batch inputs axes"] | None
+
+    def at(self, places: Int[Array, "batch chosen"]) -> "Inputs":
+        """The inputs at these places."""
+        return jax.tree.map(lambda array: take(array, places), self)
+
+    def between(self, start: int, end: int | None) -> "Inputs":
+        """The inputs from `start` to before `end`."""
+        return jax.tree.map(lambda array: array[:, start:end], self)
 
 
 class Own(NamedTuple):

@@ -26,7 +26,7 @@ from onepaper.jax.accelerator import Accelerator
 
 from perceiver_ar.attention import NOBODY, Partial, attend_by_index
 from perceiver_ar.config import ModelConfig
-from perceiver_ar.model import PerceiverAR
+from perceiver_ar.model import Inputs, PerceiverAR
 
 AXES = ("data", "shard", "tensor", "context")
 BATCH = ("data", "shard")
@@ -112,28 +112,27 @@ class ShardedPerceiverAR(PerceiverAR):
     def find(
         self,
         q: Float[Array, "batch latents heads channels"],
-        x: Float[Array, "batch inputs input_width"],
-        numbers: Int[Array, "batch inputs"],
+        given: Inputs,
         places: Int[Array, "batch latents"],
         key_index: Int[Array, "batch inputs"] | None = None,
         hidden: Bool[Array, "batch inputs"] | None = None,
     ) -> Partial:
         """As of `PerceiverAR`; each device embeds, projects and attends to its slice of the inputs."""
-        mesh = self.mesh
+        mesh, (batch, total) = self.mesh, given.tokens.shape
         if key_index is None:  # the last rows are the latents' own: who sees whom follows from the order of the rows
-            key_index = jnp.broadcast_to(jnp.arange(x.shape[1]), numbers.shape)
-            places = key_index[:, x.shape[1] - q.shape[1] :]
+            key_index = jnp.broadcast_to(jnp.arange(total), given.tokens.shape)
+            places = key_index[:, total - q.shape[1] :]
         if hidden is None:
-            hidden = jnp.zeros(numbers.shape, bool)
-        missing = -x.shape[1] % mesh.shape["context"]
-        rows = BATCH if len(x) % (mesh.shape["data"] * mesh.shape["shard"]) == 0 else None
+            hidden = jnp.zeros(given.tokens.shape, bool)
+        missing = -total % mesh.shape["context"]
+        rows = BATCH if batch % (mesh.shape["data"] * mesh.shape["shard"]) == 0 else None
         heads = "tensor" if q.shape[2] % mesh.shape["tensor"] == 0 else None
 
         def sliced(array: Array, padding: Any) -> Array:
             array = jnp.pad(array, ((0, 0), (0, missing), *[(0, 0)] * (array.ndim - 2)), constant_values=padding)
             return jax.lax.with_sharding_constraint(array, NamedSharding(mesh, PartitionSpec(rows, "context")))
 
-        k, v = self.cross.keys_values(sliced(x, 0), sliced(numbers, 0))
+        k, v = self.keys_values(jax.tree.map(lambda array: sliced(array, 0), given))
         whole, slices = PartitionSpec(rows, None, heads), PartitionSpec(rows, "context", heads)
         found = jax.shard_map(
             self._find_in_slice,
