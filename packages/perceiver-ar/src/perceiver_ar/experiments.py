@@ -251,7 +251,7 @@ def caches_between_resets(context: ClaimContext) -> Evidence:
     for seed in context.track(context.seeds, "seeds"):
         model = PerceiverAR(config, nnx.Rngs(seed))
         # a fresh head says nothing, whatever it is given
-        model.head.kernel.value = jax.random.normal(jax.random.key(seed), (config.width, config.vocab_size)) / 8
+        model.head.kernel[...] = jax.random.normal(jax.random.key(seed), (config.width, config.vocab_size)) / 8
         sampler = Sampler(model)
         state = sampler.start([[SOS, *range(RESERVED, RESERVED + 40)]], 60)
         largest = 0.0
