@@ -50,9 +50,16 @@ def test_mistakes_take_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert told in message.splitlines()[-1], message
 
 
-@pytest.mark.parametrize(
-    "page", ["packages/perceiver-ar/README.md", "docs/papers/perceiver-ar.md", "docs/tutorials/perceiver-ar.md"]
-)
+PAGES = [
+    "docs/papers/perceiver-ar.md",
+    "docs/tutorials/perceiver-ar.md",
+    *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs/guides/perceiver-ar").glob("*.md"))),
+    "packages/perceiver-ar/README.md",
+    "packages/perceiver-ar/DATA.md",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_commands_on_the_pages_work(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for words in commands(ROOT / page, "perceiver-ar"):

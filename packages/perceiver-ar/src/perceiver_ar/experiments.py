@@ -250,6 +250,7 @@ def caches_between_resets(context: ClaimContext) -> Evidence:
     worst = {}
     for seed in context.track(context.seeds, "seeds"):
         model = PerceiverAR(config, nnx.Rngs(seed))
+        assert model.head is not None
         # a fresh head says nothing, whatever it is given
         model.head.kernel[...] = jax.random.normal(jax.random.key(seed), (config.width, config.vocab_size)) / 8
         sampler = Sampler(model)

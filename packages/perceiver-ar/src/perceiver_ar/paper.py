@@ -48,7 +48,7 @@ PAPER = Paper(
             "turn a checkpoint of the official code into weights for the other verbs",
             "perceiver_ar.official_weights:import_verb",
             ImportOptions,
-            "paper-maestro",
+            "paper-copy-131k",
             (ExperimentConfig,),
         ),
     ),
