@@ -337,8 +337,8 @@ CLAIMS = (
             Greater("valid grids, 64 steps", "valid grids, 64 steps, exact", margin=-0.05),
         ),
         note="4 x 4 Sudoku, beside the exact posterior of the 288 grids, which has the sampler's error alone: none to "
-        "see, even in one step, since that posterior puts right at the end what was drawn apart. What costs here is the "
-        "network, which was trained briefly (DATA.md).",
+        "see, even in one step, since that posterior puts right at the end what was drawn apart. What costs here is "
+        "the network, which was trained briefly (DATA.md).",
     ),
     Claim(
         id="X12",
