@@ -1,31 +1,18 @@
 """What a benchmark says about where it ran, and how it prints its rows."""
 
-import importlib.metadata
 import os
-import platform
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
+
+from onepaper.runs import environment, hardware
 
 PACKAGES = ("torch", "jax", "blackjax", "torchebm", "numpy")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, operating system, versions; and the load, for a busy machine's times say little."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "versions": versions,
-    }
+    """Hardware and versions; and the load, for a busy machine's times say little."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {**hardware(), "load_average": load, "versions": environment(PACKAGES)}
 
 
 def ratio_table(rows: Sequence[dict[str, Any]], samplers: Sequence[str]) -> str:
@@ -43,12 +30,3 @@ def ratio_table(rows: Sequence[dict[str, Any]], samplers: Sequence[str]) -> str:
         cells += [f"{rates[mine] / rates[peer]:.2f}" for mine in ("eager", "compiled") for peer in peers]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -1,10 +1,8 @@
 """What a benchmark says about where it ran, and how it measures a process."""
 
 import ctypes
-import importlib.metadata
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -12,25 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from onepaper.runs import environment, hardware
+
 PACKAGES = ("jax", "flax", "torch", "perceiver-ar-pytorch", "numpy")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, operating system, versions; and the load, for a busy machine's times say little."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "versions": versions,
-    }
+    """Hardware and versions; and the load, for a busy machine's times say little."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {**hardware(), "load_average": load, "versions": environment(PACKAGES)}
 
 
 def pin(threads: int) -> None:
@@ -78,12 +66,3 @@ def write_result(path: Path | None, result: dict[str, Any]) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -4,7 +4,6 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -12,6 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from onepaper.runs import environment, hardware
 
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "diffrax", "torch", "torchsde", "QuantLib")
 # One thread each, and one core where the system knows how to pin.
@@ -24,21 +25,9 @@ ENVIRONMENT = {
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, operating system, versions; and the load, for a busy machine's times say little."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "versions": versions,
-    }
+    """Hardware and versions; and the load, for a busy machine's times say little."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {**hardware(), "load_average": load, "versions": environment(PACKAGES)}
 
 
 def available(module: str) -> bool:
@@ -78,12 +67,3 @@ def write(path: Path | None, result: dict[str, Any]) -> None:
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"machine": describe_machine(), **result}, indent=2) + "\n", encoding="utf-8")
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
