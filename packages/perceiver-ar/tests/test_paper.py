@@ -42,6 +42,7 @@ def test_mistakes_take_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (("sample", "--weights", str(tmp_path / "no")), "neither a folder nor a shipped network"),
         (("train", "--model.heads", "3"), "multiple of the 3 heads"),
         (("train", "--preset", "laptop-text", "--data.dataset", "text"), "give its path with --data.path"),
+        (("train", "--tensor", "2", "--context", "3"), "1 devices do not divide into groups of 6"),
         (("train", "--preset", "paper-maestro"), "where is the dataset 'maestro'?"),
         (("evaluate", "--preset", "laptop-text", "--weights", "copy"), "learnt copy, but preset laptop-text has text"),
     ):

@@ -1,4 +1,5 @@
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,13 +9,16 @@ import numpy as np
 import pytest
 from flax import nnx
 from onepaper.errors import UsageError
+from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.state_files import model_arrays
 from onepaper.runs import Run
-from onepaper.training import read_metrics
+from onepaper.training import LoopOptions, read_metrics
 
-from perceiver_ar.config import PRESETS, DataConfig, ExperimentConfig
+from perceiver_ar import training
+from perceiver_ar.config import PRESETS, DataConfig, ExperimentConfig, ModelConfig
 from perceiver_ar.copying import mirrored
 from perceiver_ar.model import PerceiverAR
+from perceiver_ar.sharding import MeshAccelerator, model_builder
 from perceiver_ar.training import copy_accuracy, copy_batches, held_out_evaluation, make_loss, train
 
 SMOKE: ExperimentConfig = PRESETS["smoke"].config
@@ -28,6 +32,34 @@ def test_batches_are_functions_of_the_step() -> None:
     assert (first(7)["inputs"] != first(8)["inputs"]).any()
     halves = [copy_batches(SMOKE, seed=0, rank=rank, world=2)(7)["inputs"] for rank in range(2)]
     np.testing.assert_array_equal(np.concatenate(halves), first(7)["inputs"])
+
+
+def test_the_model_is_built_for_the_devices_of_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, seen = MeshAccelerator(), []
+
+    def builder(config: ModelConfig, accelerator: Accelerator) -> Callable[[nnx.Rngs], PerceiverAR]:
+        seen.append((config, accelerator))
+        return model_builder(config, accelerator)
+
+    monkeypatch.setattr(training, "model_builder", builder)
+    train(replace(SMOKE, loop=LoopOptions(steps=1, checkpoint_every=0)), accelerator=machine)
+    assert seen == [(SMOKE.model, machine)]
+
+
+def test_smoothed_labels_reach_the_loss(stirred) -> None:
+    model = stirred(SMOKE.model)
+    batch = {name: jnp.asarray(array) for name, array in copy_batches(SMOKE, seed=0)(0).items()}
+    totals = {}
+    for smoothing in (0.0, 0.1):
+        config = replace(SMOKE, label_smoothing=smoothing, z_loss=0.0)
+        totals[smoothing] = float(make_loss(config)(model, batch, jax.random.key(0))[0])
+    logits = model(batch["inputs"], batch["lengths"])
+    targets = batch["targets"][:, -SMOKE.model.num_latents :]
+    size = SMOKE.model.vocab_size
+    labels = jnp.where(jax.nn.one_hot(targets, size) > 0, 0.9, 0.1 / (size - 1))
+    expected = (labels * (jnp.log(labels) - jax.nn.log_softmax(logits))).sum()  # a divergence: perfect guesses cost 0
+    np.testing.assert_allclose(totals[0.1], expected, rtol=1e-4)
+    assert abs(totals[0.1] / totals[0.0] - 1) > 1e-3
 
 
 def test_the_sum_grows_with_the_batch_and_the_mean_does_not(stirred) -> None:
