@@ -123,7 +123,7 @@ class LearnedConfig:
         ema_decay=0.995,
         ema_warmup=True,
     )
-    loop: LoopOptions = LoopOptions(steps=4000, log_every=100, evaluate_every=1000, checkpoint_every=500)
+    loop: LoopOptions = LoopOptions(steps=15_000, log_every=100, evaluate_every=1000, checkpoint_every=1000)
 
     def __post_init__(self) -> None:
         check_choice("loss", self.loss, LOSSES)
@@ -308,7 +308,7 @@ PRESETS = {
             data=DataConfig("sudoku4"),
             model=ModelConfig("1234", positions=16, depth=3, layout="grid"),
             batch_size=128,
-            loop=replace(_SPLICE.loop, steps=1500),
+            loop=replace(_SPLICE.loop, steps=10_000),
         ),
     ),
     "laptop-letters": Preset("windows of 32 letters of a book", _LETTERS),
