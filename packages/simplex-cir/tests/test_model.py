@@ -9,7 +9,7 @@ from onepaper.data import file_sha256, read_sums
 from onepaper.errors import UsageError
 
 from simplex_cir.config import PRESETS, SHIPPED, LearnedConfig, ModelConfig
-from simplex_cir.model import WEIGHTS, SimplexDenoiser
+from simplex_cir.model import LONGEST_TURN, WEIGHTS, SimplexDenoiser, rotated
 from simplex_cir.posterior import log_posterior
 
 SMALL = ModelConfig("ABC", positions=4, width=16, depth=2, heads=2)
@@ -67,6 +67,30 @@ def test_a_grid_knows_rows_columns_and_boxes() -> None:
         np.testing.assert_allclose(
             places[cell], tables[0][row] + tables[1][column] + tables[2][2 * (row // 2) + column // 2], atol=1e-6
         )
+
+
+def test_rotary_positions_are_turns_of_complex_numbers() -> None:
+    x = np.asarray(jax.random.normal(jax.random.key(0), (2, 5, 3, 6)))
+    frequencies = np.array([1.0, (2 * np.pi / LONGEST_TURN) ** 0.5, 2 * np.pi / LONGEST_TURN])
+    turned = (x[..., :3] + 1j * x[..., 3:]) * np.exp(1j * np.arange(5)[:, None, None] * frequencies)
+    np.testing.assert_allclose(
+        rotated(jnp.asarray(x)), np.concatenate([turned.real, turned.imag], axis=-1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_rotary_products_depend_on_the_distance() -> None:
+    q, k = (jnp.tile(jax.random.normal(jax.random.key(i), (1, 1, 2, 8)), (1, 6, 1, 1)) for i in range(2))
+    products = np.asarray(jnp.einsum("bihd,bjhd->bhij", rotated(q), rotated(k)))
+    for distance in range(-5, 6):
+        diagonal = np.diagonal(products, distance, axis1=2, axis2=3)
+        np.testing.assert_allclose(diagonal, np.broadcast_to(diagonal[..., :1], diagonal.shape), rtol=1e-4, atol=1e-4)
+    assert np.ptp(products[0, 0, 0]) > 0.5
+
+
+def test_a_rotary_network_uses_its_positions() -> None:
+    model = stirred(replace(SMALL, rotary=True))
+    plain, v = stirred(SMALL), vectors(SMALL)
+    assert not np.allclose(apply(model, v, 2.0), apply(plain, v, 2.0), atol=1e-3)
 
 
 def test_classes_and_self_conditioning() -> None:

@@ -58,6 +58,8 @@ class ModelConfig:
     heads: int = 4
     layout: Literal["line", "grid"] = "line"
     """line: a learnt embedding for each position; grid: sums of row, column and box embeddings"""
+    rotary: bool = False
+    """also turn queries and keys by their position, so that neighbours are found by their distance"""
     a: float = 1.0
     """shape of the stationary Gamma law of every coordinate; 1 makes the noise uniform on the simplex"""
     evidence: bool = True
@@ -294,10 +296,10 @@ class EvaluateOptions(RunOptions):
 _SPLICE = LearnedConfig()
 _LETTERS = LearnedConfig(
     data=DataConfig("letters"),
-    model=ModelConfig(LETTERS, positions=32, width=128, depth=3, stored="float16"),
+    model=ModelConfig(LETTERS, positions=32, width=128, depth=3, rotary=True, stored="float16"),
     batch_size=64,
     optimizer=replace(_SPLICE.optimizer, lr=2e-3),
-    loop=replace(_SPLICE.loop, steps=2500),
+    loop=replace(_SPLICE.loop, steps=10_000, evaluate_every=2500),
 )
 
 PRESETS = {
@@ -308,7 +310,7 @@ PRESETS = {
             data=DataConfig("sudoku4"),
             model=ModelConfig("1234", positions=16, depth=3, layout="grid"),
             batch_size=128,
-            loop=replace(_SPLICE.loop, steps=10_000),
+            loop=replace(_SPLICE.loop, steps=30_000, evaluate_every=5000),
         ),
     ),
     "laptop-letters": Preset("windows of 32 letters of a book", _LETTERS),
@@ -335,7 +337,7 @@ PRESETS = {
         "27 symbols, windows of 256, the size of other discrete diffusions; the note itself trains nothing",
         LearnedConfig(
             data=DataConfig("letters", length=256),
-            model=ModelConfig(LETTERS, positions=256, width=768, depth=12, heads=12),
+            model=ModelConfig(LETTERS, positions=256, width=768, depth=12, heads=12, rotary=True),
             batch_size=512,
             optimizer=replace(_SPLICE.optimizer, lr=3e-4, warmup_steps=2500, ema_decay=0.9999),
             loop=LoopOptions(steps=1_000_000, log_every=100, evaluate_every=10_000, checkpoint_every=5000),

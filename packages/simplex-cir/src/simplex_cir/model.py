@@ -21,6 +21,8 @@ from simplex_cir.posterior import Scalar, log_evidence, per_coordinate
 WEIGHTS = Path(__file__).parent / "weights"
 # Of the sinusoidal features of log SNR: their number for each unit of width, and the largest wavelength.
 LONGEST_WAVE = 20.0
+# Largest wavelength of rotary positions.
+LONGEST_TURN = 1000.0
 
 
 def snr_features(log_snr: Float[Array, " batch"], dim: int) -> Float[Array, "batch dim"]:
@@ -28,6 +30,18 @@ def snr_features(log_snr: Float[Array, " batch"], dim: int) -> Float[Array, "bat
     waves = 2 * jnp.pi / jnp.geomspace(1.0, LONGEST_WAVE, dim // 2)
     angles = log_snr[:, None] * waves
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=1)
+
+
+def rotated(x: Float[Array, "batch positions heads dim"]) -> Float[Array, "batch positions heads dim"]:
+    """Rotary positions: entry pairs turned by the position at wavelengths from 2 pi to `LONGEST_TURN`.
+
+    The product of a turned query and a turned key depends on positions by their distance alone.
+    """
+    positions, half = x.shape[1], x.shape[3] // 2
+    angles = jnp.arange(positions)[:, None] * jnp.geomspace(1.0, 2 * jnp.pi / LONGEST_TURN, half)
+    cosine, sine = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]
+    first, second = x[..., :half], x[..., half:]
+    return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
 
 
 class Block(nnx.Module):
@@ -38,7 +52,7 @@ class Block(nnx.Module):
 
     def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
         width = config.width
-        self.heads = config.heads
+        self.heads, self.rotary = config.heads, config.rotary
         self.norm_attention = nnx.LayerNorm(width, use_bias=False, use_scale=False, rngs=rngs)
         self.norm_hidden = nnx.LayerNorm(width, use_bias=False, use_scale=False, rngs=rngs)
         if config.conditioned:
@@ -63,6 +77,8 @@ class Block(nnx.Module):
         scale_a, shift_a, gate_a, scale_h, shift_h, gate_h = parts
         h = self.norm_attention(x) * (1 + scale_a) + shift_a
         q, k, v = rearrange(self.qkv(h), "b l (three h d) -> three b l h d", three=3, h=self.heads)
+        if self.rotary:
+            q, k = rotated(q), rotated(k)
         mixed = rearrange(jax.nn.dot_product_attention(q, k, v), "b l h d -> b l (h d)")
         x = x + gate_a * self.out(mixed)
         h = self.norm_hidden(x) * (1 + scale_h) + shift_h
