@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ from simplex_cir.likelihood import bound, fitted_law
 from simplex_cir.model import SimplexDenoiser
 from simplex_cir.ngrams import ngram_nats
 from simplex_cir.priors import MarkovPrior
-from simplex_cir.sampling import draw, draw_from
+from simplex_cir.sampling import draw_by_steps, draw_from
 from simplex_cir.training import check_fits, load
 
 # Names of models that count, by order.
@@ -38,6 +39,7 @@ LAW_SEQUENCES, LAW_LOOKS = 256, 4096
 GPU_FLOPS_PER_SECOND = 1e14
 
 
+@lru_cache(maxsize=1)
 def oracle(config: OracleConfig) -> MarkovPrior:
     """The prior of a configuration: a chain whose tokens repeat with probability `stay`, else are drawn anew."""
     probabilities = np.asarray(config.probabilities)
@@ -58,20 +60,17 @@ def variation_of(config: OracleConfig, sampler: str, steps: int, seed: int) -> f
     """Total variation between drawn and true law of tokens (of neighbouring pairs, where there is a chain)."""
     prior = oracle(config)
     n = prior.num_categories
-    shape = (config.num_draws, config.positions, n)
-    run = jax.jit(
-        lambda key: draw(
-            key,
-            prior,
-            shape,
-            a=config.a,
-            sampler=sampler,
-            steps=steps,
-            lowest_snr=config.lowest_snr,
-            highest_snr=config.highest_snr,
-        )
+    tokens = draw_by_steps(
+        jax.random.key(seed),
+        prior,
+        (config.num_draws, config.positions, n),
+        a=config.a,
+        sampler=sampler,
+        steps=steps,
+        lowest_snr=config.lowest_snr,
+        highest_snr=config.highest_snr,
     )
-    drawn = token_law(np.asarray(run(jax.random.key(seed))), n)
+    drawn = token_law(np.asarray(tokens), n)
     if config.positions == 1:
         true = prior.initial
     else:  # the chain is stationary, so every neighbouring pair has one law

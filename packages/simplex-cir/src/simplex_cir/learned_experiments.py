@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.claims import ArmResult, ClaimContext, Evidence, ImageGrid, Measurement, Plot, Table
 
 from simplex_cir.config import PRESETS, LearnedConfig, SampleOptions
@@ -27,7 +27,7 @@ from simplex_cir.model import SimplexDenoiser
 from simplex_cir.ngrams import ngram_nats
 from simplex_cir.pictures import images, logos, sudokus
 from simplex_cir.priors import TablePrior
-from simplex_cir.sampling import UNKNOWN, clamped, conditioned, draw, draw_from, parse_clamp
+from simplex_cir.sampling import UNKNOWN, clamped, conditioned, draw, draw_by_steps, draw_from, parse_clamp
 from simplex_cir.training import load, train
 
 Tokens = Int[np.ndarray, "count positions"]
@@ -179,7 +179,7 @@ def learned_models(context: ClaimContext) -> Evidence:
             Plot("Splice sites", logos({"drawn": drawn, "data": load(preset("splice").data).train}, "ACGU")),
             Plot("4 x 4 grids, drawn", sudokus(grids[context.seeds[0]], "1234")),
             Table("Letters, drawn", ["32 characters"], [[text] for text in texts(context.seeds[0], 1.0)[:12]]),
-            digits_panel("Digits, drawn: one of each class to a column", context.seeds[0], 0.0),
+            digits_panel("Digits, drawn: one of each class to a column", drawn_digits(context.seeds[0], 0.0, 4)),
         ],
     )
 
@@ -190,17 +190,20 @@ def texts(seed: int, temperature: float, count: int = 48) -> list[str]:
     return decode(draw_from(shipped("letters"), options), shipped("letters").config.symbols)
 
 
-def digits_panel(title: str, seed: int, guidance: float, each: int = 4) -> ImageGrid:
+def digits_panel(title: str, drawn: Int[np.ndarray, "classes each pixels"]) -> ImageGrid:
     """Drawn digits, a column for each class."""
-    drawn = drawn_digits(seed, guidance, each)
     return ImageGrid(title, images(drawn.transpose(1, 0, 2).reshape(-1, 64)), columns=10, upscale=5)
 
 
 def drawn_digits(seed: int, guidance: float, each: int) -> Int[np.ndarray, "classes each pixels"]:
     """As many of each class."""
+    return np.asarray(_digits(shipped("digits"), jax.random.key(seed), guidance, each)).reshape(10, each, 64)
+
+
+@partial(jax.jit, static_argnames=("guidance", "each"))
+def _digits(model: SimplexDenoiser, key: PRNGKeyArray, guidance: float, each: int) -> Array:
     labels = jnp.repeat(jnp.arange(10), each)
-    run = jax.jit(lambda model, key: draw(key, conditioned(model, labels, guidance), (10 * each, 64, 2), steps=STEPS))
-    return np.asarray(run(shipped("digits"), jax.random.key(seed))).reshape(10, each, 64)
+    return draw(key, conditioned(model, labels, guidance), (10 * each, 64, 2), steps=STEPS)
 
 
 def infilling(context: ClaimContext) -> Evidence:
@@ -253,8 +256,8 @@ def steps_and_validity(context: ClaimContext) -> Evidence:
 
     def exact_arm(steps: int, seed: int) -> ArmResult:
         def compute() -> Mapping[str, float]:
-            run = jax.jit(lambda key: draw(key, prior, (NUM_GRIDS, 16, 4), steps=steps))
-            return {"valid": float(valid_sudokus(np.asarray(run(jax.random.key(seed)))).mean())}
+            grids = draw_by_steps(jax.random.key(seed), prior, (NUM_GRIDS, 16, 4), steps=steps)
+            return {"valid": float(valid_sudokus(np.asarray(grids)).mean())}
 
         return context.arm(f"exact grids, {steps} steps", seed, compute)
 
@@ -302,7 +305,7 @@ def guided_digits(context: ClaimContext) -> Evidence:
     judge = classifier.fit(np.concatenate([data.validation, data.test]), np.concatenate(data.labels[1:]))
     accuracy = float((judge.predict(data.train) == data.labels[0]).mean())
     each = 12
-    measured, spreads = [], []
+    measured, spreads, panels = [], [], []
     for guidance in context.track(GUIDANCES, "guidance"):
         drawn = {
             seed: context.arm(
@@ -326,15 +329,13 @@ def guided_digits(context: ClaimContext) -> Evidence:
                 lambda s, d=drawn: float((d[s][:, :, None] != d[s][:, None]).mean() * each / (each - 1)),
             )
         )
+        panels.append(digits_panel(f"Guidance w={guidance:g}, a column for each class", drawn[context.seeds[0]][:, :4]))
     return Evidence(
         "a classifier of real digits sees the class asked for in "
         f"{', '.join(f'{m.mean:.1%} (w={w:g})' for w, m in zip(GUIDANCES, measured, strict=True))}; it is right on "
         f"{accuracy:.1%} of real ones",
         [*measured, *spreads],
-        [
-            digits_panel(f"Guidance w={guidance:g}, a column for each class", context.seeds[0], guidance)
-            for guidance in (GUIDANCES[0], GUIDANCES[-1])
-        ],
+        [panels[0], panels[-1]],
     )
 
 
