@@ -8,11 +8,11 @@ from scipy import stats
 
 from simplex_cir.config import SAMPLERS, ModelConfig, SampleOptions
 from simplex_cir.model import SimplexDenoiser
+from simplex_cir.posterior import Scalar
 from simplex_cir.priors import IndependentPrior, MarkovPrior, TablePrior
 from simplex_cir.reverse import SCHEMES, noise
 from simplex_cir.sampling import (
     UNKNOWN,
-    _step,
     clamped,
     conditioned,
     constrained,
@@ -45,12 +45,20 @@ def test_every_sampler_returns_the_prior(sampler: str) -> None:
 
 
 def test_steps_one_by_one_are_the_sampler_and_compiled_once() -> None:
-    prior = IndependentPrior(PRIOR)
-    before = _step._cache_size()
+    prior, traced = IndependentPrior(PRIOR), []
+
+    def denoiser(v: jax.Array, snr: Scalar) -> jax.Array:
+        traced.append(v.shape)
+        return prior(v, snr)
+
+    counts = []
     for steps in (1, 2, 8):
-        tokens = draw_by_steps(jax.random.key(steps), prior, (8000, 3), steps=steps, lowest_snr=1e-3, highest_snr=80.0)
-        assert g_test(np.asarray(tokens), PRIOR) > 1e-3 / 3
-    assert _step._cache_size() == before + 1
+        draws = draw_by_steps(
+            jax.random.key(steps), denoiser, (8000, 3), steps=steps, lowest_snr=1e-3, highest_snr=80.0
+        )
+        assert g_test(np.asarray(draws), PRIOR) > 1e-3 / 3
+        counts.append(len(traced))
+    assert counts == [counts[0]] * 3
 
 
 def test_clamped_positions_stay_and_inform_the_others() -> None:

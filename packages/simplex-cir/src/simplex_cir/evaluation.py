@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from onepaper import progress
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
+from scipy import special
 
 from simplex_cir.config import (
     LETTERS,
@@ -104,12 +105,40 @@ def measure_bound(
     return np.asarray(run(model, jnp.asarray(tokens)))
 
 
+def occurrences(
+    tokens: Int[np.ndarray, "count positions"], sequences: Int[np.ndarray, "sequences positions"]
+) -> Int[np.ndarray, " sequences"]:
+    """How often each of the sequences was drawn; what else was drawn is left out."""
+    place = {row.tobytes(): index for index, row in enumerate(sequences)}
+    drawn = (row.tobytes() for row in np.asarray(tokens, sequences.dtype))
+    return np.bincount(np.array([place[row] for row in drawn if row in place], int), minlength=len(sequences))
+
+
+def divergence(
+    counts: Int[np.ndarray, "*repeats sequences"], law: Float[np.ndarray, " sequences"]
+) -> Float[np.ndarray, "*repeats"]:
+    """Kullback-Leibler divergence of drawn shares from a law, nats; NaN where nothing was drawn.
+
+    The plug-in estimate: n exact draws score (cells - 1) / (2 n) on average where n is large.
+    """
+    total = counts.sum(axis=-1, keepdims=True)
+    shares = np.where(total > 0, counts / np.maximum(total, 1), np.nan)
+    return np.asarray(special.rel_entr(shares, law).sum(axis=-1))
+
+
+def excess_divergence(counts: Int[np.ndarray, " sequences"], law: Float[np.ndarray, " sequences"], seed: int) -> float:
+    """`divergence` above that of as many exact draws on average, which takes the estimate's bias away."""
+    exact = np.random.default_rng(seed).multinomial(counts.sum(), law, size=100)
+    return float(divergence(counts, law) - divergence(exact, law).mean())
+
+
 def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: int) -> dict[str, float]:
     """Bound and samples of a learned model, with the baselines that make the numbers mean something.
 
     In nats a sequence: the bound on test sequences with its standard error; models that count (`ngrams`), fitted to the
-    training part and measured on the same test sequences; the entropy of the test part, where sequences repeat. For
-    Sudoku the share of valid grids among samples.
+    training part and measured on the same test sequences. Where sequences repeat: the entropy of the test part, the
+    share of samples that occur in the data, and the divergence of those from all occurrences, above that of exact
+    draws. For Sudoku the share of valid grids among samples, and of rows, columns and boxes without a repeated symbol.
     """
     chosen = np.random.default_rng(seed).permutation(len(data.test))[:count]
     tokens = data.test[chosen]
@@ -123,6 +152,10 @@ def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: 
         numbers[BASELINES[order]] = float(baseline.mean())
     if len(empirical_law(data.test)[0]) < len(data.test) / 2:
         numbers["entropy of the test part"] = entropy(data.test)
+        sequences, law = empirical_law(np.concatenate([data.train, data.validation, data.test]))
+        counts = occurrences(draw_from(model, SampleOptions(count=count, seed=seed)), sequences)
+        numbers["samples that occur"] = float(counts.sum() / count)
+        numbers["excess divergence of samples"] = excess_divergence(counts, law, seed)
     if model.config.layout == "grid":
         drawn = draw_from(model, SampleOptions(count=count, seed=seed))
         numbers["valid grids"] = float(valid_sudokus(drawn).mean())

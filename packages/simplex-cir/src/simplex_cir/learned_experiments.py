@@ -20,7 +20,7 @@ from simplex_cir.data import (
     splice_counts,
     valid_sudokus,
 )
-from simplex_cir.evaluation import measure_bound
+from simplex_cir.evaluation import excess_divergence, measure_bound, occurrences
 from simplex_cir.figures import bars, lines
 from simplex_cir.masked_diffusion import masked_bound, train_masked
 from simplex_cir.model import SimplexDenoiser
@@ -74,12 +74,7 @@ def variation(
     tokens: Tokens, sequences: Int[np.ndarray, "sequences positions"], law: Float[np.ndarray, " sequences"]
 ) -> float:
     """Total variation between drawn sequences and a law; what is drawn beside its support counts in full."""
-    place = {row.tobytes(): index for index, row in enumerate(sequences)}
-    counts = np.zeros(len(law))
-    for row in np.asarray(tokens, sequences.dtype):
-        if (index := place.get(row.tobytes())) is not None:
-            counts[index] += 1
-    shares = counts / len(tokens)
+    shares = occurrences(tokens, sequences) / len(tokens)
     return float(0.5 * (np.abs(shares - law).sum() + 1 - shares.sum()))
 
 
@@ -117,6 +112,26 @@ def grids_arm(context: ClaimContext, steps: int, dilation: float, seed: int) -> 
     return context.arm(f"grids, {steps} steps, dilation {dilation:g}", seed, compute)
 
 
+def drawn_sites(seed: int) -> Tokens:
+    """Splice sites drawn by the shipped network, as many as its bound is measured on."""
+    return draw_from(shipped("splice"), SampleOptions(count=BOUND_SIZES["splice"][0], steps=TEXT_STEPS, seed=seed))
+
+
+def sites_arm(context: ClaimContext, seed: int) -> ArmResult:
+    """Drawn splice sites against all occurrences: the share that occurs, and the divergence of that part."""
+
+    def compute() -> Mapping[str, float]:
+        table, tokens = splice_table(), drawn_sites(seed)
+        assert table.weights is not None
+        counts = occurrences(tokens, table.sequences)
+        return {
+            "occur": float(counts.sum() / len(tokens)),
+            "divergence": excess_divergence(counts, table.weights, seed),
+        }
+
+    return context.arm(f"splice sites drawn, {BOUND_SIZES['splice'][0]} in {TEXT_STEPS} steps", seed, compute)
+
+
 def over(context: ClaimContext, name: str, measure: Callable[[int], float], unit: str = "") -> Measurement:
     """A quantity for each seed."""
     return Measurement.over_seeds(name, {seed: measure(seed) for seed in context.seeds}, unit)
@@ -142,6 +157,8 @@ def learned_models(context: ClaimContext) -> Evidence:
         ),
         over(context, "splice: bound", lambda s: splice[s]["bound"], "nats"),
         over(context, "splice: Markov chain", lambda s: splice[s]["order 2"], "nats"),
+        over(context, "splice: excess divergence of samples", lambda s: sites_arm(context, s)["divergence"], "nats"),
+        over(context, "splice: samples that occur", lambda s: sites_arm(context, s)["occur"]),
         over(context, "letters: bound", lambda s: letters[s]["bound"] * bits, "bits a character"),
         over(context, "letters: bigrams", lambda s: letters[s]["order 2"] * bits, "bits a character"),
         over(context, "letters: 4-grams", lambda s: letters[s]["order 4"] * bits, "bits a character"),
@@ -166,7 +183,7 @@ def learned_models(context: ClaimContext) -> Evidence:
             *((("entropy of the table", "table"),) if name == "splice" else ()),
         )
     ]
-    drawn = draw_from(shipped("splice"), SampleOptions(count=500, steps=TEXT_STEPS, seed=context.seeds[0]))
+    drawn = drawn_sites(context.seeds[0])
     return Evidence(
         f"splice sites: {mean['splice: bound less entropy']:.3f} nats above the entropy, "
         f"{mean['splice: share of the gap closed']:.0%} of the gap closed; letters: {mean['letters: bound']:.2f} bits "
