@@ -5,8 +5,17 @@ import pytest
 from flax import nnx
 
 from simplex_cir.config import PRESETS, OracleConfig
-from simplex_cir.data import splice_sites
-from simplex_cir.evaluation import cost_of, judge, oracle, token_law, variation_of
+from simplex_cir.data import Dataset, splice_sites, sudokus
+from simplex_cir.evaluation import (
+    cost_of,
+    divergence,
+    excess_divergence,
+    judge,
+    occurrences,
+    oracle,
+    token_law,
+    variation_of,
+)
 from simplex_cir.model import SimplexDenoiser
 
 
@@ -33,6 +42,29 @@ def test_judge_of_an_untrained_model() -> None:
     numbers = judge(model, splice_sites(), 300, 32, 0)
     assert numbers["bound"] == pytest.approx(9 * np.log(4), abs=5 * numbers["standard error"] + 0.1)
     assert numbers["entropy of the test part"] < numbers["Markov chain"] < numbers["independent tokens"]
+    # of 4^9 sequences hardly one in ten occurs; 300 even draws are far from the law of those
+    assert numbers["samples that occur"] < 0.2
+    assert numbers["excess divergence of samples"] > 0.5
+
+
+def test_judge_of_grids_counts_their_constraints() -> None:
+    model = SimplexDenoiser(replace(PRESETS["laptop-sudoku9"].config.model, width=16, depth=1), nnx.Rngs(0))
+    grids = sudokus(64, np.random.default_rng(0))
+    numbers = judge(model, Dataset("123456789", grids, grids, grids), 8, 64, 0)
+    # digits at random: 9! / 9^9 of the rows, columns and boxes are without a repetition
+    assert numbers["valid grids"] == 0
+    assert 0 <= numbers["satisfied constraints"] < 0.1
+
+
+def test_divergence_of_draws() -> None:
+    sequences, law = np.array([[0, 0], [0, 1], [1, 1]]), np.array([0.5, 0.25, 0.25])
+    counts = occurrences(np.array([[0, 1], [0, 1], [1, 0], [0, 0], [0, 1]]), sequences)
+    np.testing.assert_array_equal(counts, [1, 3, 0])
+    assert float(divergence(counts, law)) == pytest.approx(0.25 * np.log(0.5) + 0.75 * np.log(3))
+    exact = np.random.default_rng(1).multinomial(1000, law, size=400)
+    assert divergence(exact, law).mean() == pytest.approx(2 / 2000, rel=0.2)
+    assert abs(np.mean([excess_divergence(row, law, 2) for row in exact])) < 4e-4
+    assert np.isnan(divergence(np.zeros(3, int), law))
 
 
 def test_every_preset_has_a_cost() -> None:

@@ -5,18 +5,14 @@ from onepaper.claims import ClaimContext
 from onepaper.rules import Verdict
 
 from simplex_cir.claims import CLAIMS
-from simplex_cir.experiments import PRIORS
 from simplex_cir.identities import (
     CLOCK,
     PAIR,
     _counted_ranks,
-    _one_step,
     _rank_test,
-    _sampled,
     _stopped,
     spectral_form_of_the_density,
 )
-from simplex_cir.priors import IndependentPrior
 from simplex_cir.rank_law import RankLaw
 
 
@@ -36,15 +32,6 @@ def test_the_clock_strikes_near_the_mean_of_the_wright_fisher_diffusion() -> Non
     expected = level + np.exp(-total * CLOCK) * (0.9 - level)
     assert abs(at_clock.mean() - expected) < 5 * at_clock.std() / 300**0.5
     assert at_time.shape == (300,)
-
-
-def test_steps_one_by_one_are_steps_of_the_sampler() -> None:
-    prior = PRIORS["n=4"]
-    step = _one_step("ancestral", IndependentPrior(prior))
-    tokens = _sampled(step, 0, (4000, 4), 3)
-    shares = np.bincount(tokens, minlength=4) / 4000
-    assert np.abs(shares - prior).max() < 0.04
-    np.testing.assert_array_equal(tokens, _sampled(step, 0, (4000, 4), 3))
 
 
 def test_measurements_bear_the_names_that_rules_ask_for() -> None:

@@ -8,9 +8,19 @@ from scipy import stats
 
 from simplex_cir.config import SAMPLERS, ModelConfig, SampleOptions
 from simplex_cir.model import SimplexDenoiser
+from simplex_cir.posterior import Scalar
 from simplex_cir.priors import IndependentPrior, MarkovPrior, TablePrior
 from simplex_cir.reverse import SCHEMES, noise
-from simplex_cir.sampling import UNKNOWN, clamped, conditioned, constrained, draw, parse_clamp, shown
+from simplex_cir.sampling import (
+    UNKNOWN,
+    clamped,
+    conditioned,
+    constrained,
+    draw,
+    draw_by_steps,
+    parse_clamp,
+    shown,
+)
 
 PRIOR = np.array([0.7, 0.2, 0.1])
 
@@ -32,6 +42,23 @@ def test_every_sampler_returns_the_prior(sampler: str) -> None:
     prior = IndependentPrior(PRIOR, a)
     run = jax.jit(lambda key: draw(key, prior, (8000, 1, 3), a=a, sampler=sampler, steps=steps, lowest_snr=1e-3))
     assert g_test(np.asarray(run(jax.random.key(0)))[:, 0], PRIOR) > 1e-3 / len(SAMPLERS)
+
+
+def test_steps_one_by_one_are_the_sampler_and_compiled_once() -> None:
+    prior, traced = IndependentPrior(PRIOR), []
+
+    def denoiser(v: jax.Array, snr: Scalar) -> jax.Array:
+        traced.append(v.shape)
+        return prior(v, snr)
+
+    counts = []
+    for steps in (1, 2, 8):
+        draws = draw_by_steps(
+            jax.random.key(steps), denoiser, (8000, 3), steps=steps, lowest_snr=1e-3, highest_snr=80.0
+        )
+        assert g_test(np.asarray(draws), PRIOR) > 1e-3 / 3
+        counts.append(len(traced))
+    assert counts == [counts[0]] * 3
 
 
 def test_clamped_positions_stay_and_inform_the_others() -> None:

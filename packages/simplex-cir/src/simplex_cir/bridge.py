@@ -4,7 +4,7 @@ With $\kappa_s, c_s$ for the time up to s and $\kappa', c'$ for the time from s 
 
 $$\lambda = c_s + c' \kappa', \quad P = c_s^2 \kappa_s x / \lambda, \quad Q = c'^2 \kappa' w / \lambda,$$
 
-$$Y_s \sim \mathrm{Gamma}(a + p + q + 2 i,\ \lambda), \quad p \sim \mathrm{Poisson}(P),\ q \sim \mathrm{Poisson}(Q),\
+$$Y_s \sim \mathrm{Gamma}(a + j + 2 i,\ \lambda), \quad j \sim \mathrm{Poisson}(P + Q),\
 i \sim \mathrm{Bessel}(a - 1, 2 \sqrt{PQ}).$$
 
 Drawing a token from its posterior and then this bridge reverses the process with no discretisation error.
@@ -55,8 +55,8 @@ def bridge_sample(
 def _bridge_sample(key: PRNGKeyArray, start: Array, end: Array, a: Array, elapsed: Array, remaining: Array) -> Array:
     inside = (elapsed > 0) & (remaining > 0)
     spread, to_start, to_end = _counts(start, end, jnp.where(inside, elapsed, 1.0), jnp.where(inside, remaining, 1.0))
-    start_key, end_key, bessel_key, gamma_key = jax.random.split(key, 4)
-    counts = poisson_sample(start_key, to_start) + poisson_sample(end_key, to_end)
+    poisson_key, bessel_key, gamma_key = jax.random.split(key, 3)
+    counts = poisson_sample(poisson_key, to_start + to_end)
     counts = counts + 2 * bessel_sample(bessel_key, a - 1, 2 * jnp.sqrt(to_start) * jnp.sqrt(to_end))
     return _at_ends(spread * gamma_sample(gamma_key, a + counts), start, end, elapsed, remaining)
 

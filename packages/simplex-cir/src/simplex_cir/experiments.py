@@ -1,6 +1,7 @@
 """The measurements behind the claims: each function takes a `ClaimContext` and returns `Evidence`."""
 
 import itertools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from scipy import special, stats
 from simplex_cir.figures import lines, ternary
 from simplex_cir.flow import probability_flow
 from simplex_cir.likelihood import bound
-from simplex_cir.posterior import log_posterior, scaled_score
+from simplex_cir.posterior import Denoiser, log_posterior, scaled_score
 from simplex_cir.priors import IndependentPrior, MarkovPrior
 from simplex_cir.process import (
     transition_log_prob,
@@ -23,9 +24,9 @@ from simplex_cir.process import (
     transition_variance,
 )
 from simplex_cir.rank_law import RankLaw
-from simplex_cir.reverse import ancestral, noise, reverse_sde
+from simplex_cir.sampling import draw_by_steps
 from simplex_cir.simulation import trajectories
-from simplex_cir.snr import elapsed_from_snr, scale_from_snr, snr_from_elapsed, snr_grid
+from simplex_cir.snr import elapsed_from_snr, scale_from_snr, snr_from_elapsed
 from simplex_cir.squared_ou import squared_ou_sample
 from simplex_cir.variates import log_gamma_sample
 
@@ -35,6 +36,7 @@ PRIORS: Mapping[str, np.ndarray] = {
     "n=4": np.array([0.6, 0.25, 0.1, 0.05]),
     "n=27": np.arange(27, 0, -1) / np.arange(27, 0, -1).sum(),
 }
+ORACLES = {name: IndependentPrior(prior) for name, prior in PRIORS.items()}
 SKEWED = PRIORS["n=4"]
 # SNRs between which tokens are not known at all and known for sure, for up to 27 categories.
 LOWEST, HIGHEST = 1e-3, 80.0
@@ -200,6 +202,14 @@ def g_test(tokens: np.ndarray, prior: np.ndarray) -> float:
     return float(stats.power_divergence(counts, prior * counts.sum(), lambda_="log-likelihood").pvalue)
 
 
+def drawn(denoiser: Denoiser, shape: tuple[int, ...], seed: int, steps: int, sampler: str = "ancestral") -> np.ndarray:
+    """Tokens by so many steps from `LOWEST` to `HIGHEST`."""
+    key = jax.random.fold_in(jax.random.key(seed), steps)
+    return np.asarray(
+        draw_by_steps(key, denoiser, shape, sampler=sampler, steps=steps, lowest_snr=LOWEST, highest_snr=HIGHEST)
+    )
+
+
 def reverse_of_time(context: ClaimContext) -> Evidence:
     """C7: the reverse SDE with the exact marginal score returns the prior."""
     measured, rows = [], []
@@ -208,9 +218,8 @@ def reverse_of_time(context: ClaimContext) -> Evidence:
         by_steps: dict[int, dict[int, float]] = {number: {} for number in steps}
         floor = floor_of_variation(prior, REVERSE_COUNT)
         for number in steps:
-            reverse = _reversal(prior, number)
             for seed in context.track(context.seeds, f"{name}, {number} steps"):
-                tokens = np.asarray(reverse(jax.random.key(seed)))
+                tokens = drawn(ORACLES[name], (REVERSE_COUNT, len(prior)), seed, number, "implicit-root")
                 by_steps[number][seed] = total_variation(tokens, prior) - floor
         for number in steps:
             measured.append(Measurement.over_seeds(f"{name}, {number} steps, excess total variation", by_steps[number]))
@@ -224,29 +233,13 @@ def reverse_of_time(context: ClaimContext) -> Evidence:
     )
 
 
-def _reversal(prior: np.ndarray, steps: int) -> Callable[[jax.Array], jax.Array]:
-    """Tokens by the drift-implicit reverse SDE, compiled once for all seeds."""
-    oracle, grid = IndependentPrior(prior), snr_grid(steps, lowest=LOWEST, highest=HIGHEST)
-
-    def run(key: jax.Array) -> jax.Array:
-        key, start_key = jax.random.split(key)
-        start = noise(start_key, (REVERSE_COUNT, len(prior)))
-        return reverse_sde(key, oracle, start, grid, scheme="implicit-root")[0]
-
-    return jax.jit(run)
-
-
 def exact_for_any_number_of_steps(context: ClaimContext) -> Evidence:
     """X1: the ancestral sampler with the exact posterior, tested against the prior for few and many steps."""
     measured = []
     for name, prior in PRIORS.items():
-        oracle = IndependentPrior(prior)
         for steps in context.track([1, 2, 8, 32], name):
-            key, start_key = jax.random.split(jax.random.fold_in(jax.random.key(context.seeds[0]), steps))
-            start = noise(start_key, (COUNT, len(prior)))
-            grid = snr_grid(steps, lowest=LOWEST, highest=HIGHEST)
-            tokens, _ = jax.jit(lambda key, v, o=oracle, g=grid: ancestral(key, o, v, g))(key, start)
-            measured.append(p_value(f"{name}, {steps} steps", g_test(np.asarray(tokens), prior)))
+            tokens = drawn(ORACLES[name], (COUNT, len(prior)), context.seeds[0], steps)
+            measured.append(p_value(f"{name}, {steps} steps", g_test(tokens, prior)))
     return Evidence(smallest(measured, COUNT), measured)
 
 
@@ -387,16 +380,35 @@ def _lost(key: jax.Array, a: jax.typing.ArrayLike, h: jax.typing.ArrayLike, *, s
 
 
 def squares_of_ornstein_uhlenbeck(context: ClaimContext) -> Evidence:
-    """C11: sums of d squared Ornstein-Uhlenbeck processes against CIR with a = d / 2."""
-    measured = []
+    """C11: sums of d squared Ornstein-Uhlenbeck processes against CIR with a = d / 2, in law and in time."""
+    measured, times = [], []
+    start = np.full(100_000, 1.5)
     for d in context.track([1, 2, 3, 8], "dimensions"):
-        key = jax.random.fold_in(jax.random.key(context.seeds[0]), d)
+        squares = jax.jit(lambda key, d=d: squared_ou_sample(key, start, d, 0.7))
+        exact = jax.jit(lambda key, d=d: transition_sample(key, start, d / 2, 0.7))
         with jax.enable_x64(True):
-            y = np.asarray(squared_ou_sample(key, jnp.full(100_000, 1.5), d, 0.7))
+            y = np.asarray(squares(jax.random.fold_in(jax.random.key(context.seeds[0]), d)))
+            ratios = {seed: _time_ratio(squares, exact, seed) for seed in context.seeds}
         kappa, lost = np.exp(-0.7), -np.expm1(-0.7)
         law = stats.ncx2(d, 2 * 1.5 * kappa / lost, scale=lost / 2)
         measured.append(p_value(f"d={d}", stats.kstest(y, law.cdf).pvalue))
-    return Evidence(smallest(measured, 100_000), measured)
+        times.append(Measurement.over_seeds(f"time over that of the exact draw, d={d}", ratios))
+    told = ", ".join(f"{m.mean:.2g} ({m.name.split(', ')[1]})" for m in times)
+    return Evidence(
+        f"{smallest(measured, len(start))}; time over that of the exact draw: {told}",
+        [*measured, *times],
+    )
+
+
+def _time_ratio(first: Callable[..., jax.Array], second: Callable[..., jax.Array], seed: int) -> float:
+    """Median seconds of the first over those of the second, called by turns after one call that does not count."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for key in jax.random.split(jax.random.key(seed), 50):
+        for run, found in zip((first, second), seconds, strict=True):
+            begun = time.perf_counter()
+            jax.block_until_ready(run(key))
+            found.append(time.perf_counter() - begun)
+    return float(np.median(seconds[0][1:]) / np.median(seconds[1][1:]))
 
 
 def heavy_tail_of_the_rank(context: ClaimContext) -> Evidence:

@@ -1,7 +1,6 @@
 """The measurements behind our own claims: identities that make the method exact, and what exactness is worth."""
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,26 +12,23 @@ from scipy import optimize, special, stats
 from simplex_cir.bridge import bridge_sample
 from simplex_cir.config import SAMPLERS
 from simplex_cir.experiments import (
+    ORACLES,
     PRIORS,
     SKEWED,
+    drawn,
     floor_of_variation,
     p_value,
     smallest,
     total_variation,
 )
 from simplex_cir.figures import lines
-from simplex_cir.flow import probability_flow
-from simplex_cir.posterior import Denoiser, scaled_score
+from simplex_cir.posterior import scaled_score
 from simplex_cir.priors import IndependentPrior, MarkovPrior
 from simplex_cir.process import CIR, transition_log_prob
 from simplex_cir.rank_law import RankLaw
-from simplex_cir.reverse import ancestral, noise, reverse_sde
-from simplex_cir.snr import snr_grid
 from simplex_cir.wright_fisher import jacobi_density
 
 CHAIN = MarkovPrior(SKEWED, 0.8 * np.eye(4) + 0.2 * SKEWED)
-# Grids of the samplers, from an SNR at which nothing is known to one at which up to 27 categories are told apart.
-LOWEST, HIGHEST = 1e-3, 80.0
 STEPS = (1, 2, 4, 8, 16, 32)
 
 
@@ -268,11 +264,10 @@ def factorised_steps_on_a_chain(context: ClaimContext) -> Evidence:
     count, positions, steps = 3_000, 8, (1, 4, 16, 64)
     pairs = (CHAIN.initial[:, None] * CHAIN.transition).ravel()
     floor = floor_of_variation(pairs, count * (positions - 1))
-    step = _one_step("ancestral", CHAIN)
     errors: dict[int, dict[int, float]] = {number: {} for number in steps}
     for number in steps:
         for seed in context.track(context.seeds, f"{number} steps"):
-            tokens = _sampled(step, seed, (count, positions, 4), number)
+            tokens = drawn(CHAIN, (count, positions, 4), seed, number)
             errors[number][seed] = total_variation(4 * tokens[:, :-1] + tokens[:, 1:], pairs) - floor
     measured = [
         Measurement.over_seeds(f"{number} step{'s' if number > 1 else ''}", values) for number, values in errors.items()
@@ -298,15 +293,14 @@ def error_against_steps(context: ClaimContext) -> Evidence:
     """X9: total variation to the prior of every scheme over the number of steps, with the exact posterior."""
     measured, rows, outputs = [], [], []
     for name, count in COUNTS.items():
-        prior = PRIORS[name]
+        prior, shape = PRIORS[name], (count, len(PRIORS[name]))
         floor = floor_of_variation(prior, count)
         curves = {}
         for sampler in context.track(COMPARED, name):
-            step = _one_step(sampler, IndependentPrior(prior))
             means = []
             for number in STEPS:
                 errors = {
-                    seed: total_variation(_sampled(step, seed, (count, len(prior)), number), prior) - floor
+                    seed: total_variation(drawn(ORACLES[name], shape, seed, number, sampler), prior) - floor
                     for seed in context.seeds
                 }
                 measured.append(Measurement.over_seeds(f"{name}, {sampler}, {number} steps", errors))
@@ -326,25 +320,3 @@ def error_against_steps(context: ClaimContext) -> Evidence:
         measured,
         [*outputs, Table("Excess", ["prior", "sampler", *(f"{number} steps" for number in STEPS)], rows)],
     )
-
-
-def _one_step(sampler: str, denoiser: Denoiser) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """Tokens and vectors after one step between two SNRs: compiled once for all numbers of steps."""
-
-    def step(key: jax.Array, v: jax.Array, snrs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        if sampler == "ancestral":
-            return ancestral(key, denoiser, v, snrs)
-        if sampler.startswith("flow-"):
-            return probability_flow(denoiser, v, snrs, method=sampler.removeprefix("flow-"))
-        return reverse_sde(key, denoiser, v, snrs, scheme=sampler)
-
-    return jax.jit(step)
-
-
-def _sampled(step: Callable[..., tuple[Any, Any]], seed: int, shape: tuple[int, ...], steps: int) -> np.ndarray:
-    """Tokens by so many steps on a grid of even ratios."""
-    keys = jax.random.split(jax.random.key(seed), steps + 1)
-    tokens, v = None, noise(keys[0], shape)
-    for key, pair in zip(keys[1:], itertools.pairwise(snr_grid(steps, lowest=LOWEST, highest=HIGHEST)), strict=True):
-        tokens, v = step(key, v, jnp.asarray(pair, v.dtype))
-    return np.asarray(tokens)

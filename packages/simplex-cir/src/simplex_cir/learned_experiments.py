@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.claims import ArmResult, ClaimContext, Evidence, ImageGrid, Measurement, Plot, Table
 
 from simplex_cir.config import PRESETS, LearnedConfig, SampleOptions
@@ -20,14 +20,14 @@ from simplex_cir.data import (
     splice_counts,
     valid_sudokus,
 )
-from simplex_cir.evaluation import measure_bound
+from simplex_cir.evaluation import excess_divergence, measure_bound, occurrences
 from simplex_cir.figures import bars, lines
 from simplex_cir.masked_diffusion import masked_bound, train_masked
 from simplex_cir.model import SimplexDenoiser
 from simplex_cir.ngrams import ngram_nats
 from simplex_cir.pictures import images, logos, sudokus
 from simplex_cir.priors import TablePrior
-from simplex_cir.sampling import UNKNOWN, clamped, conditioned, draw, draw_from, parse_clamp
+from simplex_cir.sampling import UNKNOWN, clamped, conditioned, draw, draw_by_steps, draw_from, parse_clamp
 from simplex_cir.training import load, train
 
 Tokens = Int[np.ndarray, "count positions"]
@@ -74,12 +74,7 @@ def variation(
     tokens: Tokens, sequences: Int[np.ndarray, "sequences positions"], law: Float[np.ndarray, " sequences"]
 ) -> float:
     """Total variation between drawn sequences and a law; what is drawn beside its support counts in full."""
-    place = {row.tobytes(): index for index, row in enumerate(sequences)}
-    counts = np.zeros(len(law))
-    for row in np.asarray(tokens, sequences.dtype):
-        if (index := place.get(row.tobytes())) is not None:
-            counts[index] += 1
-    shares = counts / len(tokens)
+    shares = occurrences(tokens, sequences) / len(tokens)
     return float(0.5 * (np.abs(shares - law).sum() + 1 - shares.sum()))
 
 
@@ -117,6 +112,26 @@ def grids_arm(context: ClaimContext, steps: int, dilation: float, seed: int) -> 
     return context.arm(f"grids, {steps} steps, dilation {dilation:g}", seed, compute)
 
 
+def drawn_sites(seed: int) -> Tokens:
+    """Splice sites drawn by the shipped network, as many as its bound is measured on."""
+    return draw_from(shipped("splice"), SampleOptions(count=BOUND_SIZES["splice"][0], steps=TEXT_STEPS, seed=seed))
+
+
+def sites_arm(context: ClaimContext, seed: int) -> ArmResult:
+    """Drawn splice sites against all occurrences: the share that occurs, and the divergence of that part."""
+
+    def compute() -> Mapping[str, float]:
+        table, tokens = splice_table(), drawn_sites(seed)
+        assert table.weights is not None
+        counts = occurrences(tokens, table.sequences)
+        return {
+            "occur": float(counts.sum() / len(tokens)),
+            "divergence": excess_divergence(counts, table.weights, seed),
+        }
+
+    return context.arm(f"splice sites drawn, {BOUND_SIZES['splice'][0]} in {TEXT_STEPS} steps", seed, compute)
+
+
 def over(context: ClaimContext, name: str, measure: Callable[[int], float], unit: str = "") -> Measurement:
     """A quantity for each seed."""
     return Measurement.over_seeds(name, {seed: measure(seed) for seed in context.seeds}, unit)
@@ -142,6 +157,8 @@ def learned_models(context: ClaimContext) -> Evidence:
         ),
         over(context, "splice: bound", lambda s: splice[s]["bound"], "nats"),
         over(context, "splice: Markov chain", lambda s: splice[s]["order 2"], "nats"),
+        over(context, "splice: excess divergence of samples", lambda s: sites_arm(context, s)["divergence"], "nats"),
+        over(context, "splice: samples that occur", lambda s: sites_arm(context, s)["occur"]),
         over(context, "letters: bound", lambda s: letters[s]["bound"] * bits, "bits a character"),
         over(context, "letters: bigrams", lambda s: letters[s]["order 2"] * bits, "bits a character"),
         over(context, "letters: 4-grams", lambda s: letters[s]["order 4"] * bits, "bits a character"),
@@ -166,7 +183,7 @@ def learned_models(context: ClaimContext) -> Evidence:
             *((("entropy of the table", "table"),) if name == "splice" else ()),
         )
     ]
-    drawn = draw_from(shipped("splice"), SampleOptions(count=500, steps=TEXT_STEPS, seed=context.seeds[0]))
+    drawn = drawn_sites(context.seeds[0])
     return Evidence(
         f"splice sites: {mean['splice: bound less entropy']:.3f} nats above the entropy, "
         f"{mean['splice: share of the gap closed']:.0%} of the gap closed; letters: {mean['letters: bound']:.2f} bits "
@@ -179,7 +196,7 @@ def learned_models(context: ClaimContext) -> Evidence:
             Plot("Splice sites", logos({"drawn": drawn, "data": load(preset("splice").data).train}, "ACGU")),
             Plot("4 x 4 grids, drawn", sudokus(grids[context.seeds[0]], "1234")),
             Table("Letters, drawn", ["32 characters"], [[text] for text in texts(context.seeds[0], 1.0)[:12]]),
-            digits_panel("Digits, drawn: one of each class to a column", context.seeds[0], 0.0),
+            digits_panel("Digits, drawn: one of each class to a column", drawn_digits(context.seeds[0], 0.0, 4)),
         ],
     )
 
@@ -190,17 +207,20 @@ def texts(seed: int, temperature: float, count: int = 48) -> list[str]:
     return decode(draw_from(shipped("letters"), options), shipped("letters").config.symbols)
 
 
-def digits_panel(title: str, seed: int, guidance: float, each: int = 4) -> ImageGrid:
+def digits_panel(title: str, drawn: Int[np.ndarray, "classes each pixels"]) -> ImageGrid:
     """Drawn digits, a column for each class."""
-    drawn = drawn_digits(seed, guidance, each)
     return ImageGrid(title, images(drawn.transpose(1, 0, 2).reshape(-1, 64)), columns=10, upscale=5)
 
 
 def drawn_digits(seed: int, guidance: float, each: int) -> Int[np.ndarray, "classes each pixels"]:
     """As many of each class."""
+    return np.asarray(_digits(shipped("digits"), jax.random.key(seed), guidance, each)).reshape(10, each, 64)
+
+
+@partial(jax.jit, static_argnames=("guidance", "each"))
+def _digits(model: SimplexDenoiser, key: PRNGKeyArray, guidance: float, each: int) -> Array:
     labels = jnp.repeat(jnp.arange(10), each)
-    run = jax.jit(lambda model, key: draw(key, conditioned(model, labels, guidance), (10 * each, 64, 2), steps=STEPS))
-    return np.asarray(run(shipped("digits"), jax.random.key(seed))).reshape(10, each, 64)
+    return draw(key, conditioned(model, labels, guidance), (10 * each, 64, 2), steps=STEPS)
 
 
 def infilling(context: ClaimContext) -> Evidence:
@@ -253,8 +273,8 @@ def steps_and_validity(context: ClaimContext) -> Evidence:
 
     def exact_arm(steps: int, seed: int) -> ArmResult:
         def compute() -> Mapping[str, float]:
-            run = jax.jit(lambda key: draw(key, prior, (NUM_GRIDS, 16, 4), steps=steps))
-            return {"valid": float(valid_sudokus(np.asarray(run(jax.random.key(seed)))).mean())}
+            grids = draw_by_steps(jax.random.key(seed), prior, (NUM_GRIDS, 16, 4), steps=steps)
+            return {"valid": float(valid_sudokus(np.asarray(grids)).mean())}
 
         return context.arm(f"exact grids, {steps} steps", seed, compute)
 
@@ -302,7 +322,7 @@ def guided_digits(context: ClaimContext) -> Evidence:
     judge = classifier.fit(np.concatenate([data.validation, data.test]), np.concatenate(data.labels[1:]))
     accuracy = float((judge.predict(data.train) == data.labels[0]).mean())
     each = 12
-    measured, spreads = [], []
+    measured, spreads, panels = [], [], []
     for guidance in context.track(GUIDANCES, "guidance"):
         drawn = {
             seed: context.arm(
@@ -326,15 +346,13 @@ def guided_digits(context: ClaimContext) -> Evidence:
                 lambda s, d=drawn: float((d[s][:, :, None] != d[s][:, None]).mean() * each / (each - 1)),
             )
         )
+        panels.append(digits_panel(f"Guidance w={guidance:g}, a column for each class", drawn[context.seeds[0]][:, :4]))
     return Evidence(
         "a classifier of real digits sees the class asked for in "
         f"{', '.join(f'{m.mean:.1%} (w={w:g})' for w, m in zip(GUIDANCES, measured, strict=True))}; it is right on "
         f"{accuracy:.1%} of real ones",
         [*measured, *spreads],
-        [
-            digits_panel(f"Guidance w={guidance:g}, a column for each class", context.seeds[0], guidance)
-            for guidance in (GUIDANCES[0], GUIDANCES[-1])
-        ],
+        [panels[0], panels[-1]],
     )
 
 

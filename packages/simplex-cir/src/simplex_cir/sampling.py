@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, PRNGKeyArray
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_choice
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
@@ -78,7 +79,7 @@ def draw(
     lowest_snr: float = 1e-2,
     highest_snr: float = 60.0,
     dilation: float = 1.0,
-    temperature: float = 1.0,
+    temperature: Scalar = 1.0,
 ) -> Int[Array, "count positions"]:
     """Sequences by any sampler.
 
@@ -96,19 +97,69 @@ def draw(
     Raises:
         UsageError: no such sampler.
     """
-    check_choice("sampler", sampler, SAMPLERS)
     start_key, key = jax.random.split(key)
     v = noise(start_key, shape, a)
     grid = snr_grid(steps, lowest=lowest_snr, highest=highest_snr, dilation=dilation)
+    return carry(key, denoiser, v, grid, a, sampler=sampler, temperature=temperature)[0]
+
+
+def draw_by_steps(
+    key: PRNGKeyArray,
+    denoiser: Denoiser,
+    shape: tuple[int, ...],
+    *,
+    a: float = 1.0,
+    sampler: str = "ancestral",
+    steps: int = 64,
+    lowest_snr: float = 1e-2,
+    highest_snr: float = 60.0,
+) -> Int[Array, "..."]:
+    """As `draw`, one step at a time: what is compiled for a denoiser serves every number of steps."""
+    start_key, *keys = jax.random.split(key, steps + 1)
+    v = noise(start_key, shape, a)
+    grid = jnp.asarray(snr_grid(steps, lowest=lowest_snr, highest=highest_snr), v.dtype)
+    for step_key, snr, next_snr in zip(keys, grid[:-1], grid[1:], strict=True):
+        v = _step(step_key, v, snr, next_snr, a, denoiser=denoiser, sampler=sampler)
+    return _most_probable(v, grid[-1], denoiser=denoiser)
+
+
+def carry(
+    key: PRNGKeyArray,
+    denoiser: Denoiser,
+    v: Float[Array, "*batch n"],
+    snrs: Float[ArrayLike, " levels"],
+    a: float | Float[Array, ""] = 1.0,
+    *,
+    sampler: str = "ancestral",
+    temperature: Scalar = 1.0,
+) -> tuple[Int[Array, "*batch"], Float[Array, "*batch n"]]:
+    """Tokens and vectors at snrs[-1] from vectors at snrs[0], by any sampler.
+
+    Raises:
+        UsageError: no such sampler.
+    """
+    check_choice("sampler", sampler, SAMPLERS)
     if sampler == "ancestral":
-        return ancestral(key, denoiser, v, grid, a, temperature=temperature)[0]
+        return ancestral(key, denoiser, v, snrs, a, temperature=temperature)
 
     def tempered(v: Array, snr: Scalar) -> Array:
         return jax.nn.log_softmax(denoiser(v, snr) / temperature, axis=-1)
 
     if sampler.startswith("flow-"):
-        return probability_flow(tempered, v, grid, a, method=sampler.removeprefix("flow-"))[0]
-    return reverse_sde(key, tempered, v, grid, a, scheme=sampler)[0]
+        return probability_flow(tempered, v, snrs, a, method=sampler.removeprefix("flow-"))
+    return reverse_sde(key, tempered, v, snrs, a, scheme=sampler)
+
+
+@partial(jax.jit, static_argnames=("a", "denoiser", "sampler"))
+def _step(
+    key: PRNGKeyArray, v: Array, snr: Array, next_snr: Array, a: float, *, denoiser: Denoiser, sampler: str
+) -> Array:
+    return carry(key, denoiser, v, jnp.stack([snr, next_snr]), a, sampler=sampler)[1]
+
+
+@partial(jax.jit, static_argnames="denoiser")
+def _most_probable(v: Array, snr: Array, *, denoiser: Denoiser) -> Array:
+    return denoiser(v, snr).argmax(axis=-1)
 
 
 def parse_clamp(text: str, symbols: str, positions: int) -> Int[np.ndarray, " positions"]:
@@ -148,11 +199,11 @@ def shown(text: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _compiled(options: SampleOptions) -> Callable[[SimplexDenoiser, PRNGKeyArray], Array]:
+def _compiled(options: SampleOptions) -> Callable[[SimplexDenoiser, PRNGKeyArray, float], Array]:
     """What draws as the options ask, compiled once however often it is called."""
 
     @jax.jit
-    def run(model: SimplexDenoiser, key: PRNGKeyArray) -> Array:
+    def run(model: SimplexDenoiser, key: PRNGKeyArray, temperature: Array) -> Array:
         config = model.config
         return draw(
             key,
@@ -162,7 +213,7 @@ def _compiled(options: SampleOptions) -> Callable[[SimplexDenoiser, PRNGKeyArray
             sampler=options.sampler,
             steps=options.steps,
             dilation=options.dilation,
-            temperature=options.temperature,
+            temperature=temperature,
         )
 
     return run
@@ -174,7 +225,8 @@ def draw_from(model: SimplexDenoiser, options: SampleOptions) -> Int[np.ndarray,
     Raises:
         UsageError: a class or a clamp that the model does not have.
     """
-    return np.asarray(_compiled(replace(options, seed=0))(model, jax.random.key(options.seed)))
+    run = _compiled(replace(options, seed=0, temperature=1.0))
+    return np.asarray(run(model, jax.random.key(options.seed), options.temperature))
 
 
 def sample_verb(call: Invocation) -> None:
