@@ -145,6 +145,28 @@ def test_no_array_has_an_entry_for_each_pair() -> None:
     assert 16 * 16 in found  # the walk did look inside the loops
 
 
+def test_layers_in_a_scan_keep_no_mask_of_every_pair() -> None:
+    """A gradient of a scan keeps what depends on no data, which masks from constant indices would be."""
+    length, chunk = 256, 16
+
+    def layer(z: jax.Array, _: None) -> tuple[jax.Array, None]:
+        return attend(z, z, z, causal=True, chunk=chunk).values, None
+
+    def loss(z: jax.Array) -> jax.Array:
+        return jax.lax.scan(layer, z, length=3)[0].sum()
+
+    found = intermediate_sizes(jax.make_jaxpr(jax.grad(loss))(jnp.ones((1, length, 1, 2))).jaxpr)
+    assert max(found) <= 4 * 2 * length  # what three layers keep of queries, where pairs would be 65,536
+    assert chunk * chunk in found
+
+
+def test_blocks_fit_the_cache_of_a_cpu() -> None:
+    length = 4 * attention.CPU_BLOCK
+    shape = jax.ShapeDtypeStruct((1, length, 1, 2), jnp.float32)
+    found = intermediate_sizes(jax.make_jaxpr(lambda q: attend(q, q, q, causal=True, chunk=length).values)(shape).jaxpr)
+    assert max(found) == attention.CPU_BLOCK**2
+
+
 def test_a_library_kernel_takes_the_place_of_the_forward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = inputs()
     wanted = naive(*arrays, offset_mask(N, M))

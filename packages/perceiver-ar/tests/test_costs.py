@@ -1,7 +1,13 @@
 from dataclasses import replace
 
-from perceiver_ar.config import PRESETS, ModelConfig
-from perceiver_ar.costs import cost_of, step_flops
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+from perceiver_ar.config import PRESETS, ModelConfig, TransformerXLConfig
+from perceiver_ar.costs import cost_of, step_flops, xl_step_flops
+from perceiver_ar.transformer_xl import TransformerXL
 
 
 def test_costs_grow_as_they_should() -> None:
@@ -13,3 +19,14 @@ def test_costs_grow_as_they_should() -> None:
         told = cost_of(PRESETS[name].config)
         assert told["parameters"].replace(",", "").isdigit()
     assert "loop.steps" in cost_of(PRESETS["paper-copy-131k"].config)["our reading, not published"]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_flops_of_a_transformer_xl_are_those_that_the_compiler_counts(batch: int) -> None:
+    config = TransformerXLConfig(vocab_size=50, segment=96, memory=64, depth=1, width=128, heads=4)
+    model = TransformerXL(config, nnx.Rngs(0))
+    compiled = jax.jit(lambda tokens: model(tokens)[0]).lower(jnp.zeros((batch, 96), jnp.int32)).compile()
+    # the compiler counts norms, softmax and residuals too
+    counted = compiled.cost_analysis()
+    assert counted is not None
+    assert 3 * counted["flops"] == pytest.approx(xl_step_flops(config, batch), rel=0.06)

@@ -1,6 +1,8 @@
 import re
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,17 @@ from PIL import Image
 
 from perceiver_ar.config import EOS, SOS
 from perceiver_ar.dataset_options import DataConfig
-from perceiver_ar.images import ImageCodec, crops, digits, image_codec, imagenet64, own_images, photos, read_image
+from perceiver_ar.images import (
+    ImageCodec,
+    batch_images,
+    crops,
+    digits,
+    image_codec,
+    imagenet64,
+    own_images,
+    photos,
+    read_image,
+)
 
 GENERATOR = np.random.default_rng(0)
 
@@ -85,20 +97,57 @@ def test_imagenet_in_both_layouts(tmp_path: Path) -> None:
     pictures(tmp_path / "png" / "valid_64x64", 2, (64, 64))
     corpus = imagenet64(DataConfig("imagenet64", tmp_path / "png"))
     assert (len(corpus.train), len(corpus.test), len(corpus.train[0])) == (3, 2, 12_290)
-    image = GENERATOR.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    rows = np.stack([image.transpose(2, 0, 1).ravel()] * 2)
-    later = tmp_path / "npz"
-    later.mkdir()
-    np.savez(later / "train_data_batch_1.npz", data=rows)
-    np.savez(later / "val_data.npz", data=rows[:1])
-    corpus = imagenet64(DataConfig("imagenet64", later))
-    assert (len(corpus.train), len(corpus.validation)) == (2, 1)
-    np.testing.assert_array_equal(image_codec(DataConfig("imagenet64")).decode(corpus.train[1]), image)
-    np.savez(later / "val_data.npz", data=rows[:, :9])
-    with pytest.raises(UsageError, match=re.escape("expected uint8 of shape (images, 12288)")):
-        imagenet64(DataConfig("imagenet64", later))
     with pytest.raises(UsageError, match="holds neither"):
         imagenet64(DataConfig("imagenet64", tmp_path))
+
+
+def npz_batches(folder: Path, *sizes: int) -> np.ndarray:
+    """Files of the later version, in its order of members and numbers, and their images."""
+    images = GENERATOR.integers(0, 256, (sum(sizes), 64, 64, 3), dtype=np.uint8)
+    folder.mkdir()
+    for number, part in enumerate(np.split(images, np.cumsum(sizes)[:-1]), 1):
+        rows = np.ascontiguousarray(part.transpose(0, 3, 1, 2)).reshape(-1, 3 * 64 * 64)
+        of_all: dict[str, Any] = {"labels": np.arange(len(rows)), "mean": rows.mean(axis=0)}
+        np.savez(folder / f"train_data_batch_{number}.npz", data=rows, **of_all)
+        np.savez(folder / "val_data.npz", **of_all, data=rows[::-1])
+    return images
+
+
+def test_imagenet_in_batches_is_mapped(tmp_path: Path) -> None:
+    images = npz_batches(tmp_path / "npz", 3, 1, 2)
+    corpus = imagenet64(DataConfig("imagenet64", tmp_path / "npz"))
+    assert (len(corpus.train), len(corpus.validation), len(corpus.train.sizes)) == (6, 2, 6)
+    codec = image_codec(DataConfig("imagenet64"))
+    for number, image in enumerate(images):
+        np.testing.assert_array_equal(codec.decode(corpus.train[number]), image)
+    np.testing.assert_array_equal(codec.decode(corpus.test[0]), images[5])
+    with pytest.raises(IndexError):
+        corpus.train[6]
+    tracemalloc.start()
+    batch_images(tmp_path / "npz" / "train_data_batch_1.npz")
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert used < images[:3].nbytes
+
+
+def test_bad_batches_take_a_line(tmp_path: Path) -> None:
+    npz_batches(tmp_path / "npz", 2)
+    path = tmp_path / "npz" / "val_data.npz"
+    rows = np.zeros((2, 3 * 64 * 64), np.uint8)
+    for wrong in (rows[:, :9], rows.astype(np.int32), rows[0]):
+        np.savez(path, data=wrong)
+        with pytest.raises(UsageError, match=re.escape("expected uint8 of shape (images, 12288)")):
+            imagenet64(DataConfig("imagenet64", tmp_path / "npz"))
+    np.savez_compressed(path, data=rows)
+    with pytest.raises(UsageError, match=re.escape("val_data.npz is compressed, which cannot be mapped")):
+        batch_images(path)
+    np.savez(path, labels=rows)
+    with pytest.raises(UsageError, match="is not a batch of ImageNet"):
+        batch_images(path)
+    np.savez(path, data=rows)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UsageError, match="is not a batch of ImageNet"):
+        batch_images(path)
 
 
 def test_bad_pictures_take_a_line(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from onepaper.claims import ClaimContext, Verdict
 
 from perceiver_ar import studies
 from perceiver_ar.claims import CLAIMS
-from perceiver_ar.config import ExperimentConfig
+from perceiver_ar.config import ExperimentConfig, ModelConfig, TransformerXLConfig
+from perceiver_ar.costs import step_flops, xl_step_flops
 from perceiver_ar.studies import histogram_bits, neighbour_bits, picture_file_bits
 
 GENERATOR = np.random.default_rng(0)
@@ -41,6 +42,11 @@ def test_studies_bear_the_names_that_rules_ask_for(monkeypatch: pytest.MonkeyPat
         return {"nats": nats + seed / 1e6, "nats, trained on": nats - 1 + model.prefix_dropout}
 
     monkeypatch.setattr(studies, "trained", trained)
+    monkeypatch.setattr(
+        studies,
+        "raced",
+        lambda model, *_: {"nats": 2.0 + isinstance(model, TransformerXLConfig), "steps a second": 10.0},
+    )
     monkeypatch.setattr(studies, "_image_bits", lambda config, seed: {"bits": 0.1})
     monkeypatch.setattr(
         studies, "_digits_arm", lambda config, counts, seed: lambda: {str(n): 3 - 0.1 * min(n, 32) for n in counts}
@@ -60,3 +66,34 @@ def test_a_training_is_judged_on_whole_documents(monkeypatch: pytest.MonkeyPatch
     found = studies.trained(config, 0)
     assert found["nats"] == pytest.approx(np.log(259), abs=0.1)
     assert found["nats, trained on"] == pytest.approx(np.log(259), abs=0.1)
+
+
+def test_racers_are_equal_in_arithmetic_and_targets() -> None:
+    flops, targets, layers = {}, set(), set()
+    for name, (model, batch, steps) in studies.racers().items():
+        if isinstance(model, ModelConfig):
+            flops[name] = steps * step_flops(model, batch)
+            targets.add(batch * model.num_latents)
+            layers.add(model.depth + 1)
+        else:
+            flops[name] = steps * xl_step_flops(model, batch)
+            targets.add(batch * model.segment)
+            layers.add(model.depth)
+    assert targets == {studies.RACE_TARGETS}
+    assert len(layers) == 1
+    assert max(flops.values()) / min(flops.values()) < 1.001
+
+
+@pytest.mark.parametrize("name", ["Perceiver AR", "decoder", "Transformer-XL"])
+def test_racers_train(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps of each; a network that has seen nothing yet would say ln 259 of every byte."""
+    monkeypatch.setattr(studies, "JUDGED_TOKENS", 100)
+    monkeypatch.setattr(
+        studies, "SMALL", replace(studies.SMALL, context_length=16, num_latents=8, depth=1, width=8, heads=2)
+    )
+    monkeypatch.setattr(studies, "RACE_TARGETS", 32)
+    model, batch, _ = studies.racers()[name]
+    found = studies.raced(model, batch, 2, 0)
+    assert found["nats"] == pytest.approx(np.log(259), abs=0.1)
+    assert found["nats"] != pytest.approx(np.log(259), abs=1e-6)
+    assert found["steps a second"] > 0

@@ -23,6 +23,8 @@ NOBODY = 2**31 - 1
 EVERYBODY = 2**31 - 2
 # The library kernel on a GPU; our own one serves everywhere else.
 LIBRARY: Literal["xla", "cudnn"] = "cudnn"
+# Longest block on a CPU: the scores of larger ones leave its cache, which makes a pair up to four times as slow.
+CPU_BLOCK = 128
 
 Kind = Literal["indexed", "full", "causal"]
 
@@ -170,6 +172,8 @@ def _split(array: Any, axis: int, length: int, padding: Any) -> Any:
 
 def _block_length(length: int, chunk: int) -> int:
     """At most `chunk`, in blocks that are as even as can be: 1030 keys are two blocks of 515, not 1024 and 6."""
+    if jax.default_backend() == "cpu":
+        chunk = min(chunk, CPU_BLOCK)
     blocks = max(1, -(-length // chunk))
     return max(1, -(-length // blocks))
 
@@ -209,6 +213,9 @@ def _forward_in_blocks(
     chunk: int, q: Any, k: Any, v: Any, query_index: Any, key_index: Any, hidden: Any
 ) -> tuple[Any, Any]:
     """The running softmax: sums are kept relative to the largest score so far."""
+    # Indices that depend on no data are constants of a scan over layers, whose gradient would keep the mask of every
+    # pair: here they come to depend on the queries.
+    q, query_index, key_index = jax.lax.optimization_barrier((q, query_index, key_index))
     key_blocks = _key_blocks(chunk, k, v, key_index, hidden)
 
     def over_queries(_: None, block: Any) -> tuple[None, Any]:

@@ -1,6 +1,6 @@
 """What a configuration costs: parameters, FLOPs, memory, time on a GPU."""
 
-from perceiver_ar.config import ExperimentConfig, ModelConfig
+from perceiver_ar.config import ExperimentConfig, ModelConfig, TransformerXLConfig
 from perceiver_ar.model import official_parameter_count, parameter_count
 
 # What a training sustains on one current data-centre GPU in bfloat16; change it for yours.
@@ -18,6 +18,20 @@ def step_flops(config: ModelConfig, batch_size: int) -> float:
     cross = 4 * seen * c * c + 4 * n * seen * c + 2 * n * (c * d + 2 * d * c) + 4 * w * n * d * d
     stack = config.depth * ((8 + 4 * w) * n * d * d + 4 * n * n * d)
     return 3.0 * batch_size * (cross + stack + 2 * n * d * config.vocab_size)
+
+
+def xl_step_flops(config: TransformerXLConfig, batch_size: int) -> float:
+    """The same of a Transformer-XL with segments of S tokens that remember P more, R = S + P in all.
+
+    In each of L layers queries and outputs 4 S D^2, keys and values 4 R D^2, scores by content and by distance and
+    mixing 6 S R D, the perceptron 4 w S D^2, and once for all rows the distances 2 R D^2.
+    """
+    s, d, w = config.segment, config.width, config.widening
+    reach = s + config.memory
+    row = (
+        config.depth * ((4 + 4 * w) * s * d * d + 4 * reach * d * d + 6 * s * reach * d) + 2 * s * d * config.vocab_size
+    )
+    return 3.0 * (batch_size * row + config.depth * 2 * reach * d * d)
 
 
 def cost_of(config: ExperimentConfig) -> dict[str, str]:

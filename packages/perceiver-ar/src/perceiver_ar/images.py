@@ -1,5 +1,8 @@
 """Images as sequences of values: digits, crops of photographs, folders of one's own, ImageNet in 64 x 64 pixels."""
 
+import os
+import struct
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -218,29 +221,46 @@ def imagenet64(config: DataConfig) -> Corpus:
             f"{root} holds neither train_64x64 and valid_64x64 with PNG files nor train_data_batch_*.npz and "
             "val_data.npz"
         )
-    train = np.concatenate([batch_images(batch) for batch in batches])
-    held_out = batch_images(root / "val_data.npz")
+    held_out = batches_on_disk(codec, [root / "val_data.npz"])
+    return Corpus(codec, batches_on_disk(codec, batches), held_out, held_out)
 
-    def part(images: Images) -> OnDisk:
-        size = codec.height * codec.width * codec.channels + 2
-        return OnDisk(range(len(images)), [size] * len(images), lambda number: codec.encode(images[number]))
 
-    return Corpus(codec, part(train), part(held_out), part(held_out))
+def batches_on_disk(codec: ImageCodec, paths: Sequence[Path]) -> OnDisk:
+    """The images of files of the later version, one after the other."""
+    batches = [batch_images(path) for path in paths]
+    ends = np.cumsum([len(batch) for batch in batches])
+    size = codec.height * codec.width * codec.channels + 2
+
+    def read(number: int) -> Tokens:
+        batch = int(np.searchsorted(ends, number, side="right"))
+        return codec.encode(batches[batch][number - ends[batch]])  # counted from the end of its batch
+
+    return OnDisk(range(ends[-1]), [size] * int(ends[-1]), read)
 
 
 def batch_images(path: Path) -> Images:
-    """The images of one file of the later version: rows of red, green and blue planes.
+    """The images of one file of the later version: rows of red, green and blue planes, mapped and not read.
+
+    All files together have 15 GB, and numpy maps no array inside an archive, so its place is looked up here.
 
     Raises:
-        UsageError: damaged, or of another shape.
+        UsageError: damaged, compressed, or of another shape.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            data = archive["data"]
-    except (OSError, ValueError, KeyError) as error:
+        with path.open("rb") as file:
+            with zipfile.ZipFile(file) as archive:
+                member = archive.getinfo("data.npy")
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise UsageError(f"{path} is compressed, which cannot be mapped; write it again with numpy.savez")
+            file.seek(member.header_offset + 26)  # lengths of the name and of what follows it, before the content
+            file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if len(shape) != 2 or shape[1] != 3 * 64 * 64 or dtype != np.uint8:
+                raise UsageError(f"{path} holds {dtype} of shape {shape}, expected uint8 of shape (images, 12288)")
+            data = np.memmap(path, np.uint8, "r", file.tell(), shape)
+    except (OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile) as error:
         raise UsageError(f"{path} is not a batch of ImageNet ({error}); fetch it again") from None
-    if data.ndim != 2 or data.shape[1] != 3 * 64 * 64 or data.dtype != np.uint8:
-        raise UsageError(f"{path} holds {data.dtype} of shape {data.shape}, expected uint8 of shape (images, 12288)")
     return data.reshape(-1, 3, 64, 64).transpose(0, 2, 3, 1)
 
 

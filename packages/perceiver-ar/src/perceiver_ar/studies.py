@@ -1,5 +1,6 @@
 """The measurements that train: networks that differ in one thing, paired by seed."""
 
+import functools
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -7,21 +8,28 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
-from onepaper.training import LoopOptions
+from onepaper.claims import ClaimContext, Evidence, Measurement, Note, Plot, Table
+from onepaper.jax.steps import JaxTask
+from onepaper.training import LoopOptions, fit
 
-from perceiver_ar.config import PRESETS, ExperimentConfig, ModelConfig
+from perceiver_ar.config import PRESETS, ExperimentConfig, ModelConfig, TransformerXLConfig
+from perceiver_ar.costs import step_flops, xl_step_flops
 from perceiver_ar.dataset_options import DataConfig
 from perceiver_ar.datasets import load
 from perceiver_ar.figures import lines
 from perceiver_ar.images import ImageCodec, Images
 from perceiver_ar.judging import first_tokens, judge
-from perceiver_ar.training import train
+from perceiver_ar.model import PerceiverAR
+from perceiver_ar.training import document_batches, make_loss, train
+from perceiver_ar.transformer import plain_decoder
+from perceiver_ar.transformer_xl import TransformerXL, carried_loss, score_stream, stream_batches
 
 # Tokens of held-out documents that each trained network is judged on.
 JUDGED_TOKENS = 16_384
 # A small network for text: what the studies of context and targets vary.
 SMALL = ModelConfig(context_length=512, num_latents=64, depth=2, width=64, rotary_fraction=0.5)
+# Of the comparison with Transformers: targets of a step of every network, and steps of the Perceiver AR.
+RACE_TARGETS, RACE_STEPS = 1024, 1600
 
 
 def study(data: DataConfig, model: ModelConfig, batch_size: int, steps: int) -> ExperimentConfig:
@@ -95,6 +103,93 @@ def worth_of_context(context: ClaimContext) -> Evidence:
     figure = lines({"": (lengths, [m.mean for m in measured])}, "context", "bits per byte", log_x=True)
     told = ", ".join(f"{m.mean:.3f} ({length})" for m, length in zip(measured, lengths, strict=True))
     return Evidence(f"bits per byte by context: {told}", measured, [Plot("What a longer context is worth", figure)])
+
+
+def racers() -> dict[str, tuple[ModelConfig | TransformerXLConfig, int, int]]:
+    """name -> network, batch and steps: as many layers, as wide, as far a reach, targets a step and FLOPs in all.
+
+    A decoder and a Transformer-XL have more targets in each row of a batch, so they take fewer rows.
+    """
+    decoder = plain_decoder(SMALL)
+    half = SMALL.context_length // 2
+    xl = TransformerXLConfig(segment=half, memory=half, depth=SMALL.depth + 1, width=SMALL.width, heads=SMALL.heads)
+    rows = [RACE_TARGETS // count for count in (SMALL.num_latents, decoder.num_latents, half)]
+    flops = step_flops(SMALL, rows[0]), step_flops(decoder, rows[1]), xl_step_flops(xl, rows[2])
+    steps = [round(RACE_STEPS * flops[0] / each) for each in flops]
+    names = "Perceiver AR", "decoder", "Transformer-XL"
+    return dict(zip(names, zip((SMALL, decoder, xl), rows, steps, strict=True), strict=True))
+
+
+def raced(model: ModelConfig | TransformerXLConfig, batch_size: int, steps: int, seed: int) -> dict[str, float]:
+    """Train one of `racers`; nats of held-out targets that each see the same earlier tokens, and steps a second."""
+    config = study(DataConfig("novels", least_inputs=SMALL.context_length), SMALL, batch_size, steps)
+    config = replace(config, loop=replace(config.loop, log_every=-(-steps // 2)))
+    corpus, stride = load(config.data), SMALL.num_latents // 2
+    documents = first_tokens(corpus.test, JUDGED_TOKENS)
+    if isinstance(model, TransformerXLConfig):
+        task = JaxTask(lambda rngs: TransformerXL(model, rngs, carried=batch_size), carried_loss(config.z_loss),
+                       config.optimizer, total_steps=steps)  # fmt: skip
+        text = np.concatenate([corpus.train[number] for number in range(len(corpus.train))])
+        fitted = fit(task, stream_batches(text, batch_size, model.segment), config.loop, seed=seed)
+        network = task.model(fitted.state)
+        assert isinstance(network, TransformerXL)
+        scored = [score_stream(network, document, memory=SMALL.context_length - stride, segment=stride)
+                  for document in documents]  # fmt: skip
+        nats = float(np.concatenate(scored).mean())
+    else:
+        config = replace(config, model=model)
+        task = JaxTask(lambda rngs: PerceiverAR(model, rngs), make_loss(config), config.optimizer, total_steps=steps)
+        fitted = fit(task, document_batches(config, corpus, seed=seed), config.loop, seed=seed)
+        network = task.model(fitted.state)
+        assert isinstance(network, PerceiverAR)
+        nats = judge(network, corpus.codec, documents, stride=stride, num_latents=model.num_latents)["nats_per_token"]
+    return {"nats": nats, "steps a second": float(fitted.metrics["steps_per_second"])}
+
+
+def against_transformers(context: ClaimContext) -> Evidence:
+    """C6b: Perceiver AR, the decoder of as many layers, and Transformer-XL, for as many FLOPs each."""
+    networks = racers()
+    work = [(name, seed) for seed in context.seeds for name in networks]
+    found: dict[str, dict[int, dict[str, float]]] = {name: {} for name in networks}
+    for name, seed in context.track(work, "trainings"):
+        found[name][seed] = context.arm(f"race {name}", seed, functools.partial(raced, *networks[name], seed))
+    measured = [over_seeds(f"bits per byte, {name}", bits(found[name])) for name in networks]
+    speeds = {name: {s: numbers["steps a second"] for s, numbers in of.items()} for name, of in found.items()}
+    rates: dict[str, Callable[[float, int], float]] = {
+        "steps a second": lambda speed, steps: speed,
+        "targets a second": lambda speed, steps: RACE_TARGETS * speed,
+        "milliseconds a step": lambda speed, steps: 1000 / speed,
+        "seconds of training": lambda speed, steps: steps / speed,
+    }
+    measured += [
+        over_seeds(
+            f"{rate}, {name}", {seed: of_speed(speed, networks[name][2]) for seed, speed in speeds[name].items()}
+        )
+        for rate, of_speed in rates.items()
+        for name in networks
+    ]
+    mean = {measurement.name: measurement.mean for measurement in measured}
+    rows = [
+        [
+            name,
+            batch,
+            steps,
+            f"{mean[f'bits per byte, {name}']:.3f}",
+            *(f"{mean[f'{rate}, {name}']:,.1f}" for rate in rates),
+        ]
+        for name, (_, batch, steps) in networks.items()
+    ]
+    told = ", ".join(
+        f"{mean[f'bits per byte, {n}']:.3f} ({n}, {mean[f'seconds of training, {n}']:.0f} s)" for n in networks
+    )
+    return Evidence(
+        f"bits per byte after equal arithmetic: {told}",
+        measured,
+        [
+            Table("Three networks, equal arithmetic", ["network", "rows", "steps", "bits per byte", *rates], rows),
+            Note(f"Every step has {RACE_TARGETS:,} targets. Speeds are those of the second half of each training."),
+        ],
+    )
 
 
 def pixel_model(side: int, context: int, latents: int) -> ModelConfig:
