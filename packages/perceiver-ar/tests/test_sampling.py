@@ -69,6 +69,7 @@ def test_music_goes_on_from_a_file(run: Run, tmp_path: Path) -> None:
     write_music(run, MUSIC.codec, samples)
     assert read_midi(run.folder / "sample-0.mid")[0] == pytest.approx(notes[0])
     assert Image.open(run.folder / "sample-1.png").size == (900, 300)
+    assert (run.folder / "sample-1.wav").read_bytes()[:4] == b"RIFF"
 
 
 def test_images_are_whole(run: Run) -> None:

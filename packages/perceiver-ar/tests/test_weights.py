@@ -42,7 +42,7 @@ def test_shipped_networks_open(name: str) -> None:
 
 
 def test_what_is_not_there_takes_a_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=re.escape("are neither a folder nor a shipped network (copy, text)")):
+    with pytest.raises(UsageError, match=re.escape("are neither a folder nor a shipped network (copy, text, music)")):
         open_network(str(tmp_path / "none"))
     with pytest.raises(UsageError, match="data.json is missing"):
         open_network(str(tmp_path))

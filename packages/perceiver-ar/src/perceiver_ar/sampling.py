@@ -21,6 +21,7 @@ from perceiver_ar.images import ImageCodec
 from perceiver_ar.midi import midi_bytes, read_midi
 from perceiver_ar.model import PerceiverAR
 from perceiver_ar.music import EventCodec
+from perceiver_ar.sound import render, wave_bytes
 from perceiver_ar.text import TextCodec, read_text
 from perceiver_ar.verb_options import SampleOptions
 from perceiver_ar.weights import Network, open_network
@@ -95,11 +96,12 @@ def write_text(run: Run, codec: TextCodec, samples: Sequence[Tokens]) -> None:
 
 
 def write_music(run: Run, codec: EventCodec, samples: Sequence[Tokens]) -> None:
-    """A .mid file and a piano roll for each."""
+    """A .mid file, a piano roll and a plain rendering as sound for each."""
     for number, tokens in enumerate(samples):
         notes = decode(tokens)
         write_atomic(run.folder / f"sample-{number}.mid", midi_bytes(notes))
         write_atomic(run.folder / f"sample-{number}.png", png(piano_roll_figure(notes)))
+        write_atomic(run.folder / f"sample-{number}.wav", wave_bytes(render(notes)))
         print(f"sample {number}: {len(notes)} notes, {codec.measure(tokens)['seconds']:.1f} s")
 
 

@@ -10,7 +10,7 @@ from onepaper.paper import RunOptions
 from perceiver_ar.config import SamplingOptions
 
 # Networks that ship with the package.
-SHIPPED = ("copy", "text")
+SHIPPED = ("copy", "text", "music")
 MODES = ("incremental", "block", "strided")
 
 
@@ -34,7 +34,7 @@ class SampleOptions(RunOptions):
     """Options of `sample`."""
 
     weights: str = "text"
-    """a network that ships with the package (copy, text), or the `pretrained` folder of a training run"""
+    """a network that ships with the package (copy, text, music), or the `pretrained` folder of a training run"""
     prompt: str = ""
     """where text begins"""
     prompt_file: Path | None = None
@@ -62,7 +62,7 @@ class EvaluateOptions(RunOptions):
     """Options of `evaluate`."""
 
     weights: str = "text"
-    """a network that ships with the package (copy, text), or the `pretrained` folder of a training run"""
+    """a network that ships with the package (copy, text, music), or the `pretrained` folder of a training run"""
     part: Literal["validation", "test"] = "validation"
     mode: Literal["incremental", "block", "strided"] = "block"
     """incremental: a pass for each token, all context there is; block: half of the latents are scored by each pass;
