@@ -321,7 +321,7 @@ PRESETS = {
             model=ModelConfig(".#", positions=64, depth=3, num_classes=10),
             batch_size=64,
             optimizer=replace(_SPLICE.optimizer, lr=2e-3, weight_decay=0.1),
-            loop=replace(_SPLICE.loop, steps=500),
+            loop=replace(_SPLICE.loop, steps=3000, evaluate_every=1500),
         ),
     ),
     "laptop-sudoku9": Preset(
