@@ -90,6 +90,29 @@ def test_coordinates_go_with_the_tokens(context: int) -> None:
             assert token - 3 == ((row - 2) * 2 + column - 2) * 3 + channel - 2
 
 
+def test_windows_may_be_changed_by_a_draw_of_their_own() -> None:
+    documents, config = (
+        InMemory([document(np.arange(200))]),
+        ModelConfig(vocab_size=300, context_length=8, num_latents=4),
+    )
+    plain = Windows(documents, config, ByteText(), 4, seed=1)
+
+    def changed(rank: int = 0, world: int = 1) -> Windows:
+        return Windows(
+            documents, config, ByteText(), 4, seed=1, rank=rank, world=world,
+            augment=lambda tokens, draw: tokens + round(1000 * draw),
+        )  # fmt: skip
+
+    for step in range(3):
+        before, after = plain(step), changed()(step)
+        there = np.arange(8) < before["lengths"][:, None]
+        added = [set(row[kept]) for row, kept in zip(after["inputs"] - before["inputs"], there, strict=True)]
+        assert all(len(values) == 1 for values in added)
+        assert len(set.union(*added)) > 1
+        halves = [changed(rank, 2)(step)["inputs"] for rank in range(2)]
+        np.testing.assert_array_equal(np.concatenate(halves), after["inputs"])
+
+
 def test_documents_on_disk_are_read_when_asked_for() -> None:
     read: list[str] = []
 

@@ -9,7 +9,7 @@ from perceiver_ar.config import EOS, SOS
 from perceiver_ar.dataset_options import DataConfig
 from perceiver_ar.events import Note, decode, encode
 from perceiver_ar.midi import midi_bytes
-from perceiver_ar.music import EventCodec, freedoom, freedoom_pieces, maestro, own_midi, performance
+from perceiver_ar.music import EventCodec, freedoom, freedoom_pieces, maestro, own_midi, performance, transposed
 
 
 def song(pitch: int) -> list[Note]:
@@ -40,6 +40,20 @@ def midi_folder(folder: Path, count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         (folder / f"{number}.mid").write_bytes(midi_bytes(song(40 + number)))
+
+
+def test_transposed_music_is_the_same_some_semitones_away() -> None:
+    notes = [Note(60, 66, 0.0, 0.5), Note(64, 66, 0.25, 1.0), Note(2, 90, 2.0, 2.5)]
+    tokens = performance(encode(notes))
+    shifts = []
+    for draw in (0.0, 0.2, 0.5, 0.7, 0.99):  # of five shifts, each with a fifth of the draws
+        moved = decode(transposed(tokens, draw, most=2))
+        (shift,) = {new.pitch - old.pitch for new, old in zip(moved, decode(tokens), strict=True)}
+        assert [note._replace(pitch=0) for note in moved] == [note._replace(pitch=0) for note in decode(tokens)]
+        shifts.append(shift)
+    assert shifts == [-2, -1, 0, 1, 2]
+    assert min(note.pitch for note in decode(transposed(tokens, 0.0, most=9))) == 0  # as far as pitches go
+    np.testing.assert_array_equal(transposed(tokens[:1], 0.0, most=2), tokens[:1])
 
 
 def test_own_files_are_dealt_out(tmp_path: Path) -> None:

@@ -537,7 +537,7 @@ _LAPTOP = {
     },
     "laptop-music": Preset(
         "music of two games as events, context 1024",
-        _laptop(DataConfig("freedoom"), replace(_TEXT, vocab_size=391, prefix_dropout=0.5), 16, 3000),
+        _laptop(DataConfig("freedoom", transpose=6), replace(_TEXT, vocab_size=391, prefix_dropout=0.5), 16, 3000),
     ),
     "laptop-maestro": Preset(
         "piano performances as events, context 1024; needs a local copy of MAESTRO",

@@ -146,6 +146,7 @@ class Windows:
         seed: of order and places.
         rank: this process's number.
         world: how many processes there are.
+        augment: gives another window for a window and a number evenly drawn from [0, 1).
     """
 
     def __init__(
@@ -159,8 +160,9 @@ class Windows:
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
+        augment: Callable[[Tokens, float], Tokens] | None = None,
     ) -> None:
-        self.documents, self.config, self.seed = documents, config, seed
+        self.documents, self.config, self.seed, self.augment = documents, config, seed, augment
         self.coordinates = codec.coordinates if config.adds and len(config.axis_sizes) > 1 else None
         self.least = min(least_inputs or config.num_latents, config.context_length)
         sizes = np.asarray(documents.sizes)
@@ -172,12 +174,18 @@ class Windows:
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """`inputs` and `targets` [B, M], `lengths` [B] unless all are full, `coordinates` where positions have axes."""
         chosen = self._tickets[self._order(step)]
-        draws = np.random.default_rng([self.seed, step]).random(len(chosen))
+        generator = np.random.default_rng([self.seed, step])
+        draws = generator.random(len(chosen))
         width = self.config.context_length
         rows = [
             self._window(self.documents[int(number)], float(draw))
             for number, draw in zip(chosen[self._part], draws[self._part], strict=True)
         ]
+        if self.augment is not None:
+            others = generator.random(len(chosen))[self._part]
+            rows = [
+                (self.augment(tokens, float(other)), start) for (tokens, start), other in zip(rows, others, strict=True)
+            ]
         inputs, targets = np.zeros((2, len(rows), width), np.int32)
         for row, (tokens, _) in enumerate(rows):
             inputs[row, : len(tokens) - 1], targets[row, : len(tokens) - 1] = tokens[:-1], tokens[1:]

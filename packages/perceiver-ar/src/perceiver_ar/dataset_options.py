@@ -45,6 +45,8 @@ class DataConfig:
     """height and width of images and photos in pixels"""
     codebook_size: int = 1024
     """of codes"""
+    transpose: int = 0
+    """of events: every training window moves up or down by at most so many semitones, evenly drawn"""
     least_inputs: int = 0
     """inputs of the shortest training window; 0: as many as latents, so that a document's first tokens are scored as
     often as its others. The context length gives full windows only, which takes the faster way through attention"""
@@ -56,6 +58,9 @@ class DataConfig:
         for name in ("pieces", "side", "codebook_size"):
             check_positive(name, getattr(self, name))
         check_non_negative("least_inputs", self.least_inputs)
+        check_non_negative("transpose", self.transpose)
+        if self.transpose and self.kind != "events":
+            raise UsageError(f"transpose is {self.transpose} for {self.kind}; only music can be transposed, leave it 0")
         if self.path is None and self.dataset in OWN:
             raise UsageError(f"dataset '{self.dataset}' is yours: give its path with --data.path")
         if self.path is not None and self.dataset not in (*OWN, *PUBLISHED):

@@ -14,7 +14,7 @@ from onepaper.errors import UsageError
 from perceiver_ar.config import EOS, RESERVED, SOS
 from perceiver_ar.corpus import Corpus, InMemory, OnDisk, Tokens
 from perceiver_ar.dataset_options import DataConfig
-from perceiver_ar.events import SET_VELOCITY, STEPS_PER_SECOND, TIME_SHIFT, VOCAB_SIZE, encode
+from perceiver_ar.events import PITCHES, SET_VELOCITY, STEPS_PER_SECOND, TIME_SHIFT, VOCAB_SIZE, encode
 from perceiver_ar.midi import read_midi
 
 PARTS = ("train", "validation", "test")
@@ -46,6 +46,23 @@ class EventCodec:
 def performance(ids: np.ndarray) -> Tokens:
     """SOS, events, EOS."""
     return np.concatenate([[SOS], ids, [EOS]]).astype(np.int32)
+
+
+def transposed(tokens: Tokens, draw: float, *, most: int) -> Tokens:
+    """The same music some semitones higher or lower.
+
+    Args:
+        tokens: events, with or without reserved ids.
+        draw: from [0, 1): which of the 2 * `most` + 1 shifts; as near to it as the range of pitches allows.
+        most: semitones.
+    """
+    symbols = tokens - RESERVED
+    notes = (symbols >= 0) & (symbols < TIME_SHIFT)
+    pitches = symbols[notes] % PITCHES
+    if not len(pitches):
+        return tokens
+    shift = int(np.clip(int(draw * (2 * most + 1)) - most, -pitches.min(), PITCHES - 1 - pitches.max()))
+    return np.where(notes, tokens + shift, tokens)
 
 
 def read_performance(path: Path) -> Tokens:

@@ -1,5 +1,6 @@
 """Training: the loss at the latents, summed as in the paper or averaged, in the loop that all papers share."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from perceiver_ar.corpus import Corpus, Windows, check_fits
 from perceiver_ar.datasets import load
 from perceiver_ar.evaluation import per_unit
 from perceiver_ar.model import Loss, PerceiverAR, sequence_loss, take
+from perceiver_ar.music import transposed
 from perceiver_ar.positions import latent_places
 from perceiver_ar.sharding import MeshAccelerator, model_builder
 from perceiver_ar.verb_options import TrainOptions
@@ -127,6 +129,7 @@ def document_batches(
         seed=seed,
         rank=rank,
         world=world,
+        augment=functools.partial(transposed, most=config.data.transpose) if config.data.transpose else None,
     )
 
 
