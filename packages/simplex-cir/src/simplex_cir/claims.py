@@ -270,7 +270,7 @@ CLAIMS = (
         statement="Ancestral steps have no discretisation error, one is as good as many; all other schemes need steps.",
         paper="-",
         measure=f"{_OWN}:error_against_steps",
-        seeds=3,
+        seeds=5,
         rule=AllOf(
             *(
                 Within(f"{name}, ancestral, {steps} steps", 0.0, tolerance)
@@ -288,7 +288,8 @@ CLAIMS = (
             ),
         ),
         note="Total variation above that of exact samples; the posterior is exact. The picture has all schemes. A "
-        "first run asked for a difference at 32 and 128 steps too, which is below what so many samples can show.",
+        "first run asked for a difference at 32 and 128 steps too, which is below what so many samples can show; with three "
+        "seeds one of the twelve intervals of the ancestral sampler was wider than its tolerance in a later run.",
     ),
     Claim(
         id="C14",
@@ -297,6 +298,7 @@ CLAIMS = (
         paper="-",
         measure=f"{_LEARNED}:learned_models",
         assets=tuple(f"weights/{name}/model.safetensors" for name in ("splice", "letters", "digits", "sudoku4")),
+        seeds=5,
         rule=AllOf(
             Below("splice: bound less entropy", 0.15),
             Above("splice: share of the gap closed", 0.7),
@@ -307,8 +309,10 @@ CLAIMS = (
         ),
         note="On the shipped weights and test sequences: human splice sites against the entropy of all occurrences, "
         "where the gap is that of independent positions; letters of a book; binarised digits; the 288 grids of 4 x 4. "
-        "Counting models are fitted on the training part. The bounds of splice, letters and sudoku4 were still falling "
-        "when their training ended (DATA.md); longer trainings were not tried yet.",
+        "Counting models are fitted on the training part. Longer trainings (splice 15,000 steps in place of 4,000, "
+        "sudoku4 30,000 in place of 1,500) and rotary positions for letters brought all of them nearer: the first "
+        "weights reached 62% of the gap, 3.85 bits, 23.3 nats and 65% of valid grids. Three seeds leave the intervals of "
+        "the splice sites too wide, hence five. Grids of 4 x 4 still ask for a longer training.",
     ),
     Claim(
         id="X10",
@@ -338,7 +342,7 @@ CLAIMS = (
         ),
         note="4 x 4 Sudoku, beside the exact posterior of the 288 grids, which has the sampler's error alone: none to "
         "see, even in one step, since that posterior puts right at the end what was drawn apart. What costs here is "
-        "the network, which was trained briefly (DATA.md).",
+        "the network, whose bound still fell when its training ended (DATA.md).",
     ),
     Claim(
         id="X12",
