@@ -288,8 +288,8 @@ CLAIMS = (
             ),
         ),
         note="Total variation above that of exact samples; the posterior is exact. The picture has all schemes. A "
-        "first run asked for a difference at 32 and 128 steps too, which is below what so many samples can show; with three "
-        "seeds one of the twelve intervals of the ancestral sampler was wider than its tolerance in a later run.",
+        "first run asked for a difference at 32 and 128 steps too, which is below what so many samples can show; in a later "
+        "one, with three seeds, one of the ancestral sampler's twelve intervals was wider than its tolerance.",
     ),
     Claim(
         id="C14",
@@ -311,8 +311,8 @@ CLAIMS = (
         "where the gap is that of independent positions; letters of a book; binarised digits; the 288 grids of 4 x 4. "
         "Counting models are fitted on the training part. Longer trainings (splice 15,000 steps in place of 4,000, "
         "sudoku4 30,000 in place of 1,500) and rotary positions for letters brought all of them nearer: the first "
-        "weights reached 62% of the gap, 3.85 bits, 23.3 nats and 65% of valid grids. Three seeds leave the intervals of "
-        "the splice sites too wide, hence five. Grids of 4 x 4 still ask for a longer training.",
+        "weights reached 62% of the gap, 3.85 bits, 23.3 nats and 65% of valid grids. Three seeds leave the intervals "
+        "of the splice sites too wide, hence five. Grids of 4 x 4 still ask for a longer training.",
     ),
     Claim(
         id="X10",
