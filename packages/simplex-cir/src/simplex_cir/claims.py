@@ -288,8 +288,8 @@ CLAIMS = (
             ),
         ),
         note="Total variation above that of exact samples; the posterior is exact. The picture has all schemes. A "
-        "first run asked for a difference at 32 and 128 steps too, which is below what so many samples can show; in a later "
-        "one, with three seeds, one of the ancestral sampler's twelve intervals was wider than its tolerance.",
+        "first run asked for a difference at 32 and 128 steps too, which is below what so many samples can show; in a "
+        "later one, with three seeds, one of the ancestral sampler's twelve intervals was wider than its tolerance.",
     ),
     Claim(
         id="C14",
