@@ -1,7 +1,6 @@
 """The measurements behind the claims: each function takes a `ClaimContext` and returns `Evidence`."""
 
 import functools
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float64, Int
 from onepaper.claims import ClaimContext, Evidence, Measurement, Note, Plot, Table
+from scipy.special import log_softmax
 
 from perceiver_ar import copying
 from perceiver_ar.config import PRESETS, RESERVED, SOS, ExperimentConfig, ModelConfig
@@ -20,6 +21,7 @@ from perceiver_ar.figures import lines
 from perceiver_ar.generation import Sampler, roll
 from perceiver_ar.judging import judge
 from perceiver_ar.model import PerceiverAR, official_parameter_count, parameter_count, sequence_loss
+from perceiver_ar.music import freedoom
 from perceiver_ar.text import TEST_NOVELS, novel
 from perceiver_ar.training import copy_accuracy
 from perceiver_ar.weights import open_network
@@ -30,6 +32,8 @@ COPY_SEQUENCES, COPY_SEED = 256, 10_000
 CONTEXTS, SCALING_LATENTS, SCALING_DEPTH, SCALING_WIDTH = (512, 1024, 2048, 4096, 8192), 256, 6, 32
 # Bytes of an excerpt on which the shipped text network is measured.
 EXCERPT = 1024
+# Ages of caches in multiples of the latents (at least one step), and neighbouring steps that each is averaged over.
+DRIFT_AGES, DRIFT_PLACES = (0, 1 / 8, 1 / 2, 1, 2, 4), 16
 
 
 def excerpt(seed: int, length: int) -> Tokens:
@@ -37,6 +41,14 @@ def excerpt(seed: int, length: int) -> Tokens:
     text = novel(TEST_NOVELS[0]).encode("utf-8")
     start = int(np.random.default_rng(seed).integers(len(text) - length))
     return np.concatenate([[SOS], np.frombuffer(text[start : start + length], np.uint8).astype(np.int32) + RESERVED])
+
+
+def musical_excerpt(seed: int, length: int) -> Tokens:
+    """Events of a piece that is held out for tests, from a place that the seed chooses."""
+    pieces = freedoom(None).test
+    piece = pieces[seed % len(pieces)]
+    start = int(np.random.default_rng(seed).integers(len(piece) - length + 1))
+    return np.asarray(piece[start : start + length])
 
 
 def copies_beyond_the_window(context: ClaimContext) -> Evidence:
@@ -193,55 +205,58 @@ def latents_at_test_time(context: ClaimContext) -> Evidence:
 
 def drift_of_caches(context: ClaimContext) -> Evidence:
     """C17: divergence of rolling caches from a fresh pass, by the number of steps since the caches were fresh."""
-    model = open_network("text").model
-    config = model.config
-    latents = config.num_latents
-    ages = [1, latents // 8, latents // 2, latents, 2 * latents, 4 * latents]
+    models = {name: open_network(name).model for name in ("music", "text")}
+    excerpts = {"music": musical_excerpt, "text": excerpt}
+    ages, measured = {}, []
+    for name, model in context.track(models.items(), "networks"):
+        latents = model.config.num_latents
+        ages[name] = [round(part * latents) or 1 for part in DRIFT_AGES]
+        length = latents + ages[name][-1] + DRIFT_PLACES
+        found = _drift(model, np.stack([excerpts[name](seed, length) for seed in context.seeds]), ages[name])
+        measured += [
+            Measurement.over_seeds(f"nats, {name}, {label}", dict(zip(context.seeds, values.tolist(), strict=True)))
+            for label, values in found.items()
+        ]
+    mean = {measurement.name: measurement.mean for measurement in measured}
+    told = "; ".join(
+        f"{name}: {mean[f'nats, {name}, after 1 steps']:.1e} nats after 1 step, "
+        f"{mean[f'nats, {name}, after {ages[name][-1]} steps']:.1e} after {ages[name][-1]}, "
+        f"{mean[f'nats, {name}, after a reset']:.1e} after a reset"
+        for name in models
+    )
+    curves = {name: (ages[name], [mean[f"nats, {name}, after {age} steps"] for age in ages[name]]) for name in models}
+    figure = lines(curves, "steps since the caches were fresh", "KL(fresh || cached), nats", log_x=True, log_y=True)
+    return Evidence(f"KL from a fresh pass, {told}", measured, [Plot("Drift of rolling caches", figure)])
+
+
+def _drift(
+    model: PerceiverAR, tokens: Int[np.ndarray, "batch length"], ages: list[int]
+) -> dict[str, Float64[np.ndarray, " batch"]]:
+    """Divergences of fresh caches, of caches of these ages (means of neighbouring steps), and after a reset."""
+    config, latents = model.config, model.config.num_latents
+    batch, length = tokens.shape
     sampler = Sampler(model)
 
-    def fresh(tokens: Tokens) -> np.ndarray:
-        padded = np.zeros((1, config.context_length), np.int32)
-        padded[0, : len(tokens)] = tokens
-        return np.asarray(
-            jax.nn.log_softmax(_last_logits(model, jnp.asarray(padded), jnp.array([len(tokens)]), latents)[0])
-        )
+    def divergence(end: int, cached: jax.Array) -> Float64[np.ndarray, " batch"]:
+        """KL(fresh || cached) of what follows the first `end` tokens."""
+        padded = np.zeros((batch, config.context_length), np.int32)
+        padded[:, :end] = tokens[:, :end]
+        fresh = _last_logits(model, jnp.asarray(padded), jnp.full(batch, end), latents)
+        p, q = (log_softmax(np.asarray(logits, np.float64), axis=-1) for logits in (fresh, cached))
+        return np.sum(np.exp(p) * (p - q), axis=-1)
 
-    drift: dict[int, dict[int, float]] = {age: {} for age in ages}
-    at_reset, scored = {}, {}
-    places = 8  # neighbouring steps that an age is averaged over
-    for seed in context.track(context.seeds, "excerpts"):
-        tokens = excerpt(seed, latents + max(ages) + places)
-        state = sampler.refill(sampler.start([tokens[:latents].tolist()], max(ages) + places), latents)
-        found = [_divergence(fresh(tokens[:latents]), np.asarray(jax.nn.log_softmax(state.logits[0])))]
-        for end in range(latents, latents + max(ages) + places):
-            state = sampler.feed(roll(state), jnp.asarray(tokens[end : end + 1]))
-            wanted = any(age <= end - latents + 1 < age + places for age in ages)
-            cached = np.asarray(jax.nn.log_softmax(state.logits[0]))
-            found.append(_divergence(fresh(tokens[: end + 1]), cached) if wanted else math.nan)
-        again = sampler.refill(state, latents)
-        last = latents + max(ages) + places
-        scored[seed] = _divergence(fresh(tokens[:last]), np.asarray(jax.nn.log_softmax(again.logits[0])))
-        at_reset[seed] = found[0]
-        for age in ages:
-            drift[age][seed] = float(np.mean(found[age : age + places]))
-    measured = [
-        Measurement.over_seeds("nats, fresh caches", at_reset),
-        *(Measurement.over_seeds(f"nats after {age} steps", drift[age]) for age in ages),
-        Measurement.over_seeds("nats after a reset", scored),
-    ]
-    figure = lines({"": (ages, [m.mean for m in measured[1:-1]])}, "steps since the caches were fresh",
-                   "KL(fresh || cached), nats", log_x=True)  # fmt: skip
-    return Evidence(
-        f"KL from a fresh pass: {measured[1].mean:.1e} nats after 1 step, {measured[-2].mean:.1e} after {ages[-1]}, "
-        f"{measured[-1].mean:.1e} after a reset",
-        measured,
-        [Plot("Drift of rolling caches", figure)],
-    )
-
-
-def _divergence(fresh: np.ndarray, cached: np.ndarray) -> float:
-    """KL(fresh || cached) of log probabilities."""
-    return float(np.sum(np.exp(fresh.astype(np.float64)) * (fresh.astype(np.float64) - cached)))
+    state = sampler.refill(sampler.start(tokens[:, :latents].tolist(), length - latents), latents)
+    found = {"fresh caches": divergence(latents, state.logits)}
+    of_age: dict[int, list[np.ndarray]] = {age: [] for age in ages}
+    for end in range(latents + 1, length + 1):
+        state = sampler.feed(roll(state), jnp.asarray(tokens[:, end - 1]))
+        wanted = [age for age in ages if age <= end - latents < age + DRIFT_PLACES]
+        if wanted:
+            value = divergence(end, state.logits)
+            for age in wanted:
+                of_age[age].append(value)
+    found |= {f"after {age} steps": np.mean(values, axis=0) for age, values in of_age.items()}
+    return found | {"after a reset": divergence(length, sampler.refill(state, latents).logits)}
 
 
 def caches_between_resets(context: ClaimContext) -> Evidence:
