@@ -14,11 +14,11 @@ import optax
 from flax import nnx
 from safetensors.flax import save_file
 
-from onepaper.accelerator import AcceleratorOptions
+from onepaper.accelerator import AcceleratorOptions, DeviceOptions
 from onepaper.checkpoints import Checkpoints
 from onepaper.data import BatchSampler
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.jax.accelerator import Accelerator
+from onepaper.jax.accelerator import Accelerator, use_device
 from onepaper.jax.state_files import flatten, load_pretrained, model_arrays, save_pretrained
 from onepaper.jax.steps import JaxTask
 from onepaper.optimizer import OptimizerOptions
@@ -327,3 +327,5 @@ def test_messages_about_devices():
         Accelerator(AcceleratorOptions(shards=7))
     with pytest.raises(UsageError, match="threads is 3; JAX takes 1"):
         Accelerator(AcceleratorOptions(threads=3))
+    with pytest.raises(UsageError, match="threads is 3; JAX takes 1"):
+        use_device(DeviceOptions(threads=3))

@@ -214,7 +214,9 @@ def test_bf16_computes_in_bfloat16_and_keeps_float32_weights():
         kinds.add(output.dtype)
         return (output.float() - batch["y"]).square().sum(), len(output)
 
-    task = TorchTask(plain, watching, OptimizerOptions(), accelerator=Accelerator(AcceleratorOptions("cpu", "bf16")))
+    task = TorchTask(
+        plain, watching, OptimizerOptions(), accelerator=Accelerator(AcceleratorOptions("cpu", precision="bf16"))
+    )
     state, metrics = task.step(task.init(0), batches(0))
     assert kinds == {torch.bfloat16}
     assert all(value.dtype == torch.float32 for value in state.model.parameters())

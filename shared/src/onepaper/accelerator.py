@@ -7,24 +7,33 @@ from onepaper.config import check_choice, check_non_negative, check_positive
 
 
 @dataclass(frozen=True)
-class AcceleratorOptions:
-    """How to use the machine. The same options serve both frameworks."""
+class DeviceOptions:
+    """Where to compute."""
 
     device: str = "auto"
     """auto (the best there is), cpu, cuda, mps (PyTorch), tpu (JAX)"""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16: matrix products in bfloat16; parameters, optimiser and reductions stay in float32"""
     threads: int = 0
     """CPU threads of this process; 0 leaves the framework's choice"""
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, ("auto", "cpu", "cuda", "mps", "tpu"))
+        check_non_negative("threads", self.threads)
+
+
+@dataclass(frozen=True)
+class AcceleratorOptions(DeviceOptions):
+    """How to use the machine. The same options serve both frameworks."""
+
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16: matrix products in bfloat16; parameters, optimiser and reductions stay in float32"""
     compile: bool = False
     """torch.compile the model (JAX always compiles)"""
     shards: int = 1
     """devices over which one copy of the parameters is spread (FSDP); 1 keeps a whole copy on each"""
 
     def __post_init__(self) -> None:
-        check_choice("device", self.device, ("auto", "cpu", "cuda", "mps", "tpu"))
+        super().__post_init__()
         check_choice("precision", self.precision, ("fp32", "bf16"))
-        check_non_negative("threads", self.threads)
         check_positive("shards", self.shards)
 
 

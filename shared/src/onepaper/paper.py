@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onepaper.accelerator import AcceleratorOptions
+from onepaper.accelerator import AcceleratorOptions, DeviceOptions
 from onepaper.config import config_hash, unknown
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.runs import Run, default_folder
@@ -36,8 +36,8 @@ class Preset:
 
 
 @dataclass(frozen=True)
-class RunOptions(AcceleratorOptions):
-    """What every verb that computes accepts; a package's verbs extend it. An `Accelerator` is made from it."""
+class VerbOptions(DeviceOptions):
+    """What every verb that computes accepts; a package's verbs extend it."""
 
     output: Path | None = None
     """folder for the results; the default is runs/PAPER/VERB-PRESET below the current folder"""
@@ -45,6 +45,11 @@ class RunOptions(AcceleratorOptions):
     """seed of all randomness: same seed, same result"""
     dry_run: bool = False
     """only say what would be done"""
+
+
+@dataclass(frozen=True)
+class RunOptions(VerbOptions, AcceleratorOptions):
+    """The same for verbs that train, or that use all of an `Accelerator`, which is made from it."""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,16 @@ on one machine with the same bits.
 
 import contextlib
 import functools
+import io
 import json
 import math
 import os
 import shutil
 import signal
+import struct
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,7 @@ from onepaper.accelerator import Processes
 from onepaper.checkpoints import Checkpoints, Tree
 from onepaper.config import check_choice, check_non_negative, check_positive
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.gallery import save_samples, write_gallery
 from onepaper.runs import Run, write_atomic
 
 State = TypeVar("State")
@@ -34,6 +38,7 @@ Batch_contra = TypeVar("Batch_contra", contravariant=True)
 CHECKPOINTS_FOLDER = "checkpoints"
 METRICS_NAME = "metrics.jsonl"
 TENSORBOARD_FOLDER = "tensorboard"
+SAMPLES_FOLDER = "samples"
 
 Row = dict[str, Any]
 
@@ -63,6 +68,7 @@ class Task(Protocol[State, Batch_contra]):
 
 
 Evaluate = Callable[[State], Mapping[str, float]]
+Draw = Callable[[State], Mapping[str, bytes]]
 Hook = Callable[[int, State, Mapping[str, Any]], None]
 
 
@@ -123,6 +129,7 @@ def fit(
     *,
     seed: int = 0,
     evaluate: Evaluate[State] | None = None,
+    draw: Draw[State] | None = None,
     hooks: Sequence[Hook[State]] = (),
     processes: Processes | None = None,
     description: str = "training",
@@ -136,6 +143,8 @@ def fit(
         run: where logs and checkpoints go; None keeps nothing (short trainings inside a measurement).
         seed: of the initial state; a checkpoint of another seed is refused.
         evaluate: metrics of a state, called between steps on every process; it must not keep the state.
+        draw: samples of a state as files by name, asked for with every evaluation of a run that has a folder. They go
+            to `samples/`, with a page that shows them all, and .png, .wav and .txt files to TensorBoard.
         hooks: called as `hook(step, state, row)` after each log row, on every process.
         processes: of a distributed run; every one of them calls `fit`.
         description: of the progress bar.
@@ -190,6 +199,8 @@ def fit(
                 shown.set_postfix({name: f"{row[name]:.4g}" for name in ("loss",) if name in row}, refresh=False)
             if evaluate is not None and due.evaluate(step):
                 row |= {f"evaluate/{name}": float(value) for name, value in evaluate(state).items()}
+            if draw is not None and run is not None and due.evaluate(step):
+                logs.show(step, draw(state))
             if row:
                 logs.write(step, row)
                 for hook in hooks:
@@ -288,6 +299,7 @@ class Logs:
         write_atomic(self._path, "".join(json.dumps(row) + "\n" for row in kept))
         if step == 0:
             shutil.rmtree(folder / TENSORBOARD_FOLDER, ignore_errors=True)
+            shutil.rmtree(folder / SAMPLES_FOLDER, ignore_errors=True)
         self._rows = self._path.open("a", encoding="utf-8")
         self._board = _Board(folder / TENSORBOARD_FOLDER, step)
 
@@ -301,6 +313,16 @@ class Logs:
             self._rows.write(json.dumps(self.last) + "\n")
             self._rows.flush()
             self._board.write(step, {name: value for name, value in kept.items() if value is not None})
+
+    def show(self, step: int, files: Mapping[str, bytes]) -> None:
+        """Samples of this step: files, a page of all steps, and what TensorBoard can show."""
+        if self._path is None:
+            return
+        folder = self._path.parent / SAMPLES_FOLDER
+        save_samples(folder / f"step-{step}", files)
+        write_gallery(folder, f"{self._path.parent.name}: samples")
+        with _told(self._path):
+            self._board.show(step, files)
 
     def sync(self) -> None:
         """Put the rows on disk, before a checkpoint that comes after them."""
@@ -321,12 +343,13 @@ class Logs:
 
 
 class _Board:
-    """Scalars for TensorBoard, written at once: SummaryWriter's thread would hang the run where the disk is full."""
+    """Scalars and samples for TensorBoard, written at once: SummaryWriter's thread hangs where the disk is full."""
 
     def __init__(self, folder: Path, step: int) -> None:
         from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto import event_pb2
+        from tensorboardX.proto import event_pb2, summary_pb2
 
+        self._summaries: Any = summary_pb2
         self._messages: Any = event_pb2  # generated code, unknown to type checkers
         with _told(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -341,9 +364,36 @@ class _Board:
         from tensorboardX.summary import scalar
 
         for name, value in row.items():
-            event = self._messages.Event(wall_time=time.time(), step=step, summary=scalar(name, value))
-            self._writer.write_event(event)
+            self._add(step, scalar(name, value))
         self._writer.flush()
+
+    def show(self, step: int, files: Mapping[str, bytes]) -> None:
+        from tensorboardX.summary import text
+
+        for name, content in files.items():
+            tag, _, kind = f"samples/{name}".rpartition(".")
+            if kind == "png":
+                # Of the header: width and height in eight bytes behind the signature and the first chunk's name.
+                width, height = struct.unpack(">II", content[16:24])
+                picture = self._summaries.Summary.Image(height=height, width=width, encoded_image_string=content)
+                self._add(step, self._value(tag, image=picture))
+            elif kind == "wav":
+                with wave.open(io.BytesIO(content)) as sound:
+                    about = {"sample_rate": sound.getframerate(), "num_channels": sound.getnchannels(),
+                             "length_frames": sound.getnframes()}  # fmt: skip
+                player = self._summaries.Summary.Audio(**about, encoded_audio_string=content, content_type="audio/wav")
+                self._add(step, self._value(tag, audio=player))
+            elif kind == "txt":
+                # TensorBoard reads Markdown, in which an indented line stands as it is.
+                lines = content.decode("utf-8", errors="replace").splitlines()
+                self._add(step, text(tag, "\n".join(f"    {line}" for line in lines)))
+        self._writer.flush()
+
+    def _value(self, tag: str, **value: Any) -> Any:
+        return self._summaries.Summary(value=[self._summaries.Summary.Value(tag=tag, **value)])
+
+    def _add(self, step: int, summary: Any) -> None:
+        self._writer.write_event(self._messages.Event(wall_time=time.time(), step=step, summary=summary))
 
     def close(self) -> None:
         self._writer.close()

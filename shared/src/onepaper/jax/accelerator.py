@@ -9,11 +9,21 @@ from flax import nnx
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from onepaper.accelerator import AcceleratorOptions, Processes
+from onepaper.accelerator import AcceleratorOptions, DeviceOptions, Processes
 from onepaper.data import map_arrays
 from onepaper.errors import UsageError
 
 BATCH = PartitionSpec(("data", "shard"))
+
+
+def use_device(options: DeviceOptions) -> None:
+    """Compute on the platform that the options name, for verbs that need no mesh; call it before JAX is used.
+
+    Raises:
+        UsageError: the platform is missing.
+    """
+    _choose(options)
+    _devices(options)
 
 
 class Accelerator(Processes):
@@ -32,17 +42,12 @@ class Accelerator(Processes):
     def __init__(self, options: AcceleratorOptions | None = None) -> None:
         self.options = options or AcceleratorOptions()
         self._started = False
-        _set_threads(self.options.threads)
-        if self.options.device != "auto":
-            jax.config.update("jax_platforms", self.options.device)
+        _choose(self.options)
         if _several_processes() and not jax.distributed.is_initialized():
             jax.config.update("jax_cpu_collectives_implementation", "gloo")
             jax.distributed.initialize(**_own_place())
             self._started = True
-        try:
-            devices = jax.devices()
-        except RuntimeError as error:
-            raise UsageError(f"device '{self.options.device}' is not available to JAX here: {error}") from error
+        devices = _devices(self.options)
         shards = self.options.shards
         if len(devices) % shards:
             raise UsageError(f"{len(devices)} devices do not divide into groups of {shards} shards")
@@ -124,6 +129,19 @@ def _own_place() -> dict[str, Any]:
     """What the environment says of this process; JAX finds the rest out by itself (under srun all of it)."""
     names = {"num_processes": "JAX_NUM_PROCESSES", "process_id": "JAX_PROCESS_ID"}
     return {name: int(os.environ[variable]) for name, variable in names.items() if variable in os.environ}
+
+
+def _choose(options: DeviceOptions) -> None:
+    _set_threads(options.threads)
+    if options.device != "auto":
+        jax.config.update("jax_platforms", options.device)
+
+
+def _devices(options: DeviceOptions) -> list[jax.Device]:
+    try:
+        return jax.devices()
+    except RuntimeError as error:
+        raise UsageError(f"device '{options.device}' is not available to JAX here: {error}") from error
 
 
 def _set_threads(threads: int) -> None:
