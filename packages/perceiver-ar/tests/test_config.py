@@ -29,7 +29,7 @@ def test_presets_survive_json(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_unsure_fields_exist(name: str) -> None:
-    for path in PRESETS[name].config.unsure:
+    for path in PRESETS[name].unsure:
         value = PRESETS[name].config
         for part in path.split("."):
             value = getattr(value, part)

@@ -10,7 +10,7 @@ from flax import nnx
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import SOS, ModelConfig
-from perceiver_ar.evaluation import bits_per_byte, bits_per_dim, by_inputs, score, windows, word_perplexity
+from perceiver_ar.evaluation import bits_per_byte, bits_per_dim, by_inputs, per_unit, score, windows, word_perplexity
 from perceiver_ar.model import PerceiverAR
 
 SMALL = ModelConfig(
@@ -112,3 +112,9 @@ def test_means_by_the_number_of_inputs() -> None:
 def test_what_cannot_be_scored_is_told(texts: list[np.ndarray], options: dict, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         score(PerceiverAR(SMALL, nnx.Rngs(0)), texts, **options)
+
+
+def test_a_perplexity_beyond_double_precision_is_left_out() -> None:
+    assert set(per_unit(700.0, {"bytes": 2, "words": 1})) == {"bits_per_byte", "word_perplexity"}
+    assert set(per_unit(710.0, {"bytes": 2, "words": 1})) == {"bits_per_byte"}
+    assert per_unit(1.0, {"words": 0, "seconds": 0}) == {}

@@ -12,7 +12,7 @@ from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
 from reference import intermediate_sizes
 
-from perceiver_ar.config import PRESETS, ModelConfig
+from perceiver_ar.config import PRESETS, QUOTED, ModelConfig
 from perceiver_ar.model import (
     Loss,
     PerceiverAR,
@@ -20,7 +20,6 @@ from perceiver_ar.model import (
     official_parameter_count,
     parameter_count,
     sequence_loss,
-    shift,
     token_nats,
 )
 
@@ -297,8 +296,7 @@ def test_a_loss_in_pieces_never_holds_all_logits(cutoffs: tuple[int, ...]) -> No
 def test_padding_and_short_examples_count_nothing(stirred) -> None:
     model = stirred(SMALL)
     events = np.array([[2, 5, 6, 7, 8, 9, 10], [2, 4, 5, 0, 0, 0, 0]])
-    inputs, targets, lengths = shift(jnp.asarray(events))
-    assert lengths.tolist() == [6, 2]
+    inputs, targets, lengths = jnp.asarray(events[:, :-1]), jnp.asarray(events[:, 1:]), jnp.array([6, 2])
     got = sequence_loss(model, inputs, targets, lengths)
     assert float(got.targets) == 4 + 2
     wanted = 0.0
@@ -349,9 +347,9 @@ def test_saved_and_read_back(tmp_path, stirred) -> None:
     np.testing.assert_array_equal(apply(model, tokens), apply(again, tokens))
 
 
-@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.config.quoted])
+@pytest.mark.parametrize("name", QUOTED)
 def test_parameters_of_the_papers_rows(name: str) -> None:
-    config, quoted = PRESETS[name].config.model, PRESETS[name].config.quoted
+    config, quoted = PRESETS[name].config.model, QUOTED[name]
     count = official_parameter_count(config)
     if quoted.source == "measured":
         assert count == quoted.parameters

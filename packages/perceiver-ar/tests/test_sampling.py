@@ -1,5 +1,6 @@
 """Prompts and files; what a cached step draws is tested with `generation`."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 from flax import nnx
 from onepaper.errors import UsageError
-from onepaper.runs import Run
 from PIL import Image
 
 from perceiver_ar.codes import CodesCodec
@@ -17,7 +17,7 @@ from perceiver_ar.images import ImageCodec
 from perceiver_ar.midi import midi_bytes, read_midi
 from perceiver_ar.model import PerceiverAR
 from perceiver_ar.music import EventCodec
-from perceiver_ar.sampling import draw, prompt_of, write_codes, write_copies, write_images, write_music, write_text
+from perceiver_ar.sampling import continuations, prompts_of, read_document, sample_files, sampler_of
 from perceiver_ar.text import ByteText
 from perceiver_ar.verb_options import SampleOptions
 from perceiver_ar.weights import Network, open_network
@@ -40,13 +40,16 @@ IMAGES = network(
 )  # fmt: skip
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    with Run.open(tmp_path / "run", paper="perceiver-ar", verb="sample", config=None) as opened:
-        yield opened
+def draw(which: Network, options: SampleOptions) -> list[np.ndarray]:
+    prompts = prompts_of(which, options)
+    return continuations(which, sampler_of(which, options.sampling), prompts, options.tokens, options.seed)
 
 
-def test_text_goes_on_from_its_prompt(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def image(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def test_text_goes_on_from_its_prompt() -> None:
     options = replace(OPTIONS, prompt="Anne")
     samples = draw(TEXT, options)
     assert [ByteText().decode(tokens)[:4] for tokens in samples] == ["Anne", "Anne"]
@@ -54,50 +57,68 @@ def test_text_goes_on_from_its_prompt(run: Run, capsys: pytest.CaptureFixture[st
     again = draw(TEXT, options)
     for one, other in zip(samples, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    write_text(run, TEXT.codec, samples)
-    assert "Anne" in capsys.readouterr().out
-    assert (run.folder / "samples.txt").read_text().count("---") == 1
+    files, told = sample_files(TEXT, samples)
+    assert list(files) == ["sample-0.txt", "sample-1.txt"]
+    assert files["sample-1.txt"].startswith(b"Anne")
+    assert told[0].startswith("Anne")
 
 
-def test_music_goes_on_from_a_file(run: Run, tmp_path: Path) -> None:
+def test_music_goes_on_from_a_file(tmp_path: Path) -> None:
     notes = [Note(60, 66, 0.0, 0.5), Note(64, 66, 0.5, 1.0)]
     (tmp_path / "prompt.mid").write_bytes(midi_bytes(notes))
     options = replace(OPTIONS, prompt_file=tmp_path / "prompt.mid")
-    np.testing.assert_array_equal(prompt_of(MUSIC, options)[1:], encode(notes))
-    assert len(prompt_of(MUSIC, replace(options, prompt_tokens=3))) == 4
-    samples = draw(MUSIC, options)
-    write_music(run, MUSIC.codec, samples)
-    assert read_midi(run.folder / "sample-0.mid")[0] == pytest.approx(notes[0])
-    assert Image.open(run.folder / "sample-1.png").size == (900, 300)
-    assert (run.folder / "sample-1.wav").read_bytes()[:4] == b"RIFF"
+    np.testing.assert_array_equal(prompts_of(MUSIC, options)[0][1:], encode(notes))
+    assert len(prompts_of(MUSIC, replace(options, prompt_tokens=3))[1]) == 4
+    files, told = sample_files(MUSIC, draw(MUSIC, options))
+    assert read_midi(files["sample-0.mid"])[0] == pytest.approx(notes[0])
+    assert image(files["sample-1.png"]).size == (900, 300)
+    assert files["sample-1.wav"][:4] == b"RIFF"
+    assert len(told) == 2
+    (tmp_path / "silence.mid").write_bytes(midi_bytes([]))
+    with pytest.raises(UsageError, match=r"silence.mid holds no notes"):
+        read_document(MUSIC, tmp_path / "silence.mid")
 
 
-def test_images_are_whole(run: Run) -> None:
+def test_images_are_whole() -> None:
     samples = draw(IMAGES, replace(OPTIONS, count=3))
     assert [len(tokens) for tokens in samples] == [12] * 3
     assert min(tokens.min() for tokens in samples) >= 3
-    write_images(run, IMAGES.codec, samples)
-    assert np.load(run.folder / "samples.npy").shape == (3, 2, 2, 3)
-    assert Image.open(run.folder / "samples.png").size == (240, 240)
+    files, _ = sample_files(IMAGES, samples)
+    assert np.load(io.BytesIO(files["samples.npy"])).shape == (3, 2, 2, 3)
+    assert image(files["samples.png"]).size == (240, 240)
 
 
-def test_codes_keep_to_their_codebooks(run: Run, tmp_path: Path) -> None:
+def test_a_picture_is_completed(tmp_path: Path) -> None:
+    picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    Image.fromarray(picture).save(tmp_path / "half.png")
+    for kept, rows in ((0, 1), (9, 1), (3, 0)):
+        options = replace(OPTIONS, prompt_file=tmp_path / "half.png", prompt_tokens=kept)
+        samples = draw(IMAGES, options)
+        assert [len(tokens) for tokens in samples] == [12, 12]
+        for tokens in samples:
+            np.testing.assert_array_equal(IMAGES.codec.decode(tokens)[:rows], picture[:rows])
+            np.testing.assert_array_equal(tokens[: kept or 6] - 3, picture.ravel()[: kept or 6])
+    assert len(read_document(IMAGES, tmp_path / "half.png")) == 14
+
+
+def test_codes_keep_to_their_codebooks(tmp_path: Path) -> None:
     codes = np.array([[1, 2, 3], [0, 0, 4]])
     np.save(tmp_path / "prompt.npy", codes)
     samples = draw(CODES, replace(OPTIONS, prompt_file=tmp_path / "prompt.npy", tokens=9))
     for tokens in samples:
         assert ((tokens - 3) // 5).tolist() == [0, 1, 2] * 5
-    write_codes(run, CODES.codec, samples)
-    np.testing.assert_array_equal(np.load(run.folder / "sample-1.npy")[:2], codes)
+    files, _ = sample_files(CODES, samples)
+    np.testing.assert_array_equal(np.load(io.BytesIO(files["sample-1.npy"]))[:2], codes)
 
 
-def test_the_shipped_copy_network_copies(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shipped_copy_network_copies() -> None:
     copy = open_network("copy")
     samples = draw(copy, replace(OPTIONS, sampling=SamplingOptions(temperature=0.0)))
     for tokens in samples:
         np.testing.assert_array_equal(tokens[31:], tokens[:31][::-1])
-    write_copies(run, copy.model, samples)
-    assert capsys.readouterr().out.count("(31 of 31 right)") == 2
+    assert (samples[0] != samples[1]).any()  # another half to mirror for each
+    _, told = sample_files(copy, samples)
+    assert all("(31 of 31 right)" in line for line in told)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +128,7 @@ def test_the_shipped_copy_network_copies(run: Run, capsys: pytest.CaptureFixture
         (TEXT, {"prompt": "a", "prompt_file": Path("b")}, "both --prompt and --prompt-file"),
         (TEXT, {"prompt_file": Path("none.txt")}, "none.txt does not exist"),
         (MUSIC, {"prompt": "a"}, "--prompt is text, but the network's data are events"),
-        (IMAGES, {"prompt": "a"}, "a network of images takes no prompt"),
+        (IMAGES, {"prompt": "a"}, "--prompt is text, but the network's data are images"),
         (CODES, {"prompt_file": Path("none.npy")}, "none.npy is not a readable .npy file"),
     ],
 )

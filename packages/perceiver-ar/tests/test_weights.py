@@ -49,3 +49,10 @@ def test_what_is_not_there_takes_a_line(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text("{")
     with pytest.raises(UsageError, match="is no JSON"):
         open_network(str(tmp_path))
+
+
+def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
+    network = Network(small(7), DataConfig("copy"), None)
+    network.model.norm.bias[...] = np.full(8, np.nan, np.float32)
+    with pytest.raises(UsageError, match="norm/bias is not finite"):
+        open_network(str(save_network(tmp_path, network)))

@@ -333,6 +333,8 @@ def run_presets(call: Invocation) -> int:
         print(f"{options.name}: {preset.summary}")
         for name, value in flatten(to_dict(preset.config)).items():
             print(f"  --{name.replace('_', '-')} {value}")
+        if preset.unsure:
+            print(f"our reading, not published: {', '.join(preset.unsure)}")
     chosen = [paper.aliases.get(options.name, options.name)] if options.name else list(paper.presets)
     if not options.name:
         for name, preset in paper.presets.items():

@@ -33,6 +33,8 @@ class Preset:
 
     summary: str
     config: Any
+    unsure: tuple[str, ...] = ()
+    """fields of the configuration that no public source states, or of which sources differ: our reading stands there"""
 
 
 @dataclass(frozen=True)

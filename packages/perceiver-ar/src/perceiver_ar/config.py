@@ -277,17 +277,16 @@ class ExperimentConfig:
     loss_reduction: Literal["sum", "mean"] = "mean"
     """over the targets of a batch. The paper's runs sum, so that clipping at norm 1 is at work in practically every
     step: with Adam this is another optimiser than the mean"""
-    quoted: Quoted | None = None
-    """the number of parameters that others report for this row"""
-    unsure: tuple[str, ...] = ()
-    """fields that no public source states, or of which sources differ; what stands here is our reading"""
     label_smoothing: float = 0.0
     """probability that a target gives to the other tokens in equal parts"""
+    samples: int = 4
+    """sequences that are drawn with every evaluation during training, to look at or to hear; 0 draws none"""
 
     def __post_init__(self) -> None:
         check_choice("loss_reduction", self.loss_reduction, ("sum", "mean"))
         check_positive("batch_size", self.batch_size)
         check_non_negative("z_loss", self.z_loss)
+        check_non_negative("samples", self.samples)
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"label_smoothing is {self.label_smoothing}, expected a number from 0 to below 1")
 
@@ -304,11 +303,9 @@ def _paper(
     batch_size: int,
     steps: int = 1_000_000,
     optimizer: OptimizerOptions = _ADAM,
-    quoted: Quoted | None = None,
-    unsure: tuple[str, ...] = (),
 ) -> ExperimentConfig:
     loop = replace(_LONG, steps=steps)
-    return ExperimentConfig(data, model, batch_size, optimizer, loop, 1e-4, "sum", quoted, unsure)
+    return ExperimentConfig(data, model, batch_size, optimizer, loop, 1e-4, "sum")
 
 
 # What the paper's runs share (section 4): 16 heads of 64 channels, squared ReLU, residual dropout of 0.1.
@@ -340,7 +337,6 @@ _PAPER = {
             replace(_COPY, context_length=32, num_latents=16, depth=1),
             batch_size=1024,
             optimizer=_COPY_ADAM,
-            quoted=Quoted(26_810_627, "measured"),
         ),
     ),
     "paper-copy-131k": Preset(
@@ -351,9 +347,8 @@ _PAPER = {
             batch_size=4096,
             steps=25_000,
             optimizer=_COPY_ADAM,
-            quoted=Quoted(223_976_707, "measured"),
-            unsure=("loop.steps",),
         ),
+        unsure=("loop.steps",),
     ),
     "paper-imagenet64": Preset(
         "ImageNet in 64 x 64 pixels; the paper lets the learning rate fall by a cosine in the last 50,000 steps",
@@ -362,14 +357,16 @@ _PAPER = {
             replace(_PIXELS, depth=60),
             batch_size=2048,
             steps=750_000,
-            quoted=Quoted(770_094_339, "measured"),
         ),
     ),
     "paper-imagenet64-order-full": Preset(
         "orders of pixels: a smaller model that reads the whole image",
         _paper(
-            _IMAGENET, replace(_PIXELS, depth=16), batch_size=2048, unsure=("model.depth", "batch_size", "loop.steps")
+            _IMAGENET,
+            replace(_PIXELS, depth=16),
+            batch_size=2048,
         ),
+        unsure=("model.depth", "batch_size", "loop.steps"),
     ),
     "paper-imagenet64-order-1k": Preset(
         "orders of pixels: the same model with a context of its latents only",
@@ -377,8 +374,8 @@ _PAPER = {
             _IMAGENET,
             replace(_PIXELS, depth=16, context_length=1024),
             batch_size=2048,
-            unsure=("model.depth", "batch_size", "loop.steps"),
         ),
+        unsure=("model.depth", "batch_size", "loop.steps"),
     ),
     **{
         f"paper-wikitext103-{length // 1024}k": Preset(
@@ -387,17 +384,16 @@ _PAPER = {
                 DataConfig("wikitext103", tokens="words"),
                 replace(_WORDS, context_length=length),
                 batch_size=512,
-                quoted=Quoted(358_000_000, "reported"),
-                unsure=(
-                    "model.vocab_size",
-                    "model.adaptive_cutoffs",
-                    "model.adaptive_factor",
-                    "model.depth",
-                    "model.rotary_fraction",
-                    "model.prefix_dropout",
-                    "batch_size",
-                    "loop.steps",
-                ),
+            ),
+            unsure=(
+                "model.vocab_size",
+                "model.adaptive_cutoffs",
+                "model.adaptive_factor",
+                "model.depth",
+                "model.rotary_fraction",
+                "model.prefix_dropout",
+                "batch_size",
+                "loop.steps",
             ),
         )
         for length in (1024, 2048, 4096, 8192)
@@ -412,16 +408,20 @@ _PAPER = {
                 ),
                 batch_size=2048,
                 steps=200_000,
-                quoted=Quoted(974_600_000, "reported"),
-                unsure=("model.vocab_size", "model.rotary_fraction", "model.prefix_dropout", "loop.steps"),
             ),
+            unsure=("model.vocab_size", "model.rotary_fraction", "model.prefix_dropout", "loop.steps"),
         )
         for length in (2048, 4096)
     },
     **{
         f"paper-books-{length // 1024}k": Preset(
             f"private books, context {length}, 36 layers",
-            _paper(_BOOKS, replace(_PIECES, context_length=length, depth=36), batch_size=512, unsure=_BOOKS_UNSURE),
+            _paper(
+                _BOOKS,
+                replace(_PIECES, context_length=length, depth=36),
+                batch_size=512,
+            ),
+            unsure=_BOOKS_UNSURE,
         )
         for length in (1024, 2048, 4096, 8192, 16_384)
     },
@@ -431,9 +431,8 @@ _PAPER = {
             _BOOKS,
             replace(_PIECES, context_length=8192, depth=60),
             batch_size=512,
-            quoted=Quoted(826_000_000, "reported"),
-            unsure=_BOOKS_UNSURE,
         ),
+        unsure=_BOOKS_UNSURE,
     ),
     "paper-maestro": Preset(
         "MAESTRO piano performances as events",
@@ -442,9 +441,8 @@ _PAPER = {
             replace(_NOTES, context_length=4096, num_latents=2048, depth=12),
             batch_size=512,
             optimizer=replace(_ADAM, lr=1e-4),
-            quoted=Quoted(165_600_000, "computed"),
-            unsure=("batch_size",),
         ),
+        unsure=("batch_size",),
     ),
     "paper-piano-10kh": Preset(
         "more than 10,000 hours of private piano transcriptions",
@@ -453,8 +451,8 @@ _PAPER = {
             replace(_NOTES, context_length=32_768, depth=24),
             batch_size=512,
             optimizer=replace(_ADAM, lr=1e-4),
-            unsure=("batch_size", "loop.steps"),
         ),
+        unsure=("batch_size", "loop.steps"),
     ),
     **{
         f"paper-soundstream-{length // 1024}k": Preset(
@@ -463,11 +461,22 @@ _PAPER = {
                 DataConfig("codes", Path("soundstream")),
                 replace(_NOTES, vocab_size=24 * 1024 + RESERVED, context_length=length, depth=12, logits_chunk=256),
                 batch_size=512,
-                unsure=("model.depth", "batch_size", "loop.steps", "optimizer.lr"),
             ),
+            unsure=("model.depth", "batch_size", "loop.steps", "optimizer.lr"),
         )
         for length in (8192, 16_384, 32_768, 65_536)
     },
+}
+
+# Numbers of parameters that others report for these rows.
+QUOTED = {
+    "paper-copy-32": Quoted(26_810_627, "measured"),
+    "paper-copy-131k": Quoted(223_976_707, "measured"),
+    "paper-imagenet64": Quoted(770_094_339, "measured"),
+    **{f"paper-wikitext103-{length}k": Quoted(358_000_000, "reported") for length in (1, 2, 4, 8)},
+    **{f"paper-pg19-{length}k": Quoted(974_600_000, "reported") for length in (2, 4)},
+    "paper-books-deep": Quoted(826_000_000, "reported"),
+    "paper-maestro": Quoted(165_600_000, "computed"),
 }
 
 # Laptop presets: float32, two cores, minutes to an hour.
@@ -507,13 +516,13 @@ _LAPTOP = {
             1500,
         ),
     ),
-    "laptop-copy-1k": Preset(
-        "1024 tokens mirrored, 256 symbols",
+    "laptop-copy-256": Preset(
+        "256 tokens mirrored, 16 symbols: a longer one is a matter of larger batches",
         _laptop(
             DataConfig("copy"),
-            replace(_SMALL, context_length=1024, num_latents=128, positions="absolute"),
-            16,
-            4000,
+            replace(_SMALL, vocab_size=19, context_length=256, num_latents=64, positions="absolute"),
+            32,
+            800,
         ),
     ),
     "laptop-text": Preset(

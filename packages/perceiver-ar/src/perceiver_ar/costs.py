@@ -38,7 +38,7 @@ def cost_of(config: ExperimentConfig) -> dict[str, str]:
     """Parameters, FLOPs of a training step, memory of the state, and time on a GPU."""
     count = parameter_count(config.model)
     flops = step_flops(config.model, config.batch_size)
-    found = {
+    return {
         "parameters": f"{count:,}",
         "by the official layout": f"{official_parameter_count(config.model):,}",
         "targets per step": f"{config.batch_size * config.model.num_latents:,}",
@@ -48,6 +48,3 @@ def cost_of(config: ExperimentConfig) -> dict[str, str]:
         # weights, gradients, two moments, four bytes each
         "memory for the state": f"{4 * 4 * count / 1e6:.2f} MB",
     }
-    if config.unsure:
-        found["our reading, not published"] = ", ".join(config.unsure)
-    return found

@@ -6,6 +6,7 @@ inputs scores the targets of its last latents (section 3, evaluation).
 
 import functools
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -155,6 +156,8 @@ def word_perplexity(nats: float, words: int) -> float:
     return math.exp(nats / words)
 
 
+# Of e, in double precision.
+LARGEST_EXPONENT = math.log(sys.float_info.max)
 # What a unit's bits are called.
 BITS_PER = {
     "bytes": "bits_per_byte", "values": "bits_per_dim", "seconds": "bits_per_second", "frames": "bits_per_frame",
@@ -164,18 +167,18 @@ BITS_PER = {
 def per_unit(nats: float, worth: Mapping[str, float]) -> dict[str, float]:
     """Bits for each byte, value, second or frame, and the perplexity of words, by name.
 
+    Text that has hardly any spaces has no words to speak of: a perplexity beyond double precision is left out.
+
     Args:
         nats: of all targets.
         worth: what these targets amount to, as codecs measure it.
     """
     found: dict[str, float] = {}
     for unit, amount in worth.items():
-        if amount:
-            found |= (
-                {"word_perplexity": word_perplexity(nats, round(amount))}
-                if unit == "words"
-                else {BITS_PER[unit]: nats / math.log(2) / amount}
-            )
+        if unit != "words":
+            found |= {BITS_PER[unit]: nats / math.log(2) / amount} if amount else {}
+        elif amount and nats / amount < LARGEST_EXPONENT:
+            found["word_perplexity"] = word_perplexity(nats, round(amount))
     return found
 
 

@@ -15,7 +15,7 @@ from onepaper.claims import ClaimContext, Evidence, Measurement, Note, Plot, Tab
 from scipy.special import log_softmax
 
 from perceiver_ar import copying
-from perceiver_ar.config import PRESETS, RESERVED, SOS, ExperimentConfig, ModelConfig
+from perceiver_ar.config import PRESETS, QUOTED, RESERVED, SOS, ExperimentConfig, ModelConfig
 from perceiver_ar.corpus import Tokens
 from perceiver_ar.figures import lines
 from perceiver_ar.generation import Sampler, roll
@@ -305,15 +305,13 @@ def parameter_counts(context: ClaimContext) -> Evidence:
     """X3: parameters of the presets against the counts of the official code, of its layout, and of readers."""
     del context  # nothing is drawn
     rows, worst = [], {"measured": 0.0, "computed": 0.0, "reported": 0.0}
-    for name, preset in PRESETS.items():
-        config: ExperimentConfig = preset.config
-        if config.quoted is None:
-            continue
+    for name, quoted in QUOTED.items():
+        config: ExperimentConfig = PRESETS[name].config
         count = official_parameter_count(config.model)
-        away = abs(count / config.quoted.parameters - 1)
-        worst[config.quoted.source] = max(worst[config.quoted.source], away)
-        rows.append([name, f"{parameter_count(config.model):,}", f"{count:,}", f"{config.quoted.parameters:,}",
-                     config.quoted.source, f"{100 * away:.2f}%"])  # fmt: skip
+        away = abs(count / quoted.parameters - 1)
+        worst[quoted.source] = max(worst[quoted.source], away)
+        rows.append([name, f"{parameter_count(config.model):,}", f"{count:,}", f"{quoted.parameters:,}",
+                     quoted.source, f"{100 * away:.2f}%"])  # fmt: skip
     measured = [Measurement.exact(f"largest deviation, {source}", value) for source, value in worst.items()]
     return Evidence(
         f"counts of the official code agree to {100 * worst['measured']:.4f}%, computed ones to "

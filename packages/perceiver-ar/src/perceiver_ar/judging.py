@@ -1,17 +1,20 @@
 """The verb `evaluate`: whole documents, every token once, in the units that people compare; copies by distance."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from onepaper.errors import UsageError
+from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 
 from perceiver_ar import copying
-from perceiver_ar.config import ExperimentConfig
 from perceiver_ar.corpus import Codec, Documents, Tokens, check_fits
+from perceiver_ar.dataset_options import DataConfig
 from perceiver_ar.datasets import load_as
 from perceiver_ar.evaluation import by_inputs, per_unit, score, windows
 from perceiver_ar.model import PerceiverAR
+from perceiver_ar.sampling import read_document
 from perceiver_ar.training import HELD_OUT_SEED, copy_accuracy
 from perceiver_ar.verb_options import EvaluateOptions
 from perceiver_ar.weights import Network, open_network
@@ -102,52 +105,90 @@ def evaluate_copies(model: PerceiverAR) -> dict[str, float]:
 def evaluate_verb(call: Invocation) -> None:
     """The verb `evaluate`: prints and writes `evaluation.json`."""
     options: EvaluateOptions = call.options
-    config: ExperimentConfig = call.config
+    use_device(options)
     network = open_network(options.weights)
-    if network.data.kind != config.data.kind:
-        raise UsageError(
-            f"weights '{options.weights}' learnt {network.data.kind}, but preset {call.preset} has {config.data.kind}; "
-            "choose another preset"
-        )
+    data = options.data.instead_of(network.data)
+    if network.codec is None and (told := options.about_documents()):
+        raise UsageError(f"'{options.weights}' learnt to copy, which is judged on fresh sequences; leave {told} out")
+    what = f"the {options.part} part of {data.dataset}"
+    if options.files:
+        what = f"{len(options.files)} files"
+    elif network.codec is None:
+        what = f"{COPY_SEQUENCES} fresh sequences"
     if options.dry_run:
-        print(f"would evaluate {options.weights} on the {options.part} part of {config.data.dataset}, {options.mode}")
+        print(f"would evaluate {options.weights} on {what}")
         return
-    with call.open_run() as run:
-        if network.codec is None:
+    if network.codec is None:
+        with call.open_run() as run:
             results = {"copy": evaluate_copies(network.model)}
-        else:
-            results = evaluate_documents(network, network.codec, config, options)
-        run.write_json("evaluation.json", results)
+            run.write_json("evaluation.json", {"weights": options.weights, "data": what, "results": results})
+    else:
+        plans = planned(network, options)
+        documents = [read_document(network, file) for file in options.files] or chosen_documents(network, data, options)
+        with call.open_run() as run:
+            results = evaluate_documents(network, network.codec, documents, plans, options.passes_at_once)
+            run.write_json("evaluation.json", {"weights": options.weights, "data": what, "results": results})
+    print(f"{options.weights} on {what}")
     for name, numbers in results.items():
         print(name)
         for quantity, value in numbers.items():
-            shown = f"{value:,.0f}" if quantity in ("tokens", "passes") else f"{value:.4f}"
-            print(f"  {quantity.replace('_', ' '):<44}{shown:>12}")
+            whole = quantity in ("tokens", "passes") or abs(value) >= 1e6
+            print(f"  {quantity.replace('_', ' '):<44}{f'{value:,.0f}' if whole else f'{value:.4f}':>12}")
     print(f"written: {run.folder / 'evaluation.json'}")
 
 
-def evaluate_documents(
-    network: Network, codec: Codec, config: ExperimentConfig, options: EvaluateOptions
-) -> dict[str, dict[str, float]]:
-    """`judge` for each number of latents asked for.
+class Plan(NamedTuple):
+    """How documents are scored."""
+
+    latents: int
+    stride: int
+    context: int
+
+
+def planned(network: Network, options: EvaluateOptions) -> list[Plan]:
+    """One plan for each number of latents asked for, all with the stride of the smallest, so that one thing changes.
 
     Raises:
-        UsageError: data that do not fit the network, or a stride above the latents.
+        UsageError: numbers that do not fit together or the network, before anything is computed.
     """
-    corpus = load_as(config.data, codec)
-    check_fits(network.model.config, corpus.codec)
-    documents = first_tokens(getattr(corpus, options.part), options.max_tokens)
-    context = options.context or network.model.config.context_length
-    found = {}
-    for latents in options.latents or (min(network.model.config.num_latents, context),):
-        stride = options.stride or stride_of(options.mode, latents)
-        found[f"{latents} latents, stride {stride}, context {context}"] = judge(
+    config = network.model.config
+    context = options.context or config.context_length
+    if context > config.context_length:
+        raise UsageError(f"context is {context}, expected 1 to {config.context_length}, what the network can read")
+    counts = options.latents or (min(config.num_latents, context),)
+    if max(counts) > context:
+        raise UsageError(f"latents are {max(counts)}, expected 1 to the context, which is {context}")
+    stride = options.stride or stride_of(options.mode, min(counts))
+    if stride > min(counts):
+        raise UsageError(f"stride is {stride}, expected 1 to the fewest latents, which are {min(counts)}")
+    return [Plan(latents, stride, context) for latents in counts]
+
+
+def chosen_documents(network: Network, data: DataConfig, options: EvaluateOptions) -> list[Tokens]:
+    """Documents of a part of a dataset, in the network's tokens.
+
+    Raises:
+        UsageError: data that are not there, or do not fit the network.
+    """
+    assert network.codec is not None
+    corpus = load_as(data, network.codec)
+    check_fits(network.model.config, corpus.codec, advice=False)
+    return first_tokens(getattr(corpus, options.part), options.max_tokens)
+
+
+def evaluate_documents(
+    network: Network, codec: Codec, documents: Sequence[Tokens], plans: Sequence[Plan], passes_at_once: int = 8
+) -> dict[str, dict[str, float]]:
+    """`judge` for each plan, by its description."""
+    return {
+        f"{plan.latents} latents, stride {plan.stride}, context {plan.context}": judge(
             network.model,
-            corpus.codec,
+            codec,
             documents,
-            stride=stride,
-            num_latents=latents,
-            context=context,
-            batch_size=options.passes_at_once,
+            stride=plan.stride,
+            num_latents=plan.latents,
+            context=plan.context,
+            batch_size=passes_at_once,
         )
-    return found
+        for plan in plans
+    }

@@ -391,10 +391,6 @@ class Inputs(NamedTuple):
         """The inputs at these places."""
         return jax.tree.map(lambda array: take(array, places), self)
 
-    def between(self, start: int, end: int | None) -> "Inputs":
-        """The inputs from `start` to before `end`."""
-        return jax.tree.map(lambda array: array[:, start:end], self)
-
 
 class Own(NamedTuple):
     """The inputs at which latents sit."""
@@ -412,18 +408,6 @@ class Own(NamedTuple):
 def take(array: Any, places: Int[Array, "batch chosen"]) -> Any:
     """`array[b, places[b]]` for each example; where a place is -1, the first entry stands in."""
     return jax.vmap(lambda row, chosen: row[chosen])(array, jnp.maximum(places, 0))
-
-
-def shift(events: Int[Array, "batch events"]) -> tuple[Array, Array, Array]:
-    """Inputs, targets and lengths of sequences that begin with SOS and are padded on the right (section 3).
-
-    Returns:
-        inputs and targets [B, T - 1], each target being the token after the input of its place, and the number of
-        inputs of each example that have a target.
-    """
-    inputs, targets = events[:, :-1], events[:, 1:]
-    ends = targets == PAD
-    return inputs, targets, jnp.where(ends.any(axis=1), ends.argmax(axis=1), targets.shape[1])
 
 
 def token_nats(

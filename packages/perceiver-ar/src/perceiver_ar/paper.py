@@ -31,7 +31,7 @@ PAPER = Paper(
         ),
         Verb(
             "sample",
-            "draw text, MIDI files, pictures or codes, also as continuations of a prompt",
+            "draw text, music, pictures or codes, also as continuations of a prompt",
             "perceiver_ar.sampling:sample_verb",
             SampleOptions,
         ),
@@ -40,8 +40,6 @@ PAPER = Paper(
             "score whole documents, or copies by their distance",
             "perceiver_ar.judging:evaluate_verb",
             EvaluateOptions,
-            "laptop-text",
-            (ExperimentConfig,),
         ),
         Verb(
             "import",

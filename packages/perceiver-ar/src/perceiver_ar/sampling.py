@@ -1,25 +1,26 @@
-"""The verb `sample`: continuations as text, MIDI files with piano rolls, pictures or codes."""
+"""The verb `sample`: continuations as text, MIDI files with piano rolls and sound, pictures or codes, and a page."""
 
 import io
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import jax
 import numpy as np
 from matplotlib.figure import Figure
 from onepaper.errors import UsageError
+from onepaper.gallery import save_samples, write_gallery
+from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
-from onepaper.runs import Run, write_atomic
 
 from perceiver_ar.codes import CodesCodec, read_codes
-from perceiver_ar.config import EOS, RESERVED, SOS
+from perceiver_ar.config import EOS, RESERVED, SOS, SamplingOptions
 from perceiver_ar.corpus import Tokens
 from perceiver_ar.events import decode, encode
 from perceiver_ar.figures import piano_roll_figure, picture_grid
 from perceiver_ar.generation import Sampler
-from perceiver_ar.images import ImageCodec
+from perceiver_ar.images import ImageCodec, read_prompt
 from perceiver_ar.midi import midi_bytes, read_midi
-from perceiver_ar.model import PerceiverAR
 from perceiver_ar.music import EventCodec
 from perceiver_ar.sound import render, wave_bytes
 from perceiver_ar.text import TextCodec, read_text
@@ -27,107 +28,137 @@ from perceiver_ar.verb_options import SampleOptions
 from perceiver_ar.weights import Network, open_network
 
 
-def prompt_of(network: Network, options: SampleOptions) -> Tokens:
-    """SOS and what the options say the sequences begin with.
+def read_document(network: Network, file: Path) -> Tokens:
+    """A file of the user's as a whole document of the network's: text, MIDI, a picture, or codes as .npy.
 
     Raises:
-        UsageError: a prompt of another kind than the network's data, or a file that cannot be read.
+        UsageError: a file that cannot be read or holds nothing, or a network of the copy task.
     """
-    codec, file = network.codec, options.prompt_file
+    codec = network.codec
+    if isinstance(codec, TextCodec):
+        return codec.encode(read_text(file))
+    if isinstance(codec, ImageCodec):
+        return np.concatenate([read_prompt(file, codec), [EOS]])
+    if isinstance(codec, CodesCodec):
+        return codec.encode(read_codes(file))
+    if isinstance(codec, EventCodec):
+        notes = read_midi(file)
+        if not notes:
+            raise UsageError(f"{file} holds no notes (drums do not count); give a MIDI file with some")
+        return np.concatenate([[SOS], encode(notes), [EOS]])
+    raise UsageError("a network of the copy task reads no files; leave them out")
+
+
+def prompts_of(network: Network, options: SampleOptions) -> list[Tokens]:
+    """SOS and what the options say the sequences begin with; for the copy task, halves to mirror.
+
+    Raises:
+        UsageError: a prompt of another kind than the network's data, too long a one, or a file that cannot be read.
+    """
+    codec, file, config = network.codec, options.prompt_file, network.model.config
     if options.prompt and file is not None:
         raise UsageError("both --prompt and --prompt-file are given; give one")
-    if codec is None or isinstance(codec, ImageCodec):
+    if codec is None:
         if options.prompt or file is not None:
-            raise UsageError(f"a network of {network.data.kind} takes no prompt; leave --prompt and --prompt-file out")
-        if codec is not None:
-            return np.array([SOS])
-        config = network.model.config  # a random first half, for the network to mirror
-        half = config.context_length // 2 - 1
-        symbols = np.random.default_rng(options.seed).integers(RESERVED, config.vocab_size, half)
-        return np.concatenate([[SOS], symbols])
-    if isinstance(codec, TextCodec):
-        tokens = codec.encode(read_text(file) if file is not None else options.prompt)
+            raise UsageError("a network of the copy task takes no prompt; leave --prompt and --prompt-file out")
+        shape = options.count, config.context_length // 2 - 1
+        halves = np.random.default_rng(options.seed).integers(RESERVED, config.vocab_size, shape)
+        return [np.concatenate([[SOS], half]) for half in halves]
+    if isinstance(codec, TextCodec) and file is None:
+        tokens = codec.encode(options.prompt)[:-1]  # it goes on: no EOS
     elif options.prompt:
         raise UsageError(f"--prompt is text, but the network's data are {network.data.kind}; give --prompt-file")
-    elif file is None:
-        return np.array([SOS])
-    elif isinstance(codec, CodesCodec):
-        tokens = codec.encode(read_codes(file))
     else:
-        tokens = np.concatenate([[SOS], encode(read_midi(file)), [EOS]])
-    tokens = tokens[:-1]  # it goes on: no EOS
-    return tokens[: options.prompt_tokens + 1] if options.prompt_tokens else tokens
-
-
-def draw(network: Network, options: SampleOptions) -> list[Tokens]:
-    """Sequences with their prompt, without SOS and EOS."""
-    model, codec = network.model, network.codec
-    config = model.config
-    several = config.adds and len(config.axis_sizes) > 1
-    prompt = prompt_of(network, options)
-    if len(prompt) > config.context_length:
+        tokens = np.array([SOS]) if file is None else read_document(network, file)[:-1]
+    whole = len(tokens) - 1
+    # Of a picture half is kept where nobody says how much: there is nothing to draw behind the whole of it.
+    kept = options.prompt_tokens or (whole // 2 if isinstance(codec, ImageCodec) else whole)
+    tokens = tokens[: kept + 1]
+    if len(tokens) > config.context_length:
         raise UsageError(
-            f"the prompt has {len(prompt)} tokens, the network reads {config.context_length}; "
+            f"the prompt has {len(tokens)} tokens, the network reads {config.context_length}; "
             f"give --prompt-tokens {config.context_length - 1} or fewer"
         )
-    wanted = options.tokens
-    if isinstance(codec, ImageCodec):
-        wanted = codec.height * codec.width * codec.channels
-    elif codec is None:
-        wanted = len(prompt) - 1
-    sampler = Sampler(
-        model,
-        options.sampling,
-        reset_fill=options.reset_fill or None,
+    return [tokens] * options.count
+
+
+def sampler_of(network: Network, options: SamplingOptions, reset_fill: int = 0) -> Sampler:
+    """What draws sequences of the network's data."""
+    config, codec = network.model.config, network.codec
+    several = config.adds and len(config.axis_sizes) > 1
+    return Sampler(
+        network.model,
+        options,
+        reset_fill=reset_fill or None,
         allowed=codec.allowed if codec is not None else None,
         coordinates=codec.coordinates if several and codec is not None else None,
     )
-    stop = None if isinstance(codec, ImageCodec | CodesCodec) or codec is None else EOS
-    drawn = sampler.generate([prompt.tolist()] * options.count, wanted, jax.random.key(options.seed), stop=stop)
-    return [np.concatenate([prompt[1:], tokens]) for tokens in drawn]
 
 
-def write_text(run: Run, codec: TextCodec, samples: Sequence[Tokens]) -> None:
-    """`samples.txt`, and the same on the terminal."""
-    texts = [codec.decode(tokens) for tokens in samples]
-    write_atomic(run.folder / "samples.txt", "\n\n---\n\n".join(texts).encode("utf-8"))
-    for text in texts:
-        print(f"{text}\n---")
+def continuations(
+    network: Network, sampler: Sampler, prompts: Sequence[Tokens], tokens: int, seed: int
+) -> list[Tokens]:
+    """Prompts and what is drawn behind them, without SOS and EOS; images and copies are as long as they must be.
+
+    Args:
+        network: what the tokens mean.
+        sampler: of the network.
+        prompts: with SOS, equally long.
+        tokens: the most to draw for each of the others.
+        seed: of the draws.
+    """
+    codec, given = network.codec, len(prompts[0]) - 1
+    stop: int | None = None
+    if isinstance(codec, ImageCodec):
+        tokens = codec.height * codec.width * codec.channels - given
+    elif codec is None:
+        tokens = given
+    elif not isinstance(codec, CodesCodec):
+        stop = EOS
+    drawn = sampler.generate([prompt.tolist() for prompt in prompts], tokens, jax.random.key(seed), stop=stop)
+    return [np.concatenate([prompt[1:], rest]) for prompt, rest in zip(prompts, drawn, strict=True)]
 
 
-def write_music(run: Run, codec: EventCodec, samples: Sequence[Tokens]) -> None:
-    """A .mid file, a piano roll and a plain rendering as sound for each."""
+def sample_files(network: Network, samples: Sequence[Tokens]) -> tuple[dict[str, bytes], list[str]]:
+    """Sequences as files by name, and a line on each for the terminal.
+
+    Text: sample-0.txt and so on. Music: .mid, piano roll as .png and a plain rendering as .wav. Images: samples.png,
+    all in one grid, and their values as samples.npy. Codes: .npy of [frames, codebooks]. Copies: samples.npy.
+    """
+    codec = network.codec
+    if codec is None:
+        return {"samples.npy": array_bytes(np.stack(samples))}, [_told_copy(tokens) for tokens in samples]
+    if isinstance(codec, ImageCodec):
+        images = np.stack([codec.decode(tokens) for tokens in samples])
+        return {"samples.png": png(picture_grid(images, codec.levels)), "samples.npy": array_bytes(images)}, []
+    files: dict[str, bytes] = {}
+    told = []
     for number, tokens in enumerate(samples):
-        notes = decode(tokens)
-        write_atomic(run.folder / f"sample-{number}.mid", midi_bytes(notes))
-        write_atomic(run.folder / f"sample-{number}.png", png(piano_roll_figure(notes)))
-        write_atomic(run.folder / f"sample-{number}.wav", wave_bytes(render(notes)))
-        print(f"sample {number}: {len(notes)} notes, {codec.measure(tokens)['seconds']:.1f} s")
+        name = f"sample-{number}"
+        if isinstance(codec, TextCodec):
+            text = codec.decode(tokens)
+            files[f"{name}.txt"] = text.encode("utf-8")
+            told.append(f"{text}\n---")
+        elif isinstance(codec, CodesCodec):
+            codes = codec.decode(tokens)
+            files[f"{name}.npy"] = array_bytes(codes)
+            told.append(f"{name}: {len(codes)} frames of {codec.codebooks} codes")
+        else:
+            notes = decode(tokens)
+            files |= {
+                f"{name}.png": png(piano_roll_figure(notes)),
+                f"{name}.wav": wave_bytes(render(notes)),
+                f"{name}.mid": midi_bytes(notes),
+            }
+            told.append(f"{name}: {len(notes)} notes, {codec.measure(tokens)['seconds']:.1f} s")
+    return files, told
 
 
-def write_images(run: Run, codec: ImageCodec, samples: Sequence[Tokens]) -> None:
-    """`samples.png`, all in one grid, and the values."""
-    images = np.stack([codec.decode(tokens) for tokens in samples])
-    write_atomic(run.folder / "samples.png", png(picture_grid(images, codec.levels)))
-    write_atomic(run.folder / "samples.npy", array_bytes(images))
-
-
-def write_codes(run: Run, codec: CodesCodec, samples: Sequence[Tokens]) -> None:
-    """An .npy file of [frames, codebooks] for each."""
-    for number, tokens in enumerate(samples):
-        codes = codec.decode(tokens)
-        write_atomic(run.folder / f"sample-{number}.npy", array_bytes(codes))
-        print(f"sample {number}: {len(codes)} frames of {codec.codebooks} codes")
-
-
-def write_copies(run: Run, model: PerceiverAR, samples: Sequence[Tokens]) -> None:
-    """The sequences, and how many symbols of the second half mirror the first."""
-    half = model.config.context_length // 2 - 1
-    for tokens in samples:
-        right = int((tokens[half:] == tokens[:half][::-1]).sum())
-        print(f"{' '.join(str(token - RESERVED) for token in tokens[:half])} | ", end="")
-        print(f"{' '.join(str(token - RESERVED) for token in tokens[half:])}   ({right} of {half} right)")
-    write_atomic(run.folder / "samples.npy", array_bytes(np.stack(samples)))
+def _told_copy(tokens: Tokens) -> str:
+    first, second = np.split(tokens, 2)
+    right = int((second == first[::-1]).sum())
+    halves = " | ".join(" ".join(str(token - RESERVED) for token in half) for half in (first, second))
+    return f"{halves}   ({right} of {len(first)} right)"
 
 
 def png(figure: Figure) -> bytes:
@@ -145,26 +176,22 @@ def array_bytes(array: np.ndarray) -> bytes:
 
 
 def sample_verb(call: Invocation) -> None:
-    """The verb `sample`: files in the run folder, and what can be read on the terminal."""
+    """The verb `sample`: files and a page in the run folder, and what can be read on the terminal."""
     options: SampleOptions = call.options
+    use_device(options)
     network = open_network(options.weights)
-    prompt_of(network, options)  # mistakes are told before anything is computed
+    prompts = prompts_of(network, options)  # mistakes are told before anything is computed
+    sampler = sampler_of(network, options.sampling, options.reset_fill)
     if options.dry_run:
         print(f"would draw {options.count} sequences from {options.weights}")
         return
     with call.open_run() as run:
         begun = time.perf_counter()
-        samples = draw(network, options)
+        samples = continuations(network, sampler, prompts, options.tokens, options.seed)
         seconds = time.perf_counter() - begun
-        codec = network.codec
-        if codec is None:
-            write_copies(run, network.model, samples)
-        elif isinstance(codec, ImageCodec):
-            write_images(run, codec, samples)
-        elif isinstance(codec, EventCodec):
-            write_music(run, codec, samples)
-        elif isinstance(codec, CodesCodec):
-            write_codes(run, codec, samples)
-        elif isinstance(codec, TextCodec):
-            write_text(run, codec, samples)
-    print(f"{options.count} sequences in {seconds:.1f} s; {run.folder}")
+        files, told = sample_files(network, samples)
+        save_samples(run.folder, files)
+        page = write_gallery(run.folder, f"{options.count} sequences of {options.weights}, seed {options.seed}")
+    for line in told:
+        print(line)
+    print(f"{options.count} sequences in {seconds:.1f} s; {page}")

@@ -17,15 +17,17 @@ from onepaper.runs import Run
 from onepaper.training import fit
 
 from perceiver_ar import copying
-from perceiver_ar.config import ExperimentConfig
+from perceiver_ar.config import SOS, ExperimentConfig
 from perceiver_ar.corpus import Corpus, Windows, check_fits
 from perceiver_ar.datasets import load
 from perceiver_ar.evaluation import per_unit
+from perceiver_ar.generation import Sampler
 from perceiver_ar.model import Loss, PerceiverAR, sequence_loss, take
 from perceiver_ar.music import transposed
 from perceiver_ar.positions import latent_places
+from perceiver_ar.sampling import continuations, sample_files, sampler_of
 from perceiver_ar.sharding import MeshAccelerator, model_builder
-from perceiver_ar.verb_options import TrainOptions
+from perceiver_ar.verb_options import SampleOptions, TrainOptions
 from perceiver_ar.weights import Network, save_network
 
 # Sequences of the copy task and windows of documents that an evaluation during training looks at, and the seed that
@@ -164,6 +166,43 @@ def held_out_evaluation(config: ExperimentConfig) -> Callable[[PerceiverAR], dic
     return evaluate
 
 
+def fitting_corpus(config: ExperimentConfig) -> Corpus | None:
+    """The documents to learn from; None for the copy task.
+
+    Raises:
+        UsageError: data that are not there, or a model that does not fit them.
+    """
+    if config.data.kind == "copy":
+        copying.check_fits(config.model)
+        return None
+    corpus = load(config.data)
+    check_fits(config.model, corpus.codec)
+    return corpus
+
+
+class Exhibition:
+    """What a network in training draws, from the same random numbers every time: files by name.
+
+    Args:
+        config: of the training; `samples` sequences are drawn.
+        corpus: what their tokens mean.
+    """
+
+    def __init__(self, config: ExperimentConfig, corpus: Corpus) -> None:
+        self.config, self.codec, self.options = config, corpus.codec, SampleOptions(count=config.samples)
+        self._sampler: Sampler | None = None
+
+    def __call__(self, model: PerceiverAR) -> dict[str, bytes]:
+        """Samples of these weights."""
+        network = Network(model, self.config.data, self.codec)
+        if self._sampler is None:
+            self._sampler = sampler_of(network, self.options.sampling)
+        self._sampler.use(model)
+        prompts = [np.array([SOS])] * self.options.count
+        samples = continuations(network, self._sampler, prompts, self.options.tokens, self.options.seed)
+        return sample_files(network, samples)[0]
+
+
 def train(
     config: ExperimentConfig, run: Run | None = None, *, seed: int = 0, accelerator: Accelerator | None = None
 ) -> PerceiverAR:
@@ -174,12 +213,10 @@ def train(
     """
     accelerator = accelerator or Accelerator()
     processes = {"rank": accelerator.rank, "world": accelerator.world}
-    if config.data.kind == "copy":
-        copying.check_fits(config.model)
+    corpus = fitting_corpus(config)
+    if corpus is None:
         batches = copy_batches(config, seed=seed, **processes)
     else:
-        corpus = load(config.data)
-        check_fits(config.model, corpus.codec)
         batches = document_batches(config, corpus, seed=seed, **processes)
     task = JaxTask(
         model_builder(config.model, accelerator),
@@ -195,7 +232,23 @@ def train(
         assert isinstance(model, PerceiverAR)
         return judge(model)
 
-    fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, processes=accelerator)
+    show = None if corpus is None or accelerator.world > 1 else Exhibition(config, corpus)
+
+    def draw(state: JaxState) -> dict[str, bytes]:
+        model = task.model(state)
+        assert isinstance(model, PerceiverAR)
+        return show(model) if show is not None else {}
+
+    fitted = fit(
+        task,
+        batches,
+        config.loop,
+        run,
+        seed=seed,
+        evaluate=evaluate,
+        draw=draw if show is not None and config.samples else None,
+        processes=accelerator,
+    )
     model = task.model(fitted.state)
     assert isinstance(model, PerceiverAR)
     return model
@@ -208,12 +261,12 @@ def train_verb(call: Invocation) -> None:
     if options.dry_run:
         print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
         return
-    with (
-        MeshAccelerator(options, tensor=options.tensor, context=options.context) as accelerator,
-        call.open_run(main_process=accelerator.is_main) as run,
-    ):
-        model = train(config, run, seed=options.seed, accelerator=accelerator)
-        if accelerator.is_main:
-            codec = None if config.data.kind == "copy" else load(config.data).codec
-            folder = save_network(run.folder / "pretrained", Network(model, config.data, codec))
-            print(f"weights: {folder}")
+    with MeshAccelerator(options, tensor=options.tensor, context=options.context) as accelerator:
+        corpus = fitting_corpus(config)  # mistakes are told before there is a run
+        with call.open_run(main_process=accelerator.is_main) as run:
+            model = train(config, run, seed=options.seed, accelerator=accelerator)
+            if accelerator.is_main:
+                codec = None if corpus is None else corpus.codec
+                folder = save_network(run.folder / "pretrained", Network(model, config.data, codec))
+                print(f"weights: {folder}")
+                print(f"go on: onepaper {call.paper.name} sample --weights {folder}")

@@ -1,13 +1,15 @@
 """Options of the verbs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_non_negative, check_positive
-from onepaper.paper import RunOptions
+from onepaper.errors import UsageError
+from onepaper.paper import RunOptions, VerbOptions
 
 from perceiver_ar.config import SamplingOptions
+from perceiver_ar.dataset_options import KINDS, DataConfig
 
 # Networks that ship with the package.
 SHIPPED = ("copy", "text", "music")
@@ -30,7 +32,7 @@ class TrainOptions(RunOptions):
 
 
 @dataclass(frozen=True)
-class SampleOptions(RunOptions):
+class SampleOptions(VerbOptions):
     """Options of `sample`."""
 
     weights: str = "text"
@@ -38,9 +40,9 @@ class SampleOptions(RunOptions):
     prompt: str = ""
     """where text begins"""
     prompt_file: Path | None = None
-    """a MIDI file, a text file or an .npy file of codes to go on from"""
+    """a text file, a MIDI file, a picture or an .npy file of codes to go on from"""
     prompt_tokens: int = 0
-    """how many tokens of the prompt to keep, the first ones; 0 keeps all that leave room"""
+    """how many tokens of the prompt to keep, the first ones; 0 keeps all, of a picture half"""
     count: int = 4
     """sequences"""
     tokens: int = 256
@@ -58,11 +60,40 @@ class SampleOptions(RunOptions):
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(RunOptions):
+class OtherData:
+    """Other documents than those that the network learnt from, read in the same way."""
+
+    dataset: str = ""
+    """another dataset of the same kind; empty: that of the weights"""
+    path: Path | None = None
+    """where it is"""
+
+    def instead_of(self, data: DataConfig) -> DataConfig:
+        """The data of the weights, with what is given here in its place.
+
+        Raises:
+            UsageError: no such dataset, or one of another kind.
+        """
+        if not self.dataset:
+            return data if self.path is None else replace(data, path=self.path)
+        check_choice("data.dataset", self.dataset, KINDS)
+        if KINDS[self.dataset] != data.kind:
+            raise UsageError(
+                f"data.dataset '{self.dataset}' is {KINDS[self.dataset]}, but the weights learnt {data.kind}; choose "
+                f"one of {', '.join(name for name, kind in KINDS.items() if kind == data.kind)}"
+            )
+        return replace(data, dataset=self.dataset, path=self.path)
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(VerbOptions):
     """Options of `evaluate`."""
 
     weights: str = "text"
     """a network that ships with the package (copy, text, music), or the `pretrained` folder of a training run"""
+    data: OtherData = OtherData()
+    files: tuple[Path, ...] = ()
+    """documents of yours to score whole, instead of a part of a dataset: text, MIDI, pictures or .npy files of codes"""
     part: Literal["validation", "test"] = "validation"
     mode: Literal["incremental", "block", "strided"] = "block"
     """incremental: a pass for each token, all context there is; block: half of the latents are scored by each pass;
@@ -70,7 +101,7 @@ class EvaluateOptions(RunOptions):
     stride: int = 0
     """tokens that one pass scores; 0: what the mode says"""
     latents: tuple[int, ...] = ()
-    """numbers of latents to try, e.g. 32 64 128; none: that of training"""
+    """numbers of latents to try, e.g. 32 64 128, all with the stride of the smallest; none: that of training"""
     context: int = 0
     """the most inputs that a pass sees; 0: all the model can"""
     max_tokens: int = 20_000
@@ -87,11 +118,21 @@ class EvaluateOptions(RunOptions):
         for number in self.latents:
             check_positive("latents", number)
         check_positive("passes_at_once", self.passes_at_once)
+        if self.files and self.data != OtherData():
+            raise UsageError("both --files and --data are given; give one")
+
+    def about_documents(self) -> str:
+        """The options given that mean nothing to the copy task, which has no documents."""
+        names = ("data", "files", "part", "mode", "stride", "latents", "context", "max_tokens")
+        plain = EvaluateOptions()
+        return ", ".join(f"--{name.replace('_', '-')}" for name in names if getattr(self, name) != getattr(plain, name))
 
 
 @dataclass(frozen=True)
-class ImportOptions(RunOptions):
+class ImportOptions(VerbOptions):
     """Options of `import`: weights of the official code, for the model and the data of the preset."""
 
     checkpoint: Annotated[Path, "positional"] = Path("checkpoint.dill")
     """the official code's checkpoint.dill, or an .npz file with its arrays named MODULE/PARAMETER"""
+    vocabulary: Path | None = None
+    """of text in pieces or words, what the checkpoint was trained with: SentencePiece's model, or a word a line"""

@@ -5,8 +5,11 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import jax.numpy as jnp
+from flax import nnx
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
+from onepaper.jax.state_files import flatten
 from onepaper.runs import write_atomic
 
 from perceiver_ar.config import DataConfig
@@ -60,7 +63,7 @@ def open_network(name: str) -> Network:
     """A network that `save_network` wrote, by its folder or shipped name.
 
     Raises:
-        UsageError: no such network, or a folder without `data.json`.
+        UsageError: no such network, a folder without `data.json`, or weights that are not finite.
     """
     folder = find(name)
 
@@ -76,4 +79,7 @@ def open_network(name: str) -> Network:
         raise UsageError(f"{folder / DATA_NAME} is no JSON ({error}); copy the folder again") from None
     codec = None if data.kind == "copy" else saved_codec(data, read)
     model = PerceiverAR.from_pretrained(folder)
+    for name, leaf in flatten(nnx.state(model)).items():
+        if not bool(jnp.isfinite(leaf).all()):
+            raise UsageError(f"{folder}: {name.removesuffix('/value')} is not finite; take weights of another training")
     return Network(model, data, codec)
