@@ -6,6 +6,7 @@ A document is SOS, its symbols, EOS. A window has at most M + 1 tokens, whose la
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +17,10 @@ from onepaper.errors import UsageError
 from perceiver_ar.config import EOS, RESERVED, SOS, ModelConfig
 
 Tokens = Int[np.ndarray, " _"]
+
+PARTS = ("train", "validation", "test")
+# Of the order in which things are dealt out to parts, the same for everyone.
+SPLIT_SEED = 0
 
 
 @runtime_checkable
@@ -102,7 +107,7 @@ class Corpus:
     test: Documents
 
     def __post_init__(self) -> None:
-        for name in ("train", "validation", "test"):
+        for name in PARTS:
             if not len(getattr(self, name)):
                 raise UsageError(f"the {name} part of the data has no documents; give more data")
 
@@ -110,6 +115,14 @@ class Corpus:
 def document(symbols: Integer[np.ndarray, " symbols"]) -> Int[np.ndarray, " tokens"]:
     """SOS, the symbols behind the reserved ids, EOS."""
     return np.concatenate([[SOS], symbols.astype(np.int32) + RESERVED, [EOS]]).astype(np.int32)
+
+
+def dealt(files: Sequence[Path]) -> list[list[Path]]:
+    """Three parts of files in an order drawn once: a tenth, one at least, for validation and as many for the test."""
+    held_out = max(1, len(files) // 10)
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(files))
+    parts = np.split(order, [len(files) - 2 * held_out, len(files) - held_out])
+    return [[files[number] for number in part] for part in parts]
 
 
 def check_fits(config: ModelConfig, codec: Codec, *, advice: bool = True) -> None:

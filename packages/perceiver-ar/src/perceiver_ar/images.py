@@ -13,14 +13,14 @@ from onepaper.data import data_root
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import RESERVED
-from perceiver_ar.corpus import Corpus, InMemory, OnDisk, Tokens, document
+from perceiver_ar.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, Tokens, document
 from perceiver_ar.dataset_options import DataConfig
 from perceiver_ar.positions import PixelOrder, image_coordinates
 
 Images = UInt8[np.ndarray, "_ height width channels"]
 
-# Digits: shares to learn from and to decide by; splits are the same for everyone.
-TRAIN_SHARE, VALIDATION_SHARE, SPLIT_SEED = 0.8, 0.1, 0
+# Digits: shares to learn from and to decide by.
+TRAIN_SHARE, VALIDATION_SHARE = 0.8, 0.1
 # Photographs: columns, as shares, that validation and test begin at.
 PHOTO_CUTS = (0.7, 0.85)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -179,8 +179,8 @@ def own_images(config: DataConfig) -> Corpus:
     folder = config.path
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; give one with pictures")
-    if all((folder / part).is_dir() for part in ("train", "validation", "test")):
-        parts = [picture_files(folder / part) for part in ("train", "validation", "test")]
+    if all((folder / part).is_dir() for part in PARTS):
+        parts = [picture_files(folder / part) for part in PARTS]
     else:
         files = picture_files(folder)
         if len(files) < 10:
