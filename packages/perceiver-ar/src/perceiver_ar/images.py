@@ -142,8 +142,8 @@ def in_memory(codec: ImageCodec, *parts: Images) -> Corpus:
     return Corpus(codec, *(InMemory(codec.encode(image) for image in part) for part in parts))
 
 
-def read_image(path: Path, side: int) -> UInt8[np.ndarray, "{side} {side} 3"]:
-    """A picture as red, green and blue, its middle square scaled to `side` pixels.
+def read_image(path: Path, codec: ImageCodec) -> UInt8[np.ndarray, "height width channels"]:
+    """A picture in the shape and levels of the codec: its middle, scaled.
 
     Raises:
         UsageError: not a picture.
@@ -152,9 +152,21 @@ def read_image(path: Path, side: int) -> UInt8[np.ndarray, "{side} {side} 3"]:
 
     try:
         with Image.open(path) as opened:
-            return np.asarray(ImageOps.fit(opened.convert("RGB"), (side, side), Image.Resampling.LANCZOS), np.uint8)
+            colours = opened.convert("L" if codec.channels == 1 else "RGB")
+            fitted = ImageOps.fit(colours, (codec.width, codec.height), Image.Resampling.LANCZOS)
     except (OSError, UnidentifiedImageError, ValueError) as error:
         raise UsageError(f"{path} is not a readable picture ({error}); expected one of {', '.join(SUFFIXES)}") from None
+    values = np.asarray(fitted, np.uint8).reshape(codec.shape)
+    return np.round(values * ((codec.levels - 1) / 255)).astype(np.uint8)
+
+
+def read_prompt(path: Path, codec: ImageCodec) -> Tokens:
+    """A picture to go on from: SOS and its values, in the order of the codec.
+
+    Raises:
+        UsageError: not a picture.
+    """
+    return codec.encode(read_image(path, codec))[:-1]
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -196,7 +208,7 @@ def on_disk(codec: ImageCodec, parts: Sequence[Sequence[Path]]) -> Corpus:
     size = codec.height * codec.width * codec.channels + 2
 
     def read(path: Path) -> Tokens:
-        return codec.encode(read_image(path, codec.height))
+        return codec.encode(read_image(path, codec))
 
     return Corpus(codec, *(OnDisk(files, [size] * len(files), read, keep=4096) for files in parts))
 
