@@ -132,9 +132,17 @@ def test_what_does_not_fit_is_told() -> None:
     with pytest.raises(UsageError, match="set --model.vocab-size 20"):
         check_fits(CONFIG, ImageCodec(8, 8, 1, 17))
     wide = replace(CONFIG, vocab_size=20, positions="absolute", axes=(9, 10, 3))
-    with pytest.raises(UsageError, match=r"axes are \(9, 10, 3\), the data needs \(10, 10, 3\)"):
+    with pytest.raises(
+        UsageError, match=r"^axes are \(9, 10, 3\), the data needs \(10, 10, 3\); set --model.axes 10 10 3$"
+    ):
         check_fits(wide, ImageCodec(8, 8, 1, 17))
-    with pytest.raises(UsageError, match="the data has one"):
+    check_fits(replace(wide, axes=(10, 11, 3)), ImageCodec(8, 8, 1, 17))
+    with pytest.raises(UsageError, match="the data has one; set --model.positions rotary$"):
         check_fits(replace(wide, vocab_size=259), ByteText())
+    both = r"vocab_size is 20, but the data has 259 ids; axes are \(9, 10, 3\), the data needs \(6, 6, 5\); "
+    with pytest.raises(UsageError, match=both + "set --model.vocab-size 259 --model.axes 6 6 5$"):
+        check_fits(wide, ImageCodec(4, 4))
+    with pytest.raises(UsageError, match=both + "the weights learnt other data; choose others$"):
+        check_fits(wide, ImageCodec(4, 4), advice=False)
     with pytest.raises(UsageError, match="the test part of the data has no documents"):
         Corpus(ByteText(), numbered(4), numbered(4), InMemory())

@@ -57,13 +57,15 @@ def test_scores_equal_the_reference(stride: int, latents: int, context: int, sti
         np.testing.assert_allclose(nats, by_hand(model, text, stride, latents, context), rtol=2e-3, atol=2e-3)
 
 
-def test_images_by_their_coordinates(stirred) -> None:
-    config = replace(SMALL, positions="absolute", position_tables="learned", axes=(4, 4))
+@pytest.mark.parametrize("context", [12, 5])
+def test_images_by_their_coordinates(context: int, stirred) -> None:
+    """With a context shorter than the picture as well: a value keeps its column and row in every window."""
+    config = replace(SMALL, context_length=context, positions="absolute", position_tables="learned", axes=(4, 4))
     model, images = stirred(config), documents(11, 11)
     coordinates = np.stack(np.divmod(np.arange(12), 4), axis=1)
     got = score(model, images, stride=3, coordinates=coordinates)
     for nats, image in zip(got, images, strict=True):
-        np.testing.assert_allclose(nats, by_hand(model, image, 3, 4, 12, coordinates), rtol=2e-3, atol=2e-3)
+        np.testing.assert_allclose(nats, by_hand(model, image, 3, 4, context, coordinates), rtol=2e-3, atol=2e-3)
 
 
 def test_probabilities_of_all_sequences_sum_to_one(stirred) -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +22,8 @@ GREEDY = SamplingOptions(temperature=0.0)
 
 
 @nnx.jit(static_argnames="num_latents")
-def fresh(model, tokens, lengths, num_latents):
-    return model(tokens, lengths, num_latents=num_latents)[:, -1]
+def fresh(model, tokens, lengths, num_latents, coordinates=None):
+    return model(tokens, lengths, coordinates, num_latents=num_latents)[:, -1]
 
 
 @pytest.mark.parametrize("config", [SMALL, replace(SMALL, positions="absolute", depth=1)])
@@ -145,22 +146,43 @@ def test_tokens_of_channels_take_turns(stirred) -> None:
             assert allowed[(start + number) % 3, token]
 
 
-def test_images_keep_to_their_places(stirred) -> None:
-    config = replace(SMALL, positions="absolute", position_tables="learned", axes=(5, 6))
-    coordinates = np.stack(np.divmod(np.arange(12), 3), axis=1)
+@pytest.mark.parametrize("positions", ["absolute", "both"])
+@pytest.mark.parametrize("total", [9, 12, 30])
+def test_images_keep_to_their_places(total: int, positions: Any, stirred) -> None:
+    """Whether the context, 12, holds the whole picture or not: coordinates are those of the place in the picture."""
+    config = replace(SMALL, positions=positions, position_tables="learned", axes=(10, 3))
+    coordinates = np.stack(np.divmod(np.arange(total), 3), axis=1)
     model = stirred(config)
-    sampler = Sampler(model, reset_fill=2, coordinates=coordinates)
-    state = sampler.start([[SOS, 4]], 10)
-    tokens = [SOS, 4]
-    for number in range(10):
-        size = int(state.filled)
-        wanted = model(state.tokens, state.lengths, jnp.asarray(coordinates)[None], num_latents=size)[:, -1]
-        np.testing.assert_allclose(state.logits, wanted, rtol=1e-3, atol=1e-3)
-        state, token = sampler.step(state, jax.random.key(0), 10 - number)
-        tokens.append(int(token[0]))
-    assert state.tokens[0].tolist() == tokens  # all twelve places, nothing slid
-    with pytest.raises(UsageError, match="2 \\+ 11 tokens are more than the 12 places"):
-        sampler.start([[SOS, 4]], 11)
+    prompts = [[SOS, 4], [SOS], [SOS, 3, 4, 5, 6, 7, 8]]
+    sampler, steps = Sampler(model, reset_fill=2, coordinates=coordinates), total - 7
+    state = sampler.start(prompts, steps)
+    for number in range(steps):
+        first = np.asarray(state.seen - state.lengths)
+        at = coordinates[np.minimum(first[:, None] + np.arange(12), total - 1)]
+        wanted = fresh(model, state.tokens, state.lengths, int(state.filled), jnp.asarray(at))
+        np.testing.assert_allclose(state.logits, wanted, rtol=1e-4, atol=1e-4)
+        state, _ = sampler.step(state, jax.random.key(0), steps - number)
+    assert state.seen.tolist() == [total - 5, total - 6, total]
+    assert (np.asarray(state.seen) > state.lengths).any() == (total == 30)  # whether the window did slide
+    with pytest.raises(UsageError, match=f"{total} \\+ 1 tokens are more than the {total} places"):
+        sampler.step(state, jax.random.key(0))
+    with pytest.raises(UsageError, match=f"7 \\+ {steps + 1} tokens are more than the {total} places"):
+        sampler.start(prompts, steps + 1)
+
+
+def test_prompts_of_images_may_be_longer_than_the_context(stirred) -> None:
+    config = replace(SMALL, positions="absolute", position_tables="learned", axes=(10, 3))
+    coordinates = np.stack(np.divmod(np.arange(30), 3), axis=1)
+    model, prompt = stirred(config), np.random.default_rng(0).integers(3, 11, 20).tolist()
+    sampler = Sampler(model, coordinates=coordinates)
+    state = sampler.start([prompt], 10)
+    length = int(state.lengths[0])
+    assert (int(state.seen[0]), state.tokens[0, :length].tolist()) == (20, prompt[-length:])
+    at = jnp.asarray(coordinates[20 - length : 32 - length])[None]
+    wanted = fresh(model, state.tokens, state.lengths, int(state.filled), at)
+    np.testing.assert_allclose(state.logits, wanted, rtol=1e-4, atol=1e-4)
+    with pytest.raises(UsageError, match="prompt 0 has 31 tokens, expected 1 \\(SOS\\) to 30"):
+        sampler.start([[SOS] * 31], 0)
 
 
 def test_draws_follow_the_softmax() -> None:

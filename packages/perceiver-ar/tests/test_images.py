@@ -21,6 +21,7 @@ from perceiver_ar.images import (
     own_images,
     photos,
     read_image,
+    read_prompt,
 )
 
 GENERATOR = np.random.default_rng(0)
@@ -89,7 +90,19 @@ def test_the_middle_of_a_picture_is_scaled(tmp_path: Path) -> None:
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = 200
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    assert (read_image(tmp_path / "wide.png", 8) == 200).all()
+    assert (read_image(tmp_path / "wide.png", ImageCodec(8, 8)) == 200).all()
+
+
+@pytest.mark.parametrize(("levels", "channels"), [(256, 3), (256, 1), (17, 1)])
+@pytest.mark.parametrize("order", ["raster", "planes"])
+def test_pictures_make_prompts(levels: int, channels: int, order: Any, tmp_path: Path) -> None:
+    codec = ImageCodec(4, 6, channels, levels, order)
+    image = GENERATOR.integers(0, levels, codec.shape, dtype=np.uint8)
+    shown = np.round(image * (255 / (levels - 1))).astype(np.uint8)
+    Image.fromarray(shown if channels == 3 else shown[..., 0]).save(tmp_path / "prompt.png")
+    tokens = read_prompt(tmp_path / "prompt.png", codec)
+    np.testing.assert_array_equal(tokens, codec.encode(image)[:-1])
+    np.testing.assert_array_equal(codec.decode(tokens), image)
 
 
 def test_imagenet_in_both_layouts(tmp_path: Path) -> None:
@@ -159,7 +172,7 @@ def test_bad_pictures_take_a_line(tmp_path: Path) -> None:
         own_images(config)
     (tmp_path / "00.png").write_text("no picture")
     with pytest.raises(UsageError, match="00.png is not a readable picture"):
-        read_image(tmp_path / "00.png", 4)
+        read_image(tmp_path / "00.png", ImageCodec(4, 4))
     with pytest.raises(UsageError, match="is no folder"):
         own_images(replace(config, path=tmp_path / "none"))
     with pytest.raises(

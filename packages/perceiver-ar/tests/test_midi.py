@@ -97,5 +97,12 @@ def test_bad_files_take_a_line(tmp_path: Path) -> None:
     (tmp_path / "bad.mid").write_bytes(b"MThd\0\0\0\x06\0\x01")
     with pytest.raises(UsageError, match="bad.mid is not a readable MIDI file"):
         read_midi(tmp_path / "bad.mid")
-    with pytest.raises(UsageError, match="is not a readable MIDI file"):
-        read_midi(b"text")
+    for content, told in (
+        (b"text", "it ends too early"),
+        (written(on(60), off(60, 100))[:-3], "it ends too early"),
+        (b"RIFF and more", "MThd not found"),
+        (written(ticks_per_beat=-6104), "its times are frames of film"),
+        (written(mido.UnknownMetaMessage(0x59, data=(12, 0))), "Could not decode key with 12 sharps"),
+    ):
+        with pytest.raises(UsageError, match=f"is not a readable MIDI file .{told}"):
+            read_midi(content)

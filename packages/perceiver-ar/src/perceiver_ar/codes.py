@@ -3,15 +3,14 @@
 The codes of a frame follow each other; each codebook has symbols of its own (section 5, audio).
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Integer
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import RESERVED
-from perceiver_ar.corpus import Corpus, InMemory, Tokens, document
+from perceiver_ar.corpus import PARTS, Corpus, InMemory, Tokens, dealt, document
 from perceiver_ar.dataset_options import DataConfig
 
 SHAPE_NAME = "codebooks.txt"
@@ -38,7 +37,7 @@ class CodesCodec:
         ids = np.arange(self.vocab_size)
         return (ids >= RESERVED) & ((ids - RESERVED) // self.size == np.arange(self.codebooks)[:, None])
 
-    def encode(self, codes: Int[np.ndarray, "frames codebooks"]) -> Tokens:
+    def encode(self, codes: Integer[np.ndarray, "frames codebooks"]) -> Tokens:
         """SOS, codes frame by frame, EOS.
 
         Raises:
@@ -48,7 +47,15 @@ class CodesCodec:
             raise UsageError(f"codes have shape {codes.shape}, expected (frames, {self.codebooks})")
         if codes.size and not (codes.min() >= 0 and codes.max() < self.size):
             raise UsageError(f"codes go from {codes.min()} to {codes.max()}, expected 0 to {self.size - 1}")
-        return document((codes + self.size * np.arange(self.codebooks)).ravel())
+        return document((codes.astype(np.int32) + self.size * np.arange(self.codebooks, dtype=np.int32)).ravel())
+
+    def encode_file(self, path: Path) -> Tokens:
+        """The same of an .npy file, which errors name."""
+        codes = read_codes(path)
+        try:
+            return self.encode(codes)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
 
     def decode(self, tokens: Tokens) -> Int[np.ndarray, "frames codebooks"]:
         """Codes of the whole frames."""
@@ -66,32 +73,48 @@ class CodesCodec:
 
 
 def own_codes(config: DataConfig) -> Corpus:
-    """.npy files of integers [frames, codebooks]: a folder's files in three parts, or one file cut 80/10/10 in time.
+    """.npy files of integers [frames, codebooks].
+
+    A folder with `train`, `validation` and `test` keeps these parts. Three files or more of another folder are dealt
+    out in an order drawn once; one or two are cut 80/10/10 in time.
 
     Raises:
-        UsageError: nothing there, or no such arrays.
+        UsageError: nothing there, no such arrays, codes outside the codebooks, or files of different codebooks.
     """
     assert config.path is not None
     path = config.path
-    files = sorted(path.rglob("*.npy")) if path.is_dir() else [path]
-    if not files:
-        raise UsageError(f"{path} holds no .npy files; give arrays of integers [frames, codebooks]")
-    arrays = [read_codes(file) for file in files]
-    codec = CodesCodec(arrays[0].shape[1], config.codebook_size)
-    if len(arrays) >= 3:
-        held_out = max(1, int(len(arrays) * HELD_OUT_SHARE))
-        cuts = [len(arrays) - 2 * held_out, len(arrays) - held_out]
-        parts: list[Sequence[np.ndarray]] = [arrays[: cuts[0]], arrays[cuts[0] : cuts[1]], arrays[cuts[1] :]]
+    if path.is_dir() and all((path / part).is_dir() for part in PARTS):
+        parts = [code_files(path / part) for part in PARTS]
     else:
-        pieces = [
-            np.split(array, [int(len(array) * (1 - 2 * HELD_OUT_SHARE)), int(len(array) * (1 - HELD_OUT_SHARE))])
-            for array in arrays
-        ]
-        parts = list(zip(*pieces, strict=True))
-    return Corpus(codec, *(InMemory(codec.encode(array) for array in part) for part in parts))
+        files = code_files(path) if path.is_dir() else [path]
+        parts = dealt(files) if len(files) >= 3 else [files]
+    codec = CodesCodec(read_codes(parts[0][0]).shape[1], config.codebook_size)
+    documents = [[codec.encode_file(file) for file in part] for part in parts]
+    if len(documents) == 1:
+        documents = zip(*(cut_in_time(codec, tokens) for tokens in documents[0]), strict=True)
+    return Corpus(codec, *(InMemory(part) for part in documents))
 
 
-def read_codes(path: Path) -> Int[np.ndarray, "frames codebooks"]:
+def cut_in_time(codec: CodesCodec, tokens: Tokens) -> list[Tokens]:
+    """The frames of one document in three."""
+    frames = codec.decode(tokens)
+    cuts = [int(len(frames) * (1 - 2 * HELD_OUT_SHARE)), int(len(frames) * (1 - HELD_OUT_SHARE))]
+    return [codec.encode(part) for part in np.split(frames, cuts)]
+
+
+def code_files(folder: Path) -> list[Path]:
+    """Arrays below a folder, by name.
+
+    Raises:
+        UsageError: there are none.
+    """
+    files = sorted(folder.rglob("*.npy"))
+    if not files:
+        raise UsageError(f"{folder} holds no .npy files; give arrays of integers [frames, codebooks]")
+    return files
+
+
+def read_codes(path: Path) -> Integer[np.ndarray, "frames codebooks"]:
     """One array of codes.
 
     Raises:
@@ -104,4 +127,4 @@ def read_codes(path: Path) -> Int[np.ndarray, "frames codebooks"]:
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
         shape = getattr(array, "shape", None)
         raise UsageError(f"{path} has shape {shape}, expected integers of shape (frames, codebooks)")
-    return array.astype(np.int64)
+    return array

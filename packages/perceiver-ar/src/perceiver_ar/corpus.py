@@ -6,6 +6,7 @@ A document is SOS, its symbols, EOS. A window has at most M + 1 tokens, whose la
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +17,10 @@ from onepaper.errors import UsageError
 from perceiver_ar.config import EOS, RESERVED, SOS, ModelConfig
 
 Tokens = Int[np.ndarray, " _"]
+
+PARTS = ("train", "validation", "test")
+# Of the order in which things are dealt out to parts, the same for everyone.
+SPLIT_SEED = 0
 
 
 @runtime_checkable
@@ -102,7 +107,7 @@ class Corpus:
     test: Documents
 
     def __post_init__(self) -> None:
-        for name in ("train", "validation", "test"):
+        for name in PARTS:
             if not len(getattr(self, name)):
                 raise UsageError(f"the {name} part of the data has no documents; give more data")
 
@@ -112,29 +117,46 @@ def document(symbols: Integer[np.ndarray, " symbols"]) -> Int[np.ndarray, " toke
     return np.concatenate([[SOS], symbols.astype(np.int32) + RESERVED, [EOS]]).astype(np.int32)
 
 
-def check_fits(config: ModelConfig, codec: Codec) -> None:
-    """Raise `UsageError` unless the model knows the data's ids and places."""
+def dealt(files: Sequence[Path]) -> list[list[Path]]:
+    """Three parts of files in an order drawn once: a tenth, one at least, for validation and as many for the test."""
+    held_out = max(1, len(files) // 10)
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(files))
+    parts = np.split(order, [len(files) - 2 * held_out, len(files) - held_out])
+    return [[files[number] for number in part] for part in parts]
+
+
+def check_fits(config: ModelConfig, codec: Codec, *, advice: bool = True) -> None:
+    """Raise `UsageError` unless the model knows the data's ids and places.
+
+    Args:
+        config: of the model.
+        codec: of the data.
+        advice: name the options that make a model for these data; without it the model is trained already.
+    """
+    told, options = list[str](), list[str]()
     if config.vocab_size != codec.vocab_size:
-        raise UsageError(
-            f"vocab_size is {config.vocab_size}, but the data has {codec.vocab_size} ids; "
-            f"set --model.vocab-size {codec.vocab_size}"
-        )
-    coordinates = codec.coordinates
-    if config.adds and len(config.axis_sizes) > 1:
-        if coordinates is None:
-            raise UsageError(f"the model has {len(config.axis_sizes)} axes of positions, the data has one")
+        told.append(f"vocab_size is {config.vocab_size}, but the data has {codec.vocab_size} ids")
+        options.append(f"--model.vocab-size {codec.vocab_size}")
+    coordinates, axes = codec.coordinates, config.axis_sizes
+    several = config.adds and len(axes) > 1
+    if several and coordinates is None:
+        told.append(f"the model has {len(axes)} axes of positions, the data has one")
+        options.append("--model.positions rotary")
+    elif several and coordinates is not None:
         needed = tuple(int(size) + 1 for size in coordinates.max(axis=0))
-        if len(needed) != len(config.axis_sizes) or any(
-            size < least for size, least in zip(config.axis_sizes, needed, strict=True)
-        ):
-            raise UsageError(f"axes are {config.axis_sizes}, the data needs {needed}; set --model.axes")
+        if len(needed) != len(axes) or any(size < least for size, least in zip(axes, needed, strict=True)):
+            told.append(f"axes are {axes}, the data needs {needed}")
+            options.append(f"--model.axes {' '.join(map(str, needed))}")
+    if told:
+        end = f"set {' '.join(options)}" if advice else "the weights learnt other data; choose others"
+        raise UsageError(f"{'; '.join(told)}; {end}")
 
 
 class Windows:
     """Training batches: which tokens make batch number `step` is a function of the step.
 
     An epoch holds every document once for each N of its tokens. A window of M + 1 tokens is laid uniformly over the
-    document, hanging over its start by at most M - `least_inputs`, so that early targets are scored as often as others;
+    document, hanging over its start by at most M - `least_inputs`, so that a document's first tokens are scored too;
     what hangs over is cut off (section 3, objective). A document shorter than a window is taken whole.
 
     Args:

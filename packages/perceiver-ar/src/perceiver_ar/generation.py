@@ -87,7 +87,8 @@ class Sampler:
         allowed: which tokens may follow, one row for every place in turn: row r serves the token that comes after
             r + 1, r + 1 + rows, ... inputs. One row for text; one for each codebook for codes of sounds, or channel of
             images with vocabularies of their own. None: everything but PAD and SOS.
-        coordinates: [M, axes] of absolute positions with several axes; such sequences cannot outgrow the context.
+        coordinates: of absolute positions with several axes, for the inputs of a whole sequence, which may be more or
+            fewer than the context; no sequence can outgrow them.
         cache_dtype: in which keys and values are kept, e.g. jnp.bfloat16 for half the memory; None: the precision in
             which the model computes.
 
@@ -103,7 +104,7 @@ class Sampler:
         *,
         reset_fill: int | None = None,
         allowed: Bool[np.ndarray, "rows vocab"] | None = None,
-        coordinates: Int[np.ndarray, "window axes"] | None = None,
+        coordinates: Int[np.ndarray, "inputs axes"] | None = None,
         cache_dtype: DTypeLike | None = None,
     ) -> None:
         config = model.config
@@ -126,8 +127,6 @@ class Sampler:
             wanted = "coordinates" if several else "no coordinates"
             raise UsageError(f"the model has {len(config.axis_sizes)} axes of positions, expected {wanted}")
         if coordinates is not None:
-            if len(coordinates) != config.context_length:
-                raise UsageError(f"coordinates serve {len(coordinates)} inputs, expected {config.context_length}")
             check_coordinates(coordinates, config.axis_sizes)
         graph, params = nnx.split(model)
         self._params = params, jnp.asarray(allowed), None if coordinates is None else jnp.asarray(coordinates)
@@ -144,29 +143,24 @@ class Sampler:
         Sequences shorter than N make every input a latent.
 
         Args:
-            prompts: ids, each beginning with SOS.
+            prompts: ids, each beginning with SOS; longer than the context only where coordinates say what stands where.
             new_tokens: how many will follow: room is made for as many as fit before the first reset.
 
         Raises:
-            UsageError: an empty or too long prompt, an id that the model does not know, or more tokens than a model
-                with coordinates has places.
+            UsageError: an empty or too long prompt, an id that the model does not know, more tokens than coordinates.
         """
-        config = self.config
+        config, coordinates = self.config, self._params[2]
+        most = config.context_length if coordinates is None else len(coordinates)
         for number, prompt in enumerate(prompts):
-            if not 1 <= len(prompt) <= config.context_length:
-                raise UsageError(
-                    f"prompt {number} has {len(prompt)} tokens, expected 1 (SOS) to {config.context_length}; cut it"
-                )
+            if not 1 <= len(prompt) <= most:
+                raise UsageError(f"prompt {number} has {len(prompt)} tokens, expected 1 (SOS) to {most}; cut it")
             if not 0 < min(prompt) <= max(prompt) < config.vocab_size:
                 raise UsageError(
                     f"prompt {number} has ids from {min(prompt)} to {max(prompt)}, "
                     f"expected 1 to {config.vocab_size - 1}"
                 )
         longest = max(len(prompt) for prompt in prompts)
-        if self._params[2] is not None and longest + new_tokens > config.context_length:
-            raise UsageError(
-                f"{longest} + {new_tokens} tokens are more than the {config.context_length} places of the model"
-            )
+        self._check_places(longest, new_tokens)
         latents = config.num_latents
         fill = longest if longest < latents else self.reset_fill
         kept = self._kept(fill, new_tokens)
@@ -185,7 +179,11 @@ class Sampler:
             state: where the sequences stand.
             key: the same for all steps; each draws its own from it.
             new_tokens: how many are still wanted, this one included.
+
+        Raises:
+            UsageError: more tokens than coordinates.
         """
+        self._check_places(state.seen, 1)
         if int(state.filled) < self.config.num_latents:
             state, drawn = self._advance(self._params, state, key, 1)
             return state, drawn[:, 0]
@@ -210,8 +208,9 @@ class Sampler:
         """Take a given token of each sequence in instead of a drawn one, without a reset: for scoring with caches.
 
         Raises:
-            UsageError: no room for another latent or input; `roll` makes room for latents.
+            UsageError: no room for another latent or input (`roll` makes room for latents), or no coordinates for it.
         """
+        self._check_places(state.seen, 1)
         if int(state.filled) >= self.config.num_latents or int(state.lengths.max()) >= self.config.context_length:
             raise UsageError(
                 f"the caches hold {int(state.filled)} latents and {int(state.lengths.max())} inputs, expected fewer "
@@ -250,6 +249,14 @@ class Sampler:
             return list(tokens)
         ends = [np.append(np.flatnonzero(row == stop), len(row))[0] for row in tokens]
         return [row[:end] for row, end in zip(tokens, ends, strict=True)]
+
+    def _check_places(self, seen: int | Array, new_tokens: int) -> None:
+        coordinates, most = self._params[2], int(np.max(seen))
+        if coordinates is not None and most + new_tokens > len(coordinates):
+            raise UsageError(
+                f"{most} + {new_tokens} tokens are more than the {len(coordinates)} places that have coordinates; "
+                "draw fewer"
+            )
 
     def _kept(self, fill: int, new_tokens: int) -> int:
         """Inputs that may stay, so that those until the end of the next reset find room."""
@@ -298,9 +305,17 @@ def _slide(state: Cache, kept: int) -> tuple[Cache, bool]:
     return state._replace(tokens=tokens, lengths=lengths), True
 
 
-def _embed(model: PerceiverAR, coordinates: Array | None, tokens: Array, places: Array) -> tuple[Array, Array]:
-    """Embedded tokens at these places of the window, and the numbers of their positions."""
-    at = None if coordinates is None else coordinates[jnp.maximum(places, 0)]
+def _embed(
+    model: PerceiverAR, coordinates: Array | None, state: Cache, tokens: Array, places: Array
+) -> tuple[Array, Array]:
+    """Embedded tokens at these places of the window, and the numbers of their positions.
+
+    Numbers count from the start of the window, coordinates belong to places in the whole sequence.
+    """
+    at = None
+    if coordinates is not None:
+        slid_out = (state.seen - state.lengths)[:, None]
+        at = coordinates[jnp.clip(places + slid_out, 0, len(coordinates) - 1)]  # what lies outside is padding
     return model.inputs(tokens, places + 1, at), places + 1
 
 
@@ -309,7 +324,7 @@ def _read(graph: Any, arguments: Any, state: Cache) -> Cache:
     params, _, coordinates = arguments
     model = nnx.merge(graph, params)
     places = jnp.broadcast_to(jnp.arange(state.tokens.shape[1]), state.tokens.shape)
-    found = model.cross.keys_values(*_embed(model, coordinates, state.tokens, places))
+    found = model.cross.keys_values(*_embed(model, coordinates, state, state.tokens, places))
     return state._replace(cross=tuple(new.astype(old.dtype) for new, old in zip(found, state.cross, strict=True)))
 
 
@@ -326,7 +341,7 @@ def _write(graph: Any, arguments: Any, state: Cache, token: Array) -> Cache:
     params, _, coordinates = arguments
     model = nnx.merge(graph, params)
     rows, places = jnp.arange(len(token)), state.lengths
-    k, v = model.cross.keys_values(*_embed(model, coordinates, token[:, None], places[:, None]))
+    k, v = model.cross.keys_values(*_embed(model, coordinates, state, token[:, None], places[:, None]))
     cross = tuple(
         old.at[rows, places].set(new[:, 0].astype(old.dtype)) for old, new in zip(state.cross, (k, v), strict=True)
     )
@@ -368,7 +383,7 @@ def _attend(q: Array, k: Array, v: Array, places: Array, key_index: Array, chunk
 def _add_latents(model: PerceiverAR, coordinates: Array | None, state: Cache, places: Array) -> Cache:
     """Run latents at these inputs, [B, n], on top of those that are cached; logits of the last one."""
     config, slot = model.config, state.filled
-    x, numbers = _embed(model, coordinates, take(state.tokens, places), places)
+    x, numbers = _embed(model, coordinates, state, take(state.tokens, places), places)
     z = model.latent_in(x)
     inputs = jnp.arange(state.tokens.shape[1])
     present = jnp.where(inputs < state.lengths[:, None], inputs, NOBODY)

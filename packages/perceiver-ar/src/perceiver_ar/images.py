@@ -13,14 +13,14 @@ from onepaper.data import data_root
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import RESERVED
-from perceiver_ar.corpus import Corpus, InMemory, OnDisk, Tokens, document
+from perceiver_ar.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, Tokens, document
 from perceiver_ar.dataset_options import DataConfig
 from perceiver_ar.positions import PixelOrder, image_coordinates
 
 Images = UInt8[np.ndarray, "_ height width channels"]
 
-# Digits: shares to learn from and to decide by; splits are the same for everyone.
-TRAIN_SHARE, VALIDATION_SHARE, SPLIT_SEED = 0.8, 0.1, 0
+# Digits: shares to learn from and to decide by.
+TRAIN_SHARE, VALIDATION_SHARE = 0.8, 0.1
 # Photographs: columns, as shares, that validation and test begin at.
 PHOTO_CUTS = (0.7, 0.85)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -142,8 +142,8 @@ def in_memory(codec: ImageCodec, *parts: Images) -> Corpus:
     return Corpus(codec, *(InMemory(codec.encode(image) for image in part) for part in parts))
 
 
-def read_image(path: Path, side: int) -> UInt8[np.ndarray, "{side} {side} 3"]:
-    """A picture as red, green and blue, its middle square scaled to `side` pixels.
+def read_image(path: Path, codec: ImageCodec) -> UInt8[np.ndarray, "height width channels"]:
+    """A picture in the shape and levels of the codec: its middle, scaled.
 
     Raises:
         UsageError: not a picture.
@@ -152,9 +152,21 @@ def read_image(path: Path, side: int) -> UInt8[np.ndarray, "{side} {side} 3"]:
 
     try:
         with Image.open(path) as opened:
-            return np.asarray(ImageOps.fit(opened.convert("RGB"), (side, side), Image.Resampling.LANCZOS), np.uint8)
+            colours = opened.convert("L" if codec.channels == 1 else "RGB")
+            fitted = ImageOps.fit(colours, (codec.width, codec.height), Image.Resampling.LANCZOS)
     except (OSError, UnidentifiedImageError, ValueError) as error:
         raise UsageError(f"{path} is not a readable picture ({error}); expected one of {', '.join(SUFFIXES)}") from None
+    values = np.asarray(fitted, np.uint8).reshape(codec.shape)
+    return np.round(values * ((codec.levels - 1) / 255)).astype(np.uint8)
+
+
+def read_prompt(path: Path, codec: ImageCodec) -> Tokens:
+    """A picture to go on from: SOS and its values, in the order of the codec.
+
+    Raises:
+        UsageError: not a picture.
+    """
+    return codec.encode(read_image(path, codec))[:-1]
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -179,8 +191,8 @@ def own_images(config: DataConfig) -> Corpus:
     folder = config.path
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; give one with pictures")
-    if all((folder / part).is_dir() for part in ("train", "validation", "test")):
-        parts = [picture_files(folder / part) for part in ("train", "validation", "test")]
+    if all((folder / part).is_dir() for part in PARTS):
+        parts = [picture_files(folder / part) for part in PARTS]
     else:
         files = picture_files(folder)
         if len(files) < 10:
@@ -196,7 +208,7 @@ def on_disk(codec: ImageCodec, parts: Sequence[Sequence[Path]]) -> Corpus:
     size = codec.height * codec.width * codec.channels + 2
 
     def read(path: Path) -> Tokens:
-        return codec.encode(read_image(path, codec.height))
+        return codec.encode(read_image(path, codec))
 
     return Corpus(codec, *(OnDisk(files, [size] * len(files), read, keep=4096) for files in parts))
 

@@ -37,11 +37,17 @@ def read_midi(source: Path | bytes) -> list[Note]:
     try:
         content = source.read_bytes() if isinstance(source, Path) else source
         file = mido.MidiFile(file=io.BytesIO(content), clip=True)
+        if file.ticks_per_beat <= 0:
+            raise ValueError("its times are frames of film, not beats")
         messages = list(file)  # in order of time, with seconds between them
     except FileNotFoundError:
         raise UsageError(f"{name} does not exist; give the path of a MIDI file") from None
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise UsageError(f"{name} is not a readable MIDI file ({error}); expected a standard .mid file") from None
+    except EOFError:
+        raise UsageError(f"{name} is not a readable MIDI file (it ends too early); copy it again") from None
+    except (OSError, ValueError, KeyError, IndexError, TypeError, mido.KeySignatureError) as error:
+        raise UsageError(
+            f"{name} is not a readable MIDI file ({str(error) or type(error).__name__}); expected a standard .mid file"
+        ) from None
     channels: dict[int, Channel] = {}
     now = 0.0
     for message in messages:

@@ -12,15 +12,13 @@ from onepaper.data import data_root, embedded
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import EOS, RESERVED, SOS
-from perceiver_ar.corpus import Corpus, InMemory, OnDisk, Tokens
+from perceiver_ar.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, Tokens, dealt
 from perceiver_ar.dataset_options import DataConfig
 from perceiver_ar.events import PITCHES, SET_VELOCITY, STEPS_PER_SECOND, TIME_SHIFT, VOCAB_SIZE, encode
 from perceiver_ar.midi import read_midi
 
-PARTS = ("train", "validation", "test")
 # About how many events a byte of a MIDI file makes.
 EVENTS_PER_BYTE = 0.4
-SPLIT_SEED = 0
 # Pieces of Freedoom held out for validation, and as many for the test.
 HELD_OUT_PIECES = 6
 
@@ -109,10 +107,7 @@ def own_midi(config: DataConfig) -> Corpus:
     files = midi_files(folder)
     if len(files) < 3:
         raise UsageError(f"{folder} holds {len(files)} MIDI files, expected at least 3: one for each part")
-    held_out = max(1, len(files) // 10)
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(files))
-    parts = np.split(order, [len(files) - 2 * held_out, len(files) - held_out])
-    return on_disk(*([files[number] for number in part] for part in parts))
+    return on_disk(*dealt(files))
 
 
 def midi_files(folder: Path) -> list[Path]:
