@@ -329,3 +329,8 @@ def test_messages_about_devices():
         Accelerator(AcceleratorOptions(threads=3))
     with pytest.raises(UsageError, match="threads is 3; JAX takes 1"):
         use_device(DeviceOptions(threads=3))
+    for make in (use_device, Accelerator):
+        jax.devices()
+        with pytest.raises(UsageError, match="device 'tpu' is not available to JAX here: this process already"):
+            make(AcceleratorOptions("tpu"))
+    jax.config.update("jax_platforms", None)

@@ -117,6 +117,6 @@ def test_what_cannot_be_scored_is_told(texts: list[np.ndarray], options: dict, t
 
 
 def test_a_perplexity_beyond_double_precision_is_left_out() -> None:
-    assert set(per_unit(700.0, {"bytes": 2, "words": 1})) == {"bits_per_byte", "word_perplexity"}
-    assert set(per_unit(710.0, {"bytes": 2, "words": 1})) == {"bits_per_byte"}
-    assert per_unit(1.0, {"words": 0, "seconds": 0}) == {}
+    assert set(per_unit(700.0, {"bytes": 2.0, "words": 1.0})) == {"bits_per_byte", "word_perplexity"}
+    assert set(per_unit(710.0, {"bytes": 2.0, "words": 1.0})) == {"bits_per_byte"}
+    assert per_unit(1.0, {"words": 0.0, "seconds": 0.0}) == {}

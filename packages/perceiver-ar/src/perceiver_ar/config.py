@@ -200,6 +200,11 @@ class ModelConfig:
         """Rows of each table of absolute positions."""
         return self.axes or (self.context_length + 1,)
 
+    @property
+    def needs_coordinates(self) -> bool:
+        """Whether absolute positions have several axes, so that numbers of inputs do not say where they are."""
+        return self.adds and len(self.axis_sizes) > 1
+
 
 @dataclass(frozen=True)
 class TransformerXLConfig:

@@ -138,11 +138,10 @@ def check_fits(config: ModelConfig, codec: Codec, *, advice: bool = True) -> Non
         told.append(f"vocab_size is {config.vocab_size}, but the data has {codec.vocab_size} ids")
         options.append(f"--model.vocab-size {codec.vocab_size}")
     coordinates, axes = codec.coordinates, config.axis_sizes
-    several = config.adds and len(axes) > 1
-    if several and coordinates is None:
+    if config.needs_coordinates and coordinates is None:
         told.append(f"the model has {len(axes)} axes of positions, the data has one")
         options.append("--model.positions rotary")
-    elif several and coordinates is not None:
+    elif config.needs_coordinates and coordinates is not None:
         needed = tuple(int(size) + 1 for size in coordinates.max(axis=0))
         if len(needed) != len(axes) or any(size < least for size, least in zip(axes, needed, strict=True)):
             told.append(f"axes are {axes}, the data needs {needed}")
@@ -185,7 +184,7 @@ class Windows:
         augment: Callable[[Tokens, float], Tokens] | None = None,
     ) -> None:
         self.documents, self.config, self.seed, self.augment = documents, config, seed, augment
-        self.coordinates = codec.coordinates if config.adds and len(config.axis_sizes) > 1 else None
+        self.coordinates = codec.coordinates if config.needs_coordinates else None
         self.least = min(least_inputs or config.num_latents, config.context_length)
         sizes = np.asarray(documents.sizes)
         self._tickets = np.repeat(np.arange(len(sizes)), np.maximum(1, -(-sizes // config.num_latents)))

@@ -122,20 +122,31 @@ class Sampler:
             allowed = ~np.isin(np.arange(config.vocab_size), (PAD, SOS))[None]
         if allowed.shape[1] != config.vocab_size:
             raise UsageError(f"allowed speaks of {allowed.shape[1]} tokens, the model knows {config.vocab_size}")
-        several = config.adds and len(config.axis_sizes) > 1
-        if several != (coordinates is not None):
-            wanted = "coordinates" if several else "no coordinates"
+        if config.needs_coordinates != (coordinates is not None):
+            wanted = "coordinates" if config.needs_coordinates else "no coordinates"
             raise UsageError(f"the model has {len(config.axis_sizes)} axes of positions, expected {wanted}")
         if coordinates is not None:
             check_coordinates(coordinates, config.axis_sizes)
         graph, params = nnx.split(model)
         self._params = params, jnp.asarray(allowed), None if coordinates is None else jnp.asarray(coordinates)
+        self._graph = graph
         self._read = jax.jit(functools.partial(_read, graph))
         self._fill = jax.jit(functools.partial(_fill, graph), static_argnums=2)
         self._draw = jax.jit(functools.partial(_draw, self.options))
         self._write = jax.jit(functools.partial(_write, graph))
         self._advance = jax.jit(functools.partial(_advance, graph, self.options))
         self._feed = jax.jit(functools.partial(_feed, graph))
+
+    def use(self, model: PerceiverAR) -> None:
+        """Go on with other weights of the same architecture; nothing is compiled anew.
+
+        Raises:
+            UsageError: another architecture.
+        """
+        graph, params = nnx.split(model)
+        if graph != self._graph:
+            raise UsageError("the model has another architecture than the sampler was made for; make another sampler")
+        self._params = params, *self._params[1:]
 
     def start(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> Cache:
         """Caches of prompts, which may differ in length, ready for the first token.

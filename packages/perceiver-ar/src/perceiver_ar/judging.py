@@ -62,14 +62,13 @@ def judge(
         batch_size: passes at once.
     """
     config = model.config
-    several = config.adds and len(config.axis_sizes) > 1
     nats = score(
         model,
         documents,
         stride=stride,
         num_latents=num_latents,
         context=context,
-        coordinates=codec.coordinates if several else None,
+        coordinates=codec.coordinates if config.needs_coordinates else None,
         batch_size=batch_size,
     )
     total = float(sum(part.sum() for part in nats))

@@ -296,7 +296,7 @@ class PerceiverAR(nnx.Module):
                 "expected 1 latent to one for each token: pass num_latents, or pad the sequences and pass lengths"
             )
         if coordinates is None:
-            if config.adds and len(config.axis_sizes) > 1:
+            if config.needs_coordinates:
                 raise UsageError(f"the model has {len(config.axis_sizes)} axes of positions; pass coordinates")
         elif not config.adds:
             raise UsageError("coordinates were passed to a model whose positions are rotary only; leave them out")

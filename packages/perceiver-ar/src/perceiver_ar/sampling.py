@@ -74,7 +74,7 @@ def prompts_of(network: Network, options: SampleOptions) -> list[Tokens]:
     # Of a picture half is kept where nobody says how much: there is nothing to draw behind the whole of it.
     kept = options.prompt_tokens or (whole // 2 if isinstance(codec, ImageCodec) else whole)
     tokens = tokens[: kept + 1]
-    if len(tokens) > config.context_length:
+    if len(tokens) > config.context_length and not config.needs_coordinates:
         raise UsageError(
             f"the prompt has {len(tokens)} tokens, the network reads {config.context_length}; "
             f"give --prompt-tokens {config.context_length - 1} or fewer"
@@ -85,13 +85,12 @@ def prompts_of(network: Network, options: SampleOptions) -> list[Tokens]:
 def sampler_of(network: Network, options: SamplingOptions, reset_fill: int = 0) -> Sampler:
     """What draws sequences of the network's data."""
     config, codec = network.model.config, network.codec
-    several = config.adds and len(config.axis_sizes) > 1
     return Sampler(
         network.model,
         options,
         reset_fill=reset_fill or None,
         allowed=codec.allowed if codec is not None else None,
-        coordinates=codec.coordinates if several and codec is not None else None,
+        coordinates=codec.coordinates if config.needs_coordinates and codec is not None else None,
     )
 
 

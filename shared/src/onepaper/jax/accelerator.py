@@ -138,10 +138,16 @@ def _choose(options: DeviceOptions) -> None:
 
 
 def _devices(options: DeviceOptions) -> list[jax.Device]:
+    message = f"device '{options.device}' is not available to JAX here"
     try:
-        return jax.devices()
+        devices = jax.devices()
     except RuntimeError as error:
-        raise UsageError(f"device '{options.device}' is not available to JAX here: {error}") from error
+        raise UsageError(f"{message}: {error}") from error
+    platform = {"cuda": "gpu"}.get(options.device, options.device)
+    if platform not in ("auto", devices[0].platform):
+        # Nothing that is set after the first use counts.
+        raise UsageError(f"{message}: this process already computes on {devices[0].platform}")
+    return devices
 
 
 def _set_threads(threads: int) -> None:
