@@ -28,6 +28,10 @@ def test_schedules_in_closed_form():
     assert cosine.lr_at(12, 12) == cosine.lr_at(99, 12) == pytest.approx(0.2)
     linear = OptimizerOptions(lr=1.0, schedule="linear")
     assert linear.lr_at(3, 4) == 0.25
+    late = OptimizerOptions(lr=1.0, schedule="linear", warmup_steps=2, decay_steps=4)
+    assert [late.lr_at(step, 12) for step in (0, 1, 2, 7, 8, 9, 11, 12)] == [0.5, 1.0, 1.0, 1.0, 1.0, 0.75, 0.25, 0.0]
+    assert late.lr_at(2, 4) == 1.0  # fewer steps than the fall has: it begins after the warm-up
+    assert late.lr_at(3, 4) == 0.5
     inverse = OptimizerOptions(lr=1.0, schedule="inverse-sqrt", warmup_steps=4)
     assert [inverse.lr_at(step) for step in (3, 15, 63)] == [1.0, 0.5, 0.25]
     assert OptimizerOptions(lr=1.0, warmup_steps=2).lr_at(100) == 1.0

@@ -31,6 +31,8 @@ class OptimizerOptions:
     """largest global L2 norm of the gradient; 0 never clips"""
     schedule: Literal["constant", "cosine", "linear", "inverse-sqrt"] = "constant"
     warmup_steps: int = 0
+    decay_steps: int = 0
+    """the last steps, in which the rate of cosine and linear falls, constant before; 0: all those after the warm-up"""
     final_fraction: float = 0.0
     """learning rate at the last step of cosine and linear, as a fraction of the peak"""
     ema_decay: float = 0.0
@@ -52,6 +54,7 @@ class OptimizerOptions:
         check_non_negative("weight_decay", self.weight_decay)
         check_non_negative("clip_norm", self.clip_norm)
         check_non_negative("warmup_steps", self.warmup_steps)
+        check_non_negative("decay_steps", self.decay_steps)
         check_between("final_fraction", self.final_fraction, 0.0, 1.0)
         check_between("ema_decay", self.ema_decay, 0.0, 1.0)
         check_positive("accumulation", self.accumulation)
@@ -64,9 +67,10 @@ class OptimizerOptions:
     def lr_at(self, step: int, total_steps: int | None = None) -> float:
         r"""Learning rate of update `step` (counted from 0).
 
-        With peak $\eta$, warm-up $W$, total $T$, final fraction $f$ and progress $p = (t - W) / (T - W)$: warm-up
-        $\eta (t + 1) / W$ for $t < W$; then $\eta$ (constant), $\eta (f + (1 - f) (1 + \cos \pi p) / 2)$ (cosine),
-        $\eta (f + (1 - f) (1 - p))$ (linear) or $\eta \sqrt{\max(W, 1) / (t + 1)}$ (inverse-sqrt).
+        With peak $\eta$, warm-up $W$, total $T$, final fraction $f$ and progress $p = (t - D) / (T - D)$, at least 0,
+        from $D = W$ or from the last `decay_steps`: warm-up $\eta (t + 1) / W$ for $t < W$; then $\eta$ (constant),
+        $\eta (f + (1 - f) (1 + \cos \pi p) / 2)$ (cosine), $\eta (f + (1 - f) (1 - p))$ (linear) or
+        $\eta \sqrt{\max(W, 1) / (t + 1)}$ (inverse-sqrt).
         """
         warmup = self.warmup_steps
         if step < warmup:
@@ -77,7 +81,8 @@ class OptimizerOptions:
             return self.lr * math.sqrt(max(warmup, 1) / (step + 1))
         self.check_total(total_steps)
         assert total_steps is not None
-        progress = min(1.0, (step - warmup) / max(1, total_steps - warmup))
+        start = max(warmup, total_steps - self.decay_steps) if self.decay_steps else warmup
+        progress = min(1.0, max(0, step - start) / max(1, total_steps - start))
         left = (1.0 + math.cos(math.pi * progress)) / 2 if self.schedule == "cosine" else 1.0 - progress
         return self.lr * (self.final_fraction + (1.0 - self.final_fraction) * left)
 

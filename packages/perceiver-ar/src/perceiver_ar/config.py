@@ -356,12 +356,13 @@ _PAPER = {
         unsure=("loop.steps",),
     ),
     "paper-imagenet64": Preset(
-        "ImageNet in 64 x 64 pixels; the paper lets the learning rate fall by a cosine in the last 50,000 steps",
+        "ImageNet in 64 x 64 pixels",
         _paper(
             _IMAGENET,
             replace(_PIXELS, depth=60),
             batch_size=2048,
             steps=750_000,
+            optimizer=replace(_ADAM, schedule="cosine", decay_steps=50_000),
         ),
     ),
     "paper-imagenet64-order-full": Preset(

@@ -48,8 +48,8 @@ class DataConfig:
     transpose: int = 0
     """of events: every training window moves up or down by at most so many semitones, evenly drawn"""
     least_inputs: int = 0
-    """inputs of the shortest training window; 0: as many as latents, so that a document's first tokens are scored as
-    often as its others. The context length gives full windows only, which takes the faster way through attention"""
+    """inputs of the shortest training window; 0: as many as latents, so that a document's first tokens are scored
+    too. The context length gives full windows only, which takes the faster way through attention"""
 
     def __post_init__(self) -> None:
         check_choice("dataset", self.dataset, KINDS)

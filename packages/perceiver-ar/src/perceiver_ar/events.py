@@ -112,12 +112,12 @@ def encode(notes: Sequence[Note], layout: Layout = "music-transformer") -> Int[n
     return np.array(symbols, np.int64) + RESERVED
 
 
-def decode(ids: Int[np.ndarray, " events"], layout: Layout = "music-transformer") -> list[Note]:
+def decode(ids: Int[np.ndarray, " events"]) -> list[Note]:
     """Notes of any sequence of ids, by onset; EOS ends it, PAD and SOS are passed over.
 
     The end of a pitch that does not sound is ignored, one that is struck while it sounds ends first, and what sounds at
-    the end of the sequence ends there. Notes without length were never heard and are left out. A velocity is the middle
-    of its bin.
+    the end of the sequence ends there. Notes without length were never heard and are left out. A velocity is 2 more
+    than the first of its bin, whose bin it is in either layout.
 
     Raises:
         UsageError: an id outside the vocabulary.

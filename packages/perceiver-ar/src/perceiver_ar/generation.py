@@ -262,8 +262,11 @@ class Sampler:
         return [row[:end] for row, end in zip(tokens, ends, strict=True)]
 
     def _check_places(self, seen: int | Array, new_tokens: int) -> None:
-        coordinates, most = self._params[2], int(np.max(seen))
-        if coordinates is not None and most + new_tokens > len(coordinates):
+        coordinates = self._params[2]
+        if coordinates is None:
+            return
+        most = int(np.max(seen))
+        if most + new_tokens > len(coordinates):
             raise UsageError(
                 f"{most} + {new_tokens} tokens are more than the {len(coordinates)} places that have coordinates; "
                 "draw fewer"

@@ -13,7 +13,7 @@ from onepaper.gallery import save_samples, write_gallery
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 
-from perceiver_ar.codes import CodesCodec, read_codes
+from perceiver_ar.codes import CodesCodec
 from perceiver_ar.config import EOS, RESERVED, SOS, SamplingOptions
 from perceiver_ar.corpus import Tokens
 from perceiver_ar.events import decode, encode
@@ -40,7 +40,7 @@ def read_document(network: Network, file: Path) -> Tokens:
     if isinstance(codec, ImageCodec):
         return np.concatenate([read_prompt(file, codec), [EOS]])
     if isinstance(codec, CodesCodec):
-        return codec.encode(read_codes(file))
+        return codec.encode_file(file)
     if isinstance(codec, EventCodec):
         notes = read_midi(file)
         if not notes:
