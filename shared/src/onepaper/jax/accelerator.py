@@ -137,7 +137,7 @@ def _choose(options: DeviceOptions) -> None:
         jax.config.update("jax_platforms", options.device)
 
 
-def _devices(options: DeviceOptions) -> list[jax.Device]:
+def _devices(options: DeviceOptions) -> list[Any]:
     message = f"device '{options.device}' is not available to JAX here"
     try:
         devices = jax.devices()
