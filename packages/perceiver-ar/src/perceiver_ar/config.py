@@ -523,7 +523,7 @@ _LAPTOP = {
         ),
     ),
     "laptop-copy-256": Preset(
-        "256 tokens mirrored, 16 symbols: a longer one is a matter of larger batches",
+        "256 tokens mirrored, 16 symbols, 64 latents",
         _laptop(
             DataConfig("copy"),
             replace(_SMALL, vocab_size=19, context_length=256, num_latents=64, positions="absolute"),
