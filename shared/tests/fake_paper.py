@@ -42,7 +42,7 @@ PAPER = Paper(
     name="fake-paper", module="fake_paper_package", title="A Fake Paper", authors="A. Nobody", venue="Nowhere",
     year=2020, arxiv="0000.00000", framework="torch",
     presets={"laptop-small": Preset("minutes", Config()), "smoke": Preset("seconds", Config(steps=2)),
-             "paper-wide": Preset("another experiment", OtherConfig())},
+             "paper-wide": Preset("another experiment", OtherConfig(), unsure=("width", "depth"))},
     aliases={"laptop": "laptop-small"},
     verbs=(Verb("train", "train it", "fake_paper_package.verbs:train", preset="laptop-small", configs=(Config,)),
            Verb("sample", "sample it", "fake_paper_package.verbs:sample", SampleOptions, preset="smoke",
