@@ -18,7 +18,7 @@ from jaxtyping import PRNGKeyArray
 from simplex_cir.uniform import uniforms
 
 _SLOTS, _SMALL, _CHUNK = 2, 2048, 8192
-# A row of 32 that all wait takes 16 rounds at acceptance 1: this many allow for one of 2% and end what is never accepted.
+# A row of 32 that all wait takes 16 rounds at acceptance 1: this many allow for one of 2%, and end where there is none.
 _ROUNDS = 2000
 Arrays = tuple[Array, ...]
 # Key, values so far, rounds made.

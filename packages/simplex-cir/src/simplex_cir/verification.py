@@ -15,7 +15,7 @@ from onepaper.errors import OnePaperError
 from onepaper.paper import Invocation
 from scipy import integrate, special, stats
 
-from simplex_cir.bessel import bessel_ratio, log_0f1, log_ive
+from simplex_cir.bessel import bessel_ratio, log_0f1, log_iv, log_ive
 from simplex_cir.bridge import bridge_log_prob, bridge_mean
 from simplex_cir.likelihood import integrand
 from simplex_cir.posterior import log_posterior, scaled_score
@@ -316,26 +316,29 @@ def _bridge_limits() -> float:
 
 
 def _digits(function: str, dtype: str) -> float:
-    """Largest error in units of the last place of the value times 1 + its condition, against 50 digits."""
+    """Largest error in units of the last place of the value plus its condition numbers, against 50 digits."""
     import mpmath as mp
 
-    eps, worst = float(jnp.finfo(dtype).eps), 0.0
+    eps, worst, step = float(jnp.finfo(dtype).eps), 0.0, mp.mpf(10) ** -20
+    orders = (-0.999, -0.5, -1e-4, 0.0, 1e-9, 1e-2, 6.25, 99.0, 9999.0)
     with mp.workdps(50):
-        for a, argument in itertools.product(
-            (1e-3, 0.5, 1.0, 7.25, 100.0, 1e4), (2.0**-40, 0.5, 7.0, 17.0, 60.0, 1e3, 1e8)
-        ):
-            nu_given, z_given = np.asarray(a - 1, dtype), np.asarray(argument, dtype)
+        for order, argument in itertools.product(orders, (2.0**-40, 2.0**-20, 2.0**-8, 0.5, 7.0, 17.0, 60.0, 1e3, 1e8)):
+            nu_given, z_given = np.asarray(order, dtype), np.asarray(argument, dtype)
             nu, z = mp.mpf(float(nu_given)), mp.mpf(float(z_given))
-            bessel, above = mp.besseli(nu, z), mp.besseli(nu + 1, z)
-            ratio = above / bessel
+            log_bessel = mp.log(mp.besseli(nu, z))
+            in_nu = (mp.log(mp.besseli(nu + step, z)) - log_bessel) / step
+            ratio = mp.besseli(nu + 1, z) / mp.besseli(nu, z)
             if function == "ratio":
                 exact, got = ratio, bessel_ratio(nu_given, z_given)
                 condition = abs(z * (1 - ratio**2) - (2 * nu + 1) * ratio)
+            elif function == "log_iv":
+                exact, got = log_bessel, log_iv(nu_given, z_given)
+                condition = abs(z * ratio + nu) + abs(nu * in_nu)
             elif function == "log_ive":
-                exact, got = mp.log(bessel) - z, log_ive(nu_given, z_given)
-                condition = abs(z * ratio + nu - z) + abs(nu) + 1
+                exact, got = log_bessel - z, log_ive(nu_given, z_given)
+                condition = abs(z * ratio + nu - z) + abs(nu * in_nu)
             else:
-                exact = mp.log(bessel) + mp.loggamma(nu + 1) - nu * mp.log(z / 2)
+                exact = log_bessel + mp.loggamma(nu + 1) - nu * mp.log(z / 2)
                 got = log_0f1(nu_given + np.asarray(1, dtype), z_given**2 / 4)
                 condition = z * ratio / 2 + abs(exact)
             error = abs(mp.mpf(float(got)) - exact) / (eps * (abs(exact) + condition))
@@ -369,11 +372,16 @@ CHECKS = (
     Check("bound of an exact posterior", "entropy, by quadrature", _entropy, 1e-6),
     Check("mean rank", "sum over the rank law", _rank, 1e-8),
 )
-# In units of the last place times 1 + the condition: for mpmath, where it is installed.
+# In units of the last place of the value plus its condition numbers: for mpmath, where it is installed.
 DIGITS = tuple(
     Check(f"{name}, {dtype}, in ulp", "mpmath, 50 digits", partial(_digits, function, dtype), bound)
     for (name, function, bound), dtype in itertools.product(
-        (("log I, scaled", "log_ive", 20.0), ("ratio of I", "ratio", 5.0), ("log 0F1", "log_0f1", 5.0)),
+        (
+            ("log I", "log_iv", 20.0),
+            ("log I, scaled", "log_ive", 20.0),
+            ("ratio of I", "ratio", 5.0),
+            ("log 0F1", "log_0f1", 5.0),
+        ),
         ("float64", "float32"),
     )
 )
