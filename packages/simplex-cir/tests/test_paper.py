@@ -66,6 +66,15 @@ def test_mistakes_take_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert told in message.splitlines()[-1], message
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_what_cannot_be_trained_leaves_no_folder(dry: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    missing = ("--data.dataset", "text", "--data.path", str(tmp_path / "no.txt"))
+    for words in (missing, ("--model.symbols", "ACGT"), ("--model.num-classes", "3")):
+        assert run("train", "--preset", "smoke", *words, "--output", str(folder), *dry) == 2
+        assert not folder.exists()
+
+
 def test_simulate_draws_a_triangle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("simulate", "--steps", "20", "--output", str(tmp_path / "run")) == 0
     assert (tmp_path / "run" / "trajectories.png").stat().st_size > 10_000

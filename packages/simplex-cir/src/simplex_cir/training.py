@@ -198,6 +198,8 @@ def train_verb(call: Invocation) -> None:
     """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
     config: LearnedConfig = call.config
     options: TrainOptions = call.options
+    # Before there is a run folder, which would be held against the corrected command.
+    check_fits(config, load(config.data))
     if options.dry_run:
         print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
         return
