@@ -75,6 +75,15 @@ def test_what_cannot_be_trained_leaves_no_folder(dry: tuple[str, ...], tmp_path:
         assert not folder.exists()
 
 
+def test_symbols_of_the_model_read_a_fasta_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.fa"
+    file.write_text(">one\n" + "MKVLACDEFW" * 200)
+    words = ("train", "--preset", "smoke", "--data.dataset", "fasta", "--data.path", str(file), "--data.length", "10")
+    words = (*words, "--model.positions", "10", "--output", str(tmp_path / "run"), "--dry-run")
+    assert run(*words, "--model.symbols", "ACDEFGHIKLMNPQRSTVWY") == 0
+    assert run(*words) == 2
+
+
 def test_simulate_draws_a_triangle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("simulate", "--steps", "20", "--output", str(tmp_path / "run")) == 0
     assert (tmp_path / "run" / "trajectories.png").stat().st_size > 10_000

@@ -51,7 +51,7 @@ class ModelConfig:
     """A transformer that gives token probabilities; `width` is the dial."""
 
     symbols: str = NUCLEOTIDES
-    """one character for each category"""
+    """one character for each category; a FASTA file is read in them"""
     positions: int = 9
     width: int = 64
     depth: int = 2

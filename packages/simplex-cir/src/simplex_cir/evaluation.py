@@ -200,7 +200,7 @@ def evaluate_verb(call: Invocation) -> None:
     if options.dry_run:
         print(f"would measure {name} on {options.count} sequences at {options.points} SNRs each")
         return
-    data = load(config.data)
+    data = load(config.data, model.config.symbols)
     check_fits(replace(config, model=model.config), data)
     with call.open_run() as run:
         numbers = judge(model, data, options.count, options.points, options.seed)
