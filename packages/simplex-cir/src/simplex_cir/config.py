@@ -25,6 +25,12 @@ SAMPLERS = (
 )  # fmt: skip
 
 
+def check_root_shape(a: float) -> None:
+    """Raise `UsageError` below the shape that implicit-root needs: the root it takes of its equation is real above."""
+    if not a >= 0.5:
+        raise UsageError(f"implicit-root needs a shape a of at least 0.5, got {a:g}; choose another sampler")
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """What the model learns from."""
@@ -166,6 +172,8 @@ class OracleConfig:
             check_positive(name, getattr(self, name))
         for sampler in self.samplers:
             check_choice("sampler", sampler, SAMPLERS)
+        if "implicit-root" in self.samplers:
+            check_root_shape(self.a)
         for steps in self.steps:
             check_positive("steps", steps)
         if self.highest_snr <= self.lowest_snr:

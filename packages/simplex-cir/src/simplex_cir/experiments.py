@@ -15,7 +15,7 @@ from scipy import special, stats
 from simplex_cir.figures import lines, ternary
 from simplex_cir.flow import probability_flow
 from simplex_cir.likelihood import bound
-from simplex_cir.posterior import Denoiser, log_posterior, scaled_score
+from simplex_cir.posterior import LOST, Denoiser, log_posterior, scaled_score
 from simplex_cir.priors import IndependentPrior, MarkovPrior
 from simplex_cir.process import (
     transition_log_prob,
@@ -185,9 +185,9 @@ def convergence_to_dirichlet(context: ClaimContext) -> Evidence:
 
 
 def total_variation(tokens: np.ndarray, prior: np.ndarray) -> float:
-    """Half the sum of absolute differences between shares and probabilities."""
-    shares = np.bincount(np.asarray(tokens).ravel(), minlength=len(prior)) / tokens.size
-    return float(0.5 * np.abs(shares - prior).sum())
+    """Half the sum of absolute differences between shares and probabilities; lost tokens have probability 0."""
+    counts = np.bincount(tokens[tokens != LOST], minlength=len(prior))
+    return float(0.5 * (np.abs(counts / tokens.size - prior).sum() + (tokens == LOST).mean()))
 
 
 def floor_of_variation(prior: np.ndarray, count: int) -> float:

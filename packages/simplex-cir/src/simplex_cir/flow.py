@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_choice
 
 from simplex_cir.bessel import log_0f1_slope
-from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive
+from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, most_probable
 from simplex_cir.snr import check_levels, scale_from_snr
 
 Vectors = Float[Array, "*batch n"]
@@ -75,7 +75,7 @@ def probability_flow(
         tolerance: relative and absolute, of "adaptive".
 
     Returns:
-        The most probable tokens at the end, and the vectors there.
+        The most probable tokens at the end, `posterior.LOST` where they are not known, and the vectors there.
 
     Raises:
         UsageError: no such method, or levels that are not monotone.
@@ -98,7 +98,7 @@ def probability_flow(
 
         x, _ = jax.lax.scan(step, x, (log_snrs[:-1], log_snrs[1:]))
     v = jnp.exp(x) if log_domain else x
-    return denoiser(v, jnp.exp(log_snrs[-1])).argmax(axis=-1), v
+    return most_probable(denoiser(v, jnp.exp(log_snrs[-1]))), v
 
 
 def log_density(

@@ -8,10 +8,11 @@ from functools import lru_cache, partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from onepaper.config import check_choice
-from onepaper.errors import UsageError
+from onepaper.config import check_choice, check_positive
+from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
@@ -20,7 +21,7 @@ from simplex_cir.data import decode, splice_sites
 from simplex_cir.flow import probability_flow
 from simplex_cir.model import SimplexDenoiser
 from simplex_cir.pictures import picture
-from simplex_cir.posterior import Denoiser, Scalar, told
+from simplex_cir.posterior import LOST, Denoiser, Scalar, most_probable, told
 from simplex_cir.reverse import ancestral, noise, reverse_sde
 from simplex_cir.snr import snr_grid
 
@@ -92,10 +93,13 @@ def draw(
         lowest_snr: where to start.
         highest_snr: where to end.
         dilation: how much closer steps lie in the upper half of the log SNRs (`snr.snr_grid`).
-        temperature: probabilities are raised to its inverse.
+        temperature: probabilities are raised to its inverse, above 0.
+
+    Returns:
+        Tokens, `posterior.LOST` for those of a path that a discretisation has lost.
 
     Raises:
-        UsageError: no such sampler.
+        UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
     """
     start_key, key = jax.random.split(key)
     v = noise(start_key, shape, a)
@@ -136,9 +140,11 @@ def carry(
     """Tokens and vectors at snrs[-1] from vectors at snrs[0], by any sampler.
 
     Raises:
-        UsageError: no such sampler.
+        UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
     """
     check_choice("sampler", sampler, SAMPLERS)
+    if not isinstance(temperature, Tracer):
+        check_positive("temperature", float(np.min(temperature)))
     if sampler == "ancestral":
         return ancestral(key, denoiser, v, snrs, a, temperature=temperature)
 
@@ -159,7 +165,7 @@ def _step(
 
 @partial(jax.jit, static_argnames="denoiser")
 def _most_probable(v: Array, snr: Array, *, denoiser: Denoiser) -> Array:
-    return denoiser(v, snr).argmax(axis=-1)
+    return most_probable(denoiser(v, snr))
 
 
 def parse_clamp(text: str, symbols: str, positions: int) -> Int[np.ndarray, " positions"]:
@@ -224,9 +230,17 @@ def draw_from(model: SimplexDenoiser, options: SampleOptions) -> Int[np.ndarray,
 
     Raises:
         UsageError: a class or a clamp that the model does not have.
+        OnePaperError: a discretisation lost paths.
     """
     run = _compiled(replace(options, seed=0, temperature=1.0))
-    return np.asarray(run(model, jax.random.key(options.seed), options.temperature))
+    tokens = np.asarray(run(model, jax.random.key(options.seed), options.temperature))
+    lost = (tokens == LOST).any(axis=1).sum()
+    if lost:
+        raise OnePaperError(
+            f"{options.sampler} lost {lost} of {options.count} sequences in {options.steps} steps, their vectors are no "
+            "numbers; take more steps or the sampler ancestral"
+        )
+    return tokens
 
 
 def sample_verb(call: Invocation) -> None:
