@@ -28,6 +28,7 @@ from simplex_cir.rank_law import RankLaw
 from simplex_cir.reverse import ancestral, noise, reverse_sde
 from simplex_cir.schemes import simulate
 from simplex_cir.snr import snr_grid
+from simplex_cir.snr_law import SnrLaw
 from simplex_cir.squared_ou import squared_ou_path, squared_ou_sample
 from simplex_cir.wright_fisher import jacobi_density
 
@@ -96,6 +97,11 @@ def token(value: Any, n: int = 4, a: Any = 1.0, m: Any = 1.0) -> jax.Array:
         (lambda: simulate(KEY, 1.0, 1.0, np.array([0.0, 1.0, 0.5])), "a step of the grid is -0.5"),
         (lambda: jacobi_density(0.5, 0.5, (1.0, 0.0), 1.0), "alpha is 0.0"),
         (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, points=0), "points is 0"),
+        (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 1), "num_categories is 1, expected at least 2"),
+        (
+            lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, law=SnrLaw.even(1e-2, 60.0)),
+            "law covers SNRs from 0.01 to 60, the bound those from 0.001 to 60",
+        ),
     ],
 )
 def test_bad_input_is_told(call: Callable[[], object], message: str) -> None:

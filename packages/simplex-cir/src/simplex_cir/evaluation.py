@@ -51,7 +51,7 @@ def oracle(config: OracleConfig) -> MarkovPrior:
 
 
 def token_law(tokens: np.ndarray, n: int) -> np.ndarray:
-    """Shares of neighbouring pairs, or of tokens where a sequence has one position; lost ones count in the total only."""
+    """Shares of neighbouring pairs, or of tokens where a sequence has one position; lost ones only count."""
     if tokens.shape[1] == 1:
         return np.bincount(tokens[tokens != LOST], minlength=n) / len(tokens)
     before, after = tokens[:, :-1].ravel(), tokens[:, 1:].ravel()
