@@ -138,6 +138,20 @@ def test_clamp_texts() -> None:
         parse_clamp("AX?", "ACGU", 3)
 
 
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        ([0, 3, 1], "token is 3, expected 0 to 2"),
+        ([0, -2, 1], "token is -2"),
+        ([0, 1], r"shape \(2,\), .* 3 positions"),
+    ],
+)
+def test_clamps_that_do_not_fit(known: list[int], message: str) -> None:
+    tokens = jnp.array(known)
+    with pytest.raises(UsageError, match=message):
+        jax.jit(lambda key: draw(key, clamped(IndependentPrior(PRIOR), tokens), (2, 3, 3), steps=1))(jax.random.key(0))
+
+
 def test_a_label_that_is_not_there() -> None:
     model = SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0))
     with pytest.raises(UsageError, match="label 3 does not exist"):

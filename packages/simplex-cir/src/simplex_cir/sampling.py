@@ -59,10 +59,21 @@ def clamped(denoiser: Denoiser, known: Int[Array, " positions"], a: float = 1.0)
     The denoiser is told the known tokens (`told`) in place of their noisy vectors, which at a low SNR hardly say what
     is known. What it gives for the others is then conditional on the known tokens, so that the samplers reverse the
     noise of the conditional law. The known positions themselves follow their forward law, by bridges to their tokens.
+
+    Raises:
+        UsageError: tokens below `UNKNOWN`; when it is called, tokens that do not exist, or another number of positions.
     """
     given = known != UNKNOWN
+    told_tokens = np.zeros(1, int) if isinstance(known, Tracer) or not known.size else np.asarray(known)
+    lowest, highest = int(told_tokens.min()), int(told_tokens.max())
+    if lowest < UNKNOWN:
+        raise UsageError(f"a known token is {lowest}, expected tokens or UNKNOWN, {UNKNOWN}")
 
     def sure(v: Array, snr: Scalar) -> Array:
+        if known.shape != v.shape[-2:-1]:
+            raise UsageError(f"known tokens have shape {known.shape}, expected one for each of {v.shape[-2]} positions")
+        if highest >= v.shape[-1]:
+            raise UsageError(f"a known token is {highest}, expected 0 to {v.shape[-1] - 1} or UNKNOWN, {UNKNOWN}")
         certain = jnp.where(jax.nn.one_hot(known, v.shape[-1], dtype=v.dtype) > 0, 0.0, NEVER)
         return jnp.where(given[:, None], certain, denoiser(*told(known, given, v, snr, a)))
 
@@ -237,7 +248,7 @@ def draw_from(model: SimplexDenoiser, options: SampleOptions) -> Int[np.ndarray,
     lost = (tokens == LOST).any(axis=1).sum()
     if lost:
         raise OnePaperError(
-            f"{options.sampler} lost {lost} of {options.count} sequences in {options.steps} steps, their vectors are no "
+            f"{options.sampler} lost {lost} of {options.count} sequences in {options.steps} steps: vectors that are no "
             "numbers; take more steps or the sampler ancestral"
         )
     return tokens
