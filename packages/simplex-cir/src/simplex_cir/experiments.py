@@ -175,8 +175,8 @@ def convergence_to_dirichlet(context: ClaimContext) -> Evidence:
     figure = lines({"distance": (times, mean), "exp(-b t)": (times, mean[0] * np.exp(times[0] - np.array(times)))},
                    "b t", "Wasserstein distance", log_y=True)  # fmt: skip
     start = jnp.broadcast_to(jnp.array([1.0, 0.0, 0.0]), (5, 3))
-    paths = np.asarray(trajectories(jax.random.key(context.seeds[0]), start, jnp.asarray(alpha, jnp.float32), 2.0, 200))
-    triangle = ternary(paths / paths.sum(axis=-1, keepdims=True), title="alpha = 1, 0.5, 2")
+    _, paths = trajectories(jax.random.key(context.seeds[0]), start, jnp.asarray(alpha, jnp.float32), 2.0, 200)
+    triangle = ternary(np.asarray(paths), title="alpha = 1, 0.5, 2")
     return Evidence(
         f"the distance falls as exp(-{rate.mean:.3f} b t)",
         [rate],
