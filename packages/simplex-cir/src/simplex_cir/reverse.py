@@ -34,7 +34,7 @@ Vectors = Float[Array, "*batch n"]
 def noise(key: PRNGKeyArray, shape: tuple[int, ...], a: Shape = 1.0, dtype: jnp.dtype = jnp.float32) -> Vectors:
     """Vectors that know nothing of a token: independent Gamma(a_i, 1) entries, where every sampler starts.
 
-    Of shapes near 0 many entries are below the smallest number and come out as 0, which the ancestral sampler starts from as well.
+    Of shapes near 0 many entries are below the smallest number and come out as 0.
     """
     return stationary_sample(key, np.asarray(a, dtype) if isinstance(a, float) else jnp.asarray(a, dtype), shape=shape)
 
