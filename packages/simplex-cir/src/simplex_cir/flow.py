@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from onepaper.config import check_choice
+from onepaper.config import check_choice, check_positive
 
 from simplex_cir.bessel import log_0f1_slope
 from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, most_probable
@@ -126,7 +126,12 @@ def log_density(
         tolerance: of the adaptive solver.
         key: for Hutchinson's estimate of the divergence; exact (one pass for each coordinate) if absent.
         probes: random directions of that estimate.
+
+    Raises:
+        UsageError: an SNR or a number of probes that is not above 0.
     """
+    for name, value in (("snr", snr), ("lowest_snr", lowest_snr), ("probes", probes)):
+        check_positive(name, value)
     event = v.shape[-2:]
     flat = jnp.log(v).reshape(-1, event[0] * event[1])
 

@@ -87,7 +87,11 @@ def _transition_log_prob(value: Array, start: Array, a: Array, elapsed: Array) -
 
 
 def transition_cdf(value: ArrayLike, start: ArrayLike, a: ArrayLike, elapsed: ArrayLike) -> Float[Array, "..."]:
-    """P(Y_t <= value | Y_0 = start), absolute error about 1e-13 in float64. Arguments of `transition_log_prob`."""
+    r"""P(Y_t <= value | Y_0 = start). Arguments of `transition_log_prob`.
+
+    The absolute error is about 1e-13 in float64 and 1e-5 in float32; for times t far below the start x it is about
+    $\epsilon \sqrt{x / t}$, the rounding of value and start in units of the law's width: 1e-10 at x = 1, t = 1e-12.
+    """
     return _transition_cdf(*checked_arguments(None, value=value, start=start, a=a, elapsed=elapsed))
 
 
@@ -355,9 +359,12 @@ def cast_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> tup
     for name in ("a", "alpha"):
         if name in arguments:
             _check(name, arguments[name], lambda value: (value > 0) & np.isfinite(value), "numbers above 0")
-    for name in ("start", "end", "elapsed", "remaining", "m"):
+    for name in ("elapsed", "remaining", "m"):
         if name in arguments:
             _check(name, arguments[name], lambda value: value >= 0, "numbers of at least 0")
+    for name in ("start", "end"):
+        if name in arguments:
+            _check(name, arguments[name], lambda value: (value >= 0) & np.isfinite(value), "finite numbers >= 0")
     dtype = jnp.result_type(float, *arrays.values())
     try:
         common = jnp.broadcast_shapes(*(array.shape for array in arrays.values()), *([] if shape is None else [shape]))

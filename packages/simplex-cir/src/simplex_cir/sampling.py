@@ -112,6 +112,8 @@ def draw(
     Raises:
         UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
     """
+    if min(shape) < 0 or shape[-1] < 1:
+        raise UsageError(f"shape is {shape}, expected numbers of sequences, positions and categories")
     start_key, key = jax.random.split(key)
     v = noise(start_key, shape, a)
     grid = snr_grid(steps, lowest=lowest_snr, highest=highest_snr, dilation=dilation)
