@@ -181,8 +181,19 @@ def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: 
 def evaluate_verb(call: Invocation) -> None:
     """The verb `evaluate`: every sampler on an oracle model, or the bound and samples of a learned one."""
     options: EvaluateOptions = call.options
-    config = call.config if options.model is None else PRESETS[f"laptop-{options.model}"].config
+    config = call.config
+    if options.model is not None:
+        config = PRESETS[f"laptop-{options.model}"].config
+        if call.config not in (config, PRESETS[call.verb.preset or ""].config):
+            raise UsageError(
+                f"--model {options.model} is measured on the data that it was trained for; leave out --preset and the "
+                "options of presets, or give --weights"
+            )
     if isinstance(config, OracleConfig):
+        if (options.count, options.points) != (EvaluateOptions.count, EvaluateOptions.points):
+            raise UsageError(
+                "--count and --points are for networks; --num-draws says how many sequences are drawn here"
+            )
         if options.weights is not None:
             raise UsageError(
                 f"--weights {options.weights} was given with a preset that has no network; say which data it is to be "
@@ -207,11 +218,11 @@ def evaluate_verb(call: Invocation) -> None:
     if options.weights is None and name not in SHIPPED:
         raise UsageError(f"no network is shipped for '{name}'; give --weights FOLDER, made by train")
     model = SimplexDenoiser.from_pretrained(name)
+    data = load(config.data, model.config.symbols)
+    check_fits(replace(config, model=model.config), data, "choose the --preset and --data that it was trained for")
     if options.dry_run:
         print(f"would measure {name} on {options.count} sequences at {options.points} SNRs each")
         return
-    data = load(config.data, model.config.symbols)
-    check_fits(replace(config, model=model.config), data)
     with call.open_run() as run:
         numbers = judge(model, data, options.count, options.points, options.seed)
         run.write_json("evaluation.json", numbers)

@@ -64,13 +64,13 @@ def load(config: DataConfig, symbols: str = NUCLEOTIDES) -> Dataset:
     return read_fasta(config.path, config.length, symbols)
 
 
-def check_fits(config: LearnedConfig, data: Dataset) -> None:
-    """Raise `UsageError` unless the model's shape is that of the data."""
+def check_fits(config: LearnedConfig, data: Dataset, advice: str = "set --model.symbols and --model.positions") -> None:
+    """Raise `UsageError`, which ends with the advice, unless the model's shape is that of the data."""
     model = config.model
     if (model.symbols, model.positions) != (data.symbols, data.positions):
         raise UsageError(
             f"model has the symbols {model.symbols!r} and {model.positions} positions, the data {data.symbols!r} and "
-            f"{data.positions}; set --model.symbols and --model.positions"
+            f"{data.positions}; {advice}"
         )
     if model.num_classes and data.labels is None:
         raise UsageError(f"model has {model.num_classes} classes, but {config.data.dataset} has no labels")
