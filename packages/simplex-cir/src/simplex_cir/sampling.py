@@ -11,15 +11,16 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
+from onepaper.checkpoints import read_pretrained
 from onepaper.config import check_choice, check_positive
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
-from simplex_cir.config import NUCLEOTIDES, SAMPLERS, SHIPPED, SampleOptions
+from simplex_cir.config import NUCLEOTIDES, SAMPLERS, SHIPPED, ModelConfig, SampleOptions, check_root_shape
 from simplex_cir.data import decode, splice_sites
 from simplex_cir.flow import probability_flow
-from simplex_cir.model import SimplexDenoiser
+from simplex_cir.model import SimplexDenoiser, pretrained_folder
 from simplex_cir.pictures import picture
 from simplex_cir.posterior import LOST, Denoiser, Scalar, most_probable, told
 from simplex_cir.reverse import ancestral, noise, reverse_sde
@@ -195,18 +196,25 @@ def parse_clamp(text: str, symbols: str, positions: int) -> Int[np.ndarray, " po
     return np.array([UNKNOWN if symbol == "?" else symbols.index(symbol) for symbol in text])
 
 
+def known_tokens(config: ModelConfig, options: SampleOptions) -> Int[np.ndarray, " positions"] | None:
+    """The clamp of the options as tokens, None where there is none.
+
+    Raises:
+        UsageError: a class, a clamp or a sampler that a model of that configuration does not have.
+    """
+    if options.label is not None and not 0 <= options.label < config.num_classes:
+        raise UsageError(f"label {options.label} does not exist, the model has {config.num_classes} classes")
+    if options.sampler == "implicit-root":
+        check_root_shape(config.a)
+    return None if options.clamp is None else parse_clamp(options.clamp, config.symbols, config.positions)
+
+
 def constrained(model: SimplexDenoiser, options: SampleOptions) -> Denoiser:
     """The model under the options' class, guidance and clamp."""
-    label = None
-    if options.label is not None:
-        if not 0 <= options.label < model.config.num_classes:
-            raise UsageError(f"label {options.label} does not exist, the model has {model.config.num_classes} classes")
-        label = jnp.full(options.count, options.label)
+    known = known_tokens(model.config, options)
+    label = None if options.label is None else jnp.full(options.count, options.label)
     denoiser = conditioned(model, label, options.guidance)
-    if options.clamp is None:
-        return denoiser
-    config = model.config
-    return clamped(denoiser, jnp.asarray(parse_clamp(options.clamp, config.symbols, config.positions)), config.a)
+    return denoiser if known is None else clamped(denoiser, jnp.asarray(known), model.config.a)
 
 
 def shown(text: str) -> str:
@@ -260,13 +268,14 @@ def sample_verb(call: Invocation) -> None:
     """The verb `sample`: prints sequences and writes `samples.txt`, `samples.json` and, but for text, `samples.png`."""
     options: SampleOptions = call.options
     name = options.weights or options.model or SHIPPED[0]
-    model = SimplexDenoiser.from_pretrained(name)
-    config = model.config
-    constrained(model, options)  # mistakes in the options are told before anything is computed
+    # Mistakes in the options are told before weights are loaded.
+    config, _ = read_pretrained(pretrained_folder(name), ModelConfig)
+    known_tokens(config, options)
     if options.dry_run:
         print(f"would draw {options.count} sequences of {name} by {options.sampler} in {options.steps} steps")
         return
     with call.open_run() as run:
+        model = SimplexDenoiser.from_pretrained(name)
         begun = time.perf_counter()
         tokens = draw_from(model, options)
         seconds = time.perf_counter() - begun
