@@ -26,7 +26,7 @@ def test_g_test_sees_a_wrong_law() -> None:
     assert g_test(generator.choice(4, 20_000), prior) < 1e-6
 
 
-@pytest.mark.parametrize("name", ["vector_is_no_posterior", "floor_of_euler"])
+@pytest.mark.parametrize("name", ["general_process", "stationary_law", "vector_is_no_posterior", "floor_of_euler"])
 def test_measurements_bear_the_names_that_rules_ask_for(name: str) -> None:
     evidence = getattr(experiments, name)(ClaimContext(seeds=(100, 101, 102)))
     claims = [claim for claim in CLAIMS if claim.measure.endswith(f":{name}")]
