@@ -30,7 +30,7 @@ METHODS = ("euler", "heun", "rk4", "adaptive")
 
 
 def velocity(denoiser: Denoiser, v: Vectors, log_snr: Scalar, a: Shape = 1.0) -> Vectors:
-    """dv / d log m = p (z / 2) R."""
+    """dv / d log m = p (z / 2) R: eqs. 15 and 16 in the coordinates v and log m."""
     snr = jnp.exp(jnp.asarray(log_snr, v.dtype))
     return jnp.exp(denoiser(v, snr)) * half_drive(v, snr, a)
 
@@ -47,7 +47,10 @@ def log_velocity(denoiser: Denoiser, log_v: Vectors, log_snr: Scalar, a: Shape =
 
 
 def paper_log_flow(probabilities: Vectors, y: Vectors, snr: Scalar, a: Shape = 1.0, mass: Scalar = 1.0) -> Vectors:
-    r"""$\frac{1}{b} \frac{d \log y_i}{dt} = c - 1 - p(i|y)\, c \sqrt{s \kappa / y_i}\, R$, the paper's coordinates."""
+    r"""$\frac{1}{b} \frac{d \log y_i}{dt} = c - 1 - p(i|y)\, c \sqrt{s \kappa / y_i}\, R$, the paper's coordinates.
+
+    Eq. 17 with the term (a - 1) / y that its print leaves out.
+    """
     c = scale_from_snr(snr, mass)
     shape = jnp.broadcast_to(jnp.asarray(a, y.dtype), y.shape)
     return c - 1 - probabilities * snr * c * log_0f1_slope(shape, snr * c * y)
@@ -63,7 +66,7 @@ def probability_flow(
     log_domain: bool = True,
     tolerance: float = 1e-5,
 ) -> tuple[Int[Array, "*batch"], Vectors]:
-    """Follow the ODE from snrs[0] to snrs[-1], up or down.
+    """Follow the ODE (eqs. 15 and 16) from snrs[0] to snrs[-1], up or down.
 
     Args:
         denoiser: log probabilities of the tokens, for the score.

@@ -152,7 +152,7 @@ def stationary_sample(key: PRNGKeyArray, a: ArrayLike, *, shape: tuple[int, ...]
 
 
 def stationary_log_prob(value: ArrayLike, a: ArrayLike) -> Float[Array, "..."]:
-    r"""$(a - 1) \log y - y - \log \Gamma(a)$; `transition_log_prob` for elapsed = inf."""
+    r"""$(a - 1) \log y - y - \log \Gamma(a)$ (eq. 4); `transition_log_prob` for elapsed = inf."""
     return transition_log_prob(value, jnp.zeros_like(jnp.asarray(value)), a, jnp.inf)
 
 
@@ -168,9 +168,9 @@ def dirichlet_sample(
 
 
 def dirichlet_log_prob(
-    value: Float[ArrayLike, "*batch n"], alpha: Float[ArrayLike, "*batch n"]
+    value: Float[ArrayLike, "*batch n"], alpha: Float[ArrayLike, "*#batch n"]
 ) -> Float[Array, "*batch"]:
-    r"""$\log \Gamma(A) + \sum_i [(\alpha_i - 1) \log x_i - \log \Gamma(\alpha_i)]$, a density in n - 1 coordinates."""
+    r"""Eq. 2: $\log \Gamma(A) + \sum_i [(\alpha_i - 1) \log x_i - \log \Gamma(\alpha_i)]$, of n - 1 coordinates."""
     value, alpha = checked_arguments(None, value=value, alpha=alpha)
     power = jnp.where(alpha == 1, 0.0, (alpha - 1) * jnp.log(jnp.where(alpha == 1, 1.0, value)))
     return gammaln(alpha.sum(-1)) + (power - gammaln(alpha)).sum(-1)
@@ -179,7 +179,7 @@ def dirichlet_log_prob(
 def noise_tokens(
     key: PRNGKeyArray, tokens: Int[ArrayLike, "*batch"], num_categories: int, a: ArrayLike, m: ArrayLike
 ) -> Float[Array, "*batch n"]:
-    r"""Noisy one-hot vectors v = c y at signal-to-noise ratio m, the forward process of categorical data.
+    r"""Noisy one-hot vectors v = c y at signal-to-noise ratio m, the forward process of categorical data (eq. 9).
 
     $v_i \sim \mathrm{Gamma}(a_i)$ for all i, and the true coordinate adds Gamma(N), N ~ Poisson(m). For a = 1 it costs
     one exponential E per coordinate; the true one is $|\sqrt m + \sqrt E e^{i \theta}|^2$.

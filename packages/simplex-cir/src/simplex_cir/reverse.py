@@ -23,7 +23,7 @@ from onepaper.config import check_choice
 
 from simplex_cir.bridge import bridge_from_zero_sample, bridge_sample
 from simplex_cir.config import check_root_shape
-from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, most_probable, scaled_score
+from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, most_probable
 from simplex_cir.process import stationary_sample
 from simplex_cir.snr import check_levels, elapsed_from_snr, scale_from_snr
 
@@ -201,7 +201,7 @@ def reverse_sde(
     *,
     scheme: str = "euler-reflected",
 ) -> tuple[Int[Array, "*batch"], Vectors]:
-    """Integrate the reverse SDE from snrs[0] to snrs[-1]; tokens are the most probable ones at the end.
+    """Integrate the reverse SDE (eqs. 11 to 13) from snrs[0] to snrs[-1]; tokens are the most probable ones at the end.
 
     Args:
         denoiser: log probabilities of the tokens, for the score.
@@ -233,10 +233,3 @@ def reverse_sde(
 
 def _euler(key: PRNGKeyArray, v: Vectors, spread: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
     return v + (a - v + drive) * h + jnp.sqrt(2 * spread * h) * jax.random.normal(key, v.shape, v.dtype)
-
-
-def paper_drift_from_probabilities(
-    probabilities: Vectors, y: Vectors, snr: Scalar, a: Shape = 1.0, mass: Scalar = 1.0
-) -> Vectors:
-    """`paper_drift` with the score that token probabilities imply."""
-    return paper_drift(y, scaled_score(probabilities, scale_from_snr(snr, mass) * y, snr, a), a)
