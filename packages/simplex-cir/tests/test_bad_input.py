@@ -10,9 +10,9 @@ import pytest
 from onepaper.errors import UsageError
 
 from simplex_cir.bridge import bridge_sample
-from simplex_cir.flow import probability_flow
+from simplex_cir.flow import log_density, probability_flow
 from simplex_cir.likelihood import bound
-from simplex_cir.priors import IndependentPrior, MarkovPrior
+from simplex_cir.priors import IndependentPrior, MarkovPrior, TablePrior
 from simplex_cir.process import (
     CIR,
     dirichlet_sample,
@@ -26,8 +26,10 @@ from simplex_cir.process import (
 )
 from simplex_cir.rank_law import RankLaw
 from simplex_cir.reverse import ancestral, noise, reverse_sde
+from simplex_cir.sampling import draw
 from simplex_cir.schemes import simulate
 from simplex_cir.snr import snr_grid
+from simplex_cir.snr_law import SnrLaw
 from simplex_cir.squared_ou import squared_ou_path, squared_ou_sample
 from simplex_cir.wright_fisher import jacobi_density
 
@@ -47,6 +49,14 @@ def token(value: Any, n: int = 4, a: Any = 1.0, m: Any = 1.0) -> jax.Array:
         (lambda: transition_sample(KEY, 1.0, 0.0, 1.0), "a is 0.0, expected numbers above 0"),
         (lambda: transition_sample(KEY, 1.0, np.nan, 1.0), "a is nan"),
         (lambda: transition_sample(KEY, -1.0, 1.0, 1.0), "start is -1.0"),
+        (lambda: transition_sample(KEY, np.inf, 1.0, 1.0), "start is inf, expected finite numbers"),
+        (lambda: transition_cdf(1.0, np.inf, 1.0, 1.0), "start is inf"),
+        (lambda: bridge_sample(KEY, 1.0, np.inf, 1.0, 1.0, 1.0), "end is inf"),
+        (lambda: TablePrior(np.zeros((0, 3), int), 4), r"table has shape \(0, 3\), expected \[count, positions\]"),
+        (lambda: TablePrior(np.array([[0, 4]]), 4), "tokens 0 to 4, expected 0 to 3"),
+        (lambda: draw(KEY, PRIOR, (-3, 2, 2)), r"shape is \(-3, 2, 2\)"),
+        (lambda: log_density(PRIOR, VECTORS[None], 0.0), "snr is 0.0"),
+        (lambda: squared_ou_sample(KEY, 1.0, 1.5, 1.0), "num_components is 1.5, expected a whole number"),
         (lambda: transition_sample(KEY, np.nan, 1.0, 1.0), "start is nan"),
         (lambda: transition_sample(KEY, 1.0, 1.0, np.nan), "elapsed is nan"),
         (lambda: transition_log_prob(1.0, 1.0, 1.0, np.array([0.1, -0.2])), "elapsed is -0.2"),
@@ -96,6 +106,11 @@ def token(value: Any, n: int = 4, a: Any = 1.0, m: Any = 1.0) -> jax.Array:
         (lambda: simulate(KEY, 1.0, 1.0, np.array([0.0, 1.0, 0.5])), "a step of the grid is -0.5"),
         (lambda: jacobi_density(0.5, 0.5, (1.0, 0.0), 1.0), "alpha is 0.0"),
         (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, points=0), "points is 0"),
+        (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 1), "num_categories is 1, expected at least 2"),
+        (
+            lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, law=SnrLaw.even(1e-2, 60.0)),
+            "law covers SNRs from 0.01 to 60, the bound those from 0.001 to 60",
+        ),
     ],
 )
 def test_bad_input_is_told(call: Callable[[], object], message: str) -> None:

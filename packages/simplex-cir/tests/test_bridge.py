@@ -94,3 +94,10 @@ def test_bad_input_is_told() -> None:
         bridge_sample(jax.random.key(0), 1.0, -1.0, 1.0, 0.5, 0.5)
     with pytest.raises(UsageError, match="remaining is -0.5"):
         bridge_mean(1.0, 1.0, 1.0, 0.5, -0.5)
+
+
+def test_ends_that_are_next_to_nothing() -> None:
+    ends = jnp.asarray([0.0, 1e-45, 1e-38, 1e-30, 1e-12], jnp.float32)
+    for a in (1e-3, 1.0, 30.0):
+        drawn = bridge_sample(jax.random.key(0), ends, ends[:, None], a, 0.4, 0.6)
+        assert np.isfinite(drawn).all()

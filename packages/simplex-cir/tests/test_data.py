@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +89,21 @@ def test_fasta(tmp_path) -> None:
     file.write_text(">x\nACGT\n")
     with pytest.raises(UsageError, match="at least 10"):
         read_fasta(file, 2)
+
+
+def test_other_alphabets_of_fasta(tmp_path: Path) -> None:
+    file = tmp_path / "x.fa"
+    file.write_text(">rna\n" + "ACGUT" * 20)
+    assert set(decode(read_fasta(file, 5, "ACGU").train, "ACGU")) == {"ACGUU"}
+    amino = "ACDEFGHIKLMNPQRSTVWY"
+    file.write_text(">protein\n" + amino * 11 + "\n>with selenocysteine\n" + "U" + amino[1:])
+    data = read_fasta(file, 20, amino)
+    assert sum(map(len, (data.train, data.validation, data.test))) == 11
+    assert set(decode(data.train, amino)) == {amino}
+    for read in (read_text, read_fasta):
+        file.write_text(">x\n")
+        with pytest.raises(UsageError, match=str(file)):
+            read(file, 5)
 
 
 def test_digits_have_labels() -> None:

@@ -8,6 +8,8 @@ import pytest
 from onepaper.cli import main
 from onepaper.pages import commands
 
+from simplex_cir.model import SimplexDenoiser
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -25,6 +27,11 @@ def test_train_sample_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str
     lines = (tmp_path / "drawn" / "samples.txt").read_text().splitlines()
     assert len(lines) == 4
     assert all(line.startswith("CAGGU") and set(line) <= set("ACGU") for line in lines)
+    for words in (("sample",), ("evaluate", "--preset", "smoke")):
+        assert run(*words, "--weights", str(folder)) == 2
+        assert f"its weights are in {weights}" in capsys.readouterr().err
+    assert run("evaluate", "--preset", "laptop-digits", "--weights", str(weights), "--dry-run") == 2
+    assert "choose the --preset and --data that it was trained for" in capsys.readouterr().err
     again = ("evaluate", "--preset", "smoke", "--weights", str(weights), "--count", "20", "--points", "8")
     assert run(*again, "--output", str(tmp_path / "judged")) == 0
     assert "bound" in capsys.readouterr().out
@@ -57,6 +64,10 @@ def test_mistakes_take_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (("evaluate", "--weights", str(tmp_path)), "--preset laptop-splice"),
         (("evaluate", "--preset", "laptop-sudoku9"), "no network is shipped for 'sudoku9'"),
         (("sample", "--weights", str(tmp_path / "no")), "no"),
+        (("sample", "--sampler", "heun"), "flow-heun"),
+        (("evaluate", "--model", "splice", "--preset", "laptop-letters"), "leave out --preset"),
+        (("evaluate", "--model", "splice", "--num-draws", "5"), "leave out --preset"),
+        (("evaluate", "--count", "5"), "--count and --points are for networks"),
         (("train", "--model.width", "50"), "multiple of 8"),
         (("simulate", "--alpha", "1", "-2"), "alpha"),
         (("train", "--data.dataset", "text", "--data.path", str(tmp_path / "no.txt")), "no.txt"),
@@ -64,6 +75,33 @@ def test_mistakes_take_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert run(*words) == 2, words
         message = capsys.readouterr().err.strip()
         assert told in message.splitlines()[-1], message
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_what_cannot_be_trained_leaves_no_folder(dry: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    missing = ("--data.dataset", "text", "--data.path", str(tmp_path / "no.txt"))
+    for words in (missing, ("--model.symbols", "ACGT"), ("--model.num-classes", "3")):
+        assert run("train", "--preset", "smoke", *words, "--output", str(folder), *dry) == 2
+        assert not folder.exists()
+
+
+def test_symbols_of_the_model_read_a_fasta_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.fa"
+    file.write_text(">one\n" + "MKVLACDEFW" * 200)
+    words = ("train", "--preset", "smoke", "--data.dataset", "fasta", "--data.path", str(file), "--data.length", "10")
+    words = (*words, "--model.positions", "10", "--output", str(tmp_path / "run"), "--dry-run")
+    assert run(*words, "--model.symbols", "ACDEFGHIKLMNPQRSTVWY") == 0
+    assert run(*words) == 2
+
+
+@pytest.mark.parametrize("words", [("--clamp", "CAGGX????"), ("--clamp", "CA"), ("--label", "3")])
+def test_conditions_are_checked_before_weights_are_loaded(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimplexDenoiser, "from_pretrained", lambda name: pytest.fail("loaded"))
+    assert run("sample", *words, "--output", str(tmp_path / "run")) == 2
+    assert not (tmp_path / "run").exists()
 
 
 def test_simulate_draws_a_triangle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

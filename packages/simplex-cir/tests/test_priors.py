@@ -83,5 +83,5 @@ def test_bad_priors() -> None:
         IndependentPrior(np.array([1.1, -0.1]))
     with pytest.raises(UsageError, match="expected a square matrix"):
         MarkovPrior(INITIAL, TRANSITION[:2])
-    with pytest.raises(UsageError, match="tokens below 3"):
+    with pytest.raises(UsageError, match="tokens 1 to 3, expected 0 to 2"):
         TablePrior(SEQUENCES + 1, 3)

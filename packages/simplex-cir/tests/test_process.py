@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
@@ -262,3 +263,24 @@ def test_noised_tokens_shapes_and_levels() -> None:
     np.testing.assert_allclose(v[1, :, 0], 1e6, rtol=0.01)
     assert noise_tokens(jax.random.key(0), jnp.zeros((0, 3), int), 2, 1.0, 1.0).shape == (0, 3, 2)
     assert noise_tokens(jax.random.key(0), jnp.asarray(0), 1, 1.0, 1.0).shape == (1,)
+
+
+def test_accuracy_of_the_distribution_at_tiny_times() -> None:
+    """Against the density integrated in 30 digits; the error is that of rounding value and start."""
+    with jax.enable_x64(True), mp.workdps(30):
+        for start, a, t in ((1.0, 0.5, 1e-6), (50.0, 3.0, 1e-9), (1.0, 1.3, 1e-12)):
+            value = float(np.asarray(start + 0.7 * (2 * start * t) ** 0.5))
+            lost = -mp.expm1(-mp.mpf(t))
+            root, mean = mp.sqrt(value / lost), mp.sqrt(start * mp.exp(-mp.mpf(t)) / lost)
+
+            def density(r: mp.mpf, a: float = a, mean: mp.mpf = mean) -> mp.mpf:
+                return (
+                    2
+                    * r
+                    * (r / mean) ** (a - 1)
+                    * mp.exp(-((r - mean) ** 2) - 2 * r * mean)
+                    * mp.besseli(a - 1, 2 * r * mean)
+                )
+
+            exact = 1 - mp.quad(density, mp.linspace(root, root + 8, 5))
+            assert abs(float(transition_cdf(value, start, a, t)) - float(exact)) < 4e-16 * (start / t) ** 0.5

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from onepaper.cli import main
 
@@ -8,4 +10,6 @@ def test_table_and_picture(tmp_path, capsys) -> None:
     assert not leaving.value.code
     out = capsys.readouterr().out
     assert "2.0671" in out  # 1 + 13 exp(-2.5)
+    (row,) = json.loads((tmp_path / "run" / "rank_law.json").read_text())["rows"]
+    assert (row["categories"], row["snr"], round(row["mean"], 4)) == (27, 5.0, 2.0671)
     assert (tmp_path / "run" / "rank_law.png").stat().st_size > 10_000

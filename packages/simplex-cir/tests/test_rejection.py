@@ -33,6 +33,13 @@ def test_law_and_places(size: int) -> None:
             assert stats.kstest(x[1::2], stats.triang(1.0).cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("size", [100, 5000])
+def test_what_is_never_accepted_ends_as_nan(size: int) -> None:
+    scale = jnp.ones(size).at[7].set(jnp.nan)
+    values = until_accepted(jax.random.key(2), (size,), jnp.dtype("float32"), (scale,), triangle, num_uniforms=2)
+    assert np.flatnonzero(np.isnan(values)).tolist() == [7]
+
+
 def test_chunks_differ() -> None:
     def draw(key: jax.Array, shape: tuple[int, ...], _: Arrays) -> jax.Array:
         return jax.random.uniform(key, shape)

@@ -15,7 +15,6 @@ from simplex_cir.reverse import (
     ancestral_step,
     noise,
     paper_drift,
-    paper_drift_from_probabilities,
     reverse_drift,
     reverse_sde,
 )
@@ -77,7 +76,6 @@ def test_drift_is_the_papers_in_other_coordinates() -> None:
         probabilities = jnp.exp(log_posterior(jnp.log(jnp.asarray(PRIOR)), v, snr, a))
         y = v / c
         drift = paper_drift(y, scaled_score(probabilities, v, snr, a), a)
-        np.testing.assert_allclose(drift, paper_drift_from_probabilities(probabilities, y, snr, a, mass))
         # v = c y, dc/dt' = c (c - 1) in reversed time t' with b = 1, and d log m = c dt'
         np.testing.assert_allclose((c * drift + v * (c - 1)) / c, reverse_drift(probabilities, v, snr, a), rtol=1e-10)
 

@@ -3,14 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from onepaper.errors import UsageError
+from onepaper.errors import OnePaperError, UsageError
 from scipy import stats
 
-from simplex_cir.config import SAMPLERS, ModelConfig, SampleOptions
+from simplex_cir.config import SAMPLERS, ModelConfig, OracleConfig, SampleOptions
 from simplex_cir.model import SimplexDenoiser
 from simplex_cir.posterior import Scalar
 from simplex_cir.priors import IndependentPrior, MarkovPrior, TablePrior
-from simplex_cir.reverse import SCHEMES, noise
+from simplex_cir.reverse import SCHEMES, noise, reverse_sde
 from simplex_cir.sampling import (
     UNKNOWN,
     clamped,
@@ -18,6 +18,7 @@ from simplex_cir.sampling import (
     constrained,
     draw,
     draw_by_steps,
+    draw_from,
     parse_clamp,
     shown,
 )
@@ -106,12 +107,49 @@ def test_guidance_is_a_weighted_sum_of_logits() -> None:
         conditioned(SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0)), label)
 
 
+@pytest.mark.parametrize("temperature", [0.0, -1.0, np.nan])
+def test_a_temperature_is_above_0(temperature: float) -> None:
+    with pytest.raises(UsageError, match=f"temperature is {temperature}"):
+        draw(jax.random.key(0), IndependentPrior(PRIOR), (2, 1, 3), steps=1, temperature=temperature)
+
+
+def test_implicit_root_needs_a_shape() -> None:
+    for a in (0.3, jnp.array([1.0, 0.3, 2.0])):
+        prior = IndependentPrior(PRIOR, a)
+        with pytest.raises(UsageError, match=r"implicit-root needs a shape a of at least 0.5, got 0.3"):
+            reverse_sde(jax.random.key(0), prior, jnp.ones((1, 3)), np.array([0.1, 1.0]), a, scheme="implicit-root")
+    with pytest.raises(UsageError, match="choose another sampler"):
+        draw(jax.random.key(0), IndependentPrior(PRIOR, 0.3), (2, 1, 3), a=0.3, sampler="implicit-root")
+    with pytest.raises(UsageError, match="choose another sampler"):
+        OracleConfig(a=0.3)
+
+
+def test_lost_sequences_are_told() -> None:
+    model = SimplexDenoiser(ModelConfig(width=16, heads=2, a=0.05), nnx.Rngs(0))
+    with pytest.raises(OnePaperError, match="log-euler lost .* of 30 sequences"):
+        draw_from(model, SampleOptions(count=30, steps=2, sampler="log-euler"))
+
+
 def test_clamp_texts() -> None:
     np.testing.assert_array_equal(parse_clamp("A?C", "ACGU", 3), [0, UNKNOWN, 1])
     with pytest.raises(UsageError, match="has 2 symbols, expected 3"):
         parse_clamp("A?", "ACGU", 3)
     with pytest.raises(UsageError, match="has 'X'"):
         parse_clamp("AX?", "ACGU", 3)
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        ([0, 3, 1], "token is 3, expected 0 to 2"),
+        ([0, -2, 1], "token is -2"),
+        ([0, 1], r"shape \(2,\), .* 3 positions"),
+    ],
+)
+def test_clamps_that_do_not_fit(known: list[int], message: str) -> None:
+    tokens = jnp.array(known)
+    with pytest.raises(UsageError, match=message):
+        jax.jit(lambda key: draw(key, clamped(IndependentPrior(PRIOR), tokens), (2, 3, 3), steps=1))(jax.random.key(0))
 
 
 def test_a_label_that_is_not_there() -> None:

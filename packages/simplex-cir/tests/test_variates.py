@@ -115,6 +115,22 @@ def test_edges_do_not_hang() -> None:
     assert gamma_sample(key, jnp.ones((0, 3))).shape == (0, 3)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bessel_counts_of_tiny_arguments(dtype: str) -> None:
+    with jax.enable_x64(dtype == "float64"):
+        tiny = float(jnp.finfo(dtype).smallest_subnormal)
+        z = jnp.asarray(np.geomspace(tiny, 1.0, 200), dtype)
+        for a in (1e-3, 0.5, 1.0, 1e4):
+            counts = np.asarray(bessel_sample(jax.random.key(0), jnp.asarray(a - 1, dtype), z))
+            assert np.isfinite(counts).all()
+            assert (counts[np.asarray(z) < 1e-6] == 0).all()
+        # P(i > 0) is about z^2 / (4 a): here 0.01.
+        counts = np.asarray(
+            bessel_sample(jax.random.key(1), jnp.asarray(1e-3 - 1, dtype), jnp.full(SIZE, 6.4e-3, dtype))
+        )
+        assert abs((counts > 0).mean() - 0.0101) < 4e-3
+
+
 def test_deficit_of_the_logarithm() -> None:
     with jax.enable_x64(True):
         small = jnp.asarray([-0.5, -1e-3, 1e-9, 0.3, 0.5, 1e3])

@@ -6,14 +6,17 @@ float32 and float64. Errors are a few ulp of the result times its condition numb
 """
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Float
+from scipy.special import zeta
 
 from simplex_cir.debye import Expansion, accuracy_of, debye_coefficients, expand
 
@@ -42,14 +45,12 @@ def log_iv(nu: ArrayLike, z: ArrayLike) -> Float[Array, "..."]:
     Returns:
         Broadcast shape, in the wider dtype of the two. NaN for nu <= -1 or z < 0. Derivatives in nu and z.
     """
-    nu, z = _promote(nu, z)
-    return log_ive(nu, z) + z
+    return _log_bessel(False, *_promote(nu, z))
 
 
 def log_ive(nu: ArrayLike, z: ArrayLike) -> Float[Array, "..."]:
     r"""Exponentially scaled, $\log I_\nu(z) - z$: what is left for large z is of order log z. Arguments of `log_iv`."""
-    nu, z = _promote(nu, z)
-    return _log_ive(nu, z)
+    return _log_bessel(True, *_promote(nu, z))
 
 
 def bessel_ratio(nu: ArrayLike, z: ArrayLike) -> Float[Array, "..."]:
@@ -124,19 +125,25 @@ def _remainder(a: Array, z: Array, expansion: Expansion | None = None) -> Array:
     return (mu - beta) * (mu + beta) / (w + w_beta) + sum_e + jnp.log(product) - nu * jnp.log(ratio)
 
 
-@jax.custom_jvp
-@jax.jit
-def _log_ive(nu: Array, z: Array) -> Array:
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+@partial(jax.jit, static_argnums=0)
+def _log_bessel(scaled: bool, nu: Array, z: Array) -> Array:
+    """log I, less z where `scaled`. Near the origin it is next to 0: there the series, whose terms are no larger."""
     positive = z > 0
     safe = jnp.where(positive, z, 1.0)
-    value = _remainder(nu + 1, safe) + _leading(nu, safe)
+    origin = (nu <= 0.5) & (z <= 4)
+    order, small = jnp.where(origin & (nu > -1), nu, 0.0), jnp.where(origin, safe, 1.0)
+    series = _log_0f1_value(order + 1, small * small / 4) + order * jnp.log(small / 2) - _log_gamma_above_one(order)
+    value = jnp.where(origin, series - small, _remainder(nu + 1, safe) + _leading(nu, safe))
+    if not scaled:
+        value = jnp.where(origin, series, value + safe)
     at_zero = jnp.where(nu == 0, 0.0, jnp.where(nu > 0, -jnp.inf, jnp.inf))
     return _domain(nu + 1, z, jnp.where(positive, value, at_zero))
 
 
-def _log_ive_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
+def _log_bessel_jvp(scaled: bool, primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
     (nu, z), (nu_dot, z_dot) = primals, tangents
-    value = _log_ive(nu, z)
+    value = _log_bessel(scaled, nu, z)
     total = jnp.zeros_like(value)
     positive = z > 0
     safe = jnp.where(positive, z, 1.0)
@@ -144,8 +151,8 @@ def _log_ive_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tup
         expansion = expand(nu + 1, safe, accuracy_of(z.dtype))
         # Far out 1 is taken off the expansion itself: w/z - 1 = nu^2 / (z (w + z)).
         far = nu * nu / (safe * (expansion.w + safe)) - safe * expansion.decline
-        slope = jnp.where(expansion.near, safe * expansion.slope + nu / safe - 1, far)
-        slope_at_zero = jnp.where(nu == 0, -1.0, jnp.where(nu > 0, jnp.inf, -jnp.inf))
+        slope = jnp.where(expansion.near, safe * expansion.slope + nu / safe - scaled, far if scaled else far + 1)
+        slope_at_zero = jnp.where(nu == 0, -float(scaled), jnp.where(nu > 0, jnp.inf, -jnp.inf))
         total = total + jnp.where(positive, slope, slope_at_zero) * z_dot
     if not _is_zero(nu_dot):
         _, remainder_dot = jax.jvp(lambda order: _remainder(order + 1, safe), (nu,), (jnp.ones_like(nu),))
@@ -155,7 +162,7 @@ def _log_ive_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tup
     return value, total
 
 
-_log_ive.defjvp(_log_ive_jvp, symbolic_zeros=True)
+_log_bessel.defjvp(_log_bessel_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
@@ -237,6 +244,20 @@ def _log_0f1_value(a: Array, q: Array) -> Array:
     safe_z = jnp.where(by_stirling, accuracy.switch, z)
     direct = _remainder(a, z, expansion) + _leading(nu, safe_z) - nu * jnp.log(safe_z / 2) + safe_z + gammaln(a)
     return jnp.where(small, series, jnp.where(by_stirling, uniform, direct))
+
+
+def _log_gamma_above_one(x: Array) -> Array:
+    r"""$\log \Gamma(1 + x) = (1 - \gamma) x - \log(1 + x) + \sum_k (\zeta(k) - 1) (-x)^k / k$ for -1 < x <= 1/2.
+
+    Below -1/2 by $\log \Gamma(2 + x) - \log(1 + x)$.
+    """
+    low = x < -0.5
+    place = jnp.where(low, x + 1, x)
+    series = jnp.zeros_like(x)
+    for k in reversed(range(2, 28)):
+        series = (float(zeta(k, 2)) / k - series) * place
+    series = (series + (1 - float(np.euler_gamma))) * place - jnp.log1p(place)
+    return jnp.where(low, series - jnp.log1p(x), series)
 
 
 def _leading(nu: Array, z: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
@@ -19,10 +19,17 @@ SHIPPED = ("splice", "letters", "digits", "sudoku4")
 LETTERS = " abcdefghijklmnopqrstuvwxyz"
 NUCLEOTIDES = "ACGU"
 # Samplers of `reverse` and `flow`, by the names of the command line.
-SAMPLERS = (
+Sampler = Literal[
     "ancestral", "euler-reflected", "euler-truncated", "euler-floored", "milstein", "implicit-root", "log-euler",
     "quadratic-exponential", "flow-euler", "flow-heun", "flow-rk4", "flow-adaptive",
-)  # fmt: skip
+]  # fmt: skip
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+
+
+def check_root_shape(a: float) -> None:
+    """Raise `UsageError` below the shape that implicit-root needs: the root it takes of its equation is real above."""
+    if not a >= 0.5:
+        raise UsageError(f"implicit-root needs a shape a of at least 0.5, got {a:g}; choose another sampler")
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,15 @@ class ModelConfig:
     """A transformer that gives token probabilities; `width` is the dial."""
 
     symbols: str = NUCLEOTIDES
-    """one character for each category"""
+    """one character for each category; a FASTA file is read in them"""
     positions: int = 9
+    """length of a sequence"""
     width: int = 64
+    """entries of a position's state; the dial of size"""
     depth: int = 2
+    """blocks"""
     heads: int = 4
+    """of the attention; the width is a multiple of twice their number"""
     layout: Literal["line", "grid"] = "line"
     """line: a learnt embedding for each position; grid: sums of row, column and box embeddings"""
     rotary: bool = False
@@ -106,7 +117,9 @@ class LearnedConfig:
     loss: Literal["bound", "cross-entropy"] = "cross-entropy"
     """bound: the integrand of the likelihood bound, times the SNR; cross-entropy: of the tokens, at even log SNR"""
     lowest_snr: float = 0.1
+    """training sees SNRs from here, where next to nothing is known,"""
     highest_snr: float = 60.0
+    """to here, where tokens are known"""
     label_dropout: float = 0.1
     """share of training examples whose class is withheld"""
     reveal: float = 0.75
@@ -149,12 +162,19 @@ class OracleConfig:
     stay: float = 0.0
     """of a chain: probability that a token repeats the one before, else it is drawn anew; 0 for no chain"""
     positions: int = 1
+    """length of a sequence"""
     a: float = 1.0
+    """shape of the stationary Gamma law of every coordinate"""
     samplers: tuple[str, ...] = SAMPLERS
+    """to compare, by the names that `sample --sampler` takes"""
     steps: tuple[int, ...] = (4, 16, 64)
+    """of every sampler, one column each"""
     num_draws: int = 20_000
+    """sequences for each number in the table"""
     lowest_snr: float = 1e-2
+    """where samplers start from noise"""
     highest_snr: float = 60.0
+    """where they end, all but sure of the token"""
 
     def __post_init__(self) -> None:
         if len(self.probabilities) < 2 or min(self.probabilities) < 0 or abs(sum(self.probabilities) - 1) > 1e-6:
@@ -166,6 +186,8 @@ class OracleConfig:
             check_positive(name, getattr(self, name))
         for sampler in self.samplers:
             check_choice("sampler", sampler, SAMPLERS)
+        if "implicit-root" in self.samplers:
+            check_root_shape(self.a)
         for steps in self.steps:
             check_positive("steps", steps)
         if self.highest_snr <= self.lowest_snr:
@@ -187,7 +209,9 @@ class SimulateOptions(RunOptions):
     time: float = 4.0
     """until when"""
     steps: int = 400
+    """exact transitions until then, one point of a path each"""
     paths: int = 6
+    """trajectories to draw"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -206,8 +230,11 @@ class RankLawOptions(RunOptions):
     """Options of `rank-law`."""
 
     categories: tuple[int, ...] = (27, 256, 1000, 32_000)
+    """numbers of categories n, one block of rows each"""
     snr: tuple[float, ...] = (5.0, 10.0, 20.0, 40.0)
+    """signal-to-noise ratios m, one row each"""
     a: float = 1.0
+    """shape of the stationary Gamma law of every coordinate"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -247,8 +274,11 @@ class SampleOptions(RunOptions):
     weights: Path | None = None
     """the `pretrained` folder of a training run, in place of a shipped network"""
     count: int = 16
+    """sequences to draw"""
     steps: int = 64
-    sampler: str = "ancestral"
+    """noise levels to go through"""
+    sampler: Sampler = "ancestral"
+    """ancestral: exact bridges; the others discretise the reverse SDE, or follow the probability flow"""
     dilation: float = 1.0
     """how much closer steps lie in the late half of the log SNRs, where tokens are settled"""
     temperature: float = 1.0
@@ -280,7 +310,7 @@ class EvaluateOptions(RunOptions):
     model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
     """shipped network to measure, on the data it was trained for"""
     weights: Path | None = None
-    """the `pretrained` folder of a training run, measured on the data of the preset"""
+    """the `pretrained` folder of a training run, measured on the data of --preset and --data"""
     count: int = 2000
     """test sequences for the bound, and samples"""
     points: int = 128

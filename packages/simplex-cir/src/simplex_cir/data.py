@@ -98,18 +98,24 @@ def book_letters(length: int = 32) -> Dataset:
     return text_windows(book(), length, HELD_OUT_CHARACTERS)
 
 
-def text_windows(text: str, length: int, held_out: int) -> Dataset:
+def text_windows(text: str, length: int, held_out: int, name: str = "text") -> Dataset:
     """Windows of a text in the 27 symbols of `normalise`; its end is held out.
+
+    Args:
+        text: letters and single spaces.
+        length: of a window.
+        held_out: characters for validation and test together.
+        name: of the text, for errors.
 
     Raises:
         UsageError: a text too short for a window in each part.
     """
     check_positive("length", length)
-    tokens = encode([text], LETTERS)[0]
+    tokens = encode([text], LETTERS)[0] if text else np.zeros(0, np.int64)
     parts = np.split(tokens, [len(tokens) - held_out, len(tokens) - held_out // 2]) if len(tokens) > held_out else []
     if not parts or min(map(len, parts)) < length:
         raise UsageError(
-            f"text has {len(tokens)} letters, expected more than {held_out + length}: {held_out} are held out and "
+            f"{name} has {len(tokens)} letters, expected more than {held_out + length}: {held_out} are held out and "
             f"every part needs a window of {length}; give a longer text or ask for shorter windows"
         )
     train = np.lib.stride_tricks.sliding_window_view(parts[0], length)[:: max(length // 2, 1)]
@@ -130,11 +136,13 @@ def read_text(path: Path, length: int) -> Dataset:
         UsageError: no such file, not text, or too short.
     """
     text = normalise(_read(path))
-    return text_windows(text, length, held_out=max(len(text) // 10, 2 * length))
+    return text_windows(text, length, held_out=max(len(text) // 10, 2 * length), name=str(path))
 
 
 def read_fasta(path: Path, length: int, symbols: str = "ACGT") -> Dataset:
     """Windows of a user's FASTA file; windows with other symbols than these are left out.
+
+    Of nucleotides U is read as T, or T as U where the symbols have that. Letters of proteins are as they stand.
 
     Raises:
         UsageError: no such file, not FASTA, or no clean window.
@@ -147,13 +155,14 @@ def read_fasta(path: Path, length: int, symbols: str = "ACGT") -> Dataset:
     for header, group in itertools.groupby(lines, key=lambda line: line.startswith(">")):
         if not header:
             sequence = "".join(group).upper()
-            sequence = sequence.replace("U", "T") if "T" in symbols else sequence.replace("T", "U")
+            if set(symbols) <= set("ACGTUN"):
+                sequence = sequence.replace("U", "T") if "T" in symbols else sequence.replace("T", "U")
             windows += [sequence[start : start + length] for start in range(0, len(sequence) - length + 1, length)]
     clean = [window for window in windows if set(window) <= set(symbols)]
     if len(clean) < 10:
         raise UsageError(
             f"{path} has {len(clean)} windows of {length} symbols of '{symbols}', expected at least 10; give shorter "
-            "windows or other symbols"
+            "windows or the symbols of the file"
         )
     tokens = encode(clean, symbols)
     return _split(tokens[np.random.default_rng(SPLIT_SEED).permutation(len(tokens))], symbols)

@@ -29,6 +29,7 @@ from simplex_cir.data import Dataset, empirical_law, entropy, satisfied_constrai
 from simplex_cir.likelihood import bound, fitted_law
 from simplex_cir.model import SimplexDenoiser
 from simplex_cir.ngrams import ngram_nats
+from simplex_cir.posterior import LOST
 from simplex_cir.priors import MarkovPrior
 from simplex_cir.sampling import draw_by_steps, draw_from
 from simplex_cir.training import check_fits, load
@@ -50,16 +51,20 @@ def oracle(config: OracleConfig) -> MarkovPrior:
 
 
 def token_law(tokens: np.ndarray, n: int) -> np.ndarray:
-    """Shares of neighbouring pairs, or of tokens where a sequence has one position."""
+    """Shares of neighbouring pairs, or of tokens where a sequence has one position; lost ones only count."""
     if tokens.shape[1] == 1:
-        return np.bincount(tokens[:, 0], minlength=n) / len(tokens)
-    pairs = np.zeros((n, n))
-    np.add.at(pairs, (tokens[:, :-1].ravel(), tokens[:, 1:].ravel()), 1.0)
-    return (pairs / pairs.sum()).ravel()
+        return np.bincount(tokens[tokens != LOST], minlength=n) / len(tokens)
+    before, after = tokens[:, :-1].ravel(), tokens[:, 1:].ravel()
+    known = (before != LOST) & (after != LOST)
+    return np.bincount(n * before[known] + after[known], minlength=n * n) / len(before)
 
 
-def variation_of(config: OracleConfig, sampler: str, steps: int, seed: int) -> float:
-    """Total variation between drawn and true law of tokens (of neighbouring pairs, where there is a chain)."""
+def variation_of(config: OracleConfig, sampler: str, steps: int, seed: int) -> tuple[float, float]:
+    """Total variation between drawn and true law of tokens (of neighbouring pairs, where there is a chain).
+
+    Returns:
+        It, and the share of tokens (of pairs) that the sampler lost as not-a-number, a part of it.
+    """
     prior = oracle(config)
     n = prior.num_categories
     tokens = draw_by_steps(
@@ -77,10 +82,11 @@ def variation_of(config: OracleConfig, sampler: str, steps: int, seed: int) -> f
         true = prior.initial
     else:  # the chain is stationary, so every neighbouring pair has one law
         true = (prior.initial[:, None] * prior.transition).ravel()
-    return float(0.5 * np.abs(drawn - true).sum())
+    lost = 1 - drawn.sum()
+    return float(0.5 * (np.abs(drawn - true).sum() + lost)), float(lost)
 
 
-def oracle_table(config: OracleConfig, seed: int) -> dict[tuple[str, int], float]:
+def oracle_table(config: OracleConfig, seed: int) -> dict[tuple[str, int], tuple[float, float]]:
     """`variation_of` for every sampler and number of steps."""
     work = list(itertools.product(config.samplers, config.steps))
     return {pair: variation_of(config, *pair, seed) for pair in progress.track(work, "samplers", unit="sampler")}
@@ -175,8 +181,19 @@ def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: 
 def evaluate_verb(call: Invocation) -> None:
     """The verb `evaluate`: every sampler on an oracle model, or the bound and samples of a learned one."""
     options: EvaluateOptions = call.options
-    config = call.config if options.model is None else PRESETS[f"laptop-{options.model}"].config
+    config = call.config
+    if options.model is not None:
+        config = PRESETS[f"laptop-{options.model}"].config
+        if call.config not in (config, PRESETS[call.verb.preset or ""].config):
+            raise UsageError(
+                f"--model {options.model} is measured on the data that it was trained for; leave out --preset and the "
+                "options of presets, or give --weights"
+            )
     if isinstance(config, OracleConfig):
+        if (options.count, options.points) != (EvaluateOptions.count, EvaluateOptions.points):
+            raise UsageError(
+                "--count and --points are for networks; --num-draws says how many sequences are drawn here"
+            )
         if options.weights is not None:
             raise UsageError(
                 f"--weights {options.weights} was given with a preset that has no network; say which data it is to be "
@@ -187,21 +204,25 @@ def evaluate_verb(call: Invocation) -> None:
             return
         with call.open_run() as run:
             table = oracle_table(config, options.seed)
-            run.write_json("oracle.json", {f"{name}, {steps} steps": value for (name, steps), value in table.items()})
+            told = {f"{name}, {steps} steps": value for (name, steps), value in table.items()}
+            run.write_json("oracle.json", {place: variation for place, (variation, _) in told.items()})
         print(f"{'total variation from the prior':<32}" + "".join(f"{f'{steps} steps':>12}" for steps in config.steps))
         for name in config.samplers:
-            print(f"{name:<32}" + "".join(f"{table[name, steps]:>12.4f}" for steps in config.steps))
+            print(f"{name:<32}" + "".join(f"{table[name, steps][0]:>12.4f}" for steps in config.steps))
+        for place, (_, lost) in told.items():
+            if lost > 0:
+                print(f"lost as not-a-number: {lost:.2%} of the draws of {place}")
         print(f"written: {run.folder / 'oracle.json'}")
         return
     name = options.weights or config.data.dataset
     if options.weights is None and name not in SHIPPED:
         raise UsageError(f"no network is shipped for '{name}'; give --weights FOLDER, made by train")
     model = SimplexDenoiser.from_pretrained(name)
+    data = load(config.data, model.config.symbols)
+    check_fits(replace(config, model=model.config), data, "choose the --preset and --data that it was trained for")
     if options.dry_run:
         print(f"would measure {name} on {options.count} sequences at {options.points} SNRs each")
         return
-    data = load(config.data)
-    check_fits(replace(config, model=model.config), data)
     with call.open_run() as run:
         numbers = judge(model, data, options.count, options.points, options.seed)
         run.write_json("evaluation.json", numbers)

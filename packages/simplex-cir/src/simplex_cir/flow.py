@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from onepaper.config import check_choice
+from onepaper.config import check_choice, check_positive
 
 from simplex_cir.bessel import log_0f1_slope
-from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive
+from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, most_probable
 from simplex_cir.snr import check_levels, scale_from_snr
 
 Vectors = Float[Array, "*batch n"]
@@ -30,7 +30,7 @@ METHODS = ("euler", "heun", "rk4", "adaptive")
 
 
 def velocity(denoiser: Denoiser, v: Vectors, log_snr: Scalar, a: Shape = 1.0) -> Vectors:
-    """dv / d log m = p (z / 2) R."""
+    """dv / d log m = p (z / 2) R: eqs. 15 and 16 in the coordinates v and log m."""
     snr = jnp.exp(jnp.asarray(log_snr, v.dtype))
     return jnp.exp(denoiser(v, snr)) * half_drive(v, snr, a)
 
@@ -47,7 +47,10 @@ def log_velocity(denoiser: Denoiser, log_v: Vectors, log_snr: Scalar, a: Shape =
 
 
 def paper_log_flow(probabilities: Vectors, y: Vectors, snr: Scalar, a: Shape = 1.0, mass: Scalar = 1.0) -> Vectors:
-    r"""$\frac{1}{b} \frac{d \log y_i}{dt} = c - 1 - p(i|y)\, c \sqrt{s \kappa / y_i}\, R$, the paper's coordinates."""
+    r"""$\frac{1}{b} \frac{d \log y_i}{dt} = c - 1 - p(i|y)\, c \sqrt{s \kappa / y_i}\, R$, the paper's coordinates.
+
+    Eq. 17 with the term (a - 1) / y that its print leaves out.
+    """
     c = scale_from_snr(snr, mass)
     shape = jnp.broadcast_to(jnp.asarray(a, y.dtype), y.shape)
     return c - 1 - probabilities * snr * c * log_0f1_slope(shape, snr * c * y)
@@ -63,7 +66,7 @@ def probability_flow(
     log_domain: bool = True,
     tolerance: float = 1e-5,
 ) -> tuple[Int[Array, "*batch"], Vectors]:
-    """Follow the ODE from snrs[0] to snrs[-1], up or down.
+    """Follow the ODE (eqs. 15 and 16) from snrs[0] to snrs[-1], up or down.
 
     Args:
         denoiser: log probabilities of the tokens, for the score.
@@ -75,7 +78,7 @@ def probability_flow(
         tolerance: relative and absolute, of "adaptive".
 
     Returns:
-        The most probable tokens at the end, and the vectors there.
+        The most probable tokens at the end, `posterior.LOST` where they are not known, and the vectors there.
 
     Raises:
         UsageError: no such method, or levels that are not monotone.
@@ -98,7 +101,7 @@ def probability_flow(
 
         x, _ = jax.lax.scan(step, x, (log_snrs[:-1], log_snrs[1:]))
     v = jnp.exp(x) if log_domain else x
-    return denoiser(v, jnp.exp(log_snrs[-1])).argmax(axis=-1), v
+    return most_probable(denoiser(v, jnp.exp(log_snrs[-1]))), v
 
 
 def log_density(
@@ -126,7 +129,12 @@ def log_density(
         tolerance: of the adaptive solver.
         key: for Hutchinson's estimate of the divergence; exact (one pass for each coordinate) if absent.
         probes: random directions of that estimate.
+
+    Raises:
+        UsageError: an SNR or a number of probes that is not above 0.
     """
+    for name, value in (("snr", snr), ("lowest_snr", lowest_snr), ("probes", probes)):
+        check_positive(name, value)
     event = v.shape[-2:]
     flat = jnp.log(v).reshape(-1, event[0] * event[1])
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_positive
+from onepaper.errors import UsageError
 
 from simplex_cir.bessel import log_0f1, log_0f1_slope
 from simplex_cir.posterior import Denoiser, Scalar, Shape, per_coordinate
@@ -102,8 +103,18 @@ def bound(
         lowest_snr: lower end of the integral.
         highest_snr: upper end.
         law: q, over the same range; by default a logistic bell around 2 log n (`snr_law.SnrLaw`).
+
+    Raises:
+        UsageError: no points, fewer than two categories, or a law over another range.
     """
     check_positive("points", points)
+    if num_categories < 2:
+        raise UsageError(f"num_categories is {num_categories}, expected at least 2: of one there is nothing to tell")
+    if law is not None and not np.allclose(law.range, (lowest_snr, highest_snr), rtol=1e-6):
+        raise UsageError(
+            f"law covers SNRs from {law.range[0]:g} to {law.range[1]:g}, the bound those from {lowest_snr:g} to "
+            f"{highest_snr:g}; give both the same range"
+        )
     law = law or SnrLaw.logistic(lowest_snr, highest_snr, centre=2 * math.log(num_categories))
     batch = tokens.shape[0]
     level_key, noise_key, end_key = jax.random.split(key, 3)

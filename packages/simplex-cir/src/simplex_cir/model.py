@@ -191,12 +191,10 @@ class SimplexDenoiser(nnx.Module):
             name: a folder, or a name of `config.SHIPPED` such as "splice".
 
         Raises:
-            UsageError: neither.
+            UsageError: neither, see `pretrained_folder`.
             OnePaperError: the weights are missing or damaged.
         """
-        folder = WEIGHTS / name if name in SHIPPED else Path(name)
-        if not folder.is_dir():
-            raise UsageError(f"{unknown('model', str(name), SHIPPED)}, and no folder; give a name or a folder")
+        folder = pretrained_folder(name)
 
         def build(config: ModelConfig, rngs: nnx.Rngs) -> SimplexDenoiser:
             return _in_precision(cls(config, rngs), config.stored)
@@ -204,6 +202,20 @@ class SimplexDenoiser(nnx.Module):
         model = _in_precision(load_pretrained(folder, ModelConfig, build)[0], "float32")
         model.eval()
         return model
+
+
+def pretrained_folder(name: str | Path) -> Path:
+    """Where the weights of that name, or of that folder, are.
+
+    Raises:
+        UsageError: no such name or folder, or that of a run, whose weights are in a folder of its own.
+    """
+    folder = WEIGHTS / name if name in SHIPPED else Path(name)
+    if not folder.is_dir():
+        raise UsageError(f"{unknown('model', str(name), SHIPPED)}, and no folder; give a name or a folder")
+    if (folder / "pretrained").is_dir():
+        raise UsageError(f"{folder} is the folder of a run; its weights are in {folder / 'pretrained'}")
+    return folder
 
 
 def _table(size: int, width: int, rngs: nnx.Rngs) -> nnx.Embed:

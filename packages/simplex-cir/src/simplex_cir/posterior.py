@@ -24,6 +24,8 @@ from simplex_cir.snr import Scalar, scale_from_snr
 # for each sequence, or one for each position.
 Denoiser = Callable[[Float[Array, "..."], Scalar], Float[Array, "..."]]
 Shape = float | Float[Array, "..."]
+# In place of a token where its probabilities are not numbers: a path that a discretisation has lost.
+LOST = -1
 # SNR at which a known token is told: its evidence is worth more than this many nats, exp(-100) being nothing.
 TOLD_SNR = 100.0
 
@@ -64,6 +66,12 @@ def log_posterior(
         a: stationary shapes.
     """
     return jax.nn.log_softmax(log_prior + log_evidence(v, snr, a), axis=-1)
+
+
+def most_probable(log_probabilities: Float[Array, "*batch n"]) -> Int[Array, "*batch"]:
+    """The token of largest probability; `LOST` where one is not a number."""
+    lost = jnp.isnan(log_probabilities).any(axis=-1)
+    return jnp.where(lost, LOST, log_probabilities.argmax(axis=-1))
 
 
 def half_drive(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Float[Array, "*batch n"]:

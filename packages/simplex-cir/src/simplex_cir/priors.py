@@ -175,10 +175,13 @@ class TablePrior:
 
     def __post_init__(self) -> None:
         sequences = np.asarray(self.sequences)
-        if sequences.ndim != 2 or sequences.min() < 0 or sequences.max() >= self.num_categories:
+        if sequences.ndim != 2 or not sequences.size:
             raise UsageError(
-                f"table has shape {sequences.shape} with tokens {sequences.min()} to {sequences.max()}, expected "
-                f"[count, positions] with tokens below {self.num_categories}"
+                f"table has shape {sequences.shape}, expected [count, positions] with at least one of each"
+            )
+        if sequences.min() < 0 or sequences.max() >= self.num_categories:
+            raise UsageError(
+                f"table has tokens {sequences.min()} to {sequences.max()}, expected 0 to {self.num_categories - 1}"
             )
         weights = np.full(len(sequences), 1 / len(sequences)) if self.weights is None else self.weights
         object.__setattr__(self, "weights", _normalised("weights", weights))

@@ -87,7 +87,11 @@ def _transition_log_prob(value: Array, start: Array, a: Array, elapsed: Array) -
 
 
 def transition_cdf(value: ArrayLike, start: ArrayLike, a: ArrayLike, elapsed: ArrayLike) -> Float[Array, "..."]:
-    """P(Y_t <= value | Y_0 = start), absolute error about 1e-13 in float64. Arguments of `transition_log_prob`."""
+    r"""P(Y_t <= value | Y_0 = start). Arguments of `transition_log_prob`.
+
+    The absolute error is about 1e-13 in float64 and 1e-5 in float32; for times t far below the start x it is about
+    $\epsilon \sqrt{x / t}$, the rounding of value and start in units of the law's width: 1e-10 at x = 1, t = 1e-12.
+    """
     return _transition_cdf(*checked_arguments(None, value=value, start=start, a=a, elapsed=elapsed))
 
 
@@ -148,7 +152,7 @@ def stationary_sample(key: PRNGKeyArray, a: ArrayLike, *, shape: tuple[int, ...]
 
 
 def stationary_log_prob(value: ArrayLike, a: ArrayLike) -> Float[Array, "..."]:
-    r"""$(a - 1) \log y - y - \log \Gamma(a)$; `transition_log_prob` for elapsed = inf."""
+    r"""$(a - 1) \log y - y - \log \Gamma(a)$ (eq. 4); `transition_log_prob` for elapsed = inf."""
     return transition_log_prob(value, jnp.zeros_like(jnp.asarray(value)), a, jnp.inf)
 
 
@@ -164,9 +168,9 @@ def dirichlet_sample(
 
 
 def dirichlet_log_prob(
-    value: Float[ArrayLike, "*batch n"], alpha: Float[ArrayLike, "*batch n"]
+    value: Float[ArrayLike, "*batch n"], alpha: Float[ArrayLike, "*#batch n"]
 ) -> Float[Array, "*batch"]:
-    r"""$\log \Gamma(A) + \sum_i [(\alpha_i - 1) \log x_i - \log \Gamma(\alpha_i)]$, a density in n - 1 coordinates."""
+    r"""Eq. 2: $\log \Gamma(A) + \sum_i [(\alpha_i - 1) \log x_i - \log \Gamma(\alpha_i)]$, of n - 1 coordinates."""
     value, alpha = checked_arguments(None, value=value, alpha=alpha)
     power = jnp.where(alpha == 1, 0.0, (alpha - 1) * jnp.log(jnp.where(alpha == 1, 1.0, value)))
     return gammaln(alpha.sum(-1)) + (power - gammaln(alpha)).sum(-1)
@@ -175,7 +179,7 @@ def dirichlet_log_prob(
 def noise_tokens(
     key: PRNGKeyArray, tokens: Int[ArrayLike, "*batch"], num_categories: int, a: ArrayLike, m: ArrayLike
 ) -> Float[Array, "*batch n"]:
-    r"""Noisy one-hot vectors v = c y at signal-to-noise ratio m, the forward process of categorical data.
+    r"""Noisy one-hot vectors v = c y at signal-to-noise ratio m, the forward process of categorical data (eq. 9).
 
     $v_i \sim \mathrm{Gamma}(a_i)$ for all i, and the true coordinate adds Gamma(N), N ~ Poisson(m). For a = 1 it costs
     one exponential E per coordinate; the true one is $|\sqrt m + \sqrt E e^{i \theta}|^2$.
@@ -355,9 +359,12 @@ def cast_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> tup
     for name in ("a", "alpha"):
         if name in arguments:
             _check(name, arguments[name], lambda value: (value > 0) & np.isfinite(value), "numbers above 0")
-    for name in ("start", "end", "elapsed", "remaining", "m"):
+    for name in ("elapsed", "remaining", "m"):
         if name in arguments:
             _check(name, arguments[name], lambda value: value >= 0, "numbers of at least 0")
+    for name in ("start", "end"):
+        if name in arguments:
+            _check(name, arguments[name], lambda value: (value >= 0) & np.isfinite(value), "finite numbers >= 0")
     dtype = jnp.result_type(float, *arrays.values())
     try:
         common = jnp.broadcast_shapes(*(array.shape for array in arrays.values()), *([] if shape is None else [shape]))

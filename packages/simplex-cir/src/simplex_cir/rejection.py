@@ -18,7 +18,11 @@ from jaxtyping import PRNGKeyArray
 from simplex_cir.uniform import uniforms
 
 _SLOTS, _SMALL, _CHUNK = 2, 2048, 8192
+# A row of 32 that all wait takes 16 rounds at acceptance 1: this many allow for one of 2%, and end where there is none.
+_ROUNDS = 2000
 Arrays = tuple[Array, ...]
+# Key, values so far, rounds made.
+State = tuple[PRNGKeyArray, Array, int | Array]
 # From uniforms on (0, 1] and parameters, values, NaN where rejected.
 Proposal = Callable[[Arrays, Arrays], Array]
 # From a key, a shape and parameters that are numbers or of that shape, values of that shape.
@@ -64,7 +68,10 @@ def until_accepted(
     *,
     num_uniforms: int,
 ) -> Array:
-    """Draw for every element until accepted; parameters are in the range of the method, numbers or of the shape."""
+    """Draw for every element until accepted; parameters are in the range of the method, numbers or of the shape.
+
+    An element that no proposal is accepted for stays NaN: the loop ends after `_ROUNDS`.
+    """
     size = math.prod(shape)
     flat = tuple(parameter.reshape(-1) if parameter.ndim else parameter for parameter in parameters)
 
@@ -72,29 +79,29 @@ def until_accepted(
         values = propose(uniforms(key, num_uniforms, (length,), dtype), parameters)
         return jnp.broadcast_to(values, (length,))
 
-    def all_again(state: tuple[PRNGKeyArray, Array]) -> tuple[PRNGKeyArray, Array]:
-        key, values = state
+    def all_again(state: State) -> State:
+        key, values, rounds = state
         key, step_key = jax.random.split(key)
-        return key, jnp.where(jnp.isnan(values), once(step_key, size, flat), values)
+        return key, jnp.where(jnp.isnan(values), once(step_key, size, flat), values), rounds + 1
 
-    def some_again(state: tuple[PRNGKeyArray, Array]) -> tuple[PRNGKeyArray, Array]:
-        key, values = state
+    def some_again(state: State) -> State:
+        key, values, rounds = state
         key, step_key = jax.random.split(key)
         index = _some_of(jnp.isnan(values))
         source = jnp.minimum(index, size - 1)
         chosen = tuple(parameter[source] if parameter.ndim else parameter for parameter in flat)
-        return key, values.at[index].set(once(step_key, len(index), chosen), mode="drop")
+        return key, values.at[index].set(once(step_key, len(index), chosen), mode="drop"), rounds + 1
 
     if size <= _SMALL:
-        values = jax.lax.while_loop(_unfinished, all_again, (key, jnp.full(size, jnp.nan, dtype)))[1]
+        values = jax.lax.while_loop(_unfinished, all_again, (key, jnp.full(size, jnp.nan, dtype), 0))[1]
     else:
         first_key, loop_key = jax.random.split(key)
-        values = jax.lax.while_loop(_unfinished, some_again, (loop_key, once(first_key, size, flat)))[1]
+        values = jax.lax.while_loop(_unfinished, some_again, (loop_key, once(first_key, size, flat), 0))[1]
     return values.reshape(shape)
 
 
-def _unfinished(state: tuple[PRNGKeyArray, Array]) -> Array:
-    return jnp.any(jnp.isnan(state[1]))
+def _unfinished(state: State) -> Array:
+    return jnp.any(jnp.isnan(state[1])) & (state[2] < _ROUNDS)
 
 
 def _some_of(flags: Array) -> Array:

@@ -16,12 +16,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_choice
 
 from simplex_cir.bridge import bridge_from_zero_sample, bridge_sample
-from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, scaled_score
+from simplex_cir.config import check_root_shape
+from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, most_probable
 from simplex_cir.process import stationary_sample
 from simplex_cir.snr import check_levels, elapsed_from_snr, scale_from_snr
 
@@ -30,7 +32,10 @@ Vectors = Float[Array, "*batch n"]
 
 
 def noise(key: PRNGKeyArray, shape: tuple[int, ...], a: Shape = 1.0, dtype: jnp.dtype = jnp.float32) -> Vectors:
-    """Vectors that know nothing of a token: independent Gamma(a_i, 1) entries, where every sampler starts."""
+    """Vectors that know nothing of a token: independent Gamma(a_i, 1) entries, where every sampler starts.
+
+    Of shapes near 0 many entries are below the smallest number and come out as 0.
+    """
     return stationary_sample(key, np.asarray(a, dtype) if isinstance(a, float) else jnp.asarray(a, dtype), shape=shape)
 
 
@@ -91,7 +96,7 @@ def ancestral(
         temperature: probabilities are raised to its inverse; 1 leaves them.
 
     Returns:
-        The most probable tokens at the last SNR, and the vectors there.
+        The most probable tokens at the last SNR, `posterior.LOST` where they are not known, and the vectors there.
 
     Raises:
         UsageError: levels that do not increase.
@@ -107,7 +112,7 @@ def ancestral(
         return (key, ancestral_step(bridge_key, tokens, v, snr, next_snr, a)), None
 
     (_, v), _ = jax.lax.scan(step, (key, v), (snrs[:-1], snrs[1:]))
-    return denoiser(v, snrs[-1]).argmax(axis=-1), v
+    return most_probable(denoiser(v, snrs[-1])), v
 
 
 def euler_reflected(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
@@ -196,7 +201,7 @@ def reverse_sde(
     *,
     scheme: str = "euler-reflected",
 ) -> tuple[Int[Array, "*batch"], Vectors]:
-    """Integrate the reverse SDE from snrs[0] to snrs[-1]; tokens are the most probable ones at the end.
+    """Integrate the reverse SDE (eqs. 11 to 13) from snrs[0] to snrs[-1]; tokens are the most probable ones at the end.
 
     Args:
         denoiser: log probabilities of the tokens, for the score.
@@ -206,9 +211,11 @@ def reverse_sde(
         scheme: one of `SCHEMES`.
 
     Raises:
-        UsageError: no such scheme, or levels that do not increase.
+        UsageError: no such scheme, implicit-root with a shape below 1/2, or levels that do not increase.
     """
     check_choice("scheme", scheme, tuple(SCHEMES))
+    if scheme == "implicit-root" and not isinstance(a, Tracer):
+        check_root_shape(float(np.min(a)))
     check_levels(snrs)
     advance = SCHEMES[scheme]
     snrs = jnp.asarray(snrs, v.dtype)
@@ -221,15 +228,8 @@ def reverse_sde(
         return (key, advance(noise_key, v, drive, a, jnp.log(next_snr / snr))), None
 
     (_, v), _ = jax.lax.scan(step, (key, v), (snrs[:-1], snrs[1:]))
-    return denoiser(v, snrs[-1]).argmax(axis=-1), v
+    return most_probable(denoiser(v, snrs[-1])), v
 
 
 def _euler(key: PRNGKeyArray, v: Vectors, spread: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
     return v + (a - v + drive) * h + jnp.sqrt(2 * spread * h) * jax.random.normal(key, v.shape, v.dtype)
-
-
-def paper_drift_from_probabilities(
-    probabilities: Vectors, y: Vectors, snr: Scalar, a: Shape = 1.0, mass: Scalar = 1.0
-) -> Vectors:
-    """`paper_drift` with the score that token probabilities imply."""
-    return paper_drift(y, scaled_score(probabilities, scale_from_snr(snr, mass) * y, snr, a), a)

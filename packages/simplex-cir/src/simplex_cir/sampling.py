@@ -8,19 +8,21 @@ from functools import lru_cache, partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from onepaper.config import check_choice
-from onepaper.errors import UsageError
+from onepaper.checkpoints import read_pretrained
+from onepaper.config import check_choice, check_positive
+from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
-from simplex_cir.config import NUCLEOTIDES, SAMPLERS, SHIPPED, SampleOptions
+from simplex_cir.config import NUCLEOTIDES, SAMPLERS, SHIPPED, ModelConfig, SampleOptions, check_root_shape
 from simplex_cir.data import decode, splice_sites
 from simplex_cir.flow import probability_flow
-from simplex_cir.model import SimplexDenoiser
+from simplex_cir.model import SimplexDenoiser, pretrained_folder
 from simplex_cir.pictures import picture
-from simplex_cir.posterior import Denoiser, Scalar, told
+from simplex_cir.posterior import LOST, Denoiser, Scalar, most_probable, told
 from simplex_cir.reverse import ancestral, noise, reverse_sde
 from simplex_cir.snr import snr_grid
 
@@ -58,10 +60,21 @@ def clamped(denoiser: Denoiser, known: Int[Array, " positions"], a: float = 1.0)
     The denoiser is told the known tokens (`told`) in place of their noisy vectors, which at a low SNR hardly say what
     is known. What it gives for the others is then conditional on the known tokens, so that the samplers reverse the
     noise of the conditional law. The known positions themselves follow their forward law, by bridges to their tokens.
+
+    Raises:
+        UsageError: tokens below `UNKNOWN`; when it is called, tokens that do not exist, or another number of positions.
     """
     given = known != UNKNOWN
+    told_tokens = np.zeros(1, int) if isinstance(known, Tracer) or not known.size else np.asarray(known)
+    lowest, highest = int(told_tokens.min()), int(told_tokens.max())
+    if lowest < UNKNOWN:
+        raise UsageError(f"a known token is {lowest}, expected tokens or UNKNOWN, {UNKNOWN}")
 
     def sure(v: Array, snr: Scalar) -> Array:
+        if known.shape != v.shape[-2:-1]:
+            raise UsageError(f"known tokens have shape {known.shape}, expected one for each of {v.shape[-2]} positions")
+        if highest >= v.shape[-1]:
+            raise UsageError(f"a known token is {highest}, expected 0 to {v.shape[-1] - 1} or UNKNOWN, {UNKNOWN}")
         certain = jnp.where(jax.nn.one_hot(known, v.shape[-1], dtype=v.dtype) > 0, 0.0, NEVER)
         return jnp.where(given[:, None], certain, denoiser(*told(known, given, v, snr, a)))
 
@@ -92,11 +105,16 @@ def draw(
         lowest_snr: where to start.
         highest_snr: where to end.
         dilation: how much closer steps lie in the upper half of the log SNRs (`snr.snr_grid`).
-        temperature: probabilities are raised to its inverse.
+        temperature: probabilities are raised to its inverse, above 0.
+
+    Returns:
+        Tokens, `posterior.LOST` for those of a path that a discretisation has lost.
 
     Raises:
-        UsageError: no such sampler.
+        UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
     """
+    if min(shape) < 0 or shape[-1] < 1:
+        raise UsageError(f"shape is {shape}, expected numbers of sequences, positions and categories")
     start_key, key = jax.random.split(key)
     v = noise(start_key, shape, a)
     grid = snr_grid(steps, lowest=lowest_snr, highest=highest_snr, dilation=dilation)
@@ -136,9 +154,11 @@ def carry(
     """Tokens and vectors at snrs[-1] from vectors at snrs[0], by any sampler.
 
     Raises:
-        UsageError: no such sampler.
+        UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
     """
     check_choice("sampler", sampler, SAMPLERS)
+    if not isinstance(temperature, Tracer):
+        check_positive("temperature", float(np.min(temperature)))
     if sampler == "ancestral":
         return ancestral(key, denoiser, v, snrs, a, temperature=temperature)
 
@@ -159,7 +179,7 @@ def _step(
 
 @partial(jax.jit, static_argnames="denoiser")
 def _most_probable(v: Array, snr: Array, *, denoiser: Denoiser) -> Array:
-    return denoiser(v, snr).argmax(axis=-1)
+    return most_probable(denoiser(v, snr))
 
 
 def parse_clamp(text: str, symbols: str, positions: int) -> Int[np.ndarray, " positions"]:
@@ -176,18 +196,25 @@ def parse_clamp(text: str, symbols: str, positions: int) -> Int[np.ndarray, " po
     return np.array([UNKNOWN if symbol == "?" else symbols.index(symbol) for symbol in text])
 
 
+def known_tokens(config: ModelConfig, options: SampleOptions) -> Int[np.ndarray, " positions"] | None:
+    """The clamp of the options as tokens, None where there is none.
+
+    Raises:
+        UsageError: a class, a clamp or a sampler that a model of that configuration does not have.
+    """
+    if options.label is not None and not 0 <= options.label < config.num_classes:
+        raise UsageError(f"label {options.label} does not exist, the model has {config.num_classes} classes")
+    if options.sampler == "implicit-root":
+        check_root_shape(config.a)
+    return None if options.clamp is None else parse_clamp(options.clamp, config.symbols, config.positions)
+
+
 def constrained(model: SimplexDenoiser, options: SampleOptions) -> Denoiser:
     """The model under the options' class, guidance and clamp."""
-    label = None
-    if options.label is not None:
-        if not 0 <= options.label < model.config.num_classes:
-            raise UsageError(f"label {options.label} does not exist, the model has {model.config.num_classes} classes")
-        label = jnp.full(options.count, options.label)
+    known = known_tokens(model.config, options)
+    label = None if options.label is None else jnp.full(options.count, options.label)
     denoiser = conditioned(model, label, options.guidance)
-    if options.clamp is None:
-        return denoiser
-    config = model.config
-    return clamped(denoiser, jnp.asarray(parse_clamp(options.clamp, config.symbols, config.positions)), config.a)
+    return denoiser if known is None else clamped(denoiser, jnp.asarray(known), model.config.a)
 
 
 def shown(text: str) -> str:
@@ -224,22 +251,31 @@ def draw_from(model: SimplexDenoiser, options: SampleOptions) -> Int[np.ndarray,
 
     Raises:
         UsageError: a class or a clamp that the model does not have.
+        OnePaperError: a discretisation lost paths.
     """
     run = _compiled(replace(options, seed=0, temperature=1.0))
-    return np.asarray(run(model, jax.random.key(options.seed), options.temperature))
+    tokens = np.asarray(run(model, jax.random.key(options.seed), options.temperature))
+    lost = (tokens == LOST).any(axis=1).sum()
+    if lost:
+        raise OnePaperError(
+            f"{options.sampler} lost {lost} of {options.count} sequences in {options.steps} steps: vectors that are no "
+            "numbers; take more steps or the sampler ancestral"
+        )
+    return tokens
 
 
 def sample_verb(call: Invocation) -> None:
     """The verb `sample`: prints sequences and writes `samples.txt`, `samples.json` and, but for text, `samples.png`."""
     options: SampleOptions = call.options
     name = options.weights or options.model or SHIPPED[0]
-    model = SimplexDenoiser.from_pretrained(name)
-    config = model.config
-    constrained(model, options)  # mistakes in the options are told before anything is computed
+    # Mistakes in the options are told before weights are loaded.
+    config, _ = read_pretrained(pretrained_folder(name), ModelConfig)
+    known_tokens(config, options)
     if options.dry_run:
         print(f"would draw {options.count} sequences of {name} by {options.sampler} in {options.steps} steps")
         return
     with call.open_run() as run:
+        model = SimplexDenoiser.from_pretrained(name)
         begun = time.perf_counter()
         tokens = draw_from(model, options)
         seconds = time.perf_counter() - begun

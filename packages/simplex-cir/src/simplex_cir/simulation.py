@@ -11,27 +11,38 @@ from onepaper.runs import write_atomic
 
 from simplex_cir.config import SimulateOptions
 from simplex_cir.figures import lines, ternary
-from simplex_cir.process import transition_sample
+from simplex_cir.variates import log_gamma_sample, poisson_sample
 
 
 def trajectories(
     key: PRNGKeyArray, start: Float[Array, "paths n"], a: Float[Array, " n"], elapsed: float, steps: int
-) -> Float[Array, "paths levels n"]:
-    """Paths of the process at `steps` + 1 evenly spaced times, by exact transitions (eqs. 7 to 9).
+) -> tuple[Float[Array, "paths levels n"], Float[Array, "paths levels n"]]:
+    """Paths of the process and of its shares at `steps` + 1 evenly spaced times, by exact transitions (eqs. 7 to 10).
+
+    Draws are made as logarithms: of shapes near 0 all coordinates of a vector may be below the smallest number, where
+    their shares are still known.
 
     Args:
-        start: Y_0, entries >= 0.
+        start: Y_0, entries >= 0, at least one above.
         a: stationary shapes.
         elapsed: b t of the last point.
         steps: transitions.
+
+    Returns:
+        Y and X = Y / sum Y.
     """
+    kappa, lost = jnp.exp(-elapsed / steps), -jnp.expm1(-elapsed / steps)
 
-    def step(y: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
-        y = transition_sample(key, y, a, elapsed / steps)
-        return y, y
+    def step(log_y: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
+        count_key, gamma_key = jax.random.split(key)
+        counts = poisson_sample(count_key, kappa / lost * jnp.exp(log_y))
+        log_y = jnp.log(lost) + log_gamma_sample(gamma_key, a + counts)
+        return log_y, log_y
 
-    _, path = jax.lax.scan(step, start, jax.random.split(key, steps))
-    return jnp.moveaxis(jnp.concatenate([start[None], path]), 0, 1)
+    log_start = jnp.log(start)
+    _, path = jax.lax.scan(step, log_start, jax.random.split(key, steps))
+    log_path = jnp.moveaxis(jnp.concatenate([log_start[None], path]), 0, 1)
+    return jnp.exp(log_path), jax.nn.softmax(log_path, axis=-1)
 
 
 def simulate_verb(call: Invocation) -> None:
@@ -42,9 +53,8 @@ def simulate_verb(call: Invocation) -> None:
         return
     a = jnp.asarray(options.alpha)
     start = jnp.zeros((options.paths, len(a))).at[:, options.token].set(options.mass)
-    path = trajectories(jax.random.key(options.seed), start, a, options.speed * options.time, options.steps)
-    y = np.asarray(path)
-    x = y / y.sum(axis=-1, keepdims=True)
+    paths = trajectories(jax.random.key(options.seed), start, a, options.speed * options.time, options.steps)
+    y, x = map(np.asarray, paths)
     times = np.linspace(0, options.time, options.steps + 1)
     if len(a) == 3:
         figure = ternary(x, title=f"alpha = {', '.join(f'{value:g}' for value in options.alpha)}")

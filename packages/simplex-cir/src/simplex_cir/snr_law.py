@@ -92,6 +92,11 @@ class SnrLaw:
         squares = np.bincount(place, np.square(np.ravel(values), dtype=np.float64), len(edges) - 1) / counts
         return cls(edges, _with_even_share(np.sqrt(squares)))
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest SNR."""
+        return float(np.exp(self.edges[0])), float(np.exp(self.edges[-1]))
+
     def quantile(self, u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """log m below which the share u of the law lies."""
         ends = np.concatenate([[0.0], np.cumsum(self.masses)])

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
-from onepaper.config import check_positive
+from onepaper.errors import UsageError
 
 from simplex_cir.process import checked_arguments, time_steps
 
 
 def squared_ou_sample(
-    key: PRNGKeyArray, start: ArrayLike, num_components: int, elapsed: ArrayLike
+    key: PRNGKeyArray, start: ArrayLike, num_components: int | float, elapsed: ArrayLike
 ) -> Float[Array, "..."]:
     """Draws of Y_t given Y_0 = start: the transition law of shape a = num_components / 2, by its components.
 
@@ -25,14 +25,14 @@ def squared_ou_sample(
         elapsed: time times speed, 0 to inf.
 
     Raises:
-        UsageError: num_components below 1, a negative start or time.
+        UsageError: num_components that is not 1, 2, ..., a negative start or time.
     """
     start, elapsed = checked_arguments(None, start=start, elapsed=elapsed)
     return (ou_step(key, _components(start, num_components), elapsed) ** 2).sum(0)
 
 
 def squared_ou_path(
-    key: PRNGKeyArray, start: ArrayLike, num_components: int, grid: Float[ArrayLike, " times"]
+    key: PRNGKeyArray, start: ArrayLike, num_components: int | float, grid: Float[ArrayLike, " times"]
 ) -> Float[Array, "times ..."]:
     """The sum along a path, exact at every time of the increasing `grid`, whose first entry is the time of `start`."""
     (start,) = checked_arguments(None, start=start)
@@ -55,6 +55,7 @@ def ou_step(
     return components * jnp.exp(-elapsed / 2) + jnp.sqrt(-jnp.expm1(-elapsed) / 2) * noise
 
 
-def _components(start: Array, num_components: int) -> Array:
-    check_positive("num_components", num_components)
-    return jnp.zeros((num_components, *start.shape), start.dtype).at[0].set(jnp.sqrt(start))
+def _components(start: Array, num_components: int | float) -> Array:
+    if num_components < 1 or num_components != int(num_components):
+        raise UsageError(f"num_components is {num_components}, expected a whole number of at least 1: twice the shape")
+    return jnp.zeros((int(num_components), *start.shape), start.dtype).at[0].set(jnp.sqrt(start))

@@ -15,7 +15,7 @@ from onepaper.paper import Invocation
 from onepaper.runs import Run
 from onepaper.training import fit
 
-from simplex_cir.config import DataConfig, LearnedConfig, TrainOptions
+from simplex_cir.config import NUCLEOTIDES, DataConfig, LearnedConfig, TrainOptions
 from simplex_cir.data import (
     Dataset,
     binary_digits,
@@ -43,8 +43,8 @@ HeldOut = Callable[[PRNGKeyArray, SimplexDenoiser, Array], Array]
 
 
 @functools.lru_cache(maxsize=8)
-def load(config: DataConfig) -> Dataset:
-    """The data that a configuration names."""
+def load(config: DataConfig, symbols: str = NUCLEOTIDES) -> Dataset:
+    """The data that a configuration names; a FASTA file is read in the symbols of the model."""
     if config.dataset == "splice":
         return splice_sites()
     if config.dataset == "letters":
@@ -59,16 +59,18 @@ def load(config: DataConfig) -> Dataset:
         train, validation, test = np.split(grids, [SUDOKU_TRAIN, SUDOKU_TRAIN + SUDOKU_HELD_OUT])
         return Dataset("123456789", train, validation, test)
     assert config.path is not None
-    return (read_text if config.dataset == "text" else read_fasta)(config.path, config.length)
+    if config.dataset == "text":
+        return read_text(config.path, config.length)
+    return read_fasta(config.path, config.length, symbols)
 
 
-def check_fits(config: LearnedConfig, data: Dataset) -> None:
-    """Raise `UsageError` unless the model's shape is that of the data."""
+def check_fits(config: LearnedConfig, data: Dataset, advice: str = "set --model.symbols and --model.positions") -> None:
+    """Raise `UsageError`, which ends with the advice, unless the model's shape is that of the data."""
     model = config.model
     if (model.symbols, model.positions) != (data.symbols, data.positions):
         raise UsageError(
             f"model has the symbols {model.symbols!r} and {model.positions} positions, the data {data.symbols!r} and "
-            f"{data.positions}; set --model.symbols and --model.positions"
+            f"{data.positions}; {advice}"
         )
     if model.num_classes and data.labels is None:
         raise UsageError(f"model has {model.num_classes} classes, but {config.data.dataset} has no labels")
@@ -157,7 +159,7 @@ def train_by(
     accelerator: Accelerator | None = None,
 ) -> SimplexDenoiser:
     """`train` with a loss and a held-out bound of one's own."""
-    data = load(config.data)
+    data = load(config.data, config.model.symbols)
     check_fits(config, data)
     accelerator = accelerator or Accelerator()
     task = JaxTask(
@@ -198,6 +200,8 @@ def train_verb(call: Invocation) -> None:
     """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
     config: LearnedConfig = call.config
     options: TrainOptions = call.options
+    # Before there is a run folder, which would be held against the corrected command.
+    check_fits(config, load(config.data, config.model.symbols))
     if options.dry_run:
         print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
         return

@@ -161,15 +161,17 @@ def bessel_sample(key: PRNGKeyArray, nu: Float[Array, "..."], z: Float[Array, ".
 
     Args:
         nu: order above -1.
-        z: argument of at least 0; at 0 the law is the point 0.
+        z: argument of at least 0; at 0, and where anything else is too improbable to be seen, the draw is 0.
 
     Returns:
         Counts as floating-point numbers, broadcast shape. NaN where nu or z is out of range.
     """
     nu, z = jnp.broadcast_arrays(nu, z)
     valid = (nu > -1) & (nu < jnp.inf) & (z >= 0) & (z < jnp.inf)
-    positive = valid & (z > 0)
-    a, safe = jnp.where(valid, nu + 1, 1.0), jnp.where(positive, z, 1.0)
+    a = jnp.where(valid, nu + 1, 1.0)
+    # P(i > 0) < z^2 / (4 a): not worth a draw below eps^4, and far from where the square underflows above it.
+    positive = valid & (z * z > 4 * a * float(jnp.finfo(z.dtype).eps) ** 4)
+    safe = jnp.where(positive, z, 1.0)
     order = a - 1
     w = jnp.sqrt(order**2 + safe**2)
     # First and second Poisson rates of log p_i: their product is z^2 / 4, their difference nu.

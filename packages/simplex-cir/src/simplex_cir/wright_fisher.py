@@ -23,7 +23,11 @@ from simplex_cir.variates import log_gamma_sample
 
 
 def to_simplex(y: Float[ArrayLike, "*batch n"]) -> tuple[Float[Array, "*batch n"], Float[Array, "*batch"]]:
-    """X = Y / sum Y and the sum S (eq. 10). S is itself the process of shape A."""
+    """X = Y / sum Y and the sum S (eq. 10). S is itself the process of shape A.
+
+    NaN where S is 0: of shapes near 0 every draw may be below the smallest number. `simulation.trajectories` and
+    `process.dirichlet_sample` take their shares from logarithms instead.
+    """
     y = jnp.asarray(y)
     total = y.sum(-1)
     return y / total[..., None], total
