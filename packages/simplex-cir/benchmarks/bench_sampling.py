@@ -48,7 +48,7 @@ def euler_forward(steps: int) -> Callable[[int], np.ndarray]:
     from simplex_cir.schemes import simulate
 
     grid = np.linspace(0, ELAPSED, steps + 1)
-    run = jax.jit(lambda key: simulate(key, jnp.full(COUNT, START), A, grid, "euler-abs")[-1])
+    run = jax.jit(lambda key: simulate(key, jnp.full(COUNT, START), A, grid, "euler-reflected")[-1])
     return lambda seed: np.asarray(run(jax.random.key(seed)))
 
 

@@ -22,9 +22,12 @@ def run(*words: str) -> int:
 def test_train_sample_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, weights = tmp_path / "run", tmp_path / "run" / "pretrained"
     assert run("train", "--preset", "smoke", "--loop.steps", "20", "--output", str(folder)) == 0
+    assert {path.name for path in (folder / "samples" / "step-20").iterdir()} == {"samples.png", "samples.txt"}
+    assert "step-20/samples.png" in (folder / "samples" / "index.html").read_text()
     sample = ("sample", "--weights", str(weights), "--count", "4", "--steps", "4")
     assert run(*sample, "--output", str(tmp_path / "drawn"), "--clamp", "CAGGU????") == 0
     lines = (tmp_path / "drawn" / "samples.txt").read_text().splitlines()
+    assert 'src="samples.png"' in (tmp_path / "drawn" / "index.html").read_text()
     assert len(lines) == 4
     assert all(line.startswith("CAGGU") and set(line) <= set("ACGU") for line in lines)
     for words in (("sample",), ("evaluate", "--preset", "smoke")):

@@ -93,6 +93,15 @@ def test_schemes_have_the_process_moments(scheme: str) -> None:
     assert (after >= 0).all()
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_schemes_take_the_drive(scheme: str) -> None:
+    # From v = 1.5 with a = 2 and a drive of 0.7 the mean grows by 1.2 h, to first order in h.
+    h, count = 0.02, 400_000
+    start = jnp.full((count,), 1.5)
+    after = np.asarray(jax.jit(SCHEMES[scheme])(jax.random.key(7), start, jnp.full(count, 0.7), 2.0, h), float)
+    assert (after.mean() - 1.5) / h == pytest.approx(1.2, abs=4 * np.sqrt(2 * 1.5 / h / count) + 3 * h)
+
+
 def test_factorised_steps_approach_a_joint_law() -> None:
     """Two positions that always agree: a single step draws them independently, many steps do not.
 

@@ -10,7 +10,7 @@ from onepaper.errors import UsageError
 from scipy import stats
 
 from simplex_cir.process import transition_mean, transition_variance
-from simplex_cir.schemes import SCHEMES, euler_eps, simulate
+from simplex_cir.schemes import SCHEMES, euler_floored, simulate
 
 
 def final(scheme, *, start: float, a: float, steps: int, count: int, time: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -31,12 +31,12 @@ def test_single_steps_by_hand() -> None:
     np.testing.assert_allclose(implicit, root + (0.8 / (2 * implicit) - implicit / 2) * 0.05, rtol=1e-12)
     expected = {
         "euler-plain": euler,
-        "euler-clip": euler,
-        "euler-abs": abs(euler),
-        "euler-eps": values + (1.3 - values) * 0.05 + np.sqrt(2 * (values + 1e-3) * 0.05) * xi,
+        "euler-truncated": euler,
+        "euler-reflected": abs(euler),
+        "euler-floored": values + (1.3 - values) * 0.05 + np.sqrt(2 * (values + 1e-3) * 0.05) * xi,
         "milstein": euler + 0.025 * (xi**2 - 1),
         "log-euler": values * np.exp((0.3 / values - 1) * 0.05 + np.sqrt(0.1 / values) * xi),
-        "drift-implicit": implicit**2,
+        "implicit-root": implicit**2,
     }
     for name, value in expected.items():
         np.testing.assert_allclose(SCHEMES[name](key, y, a, h), value, rtol=2e-5, err_msg=name)
@@ -51,7 +51,7 @@ def test_quadratic_exponential_keeps_two_moments() -> None:
         assert (value.min() == 0) == (start == 0.02)
 
 
-@pytest.mark.parametrize("name", ["euler-clip", "euler-abs", "milstein"])
+@pytest.mark.parametrize("name", ["euler-truncated", "euler-reflected", "milstein"])
 def test_mean_and_second_moment_have_weak_order_one(name: str) -> None:
     """With a = 6 and h = 1/4, 1/8 the floor is out of reach: the mean is a + (1 - h)^(1/h) (x - a), exactly."""
     for steps in (4, 8):
@@ -71,7 +71,7 @@ def test_mean_and_second_moment_have_weak_order_one(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["exact", "drift-implicit", "log-euler", "quadratic-exponential", "milstein", "euler-eps"]
+    "name", ["exact", "implicit-root", "log-euler", "quadratic-exponential", "milstein", "euler-floored"]
 )
 def test_refined_schemes_approach_the_law(name: str) -> None:
     """Largest gap to the exact distribution function, at a = 3 where the boundary is out of the way."""
@@ -87,18 +87,25 @@ def test_floor_decides_whether_paths_survive() -> None:
     """Plain Euler turns into NaN at the boundary; truncation, reflection and the floor keep every path."""
     lost = {
         name: np.isnan(final(name, start=0.3, a=0.5, steps=40, count=2_000)).mean()
-        for name in ("euler-plain", "euler-clip", "euler-abs", "euler-eps", "quadratic-exponential", "drift-implicit")
+        for name in (
+            "euler-plain",
+            "euler-truncated",
+            "euler-reflected",
+            "euler-floored",
+            "quadratic-exponential",
+            "implicit-root",
+        )
     }
     assert lost["euler-plain"] > 0.05
     assert all(share == 0 for name, share in lost.items() if name != "euler-plain")
-    assert (final("euler-abs", start=0.1, a=0.3, steps=20, count=2_000) >= 0).all()
-    assert (final("euler-clip", start=0.1, a=0.3, steps=20, count=2_000) < 0).any()
+    assert (final("euler-reflected", start=0.1, a=0.3, steps=20, count=2_000) >= 0).all()
+    assert (final("euler-truncated", start=0.1, a=0.3, steps=20, count=2_000) < 0).any()
 
 
 def test_floor_biases_in_proportion() -> None:
     """E[Y^2] grows by about 2 eps times (1 - exp(-2)) / 2 over unit time."""
-    coarse = final(partial(euler_eps, eps=0.5), start=6.0, a=6.0, steps=64, count=40_000)
-    fine = final(partial(euler_eps, eps=0.0), start=6.0, a=6.0, steps=64, count=40_000)
+    coarse = final(partial(euler_floored, eps=0.5), start=6.0, a=6.0, steps=64, count=40_000)
+    fine = final(partial(euler_floored, eps=0.0), start=6.0, a=6.0, steps=64, count=40_000)
     assert coarse.var() - fine.var() == pytest.approx(0.5 * (1 - np.exp(-2)), abs=0.2)
 
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
-from onepaper.paper import Preset, RunOptions
+from onepaper.paper import Preset, RunOptions, VerbOptions
 from onepaper.training import LoopOptions
 
 DATASETS = ("splice", "letters", "digits", "sudoku4", "sudoku9", "text", "fasta")
@@ -128,6 +128,8 @@ class LearnedConfig:
     """share of training sequences of which a random part is hidden altogether; what is hidden has to be told from its
     context alone, which teaches the most. For networks with evidence and the loss cross-entropy"""
     batch_size: int = 256
+    samples: int = 16
+    """sequences that are drawn with every evaluation during training, to look at; 0 draws none"""
     optimizer: OptimizerOptions = OptimizerOptions(
         lr=3e-3,
         schedule="cosine",
@@ -144,6 +146,7 @@ class LearnedConfig:
         check_choice("loss", self.loss, LOSSES)
         check_positive("lowest_snr", self.lowest_snr)
         check_positive("batch_size", self.batch_size)
+        check_non_negative("samples", self.samples)
         check_between("label_dropout", self.label_dropout, 0.0, 1.0)
         check_between("reveal", self.reveal, 0.0, 1.0)
         check_between("hide", self.hide, 0.0, 1.0)
@@ -195,7 +198,7 @@ class OracleConfig:
 
 
 @dataclass(frozen=True)
-class SimulateOptions(RunOptions):
+class SimulateOptions(VerbOptions):
     """Options of `simulate`: forward trajectories on the simplex."""
 
     alpha: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -226,7 +229,7 @@ class SimulateOptions(RunOptions):
 
 
 @dataclass(frozen=True)
-class RankLawOptions(RunOptions):
+class RankLawOptions(VerbOptions):
     """Options of `rank-law`."""
 
     categories: tuple[int, ...] = (27, 256, 1000, 32_000)
@@ -246,7 +249,7 @@ class RankLawOptions(RunOptions):
 
 
 @dataclass(frozen=True)
-class VerifyOptions(RunOptions):
+class VerifyOptions(VerbOptions):
     """Options of `verify`: every closed form against an independent computation."""
 
 
@@ -266,7 +269,7 @@ def _check_model(model: str | None, weights: Path | None) -> None:
 
 
 @dataclass(frozen=True)
-class SampleOptions(RunOptions):
+class SampleOptions(VerbOptions):
     """Options of `sample`."""
 
     model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
@@ -304,7 +307,7 @@ class SampleOptions(RunOptions):
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(RunOptions):
+class EvaluateOptions(VerbOptions):
     """Options of `evaluate`."""
 
     model: Literal["splice", "letters", "digits", "sudoku4"] | None = None

@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper import progress
 from onepaper.errors import UsageError
+from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 from scipy import special
 
@@ -181,6 +182,7 @@ def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: 
 def evaluate_verb(call: Invocation) -> None:
     """The verb `evaluate`: every sampler on an oracle model, or the bound and samples of a learned one."""
     options: EvaluateOptions = call.options
+    use_device(options)
     config = call.config
     if options.model is not None:
         config = PRESETS[f"laptop-{options.model}"].config

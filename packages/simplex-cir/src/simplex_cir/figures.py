@@ -1,5 +1,6 @@
 """Plots, made without a display: curves, histograms with densities, and paths on the simplex of three categories."""
 
+import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,6 +11,13 @@ _INK = "#1b1f3b"
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 Numbers = Sequence[float] | Sequence[int] | Float[np.ndarray, " count"]
 Curve = tuple[Numbers, Numbers]
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=150)
+    return content.getvalue()
 
 
 def lines(

@@ -284,7 +284,7 @@ def factorised_steps_on_a_chain(context: ClaimContext) -> Evidence:
     )
 
 
-# The logarithmic scheme is stiff at a = 1 (see `reverse.log_euler`), and the adaptive flow has no number of steps.
+# The logarithmic scheme is stiff at a = 1 (see `reverse.SCHEMES`), and the adaptive flow has no number of steps.
 COMPARED = tuple(name for name in SAMPLERS if name not in ("log-euler", "flow-adaptive"))
 COUNTS = {"n=4": 20_000, "n=27": 6_000}
 

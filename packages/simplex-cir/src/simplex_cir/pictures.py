@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from simplex_cir.config import ModelConfig
-from simplex_cir.data import valid_sudokus
+from simplex_cir.data import decode, valid_sudokus
+from simplex_cir.figures import png
 
 Tokens = Int[np.ndarray, "count positions"]
 # As many grids as a picture shows at most.
@@ -34,6 +35,15 @@ def picture(
     if config.layout == "grid":
         return sudokus(tokens, config.symbols)
     return None
+
+
+def sample_files(
+    tokens: Tokens, config: ModelConfig, data: Int[np.ndarray, "data positions"] | None = None
+) -> dict[str, bytes]:
+    """Sequences as files by name: `samples.txt`, one to a line, and `samples.png` where there is a `picture`."""
+    files = {"samples.txt": "".join(f"{text}\n" for text in decode(tokens, config.symbols)).encode()}
+    figure = picture(tokens, config, data)
+    return files if figure is None else {"samples.png": png(figure), **files}
 
 
 def images(tokens: Tokens) -> Float[np.ndarray, "count side side"]:

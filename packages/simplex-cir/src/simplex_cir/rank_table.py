@@ -1,13 +1,12 @@
 """The verb `rank-law`: a table and a plot of where the true token ranks."""
 
-import io
-
 import numpy as np
+from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
 from simplex_cir.config import RankLawOptions
-from simplex_cir.figures import lines
+from simplex_cir.figures import lines, png
 from simplex_cir.rank_law import RankLaw
 
 QUANTILES = (0.5, 0.99, 0.999)
@@ -16,6 +15,7 @@ QUANTILES = (0.5, 0.99, 0.999)
 def rank_law_verb(call: Invocation) -> None:
     """Prints mean, probability of rank 1 and quantiles for each size and SNR; writes `rank_law.json` and `.png`."""
     options: RankLawOptions = call.options
+    use_device(options)
     if options.dry_run:
         print(f"would tabulate {len(options.categories)} sizes at {len(options.snr)} SNRs")
         return
@@ -34,9 +34,7 @@ def rank_law_verb(call: Invocation) -> None:
         f"n={n:,}": (grid, [1 - RankLaw(n, float(snr), options.a).first() for snr in grid]) for n in options.categories
     }
     figure = lines(curves, "SNR m", "probability that the token is not first", log_x=True, log_y=True)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150)
     with call.open_run() as run:
         run.write_json("rank_law.json", {"a": options.a, "rows": rows})
-        write_atomic(run.folder / "rank_law.png", picture.getvalue())
+        write_atomic(run.folder / "rank_law.png", png(figure))
     print(f"numbers and picture: {run.folder / 'rank_law.json'}, {run.folder / 'rank_law.png'}")

@@ -8,7 +8,8 @@ z_i = 2\sqrt{m v_i}.$$
 It is the forward process itself plus a drive along the token's own coordinate. (Ito's formula for $v = c y$ with
 $d\lambda = -c\, b\, dt$; the paper's drift $b(2 - \alpha + Z + 2 g)$ is `paper_drift`.)
 
-Every scheme is one function step(key, v, drive, a, h) with drive = p z R and h the step in log m.
+A step is a function (key, v, drive, a, h) with drive = p z R and h the step in log m; the schemes are those of
+`schemes`, by their names.
 """
 
 from collections.abc import Callable
@@ -21,13 +22,15 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_choice
 
+from simplex_cir import schemes
 from simplex_cir.bridge import bridge_from_zero_sample, bridge_sample
 from simplex_cir.config import check_root_shape
 from simplex_cir.posterior import Denoiser, Scalar, Shape, half_drive, most_probable
 from simplex_cir.process import stationary_sample
+from simplex_cir.schemes import Scheme
 from simplex_cir.snr import check_levels, elapsed_from_snr, scale_from_snr
 
-Step = Callable[[PRNGKeyArray, Array, Array, Shape, Scalar], Array]
+Step = Callable[[PRNGKeyArray, Array, Array, Shape, Array], Array]
 Vectors = Float[Array, "*batch n"]
 
 
@@ -115,80 +118,31 @@ def ancestral(
     return most_probable(denoiser(v, snrs[-1])), v
 
 
-def euler_reflected(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
-    """Euler-Maruyama; negative results are reflected at 0."""
-    return jnp.abs(_euler(key, v, v, drive, a, h))
+def with_drive(scheme: Scheme) -> Step:
+    """A scheme of the process for the reverse SDE: over a step, with its drive as at the start, that is the process of
+    level a + drive. What a scheme makes negative is taken as 0."""
+
+    def step(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Array) -> Vectors:
+        return jnp.maximum(scheme(key, v, jnp.asarray(a, v.dtype) + drive, h), 0)
+
+    return step
 
 
-def euler_truncated(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
-    """Euler-Maruyama with everything negative taken as 0."""
-    return jnp.maximum(_euler(key, v, v, drive, a, h), 0)
+def implicit_root(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Array) -> Vectors:
+    """`schemes.implicit_root`, which takes the level at the end of a step: the drive stays at its start, where it is
+    known."""
+    return schemes.implicit_root(key, v, jnp.asarray(a, v.dtype), h, drive=drive)
 
 
-def euler_floored(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Scalar, floor: float = 1e-3) -> Vectors:
-    r"""Euler-Maruyama with $\sqrt{2 (v + \epsilon)}$ in the noise (remarks on simulation, section 2.3)."""
-    return jnp.maximum(_euler(key, v, v + floor, drive, a, h), 0)
-
-
-def milstein(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
-    r"""Euler-Maruyama plus $\tfrac12 g g' (\xi^2 - 1) h$ with $g = \sqrt{2v}$, hence $g g' = 1$; truncated at 0."""
-    normal = jax.random.normal(key, v.shape, v.dtype)
-    mean = v + (a - v + drive) * h
-    return jnp.maximum(mean + jnp.sqrt(2 * v * h) * normal + 0.5 * h * (normal**2 - 1), 0)
-
-
-def implicit_root(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
-    r"""Drift-implicit in $u = \sqrt v$, which stays positive; needs a >= 1/2.
-
-    $du = \big[\tfrac{a - 1/2}{2u} - \tfrac u2 + \tfrac{p z R}{2u}\big] d\lambda + \tfrac{1}{\sqrt 2} dW$: the first two
-    terms are taken at the end of the step, the drive at its start. u' is the positive root of
-    $(1 + h/2) u'^2 - B u' - (a - 1/2) h / 2 = 0$.
-    """
-    root = jnp.sqrt(v)
-    pull = jnp.where(v > 0, drive / jnp.where(v > 0, 2 * root, 1), 0)
-    base = root + pull * h + jnp.sqrt(jnp.asarray(h / 2, v.dtype)) * jax.random.normal(key, v.shape, v.dtype)
-    lead = 1 + h / 2
-    return jnp.square((base + jnp.sqrt(base**2 + 2 * lead * (jnp.asarray(a, v.dtype) - 0.5) * h)) / (2 * lead))
-
-
-def log_euler(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
-    r"""Euler in $\log v$: $d\log v = [(a - 1 + p z R)/v - 1] d\lambda + \sqrt{2/v}\, dW$; positive, but stiff near 0.
-
-    Where v is below h the step in log v exceeds any bound: it serves where paths keep away from 0, at a of 2 or more.
-    """
-    normal = jax.random.normal(key, v.shape, v.dtype)
-    return v * jnp.exp(((a - 1 + drive) / v - 1) * h + jnp.sqrt(2 * h / v) * normal)
-
-
-def quadratic_exponential(key: PRNGKeyArray, v: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
-    r"""Moment matching (Andersen): with the drive frozen, the step is CIR of level a + pzR, whose moments are known.
-
-    Where $\psi = \mathrm{var}/\mathrm{mean}^2 \le 1.5$ a squared Gaussian is matched, else a mass at 0 and an
-    exponential.
-    """
-    level = a + drive
-    kappa, lost = jnp.exp(-jnp.asarray(h, v.dtype)), -jnp.expm1(-jnp.asarray(h, v.dtype))
-    mean = level + kappa * (v - level)
-    variance = 2 * v * kappa * lost + level * lost**2
-    psi = variance / mean**2
-    small = jnp.minimum(psi, 1.5)
-    b2 = 2 / small - 1 + jnp.sqrt(2 / small) * jnp.sqrt(2 / small - 1)
-    squared = mean / (1 + b2) * (jnp.sqrt(b2) + jax.random.normal(key, v.shape, v.dtype)) ** 2
-    large = jnp.maximum(psi, 1.0)
-    at_zero = (large - 1) / (large + 1)
-    uniform = jax.random.uniform(jax.random.fold_in(key, 1), v.shape, v.dtype)
-    tail = mean / (1 - at_zero) * (jnp.log1p(-at_zero) - jnp.log1p(-uniform))
-    return jnp.where(psi <= 1.5, squared, jnp.where(uniform <= at_zero, 0, tail))
-
-
+# Log-Euler is stiff where v is below h, and serves at a of 2 or more only, where paths keep away from 0.
 SCHEMES: dict[str, Step] = {
-    "euler-reflected": euler_reflected,
-    "euler-truncated": euler_truncated,
-    "euler-floored": euler_floored,
-    "milstein": milstein,
+    "euler-reflected": with_drive(schemes.euler_reflected),
+    "euler-truncated": with_drive(schemes.euler_truncated),
+    "euler-floored": with_drive(schemes.euler_floored),
+    "milstein": with_drive(schemes.milstein),
     "implicit-root": implicit_root,
-    "log-euler": log_euler,
-    "quadratic-exponential": quadratic_exponential,
+    "log-euler": with_drive(schemes.log_euler),
+    "quadratic-exponential": with_drive(schemes.quadratic_exponential),
 }
 
 
@@ -229,7 +183,3 @@ def reverse_sde(
 
     (_, v), _ = jax.lax.scan(step, (key, v), (snrs[:-1], snrs[1:]))
     return most_probable(denoiser(v, snrs[-1])), v
-
-
-def _euler(key: PRNGKeyArray, v: Vectors, spread: Vectors, drive: Vectors, a: Shape, h: Scalar) -> Vectors:
-    return v + (a - v + drive) * h + jnp.sqrt(2 * spread * h) * jax.random.normal(key, v.shape, v.dtype)

@@ -14,14 +14,15 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.checkpoints import read_pretrained
 from onepaper.config import check_choice, check_positive
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.gallery import save_samples, write_gallery
+from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
-from onepaper.runs import write_atomic
 
 from simplex_cir.config import NUCLEOTIDES, SAMPLERS, SHIPPED, ModelConfig, SampleOptions, check_root_shape
 from simplex_cir.data import decode, splice_sites
 from simplex_cir.flow import probability_flow
 from simplex_cir.model import SimplexDenoiser, pretrained_folder
-from simplex_cir.pictures import picture
+from simplex_cir.pictures import sample_files
 from simplex_cir.posterior import LOST, Denoiser, Scalar, most_probable, told
 from simplex_cir.reverse import ancestral, noise, reverse_sde
 from simplex_cir.snr import snr_grid
@@ -265,8 +266,10 @@ def draw_from(model: SimplexDenoiser, options: SampleOptions) -> Int[np.ndarray,
 
 
 def sample_verb(call: Invocation) -> None:
-    """The verb `sample`: prints sequences and writes `samples.txt`, `samples.json` and, but for text, `samples.png`."""
+    """The verb `sample`: prints sequences and writes `samples.txt`, `samples.json`, but for text `samples.png`, and a
+    page that shows them."""
     options: SampleOptions = call.options
+    use_device(options)
     name = options.weights or options.model or SHIPPED[0]
     # Mistakes in the options are told before weights are loaded.
     config, _ = read_pretrained(pretrained_folder(name), ModelConfig)
@@ -280,13 +283,11 @@ def sample_verb(call: Invocation) -> None:
         tokens = draw_from(model, options)
         seconds = time.perf_counter() - begun
         texts = decode(tokens, config.symbols)
-        write_atomic(run.folder / "samples.txt", "".join(f"{text}\n" for text in texts).encode())
         run.write_json("samples.json", {"samples": texts, "seconds": round(seconds, 3)})
         shipped_data = splice_sites().train if (config.symbols, config.positions) == (NUCLEOTIDES, 9) else None
-        figure = picture(tokens, config, shipped_data)
-        if figure is not None:
-            figure.savefig(run.folder / "samples.png", dpi=200)
+        told = f"{options.count} sequences of {name} by {options.sampler}, {options.steps} steps"
+        save_samples(run.folder, sample_files(tokens, config, shipped_data))
+        page = write_gallery(run.folder, told)
     for text in texts:
         print(shown(text))
-    told = f"{options.count} sequences of {name} by {options.sampler}, {options.steps} steps, {seconds:.1f} s"
-    print(f"{told}; {run.folder if figure is None else run.folder / 'samples.png'}")
+    print(f"{told}, {seconds:.1f} s; {page}")

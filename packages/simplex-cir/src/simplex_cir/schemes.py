@@ -29,24 +29,24 @@ def euler_plain(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
     return y + (a - y) * h + jnp.sqrt(2 * y * h) * _normal(key, y)
 
 
-def euler_eps(key: PRNGKeyArray, y: Array, a: Array, h: Array, *, eps: float = 1e-3) -> Array:
+def euler_floored(key: PRNGKeyArray, y: Array, a: Array, h: Array, *, eps: float = 1e-3) -> Array:
     r"""Floor inside the root (section 2.3): $y + (a - y) h + \sqrt{2 (y^+ + \epsilon) h}\, \xi$, of bias O(eps)."""
     return y + (a - y) * h + jnp.sqrt(2 * (jnp.maximum(y, 0.0) + eps) * h) * _normal(key, y)
 
 
-def euler_clip(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
+def euler_truncated(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
     """Full truncation: drift and noise at y+, the state itself may be negative; read max(y, 0)."""
     positive = jnp.maximum(y, 0.0)
     return y + (a - positive) * h + jnp.sqrt(2 * positive * h) * _normal(key, y)
 
 
-def euler_abs(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
+def euler_reflected(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
     """Reflection: the absolute value of an Euler step."""
-    return jnp.abs(euler_clip(key, y, a, h))
+    return jnp.abs(euler_truncated(key, y, a, h))
 
 
 def milstein(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
-    r"""Euler with the next term of the noise, $\frac h2 (\xi^2 - 1)$, truncated as `euler_clip`.
+    r"""Euler with the next term of the noise, $\frac h2 (\xi^2 - 1)$, truncated as `euler_truncated`.
 
     From y >= 0 the step is $(\sqrt{y} + \sqrt{h/2}\,\xi)^2 + (a - \frac12 - y) h$; strong order 1 away from 0.
     """
@@ -60,14 +60,16 @@ def log_euler(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
     return y * jnp.exp(((a - 1) / y - 1) * h + jnp.sqrt(2 * h / y) * _normal(key, y))
 
 
-def drift_implicit(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
+def implicit_root(key: PRNGKeyArray, y: Array, a: Array, h: Array, *, drive: ArrayLike = 0.0) -> Array:
     r"""Implicit Euler for $u = \sqrt y$ (Alfonsi 2005): the positive root of
 
-    $(1 + \frac h2) u'^2 - B u' - (a - \frac12) \frac h2 = 0$, $B = u + \sqrt{h/2}\, \xi$. Needs a >= 1/2, NaN below.
+    $(1 + \frac h2) u'^2 - B u' - (a - \frac12) \frac h2 = 0$, $B = u + \frac{d}{2u} h + \sqrt{h/2}\, \xi$. Needs
+    a >= 1/2, NaN below. A drive d, part of the drift of y, is taken at the start of the step, all else at its end.
     """
-    b = jnp.sqrt(y) + jnp.sqrt(h / 2) * _normal(key, y)
-    root = (b + jnp.sqrt(b**2 + 2 * (1 + h / 2) * (a - 0.5) * h)) / (2 * (1 + h / 2))
-    return root**2
+    root = jnp.sqrt(y)
+    pull = jnp.where(y > 0, drive / jnp.where(y > 0, 2 * root, 1), 0)
+    b = root + pull * h + jnp.sqrt(h / 2) * _normal(key, y)
+    return ((b + jnp.sqrt(b**2 + 2 * (1 + h / 2) * (a - 0.5) * h)) / (2 * (1 + h / 2))) ** 2
 
 
 def quadratic_exponential(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
@@ -90,12 +92,12 @@ def quadratic_exponential(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Ar
 SCHEMES: dict[str, Scheme] = {
     "exact": exact,
     "euler-plain": euler_plain,
-    "euler-eps": euler_eps,
-    "euler-clip": euler_clip,
-    "euler-abs": euler_abs,
+    "euler-floored": euler_floored,
+    "euler-truncated": euler_truncated,
+    "euler-reflected": euler_reflected,
     "milstein": milstein,
     "log-euler": log_euler,
-    "drift-implicit": drift_implicit,
+    "implicit-root": implicit_root,
     "quadratic-exponential": quadratic_exponential,
 }
 
@@ -109,7 +111,7 @@ def simulate(
         start: values >= 0 at grid[0].
         a: shape, above 0, broadcast with start.
         grid: times multiplied by the speed.
-        scheme: a name of `SCHEMES` or a function of that form, such as `partial(euler_eps, eps=1e-4)`.
+        scheme: a name of `SCHEMES` or a function of that form, such as `partial(euler_floored, eps=1e-4)`.
 
     Raises:
         UsageError: an unknown scheme, a negative start, a <= 0, a grid that does not increase.

@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
+from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
 from simplex_cir.config import SimulateOptions
-from simplex_cir.figures import lines, ternary
+from simplex_cir.figures import lines, png, ternary
 from simplex_cir.variates import log_gamma_sample, poisson_sample
 
 
@@ -48,6 +49,7 @@ def trajectories(
 def simulate_verb(call: Invocation) -> None:
     """Writes `trajectories.npz` and `trajectories.png`: a triangle for three categories, else the token's share."""
     options: SimulateOptions = call.options
+    use_device(options)
     if options.dry_run:
         print(f"would follow {options.paths} paths over {options.steps} steps")
         return
@@ -61,11 +63,10 @@ def simulate_verb(call: Invocation) -> None:
     else:
         shares = {f"path {index + 1}": (times, row) for index, row in enumerate(x[:, :, options.token])}
         figure = lines(shares, "time", f"share of token {options.token}")
-    picture, arrays = io.BytesIO(), io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150)
+    arrays = io.BytesIO()
     np.savez_compressed(arrays, y=y, x=x, times=times)
     with call.open_run() as run:
-        write_atomic(run.folder / "trajectories.png", picture.getvalue())
+        write_atomic(run.folder / "trajectories.png", png(figure))
         write_atomic(run.folder / "trajectories.npz", arrays.getvalue())
     share, law = x[:, -1, options.token].mean(), options.alpha[options.token] / sum(options.alpha)
     print(f"share of token {options.token} at the end: {share:.3f} on average; of the Dirichlet law: {law:.3f}")

@@ -15,7 +15,7 @@ from onepaper.paper import Invocation
 from onepaper.runs import Run
 from onepaper.training import fit
 
-from simplex_cir.config import NUCLEOTIDES, DataConfig, LearnedConfig, TrainOptions
+from simplex_cir.config import NUCLEOTIDES, DataConfig, LearnedConfig, SampleOptions, TrainOptions
 from simplex_cir.data import (
     Dataset,
     binary_digits,
@@ -28,8 +28,10 @@ from simplex_cir.data import (
 )
 from simplex_cir.likelihood import bound, integrand
 from simplex_cir.model import SimplexDenoiser
+from simplex_cir.pictures import sample_files
 from simplex_cir.posterior import told
 from simplex_cir.process import noise_tokens
+from simplex_cir.sampling import draw_from
 
 # Sequences and SNRs of the held-out bound during training, and the seed of its noise, the same at every evaluation.
 HELD_OUT_SEQUENCES, HELD_OUT_POINTS, HELD_OUT_SEED = 512, 32, 0
@@ -189,7 +191,21 @@ def train_by(
         assert isinstance(model, SimplexDenoiser)
         return {"held_out_bound": float(mean_bound(model))}
 
-    fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, processes=accelerator)
+    def draw(state: JaxState) -> dict[str, bytes]:
+        model = task.model(state)
+        assert isinstance(model, SimplexDenoiser)
+        return sample_files(draw_from(model, SampleOptions(count=config.samples)), config.model, data.train)
+
+    fitted = fit(
+        task,
+        batches,
+        config.loop,
+        run,
+        seed=seed,
+        evaluate=evaluate,
+        draw=draw if config.samples and accelerator.world == 1 else None,
+        processes=accelerator,
+    )
     model = task.model(fitted.state)
     assert isinstance(model, SimplexDenoiser)
     model.eval()

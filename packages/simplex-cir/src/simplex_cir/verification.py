@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from onepaper import progress
 from onepaper.errors import OnePaperError
+from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 from scipy import integrate, special, stats
 
@@ -502,6 +503,7 @@ DIGITS = tuple(
 
 def verify_verb(call: Invocation) -> int:
     """Prints a line for each check; writes `verification.json`; the status is 1 where an error exceeds its bound."""
+    use_device(call.options)
     known = importlib.util.find_spec("mpmath") is not None
     checks = (*CHECKS, *(DIGITS if known else ()))
     if call.options.dry_run:
