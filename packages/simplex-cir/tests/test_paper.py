@@ -73,6 +73,8 @@ def test_mistakes_take_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (("evaluate", "--count", "5"), "--count and --points are for networks"),
         (("train", "--model.width", "50"), "multiple of 8"),
         (("simulate", "--alpha", "1", "-2"), "alpha"),
+        (("verify", "--device", "tpu"), "tpu"),
+        (("train", "--samples", "-1"), "samples"),
         (("train", "--data.dataset", "text", "--data.path", str(tmp_path / "no.txt")), "no.txt"),
     ):
         assert run(*words) == 2, words
