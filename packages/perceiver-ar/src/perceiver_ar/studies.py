@@ -30,6 +30,8 @@ JUDGED_TOKENS = 16_384
 SMALL = ModelConfig(context_length=512, num_latents=64, depth=2, width=64, rotary_fraction=0.5)
 # Of the comparison with Transformers: targets of a step of every network, and steps of the Perceiver AR.
 RACE_TARGETS, RACE_STEPS = 1024, 1600
+# Held-out crops that the orders of pixels are judged on, spread over both photographs: neighbours look alike.
+JUDGED_CROPS = 256
 
 
 def study(data: DataConfig, model: ModelConfig, batch_size: int, steps: int) -> ExperimentConfig:
@@ -208,7 +210,10 @@ def order_of_pixels(context: ClaimContext) -> Evidence:
         for order in ("raster", "planes")
         for name, length in (("whole", whole), ("short", latents))
     }  # fmt: skip
-    found = {name: bits(of_name) for name, of_name in arms(context, "pixels", configs).items()}
+    found: dict[str, dict[int, float]] = {name: {} for name in configs}
+    work = [(name, seed) for name in configs for seed in context.seeds]
+    for name, seed in context.track(work, "trainings"):
+        found[name][seed] = context.arm(f"pixels {name}", seed, _pixels_arm(configs[name], seed))["bits"]
     measured = [over_seeds(f"bits per value, {name}", of_name) for name, of_name in found.items()]
     losses = {
         name: {s: found[f"planes, {name} context"][s] - found[f"raster, {name} context"][s] for s in context.seeds}
@@ -221,6 +226,17 @@ def order_of_pixels(context: ClaimContext) -> Evidence:
     ]  # fmt: skip
     told = ", ".join(f"{m.mean:.3f} ({name})" for m, name in zip(measured, found, strict=False))
     return Evidence(f"bits per value: {told}", measured)
+
+
+def _pixels_arm(config: ExperimentConfig, seed: int) -> Callable[[], dict[str, float]]:
+    def arm() -> dict[str, float]:
+        model, corpus = train(config, seed=seed), load(config.data)
+        spread = np.linspace(0, len(corpus.test) - 1, JUDGED_CROPS).round().astype(int)
+        documents = [corpus.test[int(number)] for number in spread]
+        stride = config.model.num_latents // 2
+        return {"bits": judge(model, corpus.codec, documents, stride=stride, batch_size=16)["bits_per_dim"]}
+
+    return arm
 
 
 def latents_of_images(context: ClaimContext) -> Evidence:
