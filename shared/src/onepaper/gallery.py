@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from onepaper.html import render
 from onepaper.runs import write_atomic
 
 PAGE_NAME = "index.html"
@@ -25,22 +26,13 @@ def write_gallery(folder: Path, title: str) -> Path:
     Raises:
         OnePaperError: the disk is full or the folder cannot be written.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     inner = sorted((path for path in folder.iterdir() if path.is_dir()), key=_by_number, reverse=True)
     sections = [
         {"title": "" if part == folder else part.name, "items": _items(part, folder)} for part in (folder, *inner)
     ]
     page = folder / PAGE_NAME
     shown = [section for section in sections if section["items"]]
-    write_atomic(page, environment.get_template("gallery.html.j2").render(title=title, sections=shown))
+    write_atomic(page, render("gallery.html.j2", title=title, sections=shown))
     return page
 
 

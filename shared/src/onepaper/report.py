@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from onepaper.claims import Artifact, ImageGrid, Note, Plot, Sound, Table
+from onepaper.html import render
 from onepaper.results import MeasuredValue, Outcome, PaperLedger, count_verdicts
 from onepaper.runs import write_atomic
 
@@ -76,17 +77,9 @@ def write_report(path: Path, paper: PaperLedger, outcomes: Sequence[Outcome], re
 
 def render_report(paper: PaperLedger, outcomes: Sequence[Outcome], record: Mapping[str, Any]) -> str:
     """The report as HTML: no scripts, no external files."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"seconds": format_seconds, "slug": lambda text: re.sub(r"\W+", "-", str(text))}
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
+        {"seconds": format_seconds, "slug": lambda text: re.sub(r"\W+", "-", str(text))},
         paper=paper,
         counts=count_verdicts(outcomes),
         sections=[_section(outcome) for outcome in outcomes],
