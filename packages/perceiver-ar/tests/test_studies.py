@@ -1,5 +1,6 @@
 """What the studies compare with, and that they measure what the rules ask for; no network is trained here."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,10 @@ from perceiver_ar import studies
 from perceiver_ar.claims import CLAIMS
 from perceiver_ar.config import ExperimentConfig, ModelConfig, TransformerXLConfig
 from perceiver_ar.costs import step_flops, xl_step_flops
+from perceiver_ar.dataset_options import DataConfig
+from perceiver_ar.datasets import load
+from perceiver_ar.images import ImageCodec
+from perceiver_ar.model import PerceiverAR
 from perceiver_ar.studies import histogram_bits, neighbour_bits, picture_file_bits
 
 GENERATOR = np.random.default_rng(0)
@@ -37,11 +42,15 @@ def test_studies_bear_the_names_that_rules_ask_for(monkeypatch: pytest.MonkeyPat
 
     def trained(config: ExperimentConfig, seed: int, **_: object) -> dict[str, float]:
         model, targets = config.model, config.batch_size * config.model.num_latents
-        short = config.data.order == "planes" and model.context_length == model.num_latents
-        nats = 2 - targets / 1e4 - model.context_length / 1e5 + short - 0.1 * (model.prefix_dropout == 0.5)
+        nats = 2 - targets / 1e4 - model.context_length / 1e5 - 0.1 * (model.prefix_dropout == 0.5)
         return {"nats": nats + seed / 1e6, "nats, trained on": nats - 1 + model.prefix_dropout}
 
+    def pixels(config: ExperimentConfig, seed: int) -> Callable[[], dict[str, float]]:
+        short = config.data.order == "planes" and config.model.context_length == config.model.num_latents
+        return lambda: {"bits": 3.0 + short + seed / 1e6}
+
     monkeypatch.setattr(studies, "trained", trained)
+    monkeypatch.setattr(studies, "_pixels_arm", pixels)
     monkeypatch.setattr(
         studies,
         "raced",
@@ -66,6 +75,24 @@ def test_a_training_is_judged_on_whole_documents(monkeypatch: pytest.MonkeyPatch
     found = studies.trained(config, 0)
     assert found["nats"] == pytest.approx(np.log(259), abs=0.1)
     assert found["nats, trained on"] == pytest.approx(np.log(259), abs=0.1)
+
+
+def test_orders_of_pixels_are_judged_all_over_the_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the first held-out crop, the last and one half-way, where a new network says ln 259 of every value."""
+    judge, judged = studies.judge, []
+
+    def noting(model: PerceiverAR, codec: ImageCodec, documents: list[np.ndarray], **options: int) -> dict[str, float]:
+        judged.extend(documents)
+        return judge(model, codec, documents, **options)
+
+    monkeypatch.setattr(studies, "JUDGED_CROPS", 3)
+    monkeypatch.setattr(studies, "judge", noting)
+    model = replace(studies.pixel_model(8, 48, 48), width=8, heads=2, depth=1)
+    config = studies.study(DataConfig("photos", order="planes", side=8), model, 2, 1)
+    assert studies._pixels_arm(config, 0)()["bits"] == pytest.approx(np.log2(259) * 193 / 192, abs=0.15)
+    crops = load(config.data).test
+    for document, number in zip(judged, (0, (len(crops) - 1) / 2, len(crops) - 1), strict=True):
+        np.testing.assert_array_equal(document, crops[round(number)])
 
 
 def test_racers_are_equal_in_arithmetic_and_targets() -> None:
