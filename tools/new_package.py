@@ -19,8 +19,8 @@ from pathlib import Path
 import jinja2
 from render_results import papers
 
+from onepaper.claims.tables import render_file, render_papers
 from onepaper.paper import resolve
-from onepaper.tables import render_file, render_papers
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).parent / "template"

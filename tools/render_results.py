@@ -8,9 +8,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from onepaper.claims.tables import render_file, render_papers
 from onepaper.errors import OnePaperError
 from onepaper.paper import Paper, resolve
-from onepaper.tables import render_file, render_papers
 
 ROOT = Path(__file__).parent.parent
 

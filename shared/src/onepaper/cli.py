@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+from onepaper.claims.reproduce import ClaimsOptions, ReproduceOptions
 from onepaper.config import flatten, from_dict, read_json, to_dict, unknown
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation, Paper, Verb, load_paper, paper_names, resolve
-from onepaper.reproduce import ClaimsOptions, ReproduceOptions
 from onepaper.runs import RECORD_NAME
 
 
@@ -313,14 +313,14 @@ def _paper_help(paper: Paper) -> str:
 
 def run_reproduce(call: Invocation) -> int:
     """The `reproduce` verb."""
-    from onepaper.reproduce import reproduce
+    from onepaper.claims.reproduce import reproduce
 
     return reproduce(call.paper, call.options)
 
 
 def run_claims(call: Invocation) -> int:
     """The `claims` verb."""
-    from onepaper.reproduce import print_claims
+    from onepaper.claims.reproduce import print_claims
 
     return print_claims(call.paper, call.options)
 

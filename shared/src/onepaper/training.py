@@ -28,7 +28,7 @@ from onepaper.accelerator import Processes
 from onepaper.checkpoints import Checkpoints, Tree
 from onepaper.config import check_choice, check_non_negative, check_positive
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.gallery import save_samples, write_gallery
+from onepaper.html.gallery import save_samples, write_gallery
 from onepaper.runs import Run, write_atomic
 
 State = TypeVar("State")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from onepaper.claims import Above, AllOf, Below
+from onepaper.claims.fingerprint import SHARED_FOLDER, code_fingerprint, code_tokens, rule_names
 from onepaper.errors import UsageError
-from onepaper.fingerprint import SHARED_FOLDER, code_fingerprint, code_tokens, rule_names
 
 FILES = {
     "__init__.py": """__version__ = "1"
@@ -249,7 +249,7 @@ def all_python(folder):
 @pytest.mark.parametrize(
     ("statement", "old", "new"),
     [
-        ("from onepaper.statistics import student_t_interval as used", "ddof=1", "ddof=0"),
+        ("from onepaper.claims.statistics import student_t_interval as used", "ddof=1", "ddof=0"),
         ("from onepaper.claims import Measurement as used", "ddof=1", "ddof=0"),
         ("from onepaper.training import fit as used", "step += 1", "step += 2"),
         ("from onepaper.torch.steps import TorchTask as used", "def step(self", "def step(self, *, twice=False"),

@@ -1,8 +1,4 @@
-"""The claims ledger: what a paper says, how it is measured here, and the context that a measurement runs in.
-
-A paper's `claims.py` needs nothing else: evidence and rules are exported here too. Importing this module is light (no
-numpy), because `onepaper list` reads every ledger.
-"""
+"""One claim of a paper, how it is measured here, and the context that a measurement runs in."""
 
 import hashlib
 import importlib
@@ -16,61 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from onepaper.claims.evidence import Evidence
+from onepaper.claims.rules import Decision, Rule
 from onepaper.config import check_choice, check_positive
 from onepaper.errors import UsageError
-from onepaper.evidence import Artifact, Evidence, ImageGrid, Measurement, Note, Plot, Sound, Table
-from onepaper.rules import (
-    Above,
-    AllOf,
-    AnyOf,
-    Below,
-    Equal,
-    Greater,
-    HolmNotRejected,
-    Increasing,
-    Judgement,
-    NotTestable,
-    Observation,
-    Ordered,
-    PaperScale,
-    Rule,
-    Verdict,
-    Within,
-)
-
-__all__ = [
-    "TIERS",
-    "Above",
-    "AllOf",
-    "AnyOf",
-    "ArmResult",
-    "Artifact",
-    "Below",
-    "Claim",
-    "ClaimContext",
-    "ClaimsOptions",
-    "Equal",
-    "Evidence",
-    "Greater",
-    "HolmNotRejected",
-    "ImageGrid",
-    "Increasing",
-    "Judgement",
-    "Measurement",
-    "NotTestable",
-    "Note",
-    "Observation",
-    "Ordered",
-    "PaperScale",
-    "Plot",
-    "Rule",
-    "Sound",
-    "Table",
-    "Tier",
-    "Verdict",
-    "Within",
-    "check_ledger",
-]
 
 T = TypeVar("T")
 Tier = Literal["quick", "full", "retrain"]
@@ -110,8 +55,8 @@ class Claim:
         if self.measure and not self.rule.needs_measure:
             raise UsageError(f"{self.id} has a measure, but {type(self.rule).__name__} measures nothing")
 
-    def run(self, context: "ClaimContext") -> tuple[Evidence, Judgement]:
-        """Measure and judge."""
+    def run(self, context: "ClaimContext") -> tuple[Evidence, Decision]:
+        """Measure and decide."""
         module, _, function = self.measure.partition(":")
         try:
             measure = getattr(importlib.import_module(module), function)
@@ -120,7 +65,7 @@ class Claim:
         evidence = measure(context)
         if not isinstance(evidence, Evidence):
             raise UsageError(f"{self.measure} returned {type(evidence).__name__}, expected Evidence")
-        return evidence, self.rule.judge(evidence)
+        return evidence, self.rule.decide(evidence)
 
 
 @dataclass(frozen=True)

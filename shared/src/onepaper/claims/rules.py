@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from onepaper.claims.evidence import CONFIDENCE, Evidence, Measurement
 from onepaper.config import to_dict
 from onepaper.errors import UsageError
-from onepaper.evidence import CONFIDENCE, Evidence, Measurement
 
 MIN_SEEDS = 3
 
@@ -33,7 +33,7 @@ class Verdict(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Decision:
     """A verdict and the numbers it rests on, in a line."""
 
     verdict: Verdict
@@ -42,7 +42,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """A verdict rule as data. A subclass gives `_condition` (the words) and `_judge` (the decision)."""
+    """A verdict rule as data. A subclass gives `_condition` (the words) and `_decide` (the decision)."""
 
     needs_measure: ClassVar[bool] = True
     prefix: ClassVar[str] = "reproduced if "
@@ -51,19 +51,19 @@ class Rule(ABC):
     def _condition(self) -> str: ...
 
     @abstractmethod
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement: ...
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision: ...
 
     def describe(self) -> str:
         """The rule in plain English."""
         return self.prefix + self._condition()
 
-    def judge(self, evidence: Evidence, confidence: float = CONFIDENCE) -> Judgement:
+    def decide(self, evidence: Evidence, confidence: float = CONFIDENCE) -> Decision:
         """The verdict on `evidence`, from intervals of that confidence.
 
         Raises:
             UsageError: a quantity that the rule names was not measured, or not in a way that the rule can use.
         """
-        return self._judge(evidence, confidence)
+        return self._decide(evidence, confidence)
 
     def to_dict(self) -> dict[str, Any]:
         """The rule as plain JSON values."""
@@ -75,17 +75,17 @@ class Rule(ABC):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _decide(
+def _decide_by_interval(
     measurement: Measurement,
     confidence: float,
     holds: Callable[[float, float], bool],
     contradicted: Callable[[float, float], bool],
-) -> Judgement:
+) -> Decision:
     """Three-way decision on the ends of an interval."""
     if measurement.has_nan:
-        return Judgement(Verdict.INCONCLUSIVE, f"{measurement.name} is not a number")
+        return Decision(Verdict.INCONCLUSIVE, f"{measurement.name} is not a number")
     if measurement.kind == "seeds" and len(measurement.seeds) < MIN_SEEDS:
-        return Judgement(Verdict.INCONCLUSIVE, f"{measurement}; a verdict needs {MIN_SEEDS} seeds")
+        return Decision(Verdict.INCONCLUSIVE, f"{measurement}; a verdict needs {MIN_SEEDS} seeds")
     _, low, high = measurement.interval(confidence)
     if holds(low, high):
         verdict = Verdict.REPRODUCED
@@ -93,7 +93,7 @@ def _decide(
         verdict = Verdict.NOT_REPRODUCED
     else:
         verdict = Verdict.INCONCLUSIVE
-    return Judgement(verdict, str(measurement))
+    return Decision(verdict, str(measurement))
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ class Below(Rule):
     def _condition(self) -> str:
         return f"{self.name} is below {self.bound:g}"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        return _decide(
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        return _decide_by_interval(
             evidence.measurement(self.name),
             confidence,
             holds=lambda _, high: high < self.bound,
@@ -125,8 +125,8 @@ class Above(Rule):
     def _condition(self) -> str:
         return f"{self.name} is above {self.bound:g}"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        return _decide(
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        return _decide_by_interval(
             evidence.measurement(self.name),
             confidence,
             holds=lambda low, _: low > self.bound,
@@ -134,9 +134,9 @@ class Above(Rule):
         )
 
 
-def _within(measurement: Measurement, confidence: float, target: float, tolerance: float) -> Judgement:
+def _within(measurement: Measurement, confidence: float, target: float, tolerance: float) -> Decision:
     bottom, top = target - tolerance, target + tolerance
-    return _decide(
+    return _decide_by_interval(
         measurement,
         confidence,
         holds=lambda low, high: bottom <= low and high <= top,
@@ -155,7 +155,7 @@ class Within(Rule):
     def _condition(self) -> str:
         return f"{self.name} is within {self.tolerance:g} of {self.target:g}"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
         return _within(evidence.measurement(self.name), confidence, self.target, self.tolerance)
 
 
@@ -170,7 +170,7 @@ class Equal(Rule):
     def _condition(self) -> str:
         return f"{self.name_a} and {self.name_b} differ by at most {self.tolerance:g} (paired by seed)"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
         difference = evidence.measurement(self.name_a).minus(evidence.measurement(self.name_b))
         return _within(difference, confidence, 0.0, self.tolerance)
 
@@ -192,8 +192,8 @@ class Greater(Rule):
         more = f" by more than {self.margin:g}" if self.margin else ""
         return f"{self.first} is greater than {self.second}{more} (paired by seed)"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        return _decide(
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        return _decide_by_interval(
             evidence.measurement(self.first).minus(evidence.measurement(self.second)),
             confidence,
             holds=lambda low, _: low > self.margin,
@@ -230,7 +230,7 @@ class AllOf(Rule):
     def _condition(self) -> str:
         return "all of these hold: " + "; ".join(f"({i}) {r._condition()}" for i, r in enumerate(self.rules, 1))
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
         return _join(self.rules, evidence, confidence, all_must=Verdict.REPRODUCED, any_may=Verdict.NOT_REPRODUCED)
 
 
@@ -241,16 +241,16 @@ class AnyOf(AllOf):
     def _condition(self) -> str:
         return "any of these holds: " + "; ".join(f"({i}) {r._condition()}" for i, r in enumerate(self.rules, 1))
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
         return _join(self.rules, evidence, confidence, all_must=Verdict.NOT_REPRODUCED, any_may=Verdict.REPRODUCED)
 
 
 def _join(
     rules: Sequence[Rule], evidence: Evidence, confidence: float, *, all_must: Verdict, any_may: Verdict
-) -> Judgement:
+) -> Decision:
     corrected = 1 - (1 - confidence) / len(rules)
-    plain = [rule.judge(evidence, confidence) for rule in rules]
-    strict = [rule.judge(evidence, corrected) for rule in rules]
+    plain = [rule.decide(evidence, confidence) for rule in rules]
+    strict = [rule.decide(evidence, corrected) for rule in rules]
     if any(part.verdict == any_may for part in strict):
         verdict = any_may
     elif all(part.verdict == all_must for part in plain):
@@ -260,7 +260,7 @@ def _join(
     # A part that meets `any_may` only at the uncorrected level has not settled anything: it is told as corrected.
     parts = [tight if loose.verdict == any_may else loose for loose, tight in zip(plain, strict, strict=True)]
     told = "; ".join(f"({i}) {part.verdict}: {part.reason}" for i, part in enumerate(parts, 1))
-    return Judgement(verdict, told)
+    return Decision(verdict, told)
 
 
 @dataclass(frozen=True)
@@ -275,8 +275,8 @@ class Increasing(Rule):
     def _condition(self) -> str:
         return f"these rise in this order (paired by seed): {', '.join(self.names)}"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        return _judge_rising(self.names, evidence, confidence)
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        return _decide_increasing(self.names, evidence, confidence)
 
 
 @dataclass(frozen=True)
@@ -291,14 +291,14 @@ class Ordered(Rule):
     def _condition(self) -> str:
         return f"{' > '.join(self.names)} (paired by seed)"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        return _judge_rising(self.names[::-1], evidence, confidence)
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        return _decide_increasing(self.names[::-1], evidence, confidence)
 
 
-def _judge_rising(names: Sequence[str], evidence: Evidence, confidence: float) -> Judgement:
+def _decide_increasing(names: Sequence[str], evidence: Evidence, confidence: float) -> Decision:
     steps = [Greater(later, earlier) for earlier, later in itertools.pairwise(names)]
     joined = AllOf(*steps) if len(steps) > 1 else steps[0]
-    return joined.judge(evidence, confidence)
+    return joined.decide(evidence, confidence)
 
 
 @dataclass(frozen=True)
@@ -319,20 +319,20 @@ class HolmNotRejected(Rule):
     def _condition(self) -> str:
         return f"no test rejects at {self.alpha:g} after Holm's correction: {', '.join(self.names)}"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        from onepaper.statistics import holm
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        from onepaper.claims.statistics import holm
 
         measured = [evidence.measurement(name) for name in self.names]
         for measurement in measured:
             if measurement.kind != "exact":
                 raise UsageError(f"p-value '{measurement.name}' is measured over {measurement.kind}, expected exact")
             if measurement.has_nan:
-                return Judgement(Verdict.INCONCLUSIVE, f"{measurement.name} is not a number")
+                return Decision(Verdict.INCONCLUSIVE, f"{measurement.name} is not a number")
         adjusted = holm([measurement.values[0] for measurement in measured])
         smallest = min(range(len(adjusted)), key=adjusted.__getitem__)
         reason = f"smallest adjusted p-value {adjusted[smallest]:.3g} ({self.names[smallest]}, {len(adjusted)} tests)"
         rejected = adjusted[smallest] <= self.alpha
-        return Judgement(Verdict.NOT_REPRODUCED if rejected else Verdict.REPRODUCED, reason)
+        return Decision(Verdict.NOT_REPRODUCED if rejected else Verdict.REPRODUCED, reason)
 
 
 @dataclass(frozen=True)
@@ -344,8 +344,8 @@ class Observation(Rule):
     def _condition(self) -> str:
         return "the paper gives no criterion"
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        return Judgement(Verdict.OBSERVATION, "; ".join(map(str, evidence.measured)))
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        return Decision(Verdict.OBSERVATION, "; ".join(map(str, evidence.measured)))
 
 
 @dataclass(frozen=True)
@@ -359,8 +359,8 @@ class PaperScale(Rule):
     def _condition(self) -> str:
         return self.command
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        return Judgement(Verdict.PAPER_SCALE, self.command)
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        return Decision(Verdict.PAPER_SCALE, self.command)
 
 
 @dataclass(frozen=True)
@@ -374,5 +374,5 @@ class NotTestable(Rule):
     def _condition(self) -> str:
         return self.reason
 
-    def _judge(self, evidence: Evidence, confidence: float) -> Judgement:
-        return Judgement(Verdict.NOT_TESTABLE, self.reason)
+    def _decide(self, evidence: Evidence, confidence: float) -> Decision:
+        return Decision(Verdict.NOT_TESTABLE, self.reason)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from onepaper.claims import Artifact, Claim, Evidence, Judgement, Measurement, Verdict, check_ledger
+from onepaper.claims import Artifact, Claim, Decision, Evidence, Measurement, Verdict, check_ledger
+from onepaper.claims.evidence import format_value
+from onepaper.claims.fingerprint import claim_fingerprint
 from onepaper.config import from_dict, read_json, to_dict
 from onepaper.errors import UsageError
-from onepaper.evidence import format_value
-from onepaper.fingerprint import claim_fingerprint
 from onepaper.runs import command_line, environment, git_commit, hardware, now, write_atomic
 
 FORMAT = 1
@@ -135,7 +135,7 @@ class Result:
         cls,
         claim: Claim,
         evidence: Evidence,
-        judgement: Judgement,
+        decision: Decision,
         *,
         seconds: float,
         code_hash: str,
@@ -144,13 +144,13 @@ class Result:
         """What has just been measured, with where and how."""
         return cls(
             id=claim.id,
-            verdict=str(judgement.verdict),
-            reason=judgement.reason,
+            verdict=str(decision.verdict),
+            reason=decision.reason,
             tier=claim.tier,
             place=claim.place,
             statement=claim.statement,
             paper=claim.paper,
-            headline=evidence.headline or "; ".join(map(str, evidence.measured)) or judgement.reason,
+            headline=evidence.headline or "; ".join(map(str, evidence.measured)) or decision.reason,
             measured=tuple(MeasuredValue.of(measurement) for measurement in evidence.measured),
             seconds=round(seconds, 2),
             command=command_line(),
@@ -263,7 +263,7 @@ class Outcome:
     def verdict(self) -> str:
         """The verdict, or the state where there is none."""
         if self.state == "stated":
-            return str(self.claim.rule.judge(Evidence("", ())).verdict)
+            return str(self.claim.rule.decide(Evidence("", ())).verdict)
         return self.result.verdict if self.result is not None else self.state
 
     @property
@@ -275,7 +275,7 @@ class Outcome:
     def headline(self) -> str:
         """What was found, in a line."""
         if self.state == "stated":
-            return self.claim.rule.judge(Evidence("", ())).reason
+            return self.claim.rule.decide(Evidence("", ())).reason
         return self.error or (self.result.headline if self.result is not None else "")
 
 

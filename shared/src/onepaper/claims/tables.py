@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from onepaper.claims.results import Outcome, PaperLedger, count_verdicts, recorded_outcomes
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.results import Outcome, PaperLedger, count_verdicts, recorded_outcomes
 from onepaper.runs import write_atomic
 
 _INLINE = re.compile(r"(<!-- result:([^:]+?):(.+?) -->)(.*?)(<!-- /result -->)", re.DOTALL)

@@ -27,27 +27,16 @@ from onepaper.claims import Claim, Rule
 from onepaper.errors import UsageError
 
 SHARED = "onepaper"
-SHARED_FOLDER = Path(__file__).parent
+SHARED_FOLDER = Path(__file__).parents[1]
 
 WITHOUT_NUMBERS = frozenset(
     (
-        *(
-            "accelerator",
-            "checkpoints",
-            "claims",
-            "config",
-            "errors",
-            "fingerprint",
-            "gallery",
-            "html",
-            "pages",
-            "paper",
-        ),
-        *("progress", "report", "reproduce", "results", "runs", "tables"),
-        *("jax.accelerator", "jax.state_files", "torch.accelerator", "torch.state_files"),
+        *("accelerator", "checkpoints", "claim", "claims", "config", "doc_commands", "errors", "fingerprint", "gallery"),
+        *("html", "logs", "paper", "progress", "report", "reproduce", "results", "runs", "signals", "state_files"),
+        *("tables", "tensorboard"),
     )
 )
-"""Modules of the shared package that read options and files, write and show: no number depends on them."""
+"""Modules of the shared package, by the last part of their names, that read options and files, write and show."""
 
 DEFINITIONS_WITHOUT_NUMBERS = frozenset(("Logs", "_Signals", "read_metrics", "embedded", "data_root", "write_sums"))
 

@@ -1,7 +1,7 @@
 import pytest
 
+from onepaper.claims.tables import claims_table, papers_table, render_file, render_papers
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.tables import claims_table, papers_table, render_file, render_papers
 
 from . import toy_ledger
 from .toy_ledger import record

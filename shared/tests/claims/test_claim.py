@@ -32,8 +32,8 @@ from onepaper.claims import (
     Within,
     check_ledger,
 )
+from onepaper.claims.evidence import format_value
 from onepaper.errors import UsageError
-from onepaper.evidence import format_value
 
 YES, NO, OPEN = "reproduced", "not reproduced", "inconclusive"
 
@@ -43,11 +43,11 @@ def seeds(name, *values):
 
 
 def verdict(rule, *measured):
-    return rule.judge(Evidence("", measured)).verdict
+    return rule.decide(Evidence("", measured)).verdict
 
 
 def test_importing_the_ledger_is_light():
-    code = "import sys, onepaper.claims, onepaper.reproduce; print([m for m in sys.modules if '.' not in m])"
+    code = "import sys, onepaper.claims, onepaper.claims.reproduce; print([m for m in sys.modules if '.' not in m])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for heavy in ("numpy", "scipy", "jinja2", "matplotlib", "rich", "jsonschema", "torch", "jax"):
         assert f"'{heavy}'" not in loaded
@@ -86,7 +86,7 @@ def test_few_seeds_or_nan_never_reproduce(rule):
     ):
         assert verdict(rule, measured) == OPEN
     assert verdict(rule, seeds("x", 0.5, 0.5, 0.5)) == YES
-    assert rule.judge(Evidence("", [seeds("x", 0.5, math.nan, 0.5)])).reason == "x is not a number"
+    assert rule.decide(Evidence("", [seeds("x", 0.5, math.nan, 0.5)])).reason == "x is not a number"
 
 
 def test_exact_needs_no_seeds():
@@ -97,9 +97,9 @@ def test_exact_needs_no_seeds():
 
 def test_an_interval_over_examples_is_used_and_told():
     values = np.random.default_rng(0).normal(1.0, 0.1, 500)
-    judgement = Below("x", 2.0).judge(Evidence("", [Measurement.over_examples("x", values)]))
-    assert judgement.verdict == YES
-    assert "bootstrap over 500 examples of one run" in judgement.reason
+    decision = Below("x", 2.0).decide(Evidence("", [Measurement.over_examples("x", values)]))
+    assert decision.verdict == YES
+    assert "bootstrap over 500 examples of one run" in decision.reason
     with pytest.raises(UsageError, match="measured over examples"):
         verdict(Greater("x", "y"), Measurement.over_examples("x", values), Measurement.exact("y", 0.0))
 

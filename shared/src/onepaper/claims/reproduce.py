@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onepaper.claims import TIERS, Claim, ClaimContext, ClaimsOptions, Tier, check_ledger
-from onepaper.config import check_choice, check_positive, to_dict
-from onepaper.errors import OnePaperError
-from onepaper.fingerprint import claim_fingerprint
-from onepaper.progress import bar
-from onepaper.report import format_seconds, print_outcomes, write_report
-from onepaper.results import (
+from onepaper.claims.fingerprint import claim_fingerprint
+from onepaper.claims.report import format_seconds, print_outcomes, write_report
+from onepaper.claims.results import (
     Outcome,
     PaperLedger,
     Result,
@@ -23,6 +20,9 @@ from onepaper.results import (
     recorded_outcomes,
     write_result,
 )
+from onepaper.config import check_choice, check_positive, to_dict
+from onepaper.errors import OnePaperError
+from onepaper.progress import bar
 from onepaper.runs import Run, write_atomic
 
 INTERRUPTED = 130
@@ -182,12 +182,12 @@ def _measure(paper: PaperLedger, claim: Claim, context: ClaimContext, folder: Pa
     try:
         context.fingerprint = claim_fingerprint(claim, paper.package_folder())
         started = time.perf_counter()
-        evidence, judgement = claim.run(context)
+        evidence, decision = claim.run(context)
         seconds = time.perf_counter() - started + context.reused_seconds
         result = Result.of(
             claim,
             evidence,
-            judgement,
+            decision,
             seconds=seconds,
             code_hash=context.fingerprint,
             package_folder=paper.package_folder(),

@@ -4,9 +4,9 @@ import json
 import pytest
 
 from onepaper.claims import Below, ClaimsOptions
+from onepaper.claims.reproduce import ReproduceOptions, print_claims, reproduce
+from onepaper.claims.results import read_results
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.reproduce import ReproduceOptions, print_claims, reproduce
-from onepaper.results import read_results
 
 from . import toy_ledger
 

@@ -5,10 +5,8 @@ import jsonschema
 import pytest
 
 from onepaper.claims import Below
-from onepaper.config import to_dict
-from onepaper.errors import UsageError
-from onepaper.fingerprint import claim_fingerprint
-from onepaper.results import (
+from onepaper.claims.fingerprint import claim_fingerprint
+from onepaper.claims.results import (
     SCHEMA,
     MeasuredValue,
     Result,
@@ -20,6 +18,8 @@ from onepaper.results import (
     result_status,
     write_result,
 )
+from onepaper.config import to_dict
+from onepaper.errors import UsageError
 
 from . import toy_ledger
 from .toy_ledger import record

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from onepaper.claims import Artifact, ImageGrid, Note, Plot, Sound, Table
+from onepaper.claims.results import MeasuredValue, Outcome, PaperLedger, count_verdicts
 from onepaper.html import render
-from onepaper.results import MeasuredValue, Outcome, PaperLedger, count_verdicts
 from onepaper.runs import write_atomic
 
 _DOTS_PER_INCH = 160

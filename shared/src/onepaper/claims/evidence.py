@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from onepaper.statistics import Interval
+    from onepaper.claims.statistics import Interval
 
 CONFIDENCE = 0.95
 
@@ -89,7 +89,7 @@ class Measurement:
             if side.kind == "examples":
                 raise UsageError(
                     f"'{side.name}' is measured over examples, expected seeds or an exact number; "
-                    "measure the difference per example and judge it with Above or Below"
+                    "measure the difference per example and decide on it with Above or Below"
                 )
         if self.kind == other.kind == "exact":
             return Measurement.exact(name, self.values[0] - other.values[0], self.unit)
@@ -116,7 +116,7 @@ class Measurement:
 
 @functools.lru_cache(maxsize=256)
 def _interval(kind: str, values: tuple[float, ...], seeds: tuple[int, ...], confidence: float) -> "Interval":
-    from onepaper.statistics import Interval, bootstrap_interval, student_t_interval
+    from onepaper.claims.statistics import Interval, bootstrap_interval, student_t_interval
 
     if any(math.isnan(value) for value in values):
         return Interval(math.nan, math.nan, math.nan)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from onepaper.claims.statistics import bootstrap_interval, holm, paired_difference, student_t_interval
 from onepaper.errors import UsageError
-from onepaper.statistics import bootstrap_interval, holm, paired_difference, student_t_interval
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])

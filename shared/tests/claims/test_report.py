@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from onepaper.claims import ClaimContext, Sound
-from onepaper.report import format_seconds, print_outcomes, render_report, wav_bytes
-from onepaper.results import Outcome, read_result, recorded_outcomes
+from onepaper.claims.report import format_seconds, print_outcomes, render_report, wav_bytes
+from onepaper.claims.results import Outcome, read_result, recorded_outcomes
 from onepaper.runs import environment, hardware
 
 from . import toy_ledger

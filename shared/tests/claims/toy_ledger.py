@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onepaper.claims import Above, Below, Claim, ClaimContext, NotTestable, PaperScale
-from onepaper.fingerprint import claim_fingerprint
-from onepaper.results import Result, write_result
+from onepaper.claims.fingerprint import claim_fingerprint
+from onepaper.claims.results import Result, write_result
 
 CODE = """
 import numpy as np
@@ -99,11 +99,11 @@ def make(folder: Path, monkeypatch) -> ToyPaper:
 
 def record(paper: ToyPaper, claim: Claim) -> Path:
     """Measure a claim and write its result."""
-    evidence, judgement = claim.run(ClaimContext())
+    evidence, decision = claim.run(ClaimContext())
     result = Result.of(
         claim,
         evidence,
-        judgement,
+        decision,
         seconds=1.5,
         code_hash=claim_fingerprint(claim, paper.package_folder()),
         package_folder=paper.package_folder(),
