@@ -230,7 +230,7 @@ def _documents(folder: str) -> list[str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Formatting, lint, import contracts, dependencies and the house rules."""
+    """Formatting, lint, import contracts, dependencies and the repository rules."""
     session.install("ruff==0.17.6", "import-linter>=2.1,<3", "deptry>=0.23", "./shared")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
@@ -244,7 +244,7 @@ def lint(session: nox.Session) -> None:
             session.run("deptry", ".", "--ignore", "DEP003", "--optional-dependencies-dev-groups", "test", *ours)
             if folder != "shared":
                 session.run("lint-imports", env=path)
-    session.run("python", "tools/house_rules.py", *REST)
+    session.run("python", "tools/repository_rules.py", *REST)
     session.run("python", "tools/render_results.py", "--check")
 
 

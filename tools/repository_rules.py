@@ -1,6 +1,6 @@
-"""Check the rules of the house that no ordinary linter knows; every breach is one line, and any breach exits 1.
+"""Check the rules of this repository that no ordinary linter knows; every breach is one line, and any breach exits 1.
 
-Usage: python tools/house_rules.py [--root FOLDER]
+Usage: python tools/repository_rules.py [--root FOLDER]
 
 What well-kept tools check is left to them: formatting, lint and docstrings to ruff, the order of imports to
 import-linter, declared dependencies to deptry. Those run beside this program in `nox -s lint`.
@@ -17,12 +17,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REQUIRED_FILES = ("README.md", "pyproject.toml", "DATA.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
-REQUIRED_MODULES = ("__init__.py", "__main__.py", "config.py", "claims.py", "paper.py", "py.typed")
+REQUIRED_MODULES = ("__init__.py", "__main__.py", "config.py", "presets.py", "claims.py", "paper.py", "py.typed", "cli")
 REQUIRED_README = ("```bibtex", "pip install", "<!-- claims:begin -->", "<!-- claims:end -->")
 WITHOUT_OWN_TEST = {"__init__", "__main__"}
 SAYS_NOTHING = {"utils.py", "helpers.py", "misc.py", "common.py"}
 LARGEST_WHEEL_BYTES = 16_000_000
 LARGEST_FILE_BYTES = 20_000_000
+LARGEST_FOLDER = 12
+PROSE = {".py", ".md", ".toml", ".yml", ".sh", ".j2"}
+# Words that are images or private to us, with what the field says instead; parts of names count too.
+BANNED_WORDS = {
+    r"houses?": "shared infrastructure, or drop it",
+    r"told|tells?|telling": "given, conditioned on; says, reports",
+    r"judg(?:es?|ed|ing|e?ments?)": "evaluate, decide",
+    r"afresh": "again",
+    r"nobody|everybody|somebody": "name who, or what is masked",
+    r"exhibitions?": "sample logger",
+}
+BANNED = {re.compile(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])", re.IGNORECASE): use for word, use in BANNED_WORDS.items()}
+WITH_BANNED_WORDS = {"tools/repository_rules.py", "tools/tests/test_repository_rules.py"}
+# A numbered reference needs its source in the same sentence.
+REFERENCE = re.compile(r"\b(?:sections?|items?|appendix|appendices|chapter)\s+(?:\d|[A-Z]\b)", re.IGNORECASE)
+SOURCE = re.compile(r"\bpapers?\b|\bofficial\b|docs/|\b[A-Z][\w'-]+[^.;]{0,60}\(?(?:19|20)\d\d", re.IGNORECASE)
+EQUATIONS = "## Equations and functions"
 # Written so that this line is no match of its own.
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X]|raise Not[I]mplemented(Error)?)\b")
 RELEASE_DEPENDENCY = re.compile(
@@ -68,7 +85,7 @@ def anatomy(package: Package, root: Path) -> Iterator[str]:
         if not (package.folder / name).is_file():
             yield f"{package.folder / name}: missing; every package has one"
     for name in REQUIRED_MODULES:
-        if not (package.source / name).is_file():
+        if not (package.source / name).exists():
             yield f"{package.source / name}: missing; every package has one"
     if not (package.folder / "results").is_dir():
         yield f"{package.folder / 'results'}: missing; recorded results live there"
@@ -78,6 +95,81 @@ def anatomy(package: Package, root: Path) -> Iterator[str]:
             yield f"{test}: missing; tests mirror the source, and {module.name} has none"
     if not (root / "docs" / "papers" / f"{package.name}.md").is_file():
         yield f"docs/papers/{package.name}.md: missing; every paper has a page"
+
+
+def folders(source: Path) -> Iterator[str]:
+    """A folder holds at most a dozen modules, and no module has the name of a folder beside it."""
+    for folder in (source, *sorted(path for path in source.rglob("*") if path.is_dir())):
+        modules = {path.stem for path in folder.glob("*.py")} - WITHOUT_OWN_TEST
+        if len(modules) > LARGEST_FOLDER:
+            yield f"{folder}: {len(modules)} modules, expected at most {LARGEST_FOLDER}; make folders of one idea each"
+        for name in sorted(modules & {path.name for path in folder.iterdir() if path.is_dir()}):
+            yield f"{folder / name}.py: has the name of a folder beside it"
+
+
+def verbs(package: Package) -> Iterator[str]:
+    """Each verb is a module of `cli/` by its name, and nothing else prints."""
+    from onepaper.errors import OnePaperError
+    from onepaper.paper import Paper, resolve
+
+    sys.path.insert(0, str(package.folder / "src"))
+    try:
+        paper: Paper = resolve(f"{package.module}.paper:PAPER")
+        for verb in paper.verbs:
+            wanted = f"{package.module}.cli.{verb.name.replace('-', '_')}"
+            # `import` is no name of a module: `import_official` is.
+            if not re.fullmatch(rf"{re.escape(wanted)}\w*", verb.run.partition(":")[0]):
+                yield f"{package.source / 'paper.py'}: verb {verb.name} runs {verb.run}, expected one of {wanted}"
+    except (ImportError, OnePaperError) as error:
+        yield f"{package.source / 'paper.py'}: {error}"
+    finally:
+        sys.path.pop(0)
+    for file in sorted(package.source.rglob("*.py")):
+        if file.is_relative_to(package.source / "cli"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                yield f"{file}:{node.lineno}: prints; only `cli/` prints"
+
+
+def equations(package: Package, root: Path) -> Iterator[str]:
+    """The table of equations names functions that exist."""
+    page = root / "docs" / "papers" / f"{package.name}.md"
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    _, found, rest = text.partition(EQUATIONS)
+    rows = [line for line in re.split(r"\n## ", rest)[0].splitlines() if line.startswith("|")][2:]
+    if not found or not rows:
+        yield f"{page}: has no table below `{EQUATIONS}`"
+    for row in rows:
+        names = re.findall(r"`([\w.]+)`", row.rstrip("|").rpartition("|")[2])
+        if not names:
+            yield f"{page}: `{row[:60]}` names no function"
+        for name in names:
+            if not defines(package.source.parent, name):
+                yield f"{page}: `{name}` is not defined"
+
+
+def defines(source: Path, dotted: str) -> bool:
+    """Whether `package.module.name` or `package.module.Class.name` is bound in a file below `source`."""
+    parts = dotted.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        file = source.joinpath(*parts[:count]).with_suffix(".py")
+        if file.is_file():
+            body: list[ast.stmt] = ast.parse(file.read_text(encoding="utf-8")).body
+            for name in parts[count:]:
+                match = [node for node in body if name in _bound(node)]
+                if not match:
+                    return False
+                body = getattr(match[-1], "body", [])
+            return True
+    return False
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def readme(package: Package) -> Iterator[str]:
@@ -174,27 +266,49 @@ def tree(root: Path) -> Iterator[str]:
             yield f"{name}: a name that says nothing; name the one idea of the file"
         if file.stat().st_size > LARGEST_FILE_BYTES:
             yield f"{name}: {file.stat().st_size / 1e6:.0f} MB, too large for the repository"
-        if file.suffix in {".py", ".md", ".toml", ".yml", ".sh"}:
-            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if file.suffix in PROSE:
+            text = file.read_text(encoding="utf-8")
+            for number, line in enumerate(text.splitlines(), 1):
                 if UNFINISHED.search(line):
                     yield f"{name}:{number}: unfinished: {line.strip()[:80]}"
+            yield from language(name, text)
+
+
+def language(name: str, text: str) -> Iterator[str]:
+    """Banned words, and numbered references without a source in the same line or the one before."""
+    lines = text.splitlines()
+    table = ""
+    for number, line in enumerate(lines, 1):
+        # In a table, the heading may name the source for all rows.
+        is_row = name.endswith(".md") and line.startswith("|")
+        table = (table or line) if is_row else ""
+        if name not in WITH_BANNED_WORDS:
+            for banned, instead in BANNED.items():
+                if found := banned.search(line):
+                    yield f"{name}:{number}: '{found.group()}': write {instead}"
+        around = " ".join([lines[number - 2] if number > 1 else "", line, table])
+        if REFERENCE.search(line) and "place=" not in line and not SOURCE.search(around):
+            yield f"{name}:{number}: a reference without its source: {line.strip()[:80]}"
 
 
 def breaches(root: Path) -> list[str]:
-    """Every breach of the house rules below `root`."""
+    """Every breach of the rules below `root`."""
     every = packages(root)
     names = {package.name for package in every}
-    told = list(tree(root))
+    found = [*tree(root), *folders(root / "shared" / "src" / "onepaper")]
     for package in every:
-        told += [
+        found += [
             *anatomy(package, root),
+            *folders(package.source),
+            *verbs(package),
+            *equations(package, root),
             *readme(package),
             *metadata(package, names),
             *light_start(package),
             *wheel_size(package),
             *ledger(package),
         ]
-    return told
+    return found
 
 
 def main() -> int:
@@ -202,11 +316,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--root", type=Path, default=Path(__file__).parent.parent)
     root = parser.parse_args().root
-    told = breaches(root)
-    for line in told:
+    found = breaches(root)
+    for line in found:
         print(line)
-    print(f"{len(told)} breaches in {len(packages(root))} packages")
-    return 1 if told else 0
+    print(f"{len(found)} breaches in {len(packages(root))} packages")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
