@@ -204,7 +204,7 @@ def test_rules_are_data():
     assert values["rules"][1]["rules"][1] == {"rule": "Increasing", "names": ["a", "b"]}
     assert rule.describe() == (
         "reproduced if all of these hold: (1) x is below 0.75; (2) any of these holds: (1) a is greater than b by more "
-        "than 0.1 (paired by seed); (2) these rise in this order (paired by seed): a, b"
+        "than 0.1 (paired by seed); (2) these increase in this order (paired by seed): a, b"
     )
     hashes = [r.hash() for r in (Below("x", 0.75), Below("x", 0.76), Below("y", 0.75), Above("x", 0.75), rule)]
     assert len(set(hashes)) == 5

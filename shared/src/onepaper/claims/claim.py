@@ -122,7 +122,7 @@ class ClaimContext:
 
         Claims of one run share arms of equal name and seed, so within a paper a name stands for one computation. In a
         run folder the result is also a file, keyed by name, seed, tier, device and the claim's code: a run that
-        was cut off goes on after the last finished arm, and changed code computes afresh.
+        was interrupted continues after the last finished arm, and changed code computes it again.
 
         Args:
             function: returns floats and numeric numpy arrays by name.
@@ -191,7 +191,7 @@ def _write_arm(path: Path, result: ArmResult, seconds: float) -> None:
 
 
 def _read_arm(path: Path) -> tuple[ArmResult, float] | None:
-    """A stored arm; None where there is none or the file is damaged (the archive's checksums tell)."""
+    """A stored arm; None where there is none or the file is damaged (detected by the archive's checksums)."""
     import zipfile
     import zlib
 

@@ -31,7 +31,17 @@ SHARED_FOLDER = Path(__file__).parents[1]
 
 WITHOUT_NUMBERS = frozenset(
     (
-        *("accelerator", "checkpoints", "claim", "claims", "config", "doc_commands", "errors", "fingerprint", "gallery"),
+        *(
+            "accelerator",
+            "checkpoints",
+            "claim",
+            "claims",
+            "config",
+            "doc_commands",
+            "errors",
+            "fingerprint",
+            "gallery",
+        ),
         *("html", "logs", "paper", "progress", "report", "reproduce", "results", "runs", "signals", "state_files"),
         *("tables", "tensorboard"),
     )

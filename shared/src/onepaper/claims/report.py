@@ -1,4 +1,4 @@
-"""What a person reads after a run: a table in the terminal and one self-contained HTML file."""
+"""The report of a run: a table in the terminal and one self-contained HTML file."""
 
 import base64
 import io
@@ -67,7 +67,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def write_report(path: Path, paper: PaperLedger, outcomes: Sequence[Outcome], record: Mapping[str, Any]) -> None:
-    """Write the report, whole or not at all.
+    """Write the report atomically.
 
     Args:
         record: the run's `run.json`: command, options, commit, hardware, environment, started.
@@ -123,7 +123,7 @@ def _ranges(measured: Sequence[MeasuredValue]) -> list[tuple[float, float, float
         if len(ends) > 3 and max(ends) > min(ends):
             axes[unit] = (min(ends), max(ends) - min(ends))
 
-    def place(value: MeasuredValue) -> tuple[float, float, float] | None:
+    def position(value: MeasuredValue) -> tuple[float, float, float] | None:
         ends = _ends(value)
         if value.unit not in axes or not ends:
             return None
@@ -131,7 +131,7 @@ def _ranges(measured: Sequence[MeasuredValue]) -> list[tuple[float, float, float
         low, mean, high = (round(100 * (end - start) / length, 2) for end in ends)
         return low, mean, high
 
-    return [place(value) for value in measured]
+    return [position(value) for value in measured]
 
 
 def _ends(value: MeasuredValue) -> tuple[float, float, float] | tuple[()]:
@@ -183,7 +183,7 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
 
 
 def data_uri(media_type: str, content: bytes) -> str:
-    """`content` as an address that needs no file."""
+    """`content` as a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 

@@ -1,4 +1,4 @@
-"""The verbs `reproduce` and `claims`: run a paper's claims and tell, or tell what is recorded."""
+"""The verbs `reproduce` and `claims`: measure a paper's claims, or print what is recorded."""
 
 import json
 import time
@@ -47,7 +47,7 @@ class ReproduceOptions:
     record: bool = False
     """Write the results into the package's results folder, from which README and docs are rendered."""
     dry_run: bool = False
-    """Say what would be measured, and stop."""
+    """Only print what would be measured."""
 
     def __post_init__(self) -> None:
         if self.seeds is not None:
@@ -63,7 +63,7 @@ class ReproduceOptions:
 def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:
     """Measure claims one after the other, print the table and the report's path; the exit code.
 
-    A claim that raises is told at the end (code 1) while the others go on. Ctrl-C keeps what is done and reports it
+    A claim that raises is reported at the end (code 1) while the others go on. Ctrl-C keeps what is done and reports it
     (code 130). A negative verdict is a result, not an error.
 
     Raises:
@@ -95,7 +95,7 @@ def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:
         outcomes = [measured.get(claim.id) or recorded_outcome(paper, claim, recorded) for claim in ledger.values()]
         report = folder / "report.html"
         write_report(report, paper, outcomes, run.record)
-    _tell(paper, outcomes, folder, reused_files)
+    _print_summary(paper, outcomes, folder, reused_files)
     if interrupted:
         print(f"interrupted after {len(measured)} of {len(chosen)} claims; the same command goes on")
     print(f"report: {report.resolve()}")
@@ -149,7 +149,7 @@ def _record_folder(paper: PaperLedger) -> Path:
 def _measure_all(
     paper: PaperLedger, chosen: Sequence[Claim], options: ReproduceOptions, folder: Path, record_folder: Path | None
 ) -> tuple[dict[str, Outcome], int, bool]:
-    """Outcomes by claim, how many arms came from an earlier run, and whether the person interrupted."""
+    """Outcomes by claim, how many arms came from an earlier run, and whether the user interrupted."""
     measured: dict[str, Outcome] = {}
     shared_arms: dict[tuple[Tier, str, int], tuple[dict[str, object], float]] = {}
     reused_files = 0
@@ -203,7 +203,7 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text if len(text) <= 300 else text[:297] + '...'}"
 
 
-def _tell(paper: PaperLedger, outcomes: Sequence[Outcome], folder: Path, reused_files: int) -> None:
+def _print_summary(paper: PaperLedger, outcomes: Sequence[Outcome], folder: Path, reused_files: int) -> None:
     seconds = sum(o.result.seconds for o in outcomes if o.state == "measured" and o.result is not None)
     print_outcomes(outcomes, f"{paper.title} ({format_seconds(seconds)})")
     counts = ", ".join(f"{count} {verdict}" for verdict, count in count_verdicts(outcomes).items())

@@ -1,4 +1,4 @@
-"""Recorded results: one JSON file a claim, and whether it still belongs to the rule and the code of today."""
+"""Recorded results: one JSON file a claim, and whether it belongs to the present rule and code."""
 
 import functools
 import json
@@ -250,7 +250,7 @@ def assert_rules_match(paper: PaperLedger) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim as a reader sees it: measured in this run, recorded earlier, stated by its rule, not run, or failed."""
+    """A claim with its state: measured in this run, recorded earlier, stated by its rule, not run, or failed."""
 
     claim: Claim
     state: State

@@ -22,7 +22,7 @@ MIN_SEEDS = 3
 
 
 class Verdict(enum.StrEnum):
-    """What a claim came to. `OBSERVATION` is measured without a criterion of the paper, and never counted."""
+    """The result of a claim. `OBSERVATION` is measured without a criterion of the paper and is not counted."""
 
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
@@ -236,7 +236,7 @@ class AllOf(Rule):
 
 @dataclass(frozen=True, init=False)
 class AnyOf(AllOf):
-    """At least one part holds: the mirror image of `AllOf`, so it is the passing part that is corrected."""
+    """At least one part holds. The roles of `AllOf` are exchanged, so the level of the passing part is corrected."""
 
     def _condition(self) -> str:
         return "any of these holds: " + "; ".join(f"({i}) {r._condition()}" for i, r in enumerate(self.rules, 1))
@@ -257,15 +257,15 @@ def _join(
         verdict = all_must
     else:
         verdict = Verdict.INCONCLUSIVE
-    # A part that meets `any_may` only at the uncorrected level has not settled anything: it is told as corrected.
+    # A part that meets `any_may` only at the uncorrected level settles nothing: its corrected verdict is reported.
     parts = [tight if loose.verdict == any_may else loose for loose, tight in zip(plain, strict, strict=True)]
-    told = "; ".join(f"({i}) {part.verdict}: {part.reason}" for i, part in enumerate(parts, 1))
-    return Decision(verdict, told)
+    reasons = "; ".join(f"({i}) {part.verdict}: {part.reason}" for i, part in enumerate(parts, 1))
+    return Decision(verdict, reasons)
 
 
 @dataclass(frozen=True)
 class Increasing(Rule):
-    """Each quantity is greater than the one before it, paired across seeds: a sweep that rises."""
+    """Each quantity is greater than the one before it, paired across seeds: an increasing sweep."""
 
     names: tuple[str, ...]
 
@@ -273,7 +273,7 @@ class Increasing(Rule):
         _check_parts(type(self).__name__, self.names)
 
     def _condition(self) -> str:
-        return f"these rise in this order (paired by seed): {', '.join(self.names)}"
+        return f"these increase in this order (paired by seed): {', '.join(self.names)}"
 
     def _decide(self, evidence: Evidence, confidence: float) -> Decision:
         return _decide_increasing(self.names, evidence, confidence)
@@ -305,7 +305,7 @@ def _decide_increasing(names: Sequence[str], evidence: Evidence, confidence: flo
 class HolmNotRejected(Rule):
     """None of a family of p-values rejects its hypothesis, after Holm's correction.
 
-    For tests of exactness ("the sampler's law is the target"). The p-values are exact measurements; failing to reject
+    For tests of exactness ("the sampler draws from the target distribution"). The p-values are exact measurements; failing to reject
     is only as strong as the sample is large, so the claim's headline states the sample size.
     """
 
@@ -365,7 +365,7 @@ class PaperScale(Rule):
 
 @dataclass(frozen=True)
 class NotTestable(Rule):
-    """Cannot be tested by anyone outside, for the reason given (private data, unreleased model)."""
+    """Cannot be tested outside the authors' institution, for the reason given (private data, unreleased model)."""
 
     needs_measure: ClassVar[bool] = False
     prefix: ClassVar[str] = "not testable: "

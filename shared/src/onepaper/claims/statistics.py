@@ -65,7 +65,7 @@ def bootstrap_interval(
     r"""Percentile bootstrap over examples.
 
     `statistic` is computed on `resamples` draws of `n` examples with replacement; the ends are the
-    :math:`(1-c)/2` and :math:`(1+c)/2` quantiles. It tells how far another draw of *examples* would move the number
+    :math:`(1-c)/2` and :math:`(1+c)/2` quantiles. It says how far another draw of *examples* would move the number
     of this one model; it says nothing about another seed of the training.
 
     Args:

@@ -1,6 +1,6 @@
 """Recorded results as Markdown: the claims table of a paper, the table of papers, single numbers in prose.
 
-A file says where by comments, and what stands between them is written from `results/`:
+Comments mark the parts of a file that are written from `results/`:
 
     <!-- claims:begin --> ... <!-- claims:end -->                   the claims table of one paper
     <!-- papers:begin --> ... <!-- papers:end -->                   all papers with counts of verdicts
@@ -107,7 +107,7 @@ def _write(path: Path, before: str, after: str, check: bool) -> bool:
         pairs = itertools.zip_longest(old, new, fillvalue="nothing")
         line, (says, wanted) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
         raise OnePaperError(
-            f"{path}:{line} disagrees with the recorded results: it says '{says}', they say '{wanted}'; render it again"
+            f"{path}:{line} disagrees with the recorded results: it has '{says}', the results have '{wanted}'; render it again"
         )
     write_atomic(path, after)
     return True

@@ -12,7 +12,7 @@ PAGE_NAME = "index.html"
 
 
 def save_samples(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files by name, each of them whole or not at all."""
+    """Write files by name, each atomically."""
     for name, content in files.items():
         write_atomic(folder / name, content)
 
@@ -45,7 +45,7 @@ def _items(part: Path, folder: Path) -> list[dict[str, Any]]:
             continue
         kind = {".png": "picture", ".wav": "sound", ".txt": "text"}.get(path.suffix, "link")
         text = path.read_text(encoding="utf-8", errors="replace") if kind == "text" else ""
-        file = {"kind": kind, "name": path.name, "place": path.relative_to(folder).as_posix(), "text": text}
+        file = {"kind": kind, "name": path.name, "path": path.relative_to(folder).as_posix(), "text": text}
         items.setdefault(path.stem, []).append(file)
     return [{"name": name, "files": files} for name, files in items.items()]
 
