@@ -305,8 +305,8 @@ def _decide_increasing(names: Sequence[str], evidence: Evidence, confidence: flo
 class HolmNotRejected(Rule):
     """None of a family of p-values rejects its hypothesis, after Holm's correction.
 
-    For tests of exactness ("the sampler draws from the target distribution"). The p-values are exact measurements; failing to reject
-    is only as strong as the sample is large, so the claim's headline states the sample size.
+    For tests of exactness ("the sampler draws from the target distribution"). The p-values are exact measurements;
+    failing to reject is only as strong as the sample is large, so the claim's headline states the sample size.
     """
 
     names: tuple[str, ...]

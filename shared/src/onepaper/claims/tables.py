@@ -107,7 +107,7 @@ def _write(path: Path, before: str, after: str, check: bool) -> bool:
         pairs = itertools.zip_longest(old, new, fillvalue="nothing")
         line, (says, wanted) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
         raise OnePaperError(
-            f"{path}:{line} disagrees with the recorded results: it has '{says}', the results have '{wanted}'; render it again"
+            f"{path}:{line} disagrees with the recorded results: it has '{says}', they have '{wanted}'; render it again"
         )
     write_atomic(path, after)
     return True
