@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REQUIRED_FILES = ("README.md", "pyproject.toml", "DATA.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
-REQUIRED_MODULES = ("__init__.py", "__main__.py", "config.py", "presets.py", "claims.py", "paper.py", "py.typed", "cli")
+REQUIRED_MODULES = ("__init__.py", "__main__.py", "presets.py", "claims.py", "paper.py", "py.typed", "cli")
+CONFIGURATIONS = ("config.py", "config/__init__.py")
 REQUIRED_README = ("```bibtex", "pip install", "<!-- claims:begin -->", "<!-- claims:end -->")
 WITHOUT_OWN_TEST = {"__init__", "__main__"}
 SAYS_NOTHING = {"utils.py", "helpers.py", "misc.py", "common.py"}
@@ -87,6 +88,8 @@ def anatomy(package: Package, root: Path) -> Iterator[str]:
     for name in REQUIRED_MODULES:
         if not (package.source / name).exists():
             yield f"{package.source / name}: missing; every package has one"
+    if not any((package.source / name).is_file() for name in CONFIGURATIONS):
+        yield f"{package.source / 'config.py'}: missing; the lowest layer is config.py, or config/ with files"
     if not (package.folder / "results").is_dir():
         yield f"{package.folder / 'results'}: missing; recorded results live there"
     for module in sorted(package.source.rglob("*.py")):
@@ -213,10 +216,8 @@ def metadata(package: Package, names: set[str]) -> Iterator[str]:
 
 def light_start(package: Package) -> Iterator[str]:
     """The modules behind `list`, `--help`, `presets` and `claims` import no framework at module level."""
-    for name in ("__init__.py", "__main__.py", "config.py", "claims.py", "paper.py"):
-        file = package.source / name
-        if not file.is_file():
-            continue
+    names = ("__init__.py", "__main__.py", "config.py", "config/*.py", "presets.py", "claims.py", "paper.py")
+    for file in sorted(file for name in names for file in package.source.glob(name)):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             modules = []
             if isinstance(node, ast.Import):

@@ -12,7 +12,10 @@ ROOT = Path(__file__).parents[2]
 
 def check(root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, ROOT / "tools" / "repository_rules.py", "--root", root], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "tools" / "repository_rules.py", "--root", root],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
