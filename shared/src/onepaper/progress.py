@@ -1,6 +1,8 @@
 """Progress with an ETA: a moving bar on a terminal, a line now and then in a log file."""
 
+import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, TypeVar
@@ -8,6 +10,8 @@ from typing import Any, TextIO, TypeVar
 T = TypeVar("T")
 
 LOG_INTERVAL_SECONDS = 20.0
+QUIET_VARIABLE = "ONEPAPER_QUIET"
+"""Environment variable of worker processes, whose parent shows the progress."""
 _CURSOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -45,7 +49,16 @@ def bar(total: int | None, description: str, *, initial: int = 0, unit: str = "i
         maxinterval=10.0 if watched else LOG_INTERVAL_SECONDS,
         delay=0.0 if watched else LOG_INTERVAL_SECONDS,
         file=sys.stderr if watched else _Lines(sys.stderr),
+        disable=bool(os.environ.get(QUIET_VARIABLE)),
     )
+
+
+def write_line(text: str) -> None:
+    """Print a line on stdout, above the bars that are shown, cut to the terminal's width."""
+    from tqdm import tqdm
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
+    tqdm.write(text if len(text) <= width else text[: width - 3] + "...", file=sys.stdout)
 
 
 def track(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:

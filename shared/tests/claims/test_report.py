@@ -20,7 +20,7 @@ from .toy_ledger import record
 RECORD = {
     "command": "onepaper toy reproduce --output 'a <b>'",
     "commit": "abc",
-    "options": {"seeds": 3, "device": "auto"},
+    "options": {"seeds": [0, 1, 2], "device": "auto"},
     "hardware": hardware(),
     "environment": environment(),
     "started": "2026-01-01T00:00:00+00:00",
@@ -100,7 +100,7 @@ def test_the_page_is_closed_self_contained_and_escaped(page):
 
 
 def test_the_page_says_what_was_done(page):
-    for text in ("reproduced if error &lt;i&gt; is below 1e-05", "1e-07 nats", "0.1235", "seeds=3", "0, 1, 2", "abc",
+    for text in ("reproduced if error &lt;i&gt; is below 1e-05", "1e-07 nats", "0.1235", "seeds=[0, 1, 2]", "abc",
                  "onepaper toy reproduce --output &#39;a &lt;b&gt;&#39;", "torchrun train --preset paper", "not run",
                  environment()["python"], "failed"):  # fmt: skip
         assert text in page, text

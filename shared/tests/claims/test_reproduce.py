@@ -22,14 +22,15 @@ def paper(tmp_path, monkeypatch):
 
 
 def run(paper, tmp_path, **options):
-    return reproduce(paper, ReproduceOptions(output=tmp_path / "run", **options))
+    return reproduce(paper, ReproduceOptions(output=tmp_path / "run", **{"jobs": 1} | options))
 
 
 def test_the_quick_tier(paper, tmp_path, capsys):
     assert run(paper, tmp_path) == 0
     printed = capsys.readouterr().out
     assert printed.rstrip().splitlines()[-1] == f"report: {(tmp_path / 'run' / 'report.html').resolve()}"
-    assert "2 reproduced, 1 paper scale, 1 not testable, 1 not run" in printed
+    assert "toy-ledger, measured now: 2 reproduced\n" in printed
+    assert "toy-ledger, not measured now: 1 paper scale, 1 not testable, 1 not run" in printed
     assert "trained" not in paper.calls
     assert sorted(path.stem for path in (tmp_path / "run" / "results").iterdir()) == ["C1", "C2"]
     assert read_results(paper) == {}
@@ -59,9 +60,9 @@ def test_a_second_run_takes_finished_arms(paper, tmp_path, capsys):
     run(paper, tmp_path, claims=("C1",))
     assert paper.calls == ["accuracy", 0, 1, 2]
     capsys.readouterr()
-    run(paper, tmp_path, claims=("C1",), seeds=4)
+    run(paper, tmp_path, claims=("C1",), seeds=(0, 1, 2, 3))
     assert paper.calls == ["accuracy", 0, 1, 2, "accuracy", 3]
-    assert "3 arms came from an earlier run" in capsys.readouterr().out
+    assert "3 arms came from files" in capsys.readouterr().out
 
 
 def test_a_failing_claim_does_not_hide_the_others(paper, tmp_path, capsys):
@@ -88,7 +89,7 @@ def test_an_interrupt_keeps_what_is_done(paper, tmp_path, capsys):
     paper.ledger = (paper.ledger[0], STOPPED, paper.ledger[1])
     assert run(paper, tmp_path, record=True) == 130
     printed = capsys.readouterr().out
-    assert "interrupted after 1 of 3 claims; the same command goes on" in printed
+    assert "interrupted after 1 of 3 claims; the same command takes the finished arms" in printed
     assert set(read_results(paper)) == {"C1"}
     assert (tmp_path / "run" / "report.html").exists()
     # The lock is free again.
@@ -97,12 +98,14 @@ def test_an_interrupt_keeps_what_is_done(paper, tmp_path, capsys):
 
 
 def test_two_seeds_decide_nothing(paper, tmp_path):
-    run(paper, tmp_path, claims=("C1",), seeds=2, record=True)
+    run(paper, tmp_path, claims=("C1",), seeds=(0, 1), record=True)
     result = read_results(paper)["C1"]
     assert result.verdict == "inconclusive"
     assert "a verdict needs 3 seeds" in result.reason
-    with pytest.raises(UsageError, match="seeds is 0"):
-        ReproduceOptions(seeds=0)
+    with pytest.raises(UsageError, match="seeds is -1"):
+        ReproduceOptions(seeds=(-1,))
+    with pytest.raises(UsageError, match="expected each of them once"):
+        ReproduceOptions(seeds=(1, 1))
 
 
 def test_dry_run_touches_nothing(paper, tmp_path, capsys):
@@ -121,7 +124,7 @@ def test_recording_needs_a_checkout(paper, tmp_path):
 
 
 def test_the_default_folder(paper, tmp_path):
-    reproduce(paper, ReproduceOptions(claims=("C1",)))
+    reproduce(paper, ReproduceOptions(claims=("C1",), jobs=1))
     assert (tmp_path / "runs" / "toy-ledger" / "reproduce" / "report.html").exists()
 
 
@@ -138,3 +141,26 @@ def test_claims_as_text_and_json(paper, tmp_path, capsys):
     assert (first["id"], first["verdict"], first["status"]) == ("C1", "reproduced", "current")
     assert first["result"]["measured"][0]["mean"] == pytest.approx(0.64)
     assert (second["verdict"], second["result"]) == ("not run", None)
+
+
+def test_verdicts_are_printed_as_they_come(paper, tmp_path, capsys):
+    run(paper, tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "C1    reproduced      accuracy of 0.64"
+    assert lines[1].startswith("C2    reproduced")
+
+
+def test_arms_of_other_runs_are_merged(paper, tmp_path, capsys):
+    for seed in (0, 1, 2):
+        reproduce(paper, ReproduceOptions(claims=("C1",), seeds=(seed,), output=tmp_path / f"part{seed}", jobs=1))
+    assert paper.calls == ["accuracy", 0, "accuracy", 1, "accuracy", 2]
+    parts = tuple(tmp_path / f"part{seed}" for seed in (0, 1, 2))
+    assert run(paper, tmp_path, claims=("C1",), merge=parts, record=True) == 0
+    assert paper.calls[6:] == ["accuracy"]
+    assert read_results(paper)["C1"].measured[0].seeds == (0, 1, 2)
+    capsys.readouterr()
+    assert reproduce(paper, ReproduceOptions(claims=("C1",), merge=parts[:2], output=tmp_path / "two", jobs=1)) == 1
+    assert "arm 'net' of seed 2 is in none of the merged runs" in capsys.readouterr().out
+    assert paper.calls[7:] == ["accuracy"]
+    with pytest.raises(UsageError, match="nothing has no arms, expected the output folder"):
+        run(paper, tmp_path, merge=(tmp_path / "nothing",))

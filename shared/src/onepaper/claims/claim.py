@@ -2,9 +2,7 @@
 
 import hashlib
 import importlib
-import io
 import json
-import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,8 +28,8 @@ class Claim:
     `id` is "C7" for the paper's claims, in its order, or "X1" for a claim of our own. `place` is where the paper says
     it, `paper` its numbers in a line. `measure` names the function, `package.module:function`, that takes a
     `ClaimContext` and returns `Evidence`. `seeds` is how often whatever is random is repeated: 3 at least, 5 where it
-    is cheap. `assets` are files it reads (weights, tables), relative to the package folder; they are part of the code's
-    hash.
+    is cheap. A claim that measures time or memory is `alone`: nothing else is measured beside it. `assets` are files
+    it reads (weights, tables), relative to the package folder; they are part of the code's hash.
     """
 
     id: str
@@ -42,6 +40,7 @@ class Claim:
     tier: Tier = "quick"
     measure: str = ""
     seeds: int = 3
+    alone: bool = False
     assets: tuple[str, ...] = ()
     note: str = ""
 
@@ -98,8 +97,9 @@ ArmResult = dict[str, Any]
 class ClaimContext:
     """What a measurement runs in.
 
-    `seeds` are the repetitions to make; `device` is the person's choice, resolved by the framework's accelerator. An
-    arm is one unit of expensive work (a training run): see `arm`.
+    `seeds` are the repetitions to make; `device` is the user's choice, resolved by the framework's accelerator. An
+    arm is one unit of expensive work (a training run): see `arm`. `session` is a folder that the processes of one run
+    share. With `only_stored` an arm that has no file is an error instead of work.
     """
 
     tier: Tier = "quick"
@@ -107,6 +107,8 @@ class ClaimContext:
     device: str = "auto"
     folder: Path | None = None
     fingerprint: str = ""
+    session: Path | None = None
+    only_stored: bool = False
     shared_arms: dict[tuple[Tier, str, int], tuple[ArmResult, float]] = field(default_factory=dict)
     reused_seconds: float = 0.0
     reused_files: int = 0
@@ -130,81 +132,56 @@ class ClaimContext:
         Raises:
             UsageError: another kind of value.
         """
+        from onepaper.claims import arms
+
         key = (self.tier, name, seed)
         path = self._arm_path(name, seed)
         if key in self.shared_arms:
             result, seconds = self.shared_arms[key]
             self.reused_seconds += seconds
             if path is not None and not path.exists():
-                _write_arm(path, result, seconds)
+                arms.write_arm(path, result, seconds)
             return dict(result)
-        stored = _read_arm(path) if path is not None else None
+        stored = arms.read_arm(path) if path is not None else None
         if stored is not None:
             self.reused_seconds += stored[1]
             self.reused_files += 1
+            self.shared_arms[key] = stored
+            return dict(stored[0])
+        if self.only_stored:
+            raise UsageError(f"arm '{name}' of seed {seed} is in none of the merged runs; run reproduce with that seed")
+        if self.session is None:
+            stored = _timed_arm(name, function)
         else:
-            started = time.perf_counter()
-            result = _plain_arm(name, function())
-            stored = (result, time.perf_counter() - started)
-            if path is not None:
-                _write_arm(path, *stored)
+            # Another process of this run may be computing the same arm for another claim.
+            common = self.session / f"{_file_stem(name, seed, self.tier, self.device)}.npz"
+            with arms.arm_lock(common):
+                stored = arms.read_arm(common)
+                if stored is not None:
+                    self.reused_seconds += stored[1]
+                else:
+                    stored = _timed_arm(name, function)
+                    arms.write_arm(common, *stored)
+        if path is not None:
+            arms.write_arm(path, *stored)
         self.shared_arms[key] = stored
         return dict(stored[0])
 
     def _arm_path(self, name: str, seed: int) -> Path | None:
         if self.folder is None:
             return None
-        key = json.dumps([name, seed, self.tier, self.device, self.fingerprint])
-        readable = re.sub(r"[^\w.-]+", "-", name)[:60]
-        return self.folder / "arms" / f"{readable}-seed{seed}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+        return self.folder / "arms" / f"{_file_stem(name, seed, self.tier, self.device, self.fingerprint)}.npz"
 
 
-# Prefixed, so that no name of a paper meets an argument of numpy's.
-_SECONDS, _VALUE = "seconds", "value/"
+def _file_stem(name: str, seed: int, *more: str) -> str:
+    readable = re.sub(r"[^\w.-]+", "-", name)[:60]
+    key = hashlib.sha256(json.dumps([name, seed, *more]).encode()).hexdigest()
+    return f"{readable}-seed{seed}-{key[:16]}"
 
 
-def _plain_arm(name: str, result: Any) -> ArmResult:
-    """Floats and arrays as they come back from a file, so that a resumed run sees what a fresh one sees."""
-    import numpy as np
+def _timed_arm(name: str, function: Callable[[], Mapping[str, Any]]) -> tuple["ArmResult", float]:
+    from onepaper.claims.arms import plain_arm
 
-    if not isinstance(result, Mapping):
-        raise UsageError(f"arm '{name}' returned {type(result).__name__}, expected a dictionary of floats and arrays")
-    plain: ArmResult = {}
-    for key, value in result.items():
-        if not isinstance(value, bool | int | float | np.generic | np.ndarray):
-            raise UsageError(f"arm '{name}': '{key}' is {type(value).__name__}, expected a float or numpy array")
-        array = np.asarray(value)
-        if array.dtype.kind not in "biufc":
-            raise UsageError(f"arm '{name}': '{key}' holds {array.dtype}, expected numbers")
-        plain[key] = array.item() if array.ndim == 0 else array
-    return plain
-
-
-def _write_arm(path: Path, result: ArmResult, seconds: float) -> None:
-    import numpy as np
-
-    from onepaper.runs import write_atomic
-
-    content = io.BytesIO()
-    np.savez(content, **{_SECONDS: seconds}, **{_VALUE + name: value for name, value in result.items()})
-    write_atomic(path, content.getvalue())
-
-
-def _read_arm(path: Path) -> tuple[ArmResult, float] | None:
-    """A stored arm; None where there is none or the file is damaged (detected by the archive's checksums)."""
-    import zipfile
-    import zlib
-
-    import numpy as np
-
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            stored = {name: archive[name] for name in archive.files}
-        seconds = float(stored.pop(_SECONDS))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        logging.getLogger(__name__).warning("%s is damaged (%s); computing it again", path, error)
-        return None
-    result = {name.removeprefix(_VALUE): value for name, value in stored.items()}
-    return {name: value.item() if value.ndim == 0 else value for name, value in result.items()}, seconds
+    started = time.perf_counter()
+    result = plain_arm(name, function())
+    return result, time.perf_counter() - started

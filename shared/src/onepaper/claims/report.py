@@ -107,7 +107,7 @@ def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("commit", record["commit"] or "unknown (not a git checkout)"),
         ("started", record["started"]),
-        ("seeds", ", ".join(map(str, range(seeds))) if seeds else "none"),
+        ("seeds", ", ".join(map(str, seeds)) if seeds else "as many as each claim asks for"),
         ("options", ", ".join(f"{name}={value}" for name, value in record["options"].items())),
         ("hardware", f"{hardware}; accelerators: {accelerators}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in record["environment"].items())),

@@ -1,29 +1,31 @@
 """The verbs `reproduce` and `claims`: measure a paper's claims, or print what is recorded."""
 
+import contextlib
 import json
-import time
-import traceback
-from collections.abc import Sequence
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onepaper.claims import TIERS, Claim, ClaimContext, ClaimsOptions, Tier, check_ledger
-from onepaper.claims.fingerprint import claim_fingerprint
+from onepaper.claims import TIERS, Claim, ClaimsOptions, Tier, check_ledger
 from onepaper.claims.report import format_seconds, print_outcomes, write_report
 from onepaper.claims.results import (
     Outcome,
     PaperLedger,
-    Result,
     count_verdicts,
     read_results,
     recorded_outcome,
     recorded_outcomes,
     write_result,
 )
-from onepaper.config import check_choice, check_positive, to_dict
-from onepaper.errors import OnePaperError
-from onepaper.progress import bar
-from onepaper.runs import Run, write_atomic
+from onepaper.claims.workers import Work, measure_all
+from onepaper.config import check_choice, check_non_negative, check_positive, to_dict
+from onepaper.errors import OnePaperError, UsageError
+from onepaper.progress import bar, write_line
+from onepaper.runs import Run
 
 INTERRUPTED = 130
 
@@ -38,8 +40,14 @@ class ReproduceOptions:
     """Also measure the claims that train for hours; a run that was cut off goes on where it stopped."""
     claims: tuple[str, ...] = ()
     """Only these claims, whatever their tier."""
-    seeds: int | None = None
-    """Repetitions of whatever is random, instead of each claim's own number; a verdict across seeds needs 3."""
+    seeds: tuple[int, ...] = ()
+    """Only these repetitions of whatever is random, such as `0 1 2`; a verdict across seeds needs three [default: as
+    many as each claim asks for, from 0]"""
+    merge: tuple[Path, ...] = ()
+    """Output folders of other runs, whose arms are taken; an arm that none of them has is an error."""
+    jobs: int | None = None
+    """Claims that are measured at a time, each in a process with its share of the cores [default: the number of
+    cores]"""
     output: Path | None = None
     """Folder of the run [default: runs/PAPER/reproduce]."""
     device: str = "auto"
@@ -50,8 +58,12 @@ class ReproduceOptions:
     """Only print what would be measured."""
 
     def __post_init__(self) -> None:
-        if self.seeds is not None:
-            check_positive("seeds", self.seeds)
+        for seed in self.seeds:
+            check_non_negative("seeds", seed)
+        if len(set(self.seeds)) < len(self.seeds):
+            raise UsageError(f"seeds are {', '.join(map(str, self.seeds))}, expected each of them once")
+        if self.jobs is not None:
+            check_positive("jobs", self.jobs)
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
@@ -61,10 +73,10 @@ class ReproduceOptions:
 
 
 def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:
-    """Measure claims one after the other, print the table and the report's path; the exit code.
+    """Measure claims, print each verdict as it comes, then the table and the report's path; the exit code.
 
-    A claim that raises is reported at the end (code 1) while the others go on. Ctrl-C keeps what is done and reports it
-    (code 130). A negative verdict is a result, not an error.
+    A claim that raises is reported at the end (code 1) while the others go on. Ctrl-C and SIGTERM keep what is done and
+    report it (code 130). A negative verdict is a result, not an error.
 
     Raises:
         UsageError: an unknown claim, or a folder that holds another run.
@@ -76,9 +88,8 @@ def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:
     folder = options.output or Path("runs") / paper.name / "reproduce"
     if options.dry_run:
         for claim in chosen:
-            print(
-                f"{claim.id}  {claim.tier:<8}{options.seeds or claim.seeds} seeds  {claim.measure}  {claim.statement}"
-            )
+            seeds = len(options.seeds) or claim.seeds
+            print(f"{claim.id}  {claim.tier:<8}{seeds} seeds  {claim.measure}  {claim.statement}")
         print(f"would measure {len(chosen)} of {len(ledger)} claims in {folder}")
         return 0
 
@@ -90,14 +101,18 @@ def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:
         options=options,
         package_folder=paper.package_folder(),
     ) as run:
-        measured, reused_files, interrupted = _measure_all(paper, chosen, options, folder, record_folder)
+        _take_arms(options.merge, folder)
+        measured, reused_files, interrupted = _measure_chosen(paper, chosen, options, folder, record_folder)
         recorded = read_results(paper)
         outcomes = [measured.get(claim.id) or recorded_outcome(paper, claim, recorded) for claim in ledger.values()]
         report = folder / "report.html"
         write_report(report, paper, outcomes, run.record)
     _print_summary(paper, outcomes, folder, reused_files)
     if interrupted:
-        print(f"interrupted after {len(measured)} of {len(chosen)} claims; the same command goes on")
+        print(
+            f"interrupted after {len(measured)} of {len(chosen)} claims; the same command takes the finished arms and "
+            "measures the rest"
+        )
     print(f"report: {report.resolve()}")
     if interrupted:
         return INTERRUPTED
@@ -146,73 +161,82 @@ def _record_folder(paper: PaperLedger) -> Path:
     return folder
 
 
-def _measure_all(
+def _take_arms(sources: Sequence[Path], folder: Path) -> None:
+    """Copy the arms of other runs into this one.
+
+    Raises:
+        UsageError: a folder has no arms.
+    """
+    for source in sources:
+        arms = sorted((source / "arms").glob("*.npz"))
+        if not arms:
+            raise UsageError(f"{source} has no arms, expected the output folder of a `reproduce` that measured some")
+        (folder / "arms").mkdir(exist_ok=True)
+        for arm in arms:
+            shutil.copyfile(arm, folder / "arms" / arm.name)
+
+
+def _measure_chosen(
     paper: PaperLedger, chosen: Sequence[Claim], options: ReproduceOptions, folder: Path, record_folder: Path | None
 ) -> tuple[dict[str, Outcome], int, bool]:
-    """Outcomes by claim, how many arms came from an earlier run, and whether the user interrupted."""
+    """Outcomes by claim, how many arms came from files, and whether the user interrupted."""
     measured: dict[str, Outcome] = {}
-    shared_arms: dict[tuple[Tier, str, int], tuple[dict[str, object], float]] = {}
     reused_files = 0
+    # What a claim took before is the best guess of what it takes now, for the ETA and to start with the longest.
+    guess = {claim_id: max(result.seconds, 1.0) for claim_id, result in read_results(paper).items()}
+    seconds = {claim.id: guess.get(claim.id, 30.0) for claim in chosen}
+    jobs = min(options.jobs or os.cpu_count() or 1, max(len(chosen), 1))
+    work = [
+        Work(claim, options.seeds or tuple(range(claim.seeds)), options.device, folder, bool(options.merge))
+        for claim in (chosen if jobs == 1 else sorted(chosen, key=lambda claim: -seconds[claim.id]))
+    ]
     try:
-        with bar(len(chosen), "claims", unit="claim") as progress:
-            for claim in chosen:
-                progress.set_description(f"claim {claim.id}")
-                context = ClaimContext(
-                    claim.tier,
-                    tuple(range(options.seeds or claim.seeds)),
-                    options.device,
-                    folder,
-                    shared_arms=shared_arms,
-                )
-                measured[claim.id] = outcome = _measure(paper, claim, context, folder)
-                reused_files += context.reused_files
+        with _terminate_as_interrupt(), bar(round(sum(seconds.values())), "claims", unit="s") as progress:
+            for done in measure_all(paper, work, jobs):
+                outcome = done.outcome
+                measured[outcome.claim.id] = outcome
+                reused_files += done.reused_files
                 if outcome.result is not None:
                     for target in filter(None, (folder / "results", record_folder)):
                         write_result(target, outcome.result)
-                progress.update()
+                progress.set_description(f"{len(measured)} of {len(chosen)} claims")
+                progress.update(round(seconds[outcome.claim.id]))
+                write_line(f"{outcome.claim.id:<5} {outcome.verdict:<15} {outcome.headline}")
     except KeyboardInterrupt:
         return measured, reused_files, True
     return measured, reused_files, False
 
 
-def _measure(paper: PaperLedger, claim: Claim, context: ClaimContext, folder: Path) -> Outcome:
-    """One claim; whatever it raises becomes a failed outcome, with the traceback in a file."""
-    trace = folder / "errors" / f"{claim.id}.txt"
-    trace.unlink(missing_ok=True)
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends the measurement as Ctrl-C does, so that what is finished is reported."""
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other thread listen
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        context.fingerprint = claim_fingerprint(claim, paper.package_folder())
-        started = time.perf_counter()
-        evidence, decision = claim.run(context)
-        seconds = time.perf_counter() - started + context.reused_seconds
-        result = Result.of(
-            claim,
-            evidence,
-            decision,
-            seconds=seconds,
-            code_hash=context.fingerprint,
-            package_folder=paper.package_folder(),
-        )
-    except Exception as error:  # one broken claim must not hide the others
-        write_atomic(trace, traceback.format_exc())
-        return Outcome(claim, "failed", error=f"{_one_line(error)}; traceback in {trace}")
-    return Outcome(claim, "measured", result, artifacts=evidence.artifacts)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text if len(text) <= 300 else text[:297] + '...'}"
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print_summary(paper: PaperLedger, outcomes: Sequence[Outcome], folder: Path, reused_files: int) -> None:
     seconds = sum(o.result.seconds for o in outcomes if o.state == "measured" and o.result is not None)
-    print_outcomes(outcomes, f"{paper.title} ({format_seconds(seconds)})")
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in count_verdicts(outcomes).items())
-    print(f"{paper.name}: {counts or 'no claims'}")
+    print_outcomes(outcomes, f"{paper.title} ({format_seconds(seconds)} of work)")
+    now = [outcome for outcome in outcomes if outcome.state in ("measured", "failed")]
+    before = [outcome for outcome in outcomes if outcome.state not in ("measured", "failed")]
+    print(f"{paper.name}, measured now: {_counted(now)}")
+    if before:
+        print(f"{paper.name}, not measured now: {_counted(before)}")
     if reused_files:
-        print(f"{reused_files} arms came from an earlier run; remove {folder / 'arms'} to compute them again")
+        print(f"{reused_files} arms came from files; remove {folder / 'arms'} to compute them again")
     for outcome in outcomes:
         if outcome.state == "failed":
             print(f"{outcome.claim.id} failed: {outcome.error}")
+
+
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in count_verdicts(outcomes).items()) or "none"
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, object]:
