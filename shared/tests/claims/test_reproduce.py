@@ -35,7 +35,7 @@ def test_the_quick_tier(paper, tmp_path, capsys):
     assert sorted(path.stem for path in (tmp_path / "run" / "results").iterdir()) == ["C1", "C2"]
     assert read_results(paper) == {}
     page = (tmp_path / "run" / "report.html").read_text()
-    assert page.count('<section class="claim') == 5
+    assert page.count('<details class="claim') == 5
 
 
 def test_recording_and_what_a_later_run_shows(paper, tmp_path, capsys):

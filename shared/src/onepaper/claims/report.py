@@ -2,14 +2,16 @@
 
 import base64
 import io
+import math
 import re
 import sys
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onepaper.claims import Artifact, ImageGrid, Note, Plot, Sound, Table
+from onepaper.claims import Artifact, ImageGrid, Note, Plot, Rule, Sound, Table
 from onepaper.claims.results import MeasuredValue, Outcome, PaperLedger, count_verdicts
 from onepaper.html import render
 from onepaper.runs import write_atomic
@@ -77,11 +79,17 @@ def write_report(path: Path, paper: PaperLedger, outcomes: Sequence[Outcome], re
 
 def render_report(paper: PaperLedger, outcomes: Sequence[Outcome], record: Mapping[str, Any]) -> str:
     """The report as HTML: no scripts, no external files."""
+    groups = {
+        "measured in this run": [outcome for outcome in outcomes if outcome.state in ("measured", "failed")],
+        "recorded before": [outcome for outcome in outcomes if outcome.state == "recorded"],
+        "without a measurement": [outcome for outcome in outcomes if outcome.state in ("stated", "not run")],
+    }
     return render(
         "report.html.j2",
         {"seconds": format_seconds, "slug": lambda text: re.sub(r"\W+", "-", str(text))},
         paper=paper,
-        counts=count_verdicts(outcomes),
+        arxiv=getattr(paper, "arxiv", ""),
+        groups={name: count_verdicts(group) for name, group in groups.items() if group},
         sections=[_section(outcome) for outcome in outcomes],
         command=record["command"],
         provenance=_provenance(record),
@@ -90,12 +98,58 @@ def render_report(paper: PaperLedger, outcomes: Sequence[Outcome], record: Mappi
 
 def _section(outcome: Outcome) -> dict[str, Any]:
     measured = outcome.result.measured if outcome.result is not None else ()
+    rule = outcome.claim.rule.to_dict()
+    rows = zip(measured, _axes(measured, _bounds(rule)), _remarks(measured, rule), strict=True)
     return {
         "outcome": outcome,
         "claim": outcome.claim,
-        "measured": list(zip(measured, _ranges(measured), strict=True)),
+        "rule": _rule_text(outcome.claim.rule),
+        "measured": list(rows),
         "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
     }
+
+
+def _rule_text(rule: Rule) -> str:
+    """The rule in words; a long family of p-values is counted, since the table below lists it."""
+    text = rule.describe()
+    for part in _parts(rule.to_dict()):
+        if part["rule"] == "HolmNotRejected" and len(part["names"]) > 4:
+            text = text.replace(", ".join(part["names"]), f"the {len(part['names'])} p-values below")
+    return text
+
+
+def _parts(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A rule and the rules that it joins."""
+    yield rule
+    for part in rule.get("rules", ()):
+        yield from _parts(part)
+
+
+def _bounds(rule: Mapping[str, Any]) -> dict[str, list[float]]:
+    """What the rule compares each quantity with."""
+    found: dict[str, list[float]] = {}
+    for part in _parts(rule):
+        if part["rule"] in ("Above", "Below"):
+            found.setdefault(part["name"], []).append(part["bound"])
+        elif part["rule"] == "Within":
+            ends = [part["target"] - part["tolerance"], part["target"] + part["tolerance"]]
+            found.setdefault(part["name"], []).extend(ends)
+    return found
+
+
+def _remarks(measured: Sequence[MeasuredValue], rule: Mapping[str, Any]) -> list[str]:
+    """For p-values: that they are, and their value after Holm's correction."""
+    from onepaper.claims.statistics import holm
+
+    remarks: dict[str, str] = {}
+    values = {value.name: value.mean for value in measured}
+    for part in _parts(rule):
+        p_values = [values.get(name) for name in part["names"]] if part["rule"] == "HolmNotRejected" else []
+        known = [value for value in p_values if value is not None]
+        if p_values and len(known) == len(p_values):
+            corrected = zip(part["names"], holm(known), strict=True)
+            remarks |= {name: f"p-value; {value:.3g} after Holm's correction" for name, value in corrected}
+    return [remarks.get(value.name, "") for value in measured]
 
 
 def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -114,24 +168,43 @@ def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _ranges(measured: Sequence[MeasuredValue]) -> list[tuple[float, float, float] | None]:
-    """Where each interval lies on the axis that it shares with the others of its unit, in percent: low, mean, high."""
-    axes: dict[str, tuple[float, float]] = {}
+@dataclass(frozen=True)
+class _Axis:
+    """An interval and the bounds of the rule on a line, in percent of its length."""
+
+    low: float
+    mean: float
+    high: float
+    bounds: tuple[float, ...] = ()
+    label: str = ""
+
+
+def _axes(measured: Sequence[MeasuredValue], bounds: Mapping[str, Sequence[float]]) -> list[_Axis | None]:
+    """Each interval beside the bounds that the rule compares it with, or on a line with the others of its unit."""
+    shared: dict[str, tuple[float, float]] = {}
     for unit in {value.unit for value in measured}:
         ends = [end for value in measured if value.unit == unit for end in _ends(value)]
         # One value alone has nothing to be compared with.
         if len(ends) > 3 and max(ends) > min(ends):
-            axes[unit] = (min(ends), max(ends) - min(ends))
+            shared[unit] = (min(ends), max(ends) - min(ends))
 
-    def position(value: MeasuredValue) -> tuple[float, float, float] | None:
-        ends = _ends(value)
-        if value.unit not in axes or not ends:
+    def axis(value: MeasuredValue) -> _Axis | None:
+        ends, limits = _ends(value), [bound for bound in bounds.get(value.name, ()) if math.isfinite(bound)]
+        if not ends:
             return None
-        start, length = axes[value.unit]
-        low, mean, high = (round(100 * (end - start) / length, 2) for end in ends)
-        return low, mean, high
+        if limits:
+            low, high = min(*ends, *limits), max(*ends, *limits)
+            margin = (high - low) / 8 or abs(high) / 8 or 1.0
+            start, length = low - margin, high - low + 2 * margin
+        elif value.unit in shared:
+            start, length = shared[value.unit]
+        else:
+            return None
+        shown = [round(100 * (end - start) / length, 2) for end in (*ends, *limits)]
+        label = f"bound {' and '.join(f'{limit:g}' for limit in limits)}" if limits else ""
+        return _Axis(*shown[:3], tuple(shown[3:]), label)
 
-    return [position(value) for value in measured]
+    return [axis(value) for value in measured]
 
 
 def _ends(value: MeasuredValue) -> tuple[float, float, float] | tuple[()]:
