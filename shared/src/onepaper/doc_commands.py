@@ -1,18 +1,18 @@
-"""Commands that a page shows, so that a test can try them: documentation that does not run is wrong sooner or later."""
+"""Shell commands in Markdown pages, so that tests can run what the documentation shows."""
 
 import re
 import shlex
 from pathlib import Path
 
-# Verbs that compute for long or write; a test only asks them what they would do.
+# Verbs that compute for long or write files; tests run them with --dry-run.
 SLOW_VERBS = ("train", "sample", "tune", "evaluate", "reproduce", "simulate", "export", "gallery")
 _BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def commands(page: Path, paper: str) -> list[list[str]]:
-    """The words after `onepaper` of every `onepaper PAPER ...` line in the page's shell blocks, made quick to try.
+    """The words after `onepaper` of every `onepaper PAPER ...` line in the page's shell blocks.
 
-    Verbs of `SLOW_VERBS` get `--dry-run`. Lines continued by a backslash are joined; what follows `#` is left out.
+    Verbs of `SLOW_VERBS` get `--dry-run`. Lines continued by a backslash are joined; what follows `#` is dropped.
     """
     found = []
     for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
