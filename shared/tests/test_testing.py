@@ -12,7 +12,7 @@ from onepaper.testing import (
     check_public_names,
     documentation_pages,
     free_port,
-    run_jax_processes,
+    run_processes,
     run_verb,
 )
 
@@ -66,7 +66,7 @@ def test_public_names() -> None:
 
 def test_processes_of_a_cluster(tmp_path: Path) -> None:
     (tmp_path / "worker.py").write_text(WORKER)
-    assert run_jax_processes(tmp_path / "worker.py", [f"{tmp_path}/out"], 2, devices=3) == [0, 1]
+    assert run_processes(tmp_path / "worker.py", [f"{tmp_path}/out"], 2, devices=3) == [0, 1]
     for rank in "01":
         words = (tmp_path / f"out{rank}").read_text().split()
         assert words[:2] == ["2", rank]

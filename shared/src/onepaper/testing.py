@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -100,28 +100,31 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def run_jax_processes(
+def run_processes(
     script: Path, words: Sequence[str], processes: int, devices: int = 1, *, timeout: float = 300
 ) -> list[int]:
-    """Run a Python script in several processes that form one JAX cluster; their exit statuses, stderr is printed.
+    """Run a Python script in several processes of one cluster on the CPU; their exit statuses. Their stderr is printed.
+
+    The environment has the variables from which JAX (`JAX_COORDINATOR_ADDRESS`, ...) and torch (`RANK`, ...) join it.
 
     Args:
         script: its path.
         words: its arguments, the same for every process.
-        processes: how many; one runs without a cluster.
-        devices: virtual CPU devices of each process.
+        processes: number of processes; one runs without a cluster.
+        devices: virtual CPU devices of each process, for JAX.
         timeout: seconds for each process.
     """
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}".strip()
-    environment: Mapping[str, str] = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    environment: dict[str, str] = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     if processes > 1:
-        cluster = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{free_port()}", "JAX_NUM_PROCESSES": str(processes)}
-        environment = {**environment, **cluster}
-    command = [sys.executable, str(script), *words]
-    members = [
-        subprocess.Popen(command, env={**environment, "JAX_PROCESS_ID": str(rank)}, stderr=subprocess.PIPE, text=True)
-        for rank in range(processes)
-    ]
+        port = str(free_port())
+        environment |= {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(processes)}
+        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(processes)}
+    members: list[subprocess.Popen[str]] = []
+    for rank in range(processes):
+        own = {"JAX_PROCESS_ID": str(rank), "RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}
+        command = [sys.executable, str(script), *words]
+        members.append(subprocess.Popen(command, env=environment | own, stderr=subprocess.PIPE, text=True))
     try:
         for member in members:
             print(member.communicate(timeout=timeout)[1][-3000:], file=sys.stderr)
