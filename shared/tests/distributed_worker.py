@@ -1,9 +1,10 @@
 """One process of a distributed training: `python distributed_worker.py torch|jax JOBS`, also used by one process alone.
 
 JOBS is a JSON list of {"folder", "steps", "shards", "kill_at"}; the jobs run one after the other. The losses of every
-step end in the folder's metrics.jsonl. `kill_at` ends every process by SIGKILL after that step.
+step are in the folder's metrics.jsonl. With `kill_at` every process ends by SIGKILL after that step.
 """
 
+import functools
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from onepaper.accelerator import AcceleratorOptions
 from onepaper.data import BatchSampler
 from onepaper.optimizer import OptimizerOptions
 from onepaper.runs import Run
-from onepaper.training import LoopOptions, fit
+from onepaper.training import LoopOptions, fit, read_metrics
 
 INPUTS = np.random.default_rng(0).normal(size=(48, 6)).astype(np.float32)
 TARGETS = np.sin(INPUTS.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -26,6 +27,7 @@ OPTIMIZER = OptimizerOptions(
 )
 
 
+@functools.cache
 def torch_task(shards):
     import torch
     from torch import nn
@@ -54,6 +56,7 @@ def torch_task(shards):
     return accelerator, TorchTask(Stack, loss, OPTIMIZER, accelerator=accelerator)
 
 
+@functools.cache  # one compiled program for all jobs
 def jax_task(shards):
     import jax
     import jax.numpy as jnp
@@ -102,6 +105,11 @@ def train(framework, folder, steps, shards=1, kill_at=None):
     with run:
         options = LoopOptions(steps, log_every=1, checkpoint_every=5)
         return task, fit(task, batches, options, run, hooks=[killing], processes=accelerator)
+
+
+def losses(folder):
+    """(loss, gradient norm) of every step in the log of a run."""
+    return {row["step"]: (row["loss"], row["grad_norm"]) for row in read_metrics(Path(folder) / "metrics.jsonl")}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The envelope: whole or absent, verified, retired, refused. No framework is needed."""
+"""Checkpoints are written atomically, verified on load, limited in number; no framework is needed."""
 
 import dataclasses
 import errno
@@ -106,10 +106,10 @@ def test_a_renamed_checkpoint_is_not_another_step(saved):
     assert reopened(saved).restore(read)[0] == 30
 
 
-def test_nothing_whole_left_never_begins_anew_silently(saved):
+def test_without_an_intact_checkpoint_training_does_not_restart(saved):
     for step in saved.steps():
         (saved.path(step) / "manifest.json").write_text("{}")
-    with pytest.raises(OnePaperError, match="no whole checkpoint is left"):
+    with pytest.raises(OnePaperError, match="is damaged"):
         reopened(saved).restore(read)
 
 

@@ -59,7 +59,7 @@ def test_json_round_trip(config: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "expected"),
     [
         ({"optimiser": {}}, "did you mean 'optimizer'"),
         ({"optimizer": {"lr": "fast"}}, "optimizer: lr is 'fast', expected float"),
@@ -72,10 +72,10 @@ def test_json_round_trip(config: Config) -> None:
         ([], "expected the fields of Config"),
     ],
 )
-def test_what_does_not_fit_is_named(values: object, told: str) -> None:
+def test_the_message_names_what_does_not_fit(values: object, expected: str) -> None:
     with pytest.raises(UsageError, match="^[^\n]*$") as caught:
         from_dict(Config, values)  # type: ignore[arg-type]
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_missing_required_field_is_named() -> None:

@@ -200,7 +200,7 @@ def test_bad_zips_leave_nothing(tmp_path):
     assert os.listdir(tmp_path / "sub") == []
 
 
-def test_damaged_and_missing_archives_are_told(tmp_path):
+def test_damaged_and_missing_archives_are_errors(tmp_path):
     tar = tar_of(tmp_path / "cut.tar.gz", (tarfile.TarInfo("noise"), os.urandom(5000)))
     tar.write_bytes(tar.read_bytes()[:2500])
     (tmp_path / "text.zip").write_text("no archive")

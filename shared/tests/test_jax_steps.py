@@ -1,6 +1,7 @@
 """The JAX step against hand-written optax updates, optax's schedules, and itself after a resume."""
 
 import dataclasses
+import functools
 import json
 import os
 
@@ -74,6 +75,17 @@ def noisy_loss(model, batch, key):
     return error.sum(), batch["mask"].sum(), {"noise": noise.sum()}
 
 
+@functools.cache
+def plain_task(options=OptimizerOptions()):
+    """One compiled program for all tests of these options; a task has no state."""
+    return JaxTask(Plain, loss, options)
+
+
+@nnx.jit
+def output(model, x):
+    return model(x).sum()
+
+
 def opened(folder):
     return Run.open(folder, paper="test", verb="train", config=None, seed=0)
 
@@ -90,29 +102,31 @@ def test_resume_is_bit_exact(tmp_path):
     )  # fmt: skip
     options = LoopOptions(20, log_every=4, evaluate_every=6, checkpoint_every=7)
 
-    def train(folder, data):
-        task = JaxTask(Rich, noisy_loss, optimizer, total_steps=20)
+    first, second = (JaxTask(Rich, noisy_loss, optimizer, total_steps=20) for _ in range(2))
 
-        def evaluate(state):
-            return {"output": float(task.model(state)(jnp.ones((2, 6))).sum())}
-
+    def train(folder, data, task):
         with opened(folder) as run:
-            return fit(task, data, options, run, seed=3, evaluate=evaluate)
+            return fit(
+                task,
+                data,
+                options,
+                run,
+                seed=3,
+                evaluate=lambda state: {"output": float(output(task.model(state), jnp.ones((2, 6))))},
+            )
 
     def crashing(step):
         if step == 17:
             raise RuntimeError("power cut")
         return batches(step)
 
-    whole = train(tmp_path / "whole", batches)
+    whole = train(tmp_path / "whole", batches, first)
     with pytest.raises(RuntimeError):
-        train(tmp_path / "cut", crashing)
-    resumed = train(tmp_path / "cut", batches)
+        train(tmp_path / "cut", crashing, first)
+    resumed = train(tmp_path / "cut", batches, second)
     expected, got = flatten(whole.state.arrays), flatten(resumed.state.arrays)
     assert expected.keys() == got.keys()
-    assert {name.split("/")[0] for name in got} == {"params", "rest", "ema", "optimizer", "key"} - (
-        {"optimizer"} if False else set()
-    )
+    assert {name.split("/")[0] for name in got} == {"params", "rest", "ema", "optimizer", "key"}
     for key in expected:
         one, other = expected[key], got[key]
         if jnp.issubdtype(one.dtype, jax.dtypes.prng_key):
@@ -124,7 +138,7 @@ def test_resume_is_bit_exact(tmp_path):
 
 def by_hand(options, steps, total, seed):
     """The same training, written naively: whole batch, optax from its parts."""
-    task = JaxTask(Plain, loss, OptimizerOptions())
+    task = plain_task()
     graph, params = nnx.split(task.model(task.init(seed)))
     schedule = optax.join_schedules(
         [optax.linear_schedule(options.lr / 4, options.lr, 3), optax.cosine_decay_schedule(options.lr, total - 4)], [4]
@@ -140,32 +154,45 @@ def by_hand(options, steps, total, seed):
         "sgd": optax.chain(decay, optax.sgd(schedule, options.momentum)),
     }[options.name]
     optimizer = optax.chain(optax.clip_by_global_norm(options.clip_norm), update)
-    slots, average, told = optimizer.init(params), params, []
+    slots, average, by_step = optimizer.init(params), params, []
 
     def mean(params, batch):
         total, weight = loss(nnx.merge(graph, params), batch, None)
         return total / weight
 
-    for step in range(steps):
-        value, gradients = jax.value_and_grad(mean)(params, batches(step))
-        told.append((float(value), float(optax.global_norm(gradients)), float(schedule(step))))
+    @jax.jit
+    def update(params, slots, average, batch):
+        value, gradients = jax.value_and_grad(mean)(params, batch)
         updates, slots = optimizer.update(gradients, slots, params)
         params = optax.apply_updates(params, updates)
         average = jax.tree.map(lambda a, p: options.ema_decay * a + (1 - options.ema_decay) * p, average, params)
-    return params, average, told
+        return params, slots, average, value, optax.tree.norm(gradients)
+
+    for step in range(steps):
+        params, slots, average, value, norm = update(params, slots, average, batches(step))
+        by_step.append((float(value), float(norm), float(schedule(step))))
+    return params, average, by_step
 
 
-@pytest.mark.parametrize(("name", "accumulation"), [("adamw", 1), ("adamw", 4), ("adam", 1), ("sgd", 4)])
+@pytest.mark.parametrize(
+    ("name", "accumulation"),
+    [
+        ("adamw", 4),
+        ("sgd", 1),
+        pytest.param("adamw", 1, marks=pytest.mark.slow),
+        pytest.param("adam", 4, marks=pytest.mark.slow),
+    ],
+)
 def test_steps_equal_a_hand_written_training(name, accumulation):
     options = OptimizerOptions(
         name, lr=0.02, momentum=0.9, weight_decay=0.05, decay="matrices", clip_norm=0.8, warmup_steps=4,
         schedule="cosine", ema_decay=0.8, accumulation=accumulation,
     )  # fmt: skip
-    params, average, told = by_hand(options, 12, 16, seed=1)
+    params, average, expected_rows = by_hand(options, 12, 16, seed=1)
     task = JaxTask(Plain, loss, options, total_steps=16)
     state = task.init(1)
-    assert min(norm for _, norm, _ in told) < options.clip_norm < max(norm for _, norm, _ in told)
-    for step, (mean, norm, lr) in enumerate(told):
+    assert min(norm for _, norm, _ in expected_rows) < options.clip_norm < max(norm for _, norm, _ in expected_rows)
+    for step, (mean, norm, lr) in enumerate(expected_rows):
         state, metrics = task.step(state, batches(step))
         assert float(metrics["loss"]) == pytest.approx(mean, rel=2e-5)
         assert float(metrics["grad_norm"]) == pytest.approx(norm, rel=2e-4)
@@ -222,7 +249,7 @@ def test_a_non_finite_state_is_named_and_infinite_constants_are_not():
 
 
 def test_exploding_training_stops_before_it_is_saved(tmp_path):
-    task = JaxTask(Plain, loss, OptimizerOptions("sgd", lr=1e6))
+    task = plain_task(OptimizerOptions("sgd", lr=1e6))
     with opened(tmp_path) as run, pytest.raises(OnePaperError, match=r"is (nan|inf) at step \d+; "):
         fit(task, batches, LoopOptions(200, log_every=50, checkpoint_every=2), run)
     for step in (store := Checkpoints(tmp_path / "checkpoints", {"config": None, "seed": 0})).steps():
@@ -238,7 +265,7 @@ def test_exploding_training_stops_before_it_is_saved(tmp_path):
 )
 def test_a_checkpoint_of_another_model_is_refused(tmp_path, change, message):
     with opened(tmp_path) as run:
-        fit(JaxTask(Plain, loss, OptimizerOptions()), batches, LoopOptions(2), run)
+        fit(plain_task(), batches, LoopOptions(2), run)
     with opened(tmp_path) as run, pytest.raises(OnePaperError, match=message):
         fit(JaxTask(lambda rngs: Plain(rngs, **change), loss, OptimizerOptions()), batches, LoopOptions(4), run)
 
@@ -247,11 +274,8 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path, change, message):
 def test_a_damaged_newest_checkpoint_falls_back_and_ends_alike(tmp_path, damage):
     options = LoopOptions(12, log_every=3, checkpoint_every=3)
 
-    def task():
-        return JaxTask(Plain, loss, OptimizerOptions())
-
     with opened(tmp_path) as run:
-        whole = fit(task(), batches, options, run)
+        whole = fit(plain_task(), batches, options, run)
     newest = tmp_path / "checkpoints" / "step_12"
     largest = max((path for path in newest.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     content = bytearray(largest.read_bytes())
@@ -259,7 +283,7 @@ def test_a_damaged_newest_checkpoint_falls_back_and_ends_alike(tmp_path, damage)
         content[len(content) // 2] ^= 1
     largest.write_bytes(content if damage == "flip" else content[:-9])
     with opened(tmp_path) as run:
-        again = fit(task(), batches, options, run)
+        again = fit(plain_task(), batches, options, run)
     assert (tmp_path / "checkpoints" / "step_12.broken").is_dir()
     for one, other in zip(
         jax.tree.leaves(whole.state.arrays["params"]), jax.tree.leaves(again.state.arrays["params"]), strict=True
@@ -286,7 +310,7 @@ def test_pretrained_models_come_back(tmp_path):
         np.testing.assert_array_equal(array, expected[name], err_msg=name)
     for one in (model, loaded):
         one.eval()
-    np.testing.assert_array_equal(model(INPUTS), loaded(INPUTS))
+    assert float(output(model, INPUTS)) == float(output(loaded, INPUTS))
     with pytest.raises(OnePaperError, match="does not fit the model: 'first/bias' is missing"):
         load_pretrained(tmp_path, RichConfig, lambda config, rngs: Plain(rngs))
 

@@ -1,4 +1,4 @@
-"""A handful of kill -9 at random moments; `nox -s endurance` does fifty and more."""
+"""Three kills by SIGKILL at random moments; `nox -s endurance` does fifty and more."""
 
 import json
 import subprocess
@@ -10,7 +10,8 @@ import pytest
 ENDURANCE = Path(__file__).parents[2] / "tools" / "endurance.py"
 
 
-@pytest.mark.skipif(not ENDURANCE.exists(), reason="no checkout around the package")
+@pytest.mark.slow
+@pytest.mark.skipif(not ENDURANCE.exists(), reason="not in a checkout")
 @pytest.mark.parametrize(("framework", "module"), [("torch", "torch"), ("jax", "flax")])
 def test_three_kills_lose_nothing(framework, module):
     pytest.importorskip(module)

@@ -1,4 +1,4 @@
-"""Progress in a log is whole lines, seldom; on nothing worth telling it is silent."""
+"""Progress in a log file is complete lines at intervals; short work writes nothing."""
 
 import time
 
@@ -12,14 +12,14 @@ def test_lines_in_a_log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     for _ in progress.track(range(2), "outer"):
         for _ in progress.track(range(5), "counting"):
             time.sleep(0.02)
-    told = capsys.readouterr().err
-    assert "\r" not in told
-    assert "\x1b" not in told
-    told = "\n".join(line for line in told.splitlines() if "outer" not in line)
-    assert len(told.splitlines()) >= 3
-    assert all("counting" in line and "/5" in line for line in told.splitlines())
+    written = capsys.readouterr().err
+    assert "\r" not in written
+    assert "\x1b" not in written
+    written = "\n".join(line for line in written.splitlines() if "outer" not in line)
+    assert len(written.splitlines()) >= 3
+    assert all("counting" in line and "/5" in line for line in written.splitlines())
 
 
-def test_short_work_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_short_work_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(progress.track(iter([1, 2]), "quick")) == [1, 2]
     assert capsys.readouterr().err == ""

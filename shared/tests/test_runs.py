@@ -56,7 +56,7 @@ def test_another_configuration_is_refused_and_named(tmp_path: Path) -> None:
         pass  # the refusal released the lock
 
 
-def test_read_only_place_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OnePaperError, match=r"cannot write to the output folder .*choose another --output"):
         open_run(tmp_path / "file" / "run")

@@ -1,4 +1,4 @@
-"""Two real processes under torchrun: DDP and FSDP2 against one process, killed, resumed, and read by each other."""
+"""Two processes against one: DDP and FSDP2, killed, resumed, and resumed with another number of processes."""
 
 import json
 import shutil
@@ -12,88 +12,80 @@ torch = pytest.importorskip("torch")
 
 from onepaper.checkpoints import Checkpoints
 from onepaper.errors import OnePaperError
+from onepaper.testing import run_processes
 from onepaper.torch.state_files import read_state
-from onepaper.training import read_metrics
 
-from .distributed_worker import train
+from .distributed_worker import losses, train
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
-TIMEOUT = 300
 
 
-def launch(*jobs) -> int:
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-        str(WORKER),
-        "torch",
-    ]
-    done = subprocess.run([*command, json.dumps(jobs)], timeout=TIMEOUT, check=False, capture_output=True, text=True)
+def torchrun(*jobs) -> int:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [sys.executable, *launcher, str(WORKER), "torch", json.dumps(jobs)]
+    done = subprocess.run(command, timeout=300, check=False, capture_output=True, text=True)
     print(done.stderr[-3000:])
     return done.returncode
 
 
-def losses(folder) -> dict[int, tuple[float, float]]:
-    return {row["step"]: (row["loss"], row["grad_norm"]) for row in read_metrics(folder / "metrics.jsonl")}
+def check_alike(folder, expected, steps, tolerance=2e-5):
+    found = losses(folder)
+    assert sorted(found) == list(range(1, steps + 1))
+    for step, pair in found.items():
+        assert pair == pytest.approx(expected[step], rel=tolerance), f"{folder.name}, step {step}"
 
 
-def check_alike(got, expected, tolerance=2e-5):
-    assert got.keys() == expected.keys()
-    for step, pair in expected.items():
-        assert got[step] == pytest.approx(pair, rel=tolerance), f"step {step}"
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    root = tmp_path_factory.mktemp("torch")
-    train("torch", root / "one", steps=15)
-    train("torch", root / "sharded-from-one", steps=5)
-    code = launch(
-        {"folder": str(root / "replicated"), "steps": 10},
-        {"folder": str(root / "sharded-from-one"), "steps": 10, "shards": 2},
-        {"folder": str(root / "sharded"), "steps": 10, "shards": 2, "kill_at": 7},
-    )
-    assert code != 0, "the last job ends by SIGKILL"
-    shutil.copytree(root / "sharded", root / "replicated-from-sharded")
-    assert sorted(losses(root / "sharded")) == [1, 2, 3, 4, 5, 6, 7]
-    code = launch(
-        {"folder": str(root / "sharded"), "steps": 10, "shards": 2},
-        {"folder": str(root / "replicated-from-sharded"), "steps": 10},
-    )
-    assert code == 0
-    return root
-
-
-@pytest.mark.parametrize("name", ["replicated", "sharded-from-one", "sharded", "replicated-from-sharded"])
-def test_two_processes_train_like_one(finished, name):
-    expected = {step: pair for step, pair in losses(finished / "one").items() if step <= 10}
-    check_alike(losses(finished / name), expected)
-
-
-@pytest.mark.parametrize("name", ["replicated", "sharded"])
-def test_one_process_goes_on_from_two(finished, tmp_path, name):
-    folder = shutil.copytree(finished / name, tmp_path / name)
-    _, done = train("torch", folder, steps=15)
-    check_alike(losses(folder), losses(finished / "one"))
-    _, expected = train("torch", finished / "one", steps=15)
-    for got, wanted in zip(done.state.ema.values(), expected.state.ema.values(), strict=True):
+def check_equal_averages(state, expected):
+    for got, wanted in zip(state.ema.values(), expected.ema.values(), strict=True):
         torch.testing.assert_close(got, wanted, rtol=2e-4, atol=2e-6)
 
 
-def test_sharded_checkpoints_are_shards(finished):
-    assert list((finished / "sharded/checkpoints/step_10/shards").glob("*.distcp"))
-    assert (finished / "replicated/checkpoints/step_10/state.safetensors").exists()
+def test_two_processes_train_like_one(tmp_path):
+    _, alone = train("torch", tmp_path / "one", steps=6)
+    expected = losses(tmp_path / "one")
+    jobs = [
+        {"folder": str(tmp_path / name), "steps": 4, "shards": shards} for name, shards in (("ddp", 1), ("fsdp", 2))
+    ]
+    assert run_processes(WORKER, ["torch", json.dumps(jobs)], 2) == [0, 0]
+    for name in ("ddp", "fsdp"):
+        check_alike(tmp_path / name, expected, 4)
+    checkpoint = tmp_path / "fsdp/checkpoints/step_4"
+    assert list((checkpoint / "shards").glob("*.distcp"))
+    assert (tmp_path / "ddp/checkpoints/step_4/state.safetensors").exists()
+    _, resumed = train("torch", tmp_path / "fsdp", steps=6)
+    check_alike(tmp_path / "fsdp", expected, 6)
+    check_equal_averages(resumed.state, alone.state)
 
-
-def test_shards_that_do_not_fit_are_refused(finished):
-    folder = finished / "sharded/checkpoints/step_10"
-    tree = Checkpoints(folder.parent, {}).manifest(10).tree
+    tree = Checkpoints(checkpoint.parent, {}).manifest(4).tree
     tensors = {name: torch.zeros(leaf.shape, dtype=getattr(torch, leaf.dtype)) for name, leaf in tree.items()}
-    read_state(folder, tensors, tree)
+    read_state(checkpoint, tensors, tree)
     assert tensors["model/first.weight"].any()
     tensors["model/first.weight"] = tensors["model/first.weight"].to(torch.bfloat16)
     with pytest.raises(OnePaperError, match="'model/first.weight' is float32.*expected bfloat16"):
-        read_state(folder, tensors, tree)
+        read_state(checkpoint, tensors, tree)
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_resumed_with_any_number_of_processes(tmp_path):
+    _, alone = train("torch", tmp_path / "one", steps=15)
+    expected = losses(tmp_path / "one")
+    train("torch", tmp_path / "sharded-from-one", steps=5)
+    code = torchrun(
+        {"folder": str(tmp_path / "replicated"), "steps": 10},
+        {"folder": str(tmp_path / "sharded-from-one"), "steps": 10, "shards": 2},
+        {"folder": str(tmp_path / "sharded"), "steps": 10, "shards": 2, "kill_at": 7},
+    )
+    assert code != 0, "the last job ends by SIGKILL"
+    shutil.copytree(tmp_path / "sharded", tmp_path / "replicated-from-sharded")
+    check_alike(tmp_path / "sharded", expected, 7)
+    code = torchrun(
+        {"folder": str(tmp_path / "sharded"), "steps": 10, "shards": 2},
+        {"folder": str(tmp_path / "replicated-from-sharded"), "steps": 10},
+    )
+    assert code == 0
+    for name in ("replicated", "sharded-from-one", "sharded", "replicated-from-sharded"):
+        check_alike(tmp_path / name, expected, 10)
+    for name in ("replicated", "sharded"):
+        _, resumed = train("torch", tmp_path / name, steps=15)
+        check_alike(tmp_path / name, expected, 15)
+        check_equal_averages(resumed.state, alone.state)

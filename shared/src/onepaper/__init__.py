@@ -1,31 +1,20 @@
-"""onepaper: the shared house of ten research papers. It knows no paper and loads no framework by itself."""
+"""onepaper: shared infrastructure of paper packages. It imports no paper package, and no framework by itself."""
 
-import importlib
+from collections.abc import Callable
 from typing import Any
+
+import lazy_loader
 
 __version__ = "0.1.0"
 
-# Public name -> the module that defines it; resolved on first use (PEP 562), so `import onepaper` stays light.
-_EXPORTS = {
-    "OnePaperError": "onepaper.errors",
-    "UsageError": "onepaper.errors",
-    "Paper": "onepaper.paper",
-    "Preset": "onepaper.paper",
-    "Verb": "onepaper.paper",
-    "Run": "onepaper.runs",
-    "Claim": "onepaper.claims",
-    "Evidence": "onepaper.claims",
-    "Measurement": "onepaper.claims",
-}
-
-__all__ = ["__version__", *_EXPORTS]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module 'onepaper' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__: Callable[[str], Any]
+# Resolved on first use (PEP 562), so that `import onepaper` stays light.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "errors": ["OnePaperError", "UsageError"],
+        "paper": ["Paper", "Preset", "Verb"],
+        "runs": ["Run"],
+        "claims": ["Claim", "Evidence", "Measurement"],
+    },
+)

@@ -1,4 +1,4 @@
-"""What a run is given: a device, a precision, threads, and the processes it shares the work with."""
+"""Options of the machine (device, precision, threads, shards), and the processes of a run."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,12 +8,12 @@ from onepaper.config import check_choice, check_non_negative, check_positive
 
 @dataclass(frozen=True)
 class DeviceOptions:
-    """Where to compute."""
+    """The device and its threads."""
 
     device: str = "auto"
-    """auto (the best there is), cpu, cuda, mps (PyTorch), tpu (JAX)"""
+    """auto (the fastest available), cpu, cuda, mps (PyTorch), tpu (JAX)"""
     threads: int = 0
-    """CPU threads of this process; 0 leaves the framework's choice"""
+    """CPU threads of this process; 0 for the framework's default"""
 
     def __post_init__(self) -> None:
         check_choice("device", self.device, ("auto", "cpu", "cuda", "mps", "tpu"))
@@ -22,14 +22,14 @@ class DeviceOptions:
 
 @dataclass(frozen=True)
 class AcceleratorOptions(DeviceOptions):
-    """How to use the machine. The same options serve both frameworks."""
+    """How to use the machine; the same options for both frameworks."""
 
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: matrix products in bfloat16; parameters, optimiser and reductions stay in float32"""
     compile: bool = False
     """torch.compile the model (JAX always compiles)"""
     shards: int = 1
-    """devices over which one copy of the parameters is spread (FSDP); 1 keeps a whole copy on each"""
+    """devices over which one copy of the parameters is split (FSDP); 1 keeps a full copy on each"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,7 +38,7 @@ class AcceleratorOptions(DeviceOptions):
 
 
 class Processes:
-    """The processes of one run, seen from one of them. This class is a process alone; back ends subclass it."""
+    """The processes of a run, seen from one of them. This class is a single process; the back ends subclass it."""
 
     rank: int = 0
     world: int = 1
@@ -49,7 +49,7 @@ class Processes:
         return self.rank == 0
 
     def barrier(self) -> None:
-        """Wait until every process is here."""
+        """Wait until every process has reached this call."""
 
     def any(self, flag: bool) -> bool:
         """Whether `flag` holds on at least one process; every process gets the same answer."""

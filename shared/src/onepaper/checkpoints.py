@@ -1,8 +1,9 @@
-"""Checkpoints that are whole or absent, and pretrained weights that are right or refused.
+"""Checkpoints and pretrained weights, written atomically and verified on load.
 
-Neither framework's own format notices a flipped bit, so both write into one envelope. Saving step N: the framework's
+Neither framework's own format detects a flipped bit, so both write into one envelope. To save step N, the framework's
 writer fills `step_N.tmp/`, `manifest.json` lists every file with size and SHA-256, everything is synced to disk, and
-one rename makes it `step_N/`. Deleting renames first. Loading verifies the manifest and falls back to the next older.
+the folder is renamed to `step_N/`. A checkpoint is renamed before it is deleted. Loading verifies the files against the
+manifest and falls back to the next older checkpoint.
 """
 
 import contextlib
@@ -50,12 +51,12 @@ Tree = Mapping[str, Leaf]
 
 
 class BrokenCheckpoint(OnePaperError):
-    """The files differ from what the manifest lists: a flipped bit, a lost file, an unfinished copy."""
+    """The files differ from the manifest: a flipped bit, a missing file, an incomplete copy."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a checkpoint holds."""
+    """The content of a checkpoint."""
 
     step: int
     tree: dict[str, Leaf]
@@ -64,33 +65,35 @@ class Manifest:
     files: dict[str, dict[str, Any]]
     """file name -> {"size": bytes, "sha256": hexadecimal}"""
     extra: dict[str, Any] = field(default_factory=dict)
-    """what else the loop needs to go on"""
+    """further JSON values that the training loop needs to resume"""
 
 
 def check_tree(expected: Tree, found: Tree, where: object) -> None:
     """Raise `OnePaperError` naming the first differences of names, shapes and dtypes between two trees."""
-    told = [f"'{name}' is missing" for name in expected if name not in found]
-    told += [f"'{name}' is unexpected" for name in found if name not in expected]
-    told += [
+    tree_problems = [f"'{name}' is missing" for name in expected if name not in found]
+    tree_problems += [f"'{name}' is unexpected" for name in found if name not in expected]
+    tree_problems += [
         f"'{name}' is {found[name]}, expected {leaf}"
         for name, leaf in expected.items()
         if name in found and found[name] != leaf
     ]
-    if told:
-        more = f" and {len(told) - 4} more" if len(told) > 4 else ""
-        raise OnePaperError(f"{where} does not fit the model: {'; '.join(told[:4])}{more}; use the code it was made by")
+    if tree_problems:
+        more = f" and {len(tree_problems) - 4} more" if len(tree_problems) > 4 else ""
+        raise OnePaperError(
+            f"{where} does not fit the model: {'; '.join(tree_problems[:4])}{more}; use the code that wrote it"
+        )
 
 
 class Checkpoints:
     """The checkpoints of one run, newest last.
 
-    Opening removes what a crash left behind. With several processes every process makes the same calls; the main one
+    Opening removes what a crash left behind. In a distributed run every process makes the same calls; the main process
     verifies, commits and deletes.
 
     Args:
         folder: holds one folder per step.
-        identity: configuration and seed; a checkpoint of another identity is refused.
-        keep: how many to keep.
+        identity: configuration and seed; a checkpoint with another identity is refused.
+        keep: number of checkpoints to keep.
         processes: of the run.
     """
 
@@ -99,7 +102,7 @@ class Checkpoints:
     ) -> None:
         self.folder, self.identity, self.keep = folder, dict(identity), keep
         self.processes = processes or Processes()
-        self._everywhere(self._clean)
+        self._on_all_processes(self._clean)
 
     def path(self, step: int) -> Path:
         """The folder of one step."""
@@ -111,21 +114,21 @@ class Checkpoints:
         return sorted(int(match[1]) for match in found if match)
 
     def save(self, step: int, write: Callable[[Path], Tree], extra: Mapping[str, Any] | None = None) -> Path:
-        """Save one checkpoint and retire the oldest beyond `keep`.
+        """Save one checkpoint and delete the oldest ones beyond `keep`.
 
         Args:
-            step: updates done.
-            write: fills the folder it is given and returns the tree; called on every process.
+            step: number of updates done.
+            write: writes the state into the given folder and returns its tree; called on every process.
             extra: JSON values kept in the manifest.
 
         Raises:
-            OnePaperError: the disk is full or fails; older checkpoints are intact and no partial one stays.
+            OnePaperError: the disk is full or fails; older checkpoints stay intact and no partial one is left.
         """
         temporary = self.folder / f"step_{step}.tmp"
         try:
-            self._everywhere(lambda: self._begin(temporary))
-            tree = self._everywhere(lambda: write(temporary))
-            self._everywhere(lambda: self._commit(temporary, step, tree, extra or {}))
+            self._on_all_processes(lambda: self._begin(temporary))
+            tree = self._on_all_processes(lambda: write(temporary))
+            self._on_all_processes(lambda: self._commit(temporary, step, tree, extra or {}))
         except OSError as error:
             older = f"step {self.steps()[-1]} is intact" if self.steps() else "there is no older one"
             raise OnePaperError(
@@ -138,25 +141,25 @@ class Checkpoints:
         return self.path(step)
 
     def restore(self, read: Callable[[Path, Tree], StateT]) -> tuple[StateT, Manifest] | None:
-        """Load the newest whole checkpoint; None if there is none.
+        """Load the newest checkpoint that passes verification; None if there is none.
 
-        Broken newer ones are set aside as `step_N.broken` with a warning.
+        Broken newer ones are renamed to `step_N.broken` with a warning.
 
         Args:
             read: makes the state from the folder and its tree; called on every process.
 
         Raises:
-            UsageError: the checkpoint is of another configuration or seed; the differing fields are named.
+            UsageError: the checkpoint is of another configuration or seed; the message names the differing fields.
             OnePaperError: every checkpoint is broken, or the state does not fit the model.
         """
-        step = self.processes.broadcast(self._everywhere(self._choose))
+        step = self.processes.broadcast(self._on_all_processes(self._newest_valid_step))
         if step < 0:
             return None
         manifest = self.manifest(step)
-        return self._everywhere(lambda: read(self.path(step), manifest.tree)), manifest
+        return self._on_all_processes(lambda: read(self.path(step), manifest.tree)), manifest
 
     def manifest(self, step: int) -> Manifest:
-        """The manifest of one step, without looking at the files that it lists.
+        """The manifest of one step; the files that it lists are not read.
 
         Raises:
             BrokenCheckpoint: it is missing, unreadable or altered.
@@ -190,7 +193,9 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Delete every checkpoint."""
-        self._everywhere(lambda: [_remove(self.path(step)) for step in self.steps()] if self.processes.is_main else [])
+        self._on_all_processes(
+            lambda: [_remove(self.path(step)) for step in self.steps()] if self.processes.is_main else []
+        )
 
     def _clean(self) -> None:
         if not self.processes.is_main:
@@ -227,15 +232,15 @@ class Checkpoints:
             _sync_file(path)
         for path in [*(path for path in temporary.rglob("*") if path.is_dir()), temporary]:
             sync_folder(path)
-        if self.path(step).exists():  # set aside by nobody: a run that was restarted or cut back
+        if self.path(step).exists():  # left by a run that was restarted or shortened
             _remove(self.path(step))
         temporary.rename(self.path(step))
         sync_folder(self.folder)
         for old in [old for old in self.steps() if old <= step][: -self.keep]:
             _remove(self.path(old))
 
-    def _choose(self) -> int:
-        """On the main process: the newest whole checkpoint's step, or -1 if there is none at all."""
+    def _newest_valid_step(self) -> int:
+        """On the main process: the step of the newest checkpoint that passes verification, -1 without checkpoints."""
         if not self.processes.is_main:
             return -1
         problem: BrokenCheckpoint | None = None
@@ -249,23 +254,23 @@ class Checkpoints:
                 self.path(step).rename(aside)
                 log.warning("%s; set aside as %s, trying the next older checkpoint", error, aside.name)
                 continue
-            if told := differences(_plain(self.identity), manifest.identity):
+            if mismatches := differences(_plain(self.identity), manifest.identity):
                 raise UsageError(
-                    f"{self.path(step)} is of another run ({'; '.join(told[:5])}); choose another --output, "
+                    f"{self.path(step)} is of another run ({'; '.join(mismatches[:5])}); choose another --output, "
                     "or repeat that configuration to resume"
                 )
             return step
         if problem:
-            raise OnePaperError(f"no whole checkpoint is left in {self.folder}: {problem}; restart to begin anew")
+            raise OnePaperError(f"every checkpoint in {self.folder} is damaged: {problem}; restart to begin again")
         return -1
 
-    def _everywhere(self, action: Callable[[], T]) -> T:
-        """Run `action` on this process and wait for the others; where one fails, all fail, so that none hangs."""
+    def _on_all_processes(self, action: Callable[[], T]) -> T:
+        """Run `action` and wait for the other processes; if it fails on one, all raise, so that none waits forever."""
         problem: Exception | None = None
         result: list[T] = []
         try:
             result.append(action())
-        except Exception as error:  # told to the other processes first, then raised again
+        except Exception as error:  # raised again below, once the other processes know
             problem = error
         failed = self.processes.any(problem is not None)
         if problem is not None:
@@ -276,7 +281,7 @@ class Checkpoints:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON gives it back (tuples become lists)."""
+    """The values after a round trip through JSON (tuples become lists)."""
     return json.loads(json.dumps(values))
 
 
@@ -290,7 +295,7 @@ def _sync_file(path: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder so that a crash never leaves half of it under its name."""
+    """Delete a folder; after a crash no partial folder has its name."""
     doomed = folder.with_name(folder.name + ".doomed")
     shutil.rmtree(doomed, ignore_errors=True)
     folder.rename(doomed)

@@ -1,7 +1,6 @@
-"""Frozen dataclasses as configuration: to and from JSON, validated, compared, hashed.
+"""Frozen dataclasses as configurations: validated, compared, hashed, converted to and from JSON.
 
-A configuration is a frozen dataclass whose `__post_init__` validates with the checks below. Nothing here knows a
-framework, so reading a configuration never loads torch or jax.
+A configuration is a frozen dataclass whose `__post_init__` calls the checks below. Neither torch nor jax is imported.
 """
 
 import dataclasses
@@ -46,7 +45,7 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
 
 
 def unknown(kind: str, value: str, choices: Iterable[str]) -> str:
-    """One line for an unknown name: the nearest match if there is one, else every choice."""
+    """One line for an unknown name: the nearest match if there is one, otherwise all choices."""
     choices = sorted(choices)
     near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"expected one of: {', '.join(choices) or 'none exist'}"
@@ -76,7 +75,7 @@ def from_dict(config_type: type[ConfigT], values: Any, where: str = "configurati
     Args:
         config_type: a dataclass; nested dataclasses, optionals, unions of dataclasses, tuples and literals are read.
         values: what `to_dict` wrote. Missing fields take their defaults.
-        where: named in the error, e.g. the file the values came from.
+        where: the source of the values, named in errors, e.g. a file.
 
     Raises:
         UsageError: an unknown or missing field, a value of the wrong kind, or a value that validation refuses.
@@ -140,7 +139,11 @@ def _from_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
 
 
 def read_json(path: Path, what: str = "file") -> Any:
-    """Read a JSON file; a missing or broken one is told in one line."""
+    """Read a JSON file.
+
+    Raises:
+        UsageError: it is missing or not JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -170,10 +173,10 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     """The fields in which two configurations (as dictionaries) differ, as `a.b: 1 here, 2 there`."""
     here, there = flatten(ours), flatten(theirs)
     missing = object()
-    told = []
+    mismatches = []
     for name in sorted(here.keys() | there.keys()):
         left, right = here.get(name, missing), there.get(name, missing)
         if left != right:
             shown = ["absent" if side is missing else repr(side) for side in (left, right)]
-            told.append(f"{name}: {shown[0]} here, {shown[1]} there")
-    return told
+            mismatches.append(f"{name}: {shown[0]} here, {shown[1]} there")
+    return mismatches

@@ -1,7 +1,7 @@
-"""Data: embedded files with checksums, batches that are functions of the step, safe archives, the user's own data.
+"""Data: shipped files with checksums, batches as functions of the step, safe archives, data sets of the user.
 
-Everything random here is a function of (seed, step), so the position in the data is the step and nothing else has to
-be saved to resume.
+All randomness is a function of (seed, step): the step is the position in the data, and a resumed training needs no
+other state.
 """
 
 import functools
@@ -47,7 +47,7 @@ def write_sums(folder: Path) -> Path:
 
 
 def read_sums(folder: Path) -> dict[str, str]:
-    """File name -> SHA-256, as `SHA256SUMS` in `folder` lists them."""
+    """File name -> SHA-256, listed in the `SHA256SUMS` of `folder`."""
     listing = folder / SUMS_NAME
     if not listing.is_file():
         raise OnePaperError(f"{listing} is missing; reinstall the package that ships it")
@@ -83,15 +83,15 @@ def embedded(package: str, name: str) -> Path:
 
 
 def data_root(name: str, given: Path | str | None = None, expected: Iterable[str] = ()) -> Path:
-    """Where the user keeps the dataset `name`: the path given, else `$ONEPAPER_DATA/NAME`.
+    """The folder of the dataset `name`: the given path, otherwise `$ONEPAPER_DATA/NAME`.
 
     Args:
         name: the dataset's folder name.
         given: a path from the command line; wins over the environment.
-        expected: paths inside the root that its published layout has.
+        expected: paths inside the folder that the published layout has.
 
     Raises:
-        UsageError: no place is known, or the place lacks something; the message names what.
+        UsageError: no path is given, or the folder or an expected path is missing; the message names it.
     """
     if given is not None:
         root = Path(given)
@@ -121,18 +121,18 @@ def rank_slice(batch_size: int, rank: int, world: int) -> slice:
 
 
 class BatchSampler:
-    """Which examples make batch number `step`: a function, without state.
+    """The indices of batch number `step`, as a function without state.
 
-    Epoch $e$ is a permutation of all examples drawn from (seed, e); batch $t$ is positions $tB \\ldots (t+1)B - 1$ of
-    the epochs laid end to end. Every example appears exactly once an epoch, and a batch may span two epochs.
+    Epoch $e$ is a permutation of all examples drawn from (seed, e); batch $t$ holds positions $tB \\ldots (t+1)B - 1$
+    of the concatenated epochs. Every example appears exactly once per epoch; a batch may span two epochs.
 
     Args:
         length: number of examples.
         batch_size: of the global batch, over all processes.
         seed: of the permutations.
         shuffle: False keeps the order of the data.
-        rank: this process's number.
-        world: how many processes there are.
+        rank: index of this process.
+        world: number of processes.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class BatchSampler:
         check_positive("batch size", batch_size)
         self.length, self.batch_size, self.seed, self.shuffle = length, batch_size, seed, shuffle
         self._slice = rank_slice(batch_size, rank, world)
-        # A batch spans two epochs at most times; small data sets may span more and just recompute.
+        # Most batches span at most two epochs; batches of small data sets may span more, and recompute permutations.
         self._permutation = functools.lru_cache(maxsize=2)(self._permute)
 
     def _permute(self, epoch: int) -> npt.NDArray[np.int64]:
@@ -166,7 +166,7 @@ def random_batches(
 ) -> Callable[[int], Batch]:
     """Synthetic batches: `make(generator, batch_size)` with a generator drawn from (seed, step).
 
-    Every process makes the global batch and keeps its part, so the data do not depend on the number of processes.
+    Every process makes the global batch and keeps its part, so that the data do not depend on the number of processes.
     `make` returns an array, or dictionaries, lists and tuples of arrays whose first axis is the batch.
     """
     part = rank_slice(batch_size, rank, world)
@@ -190,11 +190,11 @@ def map_arrays(function: Callable[[Any], Any], batch: Any) -> Any:
 
 
 class Prefetch(Generic[Batch]):
-    """Make the next batches in threads while the present one is trained on (worth it where decoding is slow).
+    """Prepare the next batches in threads during the present step (useful where decoding is slow).
 
     Args:
         batches: a function of the step; it must be safe to call from several threads.
-        ahead: how many batches to keep ready.
+        ahead: number of batches to keep ready.
         workers: number of threads.
     """
 
@@ -204,7 +204,7 @@ class Prefetch(Generic[Batch]):
         self._ready: dict[int, Future[Batch]] = {}
 
     def __call__(self, step: int) -> Batch:
-        """Batch number `step`; the steps after it start being made."""
+        """Batch number `step`; the following ones are started."""
         wanted = range(step, step + self._ahead + 1)
         for old in [key for key in self._ready if key not in wanted]:
             self._ready.pop(old).cancel()
@@ -228,9 +228,9 @@ _BROKEN_ARCHIVE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, l
 
 
 def extract_archive(path: Path, folder: Path, *, max_bytes: int = 64 * 2**30) -> Path:
-    """Unpack a zip or tar archive (plain, gz, bz2, xz) into the new folder `folder`: all of it or nothing.
+    """Unpack a zip or tar archive (plain, gz, bz2, xz) into the new folder `folder`, atomically.
 
-    Links are never made: a link inside a tar becomes a copy of the member that it names.
+    No links are created: a link inside a tar becomes a copy of its target.
 
     Args:
         path: the archive.

@@ -1,7 +1,7 @@
-r"""Optimiser options and learning rate schedules, shared by both frameworks.
+r"""Optimiser options and learning-rate schedules for both frameworks.
 
-The schedule is computed on the host from the step number, by one closed form, and handed to either framework as a
-number: torch and JAX cannot disagree about it.
+The schedule is a closed form of the step number, computed on the host and passed to the framework as a number, so that
+torch and JAX use equal rates.
 """
 
 import math
@@ -14,7 +14,7 @@ from onepaper.errors import UsageError
 
 @dataclass(frozen=True)
 class OptimizerOptions:
-    """What turns gradients into new weights."""
+    """The optimiser, its schedule, gradient clipping, and the moving average of the weights."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
     """adamw decouples the weight decay; adam and sgd add it to the gradient"""
@@ -32,15 +32,15 @@ class OptimizerOptions:
     schedule: Literal["constant", "cosine", "linear", "inverse-sqrt"] = "constant"
     warmup_steps: int = 0
     decay_steps: int = 0
-    """the last steps, in which the rate of cosine and linear falls, constant before; 0: all those after the warm-up"""
+    """number of last steps over which cosine and linear decay, constant before; 0: all steps after the warm-up"""
     final_fraction: float = 0.0
     """learning rate at the last step of cosine and linear, as a fraction of the peak"""
     ema_decay: float = 0.0
     """decay of the moving average of the weights; 0 keeps none"""
     ema_warmup: bool = False
-    """let the decay grow with the step t as min(ema_decay, (1 + t) / (10 + t))"""
+    """use min(ema_decay, (1 + t) / (10 + t)) as the decay at step t"""
     accumulation: int = 1
-    """micro-batches that a batch is split into, to save memory; the gradient stays that of the whole batch"""
+    """number of micro-batches per batch, to save memory; the gradient is that of the whole batch"""
 
     def __post_init__(self) -> None:
         check_choice("optimizer", self.name, ("adamw", "adam", "sgd"))
@@ -60,7 +60,7 @@ class OptimizerOptions:
         check_positive("accumulation", self.accumulation)
 
     def check_total(self, total_steps: int | None) -> None:
-        """Raise `UsageError` where the schedule needs to know its last step and does not."""
+        """Raise `UsageError` if the schedule depends on the total number of steps and it is not given."""
         if self.schedule in ("cosine", "linear") and total_steps is None:
             raise UsageError(f"schedule '{self.schedule}' needs total_steps, the length of the whole training")
 

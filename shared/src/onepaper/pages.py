@@ -1,24 +1,5 @@
-"""Commands that a page shows, so that a test can try them: documentation that does not run is wrong sooner or later."""
+"""Former name of `onepaper.doc_commands`."""
 
-import re
-import shlex
-from pathlib import Path
+from onepaper.doc_commands import SLOW_VERBS, commands
 
-# Verbs that compute for long or write; a test only asks them what they would do.
-SLOW_VERBS = ("train", "sample", "tune", "evaluate", "reproduce", "simulate", "export", "gallery")
-_BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-
-
-def commands(page: Path, paper: str) -> list[list[str]]:
-    """The words after `onepaper` of every `onepaper PAPER ...` line in the page's shell blocks, made quick to try.
-
-    Verbs of `SLOW_VERBS` get `--dry-run`. Lines continued by a backslash are joined; what follows `#` is left out.
-    """
-    found = []
-    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:2] == ["onepaper", paper]:
-                slow = len(words) > 2 and words[2] in SLOW_VERBS and "--help" not in words
-                found.append([*words[1:], *(["--dry-run"] if slow else [])])
-    return found
+__all__ = ["SLOW_VERBS", "commands"]

@@ -1,11 +1,11 @@
-"""What a paper tells the house: its presets, verbs and claims, found through entry points.
+"""The description of a paper: presets, verbs and claims, found through entry points.
 
 A package declares one `Paper` in its `paper.py` and names it in its `pyproject.toml`:
 
     [project.entry-points."onepaper.papers"]
     cdcd = "cdcd.paper:PAPER"
 
-Everything here is data and dotted names, so listing papers, presets and claims loads no framework.
+It consists of data and dotted names, so that listing papers, presets and claims imports no framework.
 """
 
 import importlib
@@ -29,42 +29,42 @@ ENTRY_POINT_GROUP = "onepaper.papers"
 
 @dataclass(frozen=True)
 class Preset:
-    """A named configuration: `paper-EXPERIMENT`, `laptop-EXPERIMENT` or `smoke`, with one line that says what it is."""
+    """A named configuration: `paper-EXPERIMENT`, `laptop-EXPERIMENT` or `smoke`, with a one-line summary."""
 
     summary: str
     config: Any
     unsure: tuple[str, ...] = ()
-    """fields of the configuration that no public source states, or of which sources differ: our reading stands there"""
+    """fields whose values no public source states, or on which sources differ; the values are our choice"""
 
 
 @dataclass(frozen=True)
 class VerbOptions(DeviceOptions):
-    """What every verb that computes accepts; a package's verbs extend it."""
+    """Options of every verb that computes; the options of a package's verbs inherit from it."""
 
     output: Path | None = None
     """folder for the results; the default is runs/PAPER/VERB-PRESET below the current folder"""
     seed: int = 0
     """seed of all randomness: same seed, same result"""
     dry_run: bool = False
-    """only say what would be done"""
+    """print what would be done, and do nothing"""
 
 
 @dataclass(frozen=True)
 class RunOptions(VerbOptions, AcceleratorOptions):
-    """The same for verbs that train, or that use all of an `Accelerator`, which is made from it."""
+    """Options of verbs that train or use an `Accelerator`, which is constructed from them."""
 
 
 @dataclass(frozen=True)
 class Verb:
-    """Something a person can type after the paper's name.
+    """A command after the paper's name.
 
     Args:
         name: the word, from the common vocabulary where it fits (train, sample, evaluate, data, export).
         summary: one line for the help.
-        run: `module:function`, called with one `Invocation`.
+        run: `module:function`, called with an `Invocation`.
         options: frozen dataclass of the verb's own options; it must be importable without a framework.
         preset: the default preset; None for a verb that takes no configuration.
-        configs: configuration types the verb can run; a preset of another type is refused with the ones that fit.
+        configs: configuration types that the verb accepts.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Verb:
 
 @dataclass(frozen=True)
 class Paper:
-    """One paper and all that can be done with it.
+    """One paper: bibliographic data, presets, verbs and claims.
 
     Args:
         name: folder and command name, e.g. `perceiver-ar`.
@@ -130,19 +130,23 @@ class Paper:
         return resolve(self.claims_in)
 
     def package_folder(self) -> Path:
-        """The folder of the import package."""
+        """The folder of the import package.
+
+        Raises:
+            OnePaperError: the package is not importable.
+        """
         spec = importlib.util.find_spec(self.module)
         if spec is None or not spec.origin:
             raise OnePaperError(f"package {self.module} of paper {self.name} is not importable; install it again")
         return Path(spec.origin).parent
 
     def project_folder(self) -> Path | None:
-        """`packages/NAME` of the checkout this is run from; None for an installed copy."""
+        """`packages/NAME` of the checkout that the package is imported from; None for an installed copy."""
         folder = self.package_folder().parent.parent
         return folder if (folder / "pyproject.toml").exists() and folder.name == self.name else None
 
     def results_folder(self) -> Path | None:
-        """Where recorded results live: the checkout's `results/`, else the copy inside the installed package."""
+        """The folder of recorded results: the checkout's `results/`, otherwise the copy in the installed package."""
         project = self.project_folder()
         folder = project / "results" if project else self.package_folder() / "results"
         return folder if folder.is_dir() else None
@@ -150,7 +154,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Invocation:
-    """One call of a verb: which paper, which configuration, which options."""
+    """One call of a verb: paper, configuration, options."""
 
     paper: Paper
     verb: Verb
@@ -161,8 +165,8 @@ class Invocation:
     def open_run(self, folder: Path | None = None, *, main_process: bool = True) -> Run:
         """The run folder of this call, locked and recorded.
 
-        It is `--output`, or runs/PAPER/VERB-NAME, where NAME is the preset or, for a verb without one, made from its
-        options: the same command finds its folder again, another one does not write over it.
+        It is `--output`, or runs/PAPER/VERB-NAME, where NAME is the preset or, for a verb without one, a hash of the
+        options: the same command gets the same folder, and another command does not overwrite it.
         """
         chosen = folder or getattr(self.options, "output", None)
         chosen = chosen or default_folder(self.paper.name, self.verb.name, self.preset or config_hash(self.options)[:8])

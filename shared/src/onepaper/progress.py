@@ -1,4 +1,4 @@
-"""Progress with an ETA: a moving bar on a terminal, a line now and then in a log file."""
+"""Progress with an estimate of the time left: a bar on a terminal, occasional lines in a log file."""
 
 import os
 import re
@@ -16,13 +16,13 @@ _CURSOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class _Lines:
-    """A stream for logs: each redraw of the bar becomes a line, and erasing it becomes nothing."""
+    """A stream for log files: each redraw of a bar becomes a line; erasing it writes nothing."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        # Bars within bars move the cursor; a log has none.
+        # Nested bars move the cursor, which a log file does not have.
         for line in _CURSOR.sub("", text).replace("\r", "\n").split("\n"):
             if line.strip():
                 self._stream.write(line.rstrip() + "\n")
@@ -32,23 +32,23 @@ class _Lines:
 
 
 def bar(total: int | None, description: str, *, initial: int = 0, unit: str = "it", leave: bool = False) -> Any:
-    """A tqdm bar on stderr. Where stderr is no terminal it prints a line every 20 seconds, none for short work."""
+    """A tqdm bar on stderr; a line every 20 seconds where stderr is not a terminal (none for shorter work)."""
     from tqdm import tqdm
 
-    watched = sys.stderr.isatty()
+    is_terminal = sys.stderr.isatty()
     return tqdm(
         total=total,
         desc=description,
         initial=initial,
         unit=unit,
         leave=leave,
-        dynamic_ncols=watched,
-        ncols=None if watched else 100,
-        ascii=None if watched else True,
-        mininterval=0.2 if watched else LOG_INTERVAL_SECONDS,
-        maxinterval=10.0 if watched else LOG_INTERVAL_SECONDS,
-        delay=0.0 if watched else LOG_INTERVAL_SECONDS,
-        file=sys.stderr if watched else _Lines(sys.stderr),
+        dynamic_ncols=is_terminal,
+        ncols=None if is_terminal else 100,
+        ascii=None if is_terminal else True,
+        mininterval=0.2 if is_terminal else LOG_INTERVAL_SECONDS,
+        maxinterval=10.0 if is_terminal else LOG_INTERVAL_SECONDS,
+        delay=0.0 if is_terminal else LOG_INTERVAL_SECONDS,
+        file=sys.stderr if is_terminal else _Lines(sys.stderr),
         disable=bool(os.environ.get(QUIET_VARIABLE)),
     )
 
@@ -62,7 +62,7 @@ def write_line(text: str) -> None:
 
 
 def track(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """Iterate over `items` behind a bar."""
+    """Iterate over `items` with a progress bar."""
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
     with bar(total, description, unit=unit) as shown:

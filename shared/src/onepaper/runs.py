@@ -1,4 +1,4 @@
-"""A run folder: one owner at a time, a record from which it can be repeated, and files that are whole or absent."""
+"""A run folder: a lock, a record from which the run can be repeated, and files written atomically."""
 
 import contextlib
 import datetime
@@ -24,10 +24,10 @@ RECORD_FORMAT = 1
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, or a crash at any moment, finds either the old content or all of the new one.
+    """Write a file atomically: at any moment, also after a crash, it has its old or its complete new content.
 
     Raises:
-        OnePaperError: the disk is full or the folder cannot be written; no partial file stays behind.
+        OnePaperError: the disk is full or the folder cannot be written; no partial file is left.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary: Path | None = None
@@ -39,7 +39,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes private files; a result is as readable as any other file the person makes.
+        # mkstemp makes private files; results get the permissions that the umask gives other files.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         sync_folder(path.parent)
@@ -106,7 +106,7 @@ def _memory_gib() -> float | None:
 
 
 def hardware() -> dict[str, Any]:
-    """The machine in a few words. Accelerators are named only where a framework is already loaded."""
+    """Processor, cores, memory, system; accelerators only if a framework is already imported."""
     machine: dict[str, Any] = {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -132,13 +132,13 @@ def environment(packages: Sequence[str] = ("onepaper", "numpy", "torch", "jax", 
 
 
 def default_folder(paper: str, verb: str, name: str) -> Path:
-    """`runs/PAPER/VERB-NAME`: the same command finds its own folder again, so that it can be resumed."""
+    """`runs/PAPER/VERB-NAME`: the same command gets the same folder, so that it can resume."""
     return Path("runs") / paper / f"{verb}-{name}"
 
 
 @dataclass
 class Run:
-    """An output folder held by one process (per rank group), with the record of what is being run.
+    """An output folder, locked by this run, and the record of the run.
 
     Open it with `Run.open`; leaving the `with` block releases the lock.
     """
@@ -163,10 +163,10 @@ class Run:
     ) -> Self:
         """Create or reopen a run folder and write `run.json`.
 
-        Only the main process of a distributed run locks and writes; the others use the folder.
+        In a distributed run only the main process locks and writes.
 
         Raises:
-            UsageError: the folder holds a run of another configuration (the differing fields are named).
+            UsageError: the folder holds a run of another configuration; the message names the differing fields.
             OnePaperError: another process runs there, or the folder cannot be written.
         """
         record: dict[str, Any] = {
@@ -195,9 +195,9 @@ class Run:
             if existing.exists():
                 before = read_json(existing, "run record")
                 if before.get("config_hash") != record["config_hash"]:
-                    told = differences(record["config"] or {}, before.get("config") or {})
+                    mismatches = differences(record["config"] or {}, before.get("config") or {})
                     raise UsageError(
-                        f"{folder} holds a run of another configuration ({'; '.join(told[:5]) or 'other kind'}); "
+                        f"{folder} holds a run of another configuration ({'; '.join(mismatches[:5]) or 'other kind'}); "
                         "choose another --output, or repeat that configuration to resume"
                     )
                 record["resumed_from"] = before.get("started")
@@ -208,7 +208,7 @@ class Run:
         return run
 
     def write_json(self, name: str, value: Any) -> Path:
-        """Write one JSON file of the run, whole or not at all."""
+        """Write one JSON file of the run atomically."""
         path = self.folder / name
         write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
         return path
@@ -234,7 +234,7 @@ def now() -> str:
 
 
 def command_line() -> str:
-    """The command as a person would type it: `onepaper ...`, whatever path the program was started by."""
+    """The command as typed, e.g. `onepaper ...`, without the path of the program."""
     import shlex
 
     program = Path(sys.argv[0])
@@ -269,6 +269,6 @@ def _lock(folder: Path) -> Any:
 
 @contextlib.contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """A scratch folder beside its final place, removed on the way out."""
+    """A scratch folder inside `parent`, removed at the end of the block."""
     with tempfile.TemporaryDirectory(dir=parent, prefix=".tmp-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)

@@ -6,14 +6,13 @@ A paper's `claims.py` needs nothing else: claims, evidence and rules are exporte
 
 from onepaper.claims.claim import (
     TIERS,
-    ArmResult,
     Claim,
     ClaimContext,
     ClaimsOptions,
     Tier,
     check_ledger,
 )
-from onepaper.claims.evidence import Artifact, Evidence, ImageGrid, Measurement, Note, Plot, Sound, Table
+from onepaper.claims.evidence import ArmResult, Artifact, Evidence, ImageGrid, Measurement, Note, Plot, Sound, Table
 from onepaper.claims.rules import (
     Above,
     AllOf,

@@ -12,7 +12,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from onepaper.claims.claim import ArmResult
+from onepaper.claims.evidence import ArmResult
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from onepaper.claims.evidence import Evidence
+from onepaper.claims.evidence import ArmResult, Evidence
 from onepaper.claims.rules import Decision, Rule
 from onepaper.config import check_choice, check_positive
 from onepaper.errors import UsageError
@@ -87,10 +87,6 @@ def check_ledger(claims: Iterable[Claim]) -> dict[str, Claim]:
             raise UsageError(f"claim id {claim.id} is there twice, expected each id once")
         ledger[claim.id] = claim
     return ledger
-
-
-ArmResult = dict[str, Any]
-"""What an arm gives: names to floats or numeric numpy arrays."""
 
 
 @dataclass
@@ -179,7 +175,7 @@ def _file_stem(name: str, seed: int, *more: str) -> str:
     return f"{readable}-seed{seed}-{key[:16]}"
 
 
-def _timed_arm(name: str, function: Callable[[], Mapping[str, Any]]) -> tuple["ArmResult", float]:
+def _timed_arm(name: str, function: Callable[[], Mapping[str, Any]]) -> tuple[ArmResult, float]:
     from onepaper.claims.arms import plain_arm
 
     started = time.perf_counter()

@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from onepaper.config import unknown
 from onepaper.errors import UsageError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from onepaper.claims.statistics import Interval
 
 CONFIDENCE = 0.95
+ArmResult = dict[str, Any]
+"""What an arm gives: names to floats or numeric numpy arrays."""
 
 
 @dataclass(frozen=True)

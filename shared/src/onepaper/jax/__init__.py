@@ -1,4 +1,4 @@
-"""The JAX back end: where training runs, what a step does, and how states become files."""
+"""The JAX back end: devices and processes, the training step, states as files."""
 
 try:
     import flax as _flax  # noqa: F401  # pyright: ignore[reportUnusedImport]

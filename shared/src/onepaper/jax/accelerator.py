@@ -1,4 +1,4 @@
-"""Where a JAX training runs: platform, precision, threads, and a mesh over the devices of one or more processes."""
+"""Platform, precision and threads of a JAX program, and a mesh over the devices of one or more processes."""
 
 import os
 from typing import Any, Self
@@ -17,35 +17,35 @@ BATCH = PartitionSpec(("data", "shard"))
 
 
 def use_device(options: DeviceOptions) -> None:
-    """Compute on the platform that the options name, for verbs that need no mesh; call it before JAX is used.
+    """Select the platform for verbs that need no mesh; call it before JAX is used.
 
     Raises:
-        UsageError: the platform is missing.
+        UsageError: the platform is not available.
     """
-    _choose(options)
+    _configure(options)
     _devices(options)
 
 
 class Accelerator(Processes):
     """The devices of a run as a mesh with the axes (data, shard): batches are split over both, parameters over shard.
 
-    Several processes are joined when `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID` are set, or
-    under `srun` with more than one task. Make it before anything else touches JAX's devices.
+    Several processes form a cluster when `JAX_COORDINATOR_ADDRESS`, `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID` are set,
+    or under `srun` with more than one task. Construct it before anything else uses JAX's devices.
 
     Args:
         options: device, precision, threads, shards.
 
     Raises:
-        UsageError: the platform is missing, or the devices do not divide into groups of `shards`.
+        UsageError: the platform is not available, or the devices do not divide into groups of `shards`.
     """
 
     def __init__(self, options: AcceleratorOptions | None = None) -> None:
         self.options = options or AcceleratorOptions()
         self._started = False
-        _choose(self.options)
+        _configure(self.options)
         if _several_processes() and not jax.distributed.is_initialized():
             jax.config.update("jax_cpu_collectives_implementation", "gloo")
-            jax.distributed.initialize(**_own_place())
+            jax.distributed.initialize(**_cluster_from_environment())
             self._started = True
         devices = _devices(self.options)
         shards = self.options.shards
@@ -56,7 +56,7 @@ class Accelerator(Processes):
         self.mesh = Mesh(grid, ("data", "shard"), axis_types=(AxisType.Auto, AxisType.Auto))
 
     def sharding(self, shape: tuple[int, ...]) -> NamedSharding:
-        """How an array of the state is laid out: its longest axis that divides evenly is split over `shard`."""
+        """The sharding of an array of the state: its longest axis that divides evenly is split over `shard`."""
         shards = self.options.shards
         axes = [axis for axis, size in enumerate(shape) if size % shards == 0 and size >= shards]
         if shards == 1 or not axes:
@@ -65,7 +65,7 @@ class Accelerator(Processes):
         return NamedSharding(self.mesh, PartitionSpec(*(None,) * longest, "shard"))
 
     def place(self, batch: Any) -> Any:
-        """This process's part of a batch as arrays split over all devices.
+        """A batch, split over all devices; every process passes its own part.
 
         Raises:
             UsageError: the batch does not divide evenly.
@@ -85,7 +85,7 @@ class Accelerator(Processes):
         return map_arrays(put, batch)
 
     def apply_precision(self, model: nnx.Module) -> None:
-        """With bf16: let layers that multiply matrices compute in bfloat16, where their `dtype` was left open."""
+        """With bf16, set the `dtype` of layers that multiply matrices to bfloat16, unless they have one."""
         if self.options.precision != "bf16":
             return
         kinds = (nnx.Linear, nnx.LinearGeneral, nnx.Einsum, nnx.Conv, nnx.ConvTranspose, nnx.MultiHeadAttention)
@@ -94,7 +94,7 @@ class Accelerator(Processes):
                 module.dtype = jax.numpy.bfloat16
 
     def barrier(self) -> None:
-        """Wait until every process is here."""
+        """Wait until every process has reached this call."""
         self.any(False)
 
     def any(self, flag: bool) -> bool:
@@ -108,7 +108,7 @@ class Accelerator(Processes):
         return value if self.world == 1 else int(multihost_utils.broadcast_one_to_all(np.asarray(value)))
 
     def close(self) -> None:
-        """Leave the other processes."""
+        """Leave the cluster."""
         if self._started:
             jax.distributed.shutdown()
             self._started = False
@@ -125,13 +125,13 @@ def _several_processes() -> bool:
     return "JAX_COORDINATOR_ADDRESS" in os.environ or under_srun
 
 
-def _own_place() -> dict[str, Any]:
-    """What the environment says of this process; JAX finds the rest out by itself (under srun all of it)."""
+def _cluster_from_environment() -> dict[str, Any]:
+    """Number of processes and index of this one from the environment; JAX detects the rest (under srun all of it)."""
     names = {"num_processes": "JAX_NUM_PROCESSES", "process_id": "JAX_PROCESS_ID"}
     return {name: int(os.environ[variable]) for name, variable in names.items() if variable in os.environ}
 
 
-def _choose(options: DeviceOptions) -> None:
+def _configure(options: DeviceOptions) -> None:
     _set_threads(options.threads)
     if options.device != "auto":
         jax.config.update("jax_platforms", options.device)
@@ -145,13 +145,13 @@ def _devices(options: DeviceOptions) -> list[Any]:
         raise UsageError(f"{message}: {error}") from error
     platform = {"cuda": "gpu"}.get(options.device, options.device)
     if platform not in ("auto", devices[0].platform):
-        # Nothing that is set after the first use counts.
+        # JAX ignores a platform that is set after its first use.
         raise UsageError(f"{message}: this process already computes on {devices[0].platform}")
     return devices
 
 
 def _set_threads(threads: int) -> None:
-    """XLA reads its flags once, when the first device is touched; on the CPU it knows one thread or its own choice."""
+    """Set XLA's flags, which are read once, at the first use of a device; the CPU has one thread or the default."""
     if threads > 1:
         raise UsageError(f"threads is {threads}; JAX takes 1, or 0 for its own choice")
     flags = os.environ.get("XLA_FLAGS", "")

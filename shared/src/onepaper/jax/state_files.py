@@ -1,4 +1,4 @@
-"""JAX arrays to files and back: orbax for a run's own states, safetensors for what is handed on."""
+"""JAX arrays as files: orbax for the states of a run, safetensors for pretrained models."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,13 +19,13 @@ STATE_FOLDER = "arrays"
 
 
 def flatten(tree: Any) -> dict[str, Any]:
-    """The leaves of a tree by name: `layers/0/kernel`."""
+    """The leaves of a tree by name, e.g. `layers/0/kernel`."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
 def tree_of(arrays: Mapping[str, Any]) -> dict[str, Leaf]:
-    """Shapes and dtypes of arrays, or of their abstract stand-ins."""
+    """Shapes and dtypes of arrays or of `jax.ShapeDtypeStruct`."""
     return {name: Leaf(tuple(array.shape), str(array.dtype)) for name, array in arrays.items()}
 
 
@@ -39,16 +39,16 @@ def write_state(folder: Path, arrays: Mapping[str, Any]) -> Tree:
 
     try:
         ocp.save(str((folder / STATE_FOLDER).absolute()), dict(arrays))
-    except ValueError as error:  # orbax tells of a full disk by RESOURCE_EXHAUSTED or OUT_OF_RANGE in a ValueError
+    except ValueError as error:  # orbax reports a full disk as RESOURCE_EXHAUSTED or OUT_OF_RANGE in a ValueError
         raise OSError(str(error).strip().splitlines()[0]) from error
     return tree_of(arrays)
 
 
 def read_state(folder: Path, abstract: Mapping[str, jax.ShapeDtypeStruct], tree: Tree) -> dict[str, jax.Array]:
-    """The arrays that `write_state` wrote, laid out as `abstract` says.
+    """The arrays that `write_state` wrote, with the shardings of `abstract`.
 
     Raises:
-        OnePaperError: the state does not fit; the differences are named (orbax itself would cast dtypes silently).
+        OnePaperError: the state does not fit; the message names the differences (orbax alone would cast dtypes).
     """
     import orbax.checkpoint.experimental.v1 as ocp
 
@@ -57,7 +57,7 @@ def read_state(folder: Path, abstract: Mapping[str, jax.ShapeDtypeStruct], tree:
 
 
 def model_arrays(model: nnx.Module) -> dict[str, Any]:
-    """Parameters and other saved variables of a model by name; the state of its random streams is left out."""
+    """Parameters and other saved variables of a model by name, without the state of its random streams."""
     _, _, stored = nnx.split(model, nnx.RngState, ...)
     return {name.removesuffix("/value"): array for name, array in flatten(stored).items()}
 

@@ -2,8 +2,8 @@ r"""One JAX training step: accumulation, clipping, optimiser, moving average, co
 
 A loss function returns sums, `(loss_sum, weight)`, so that the gradient
 $\nabla \sum_i \mathrm{loss\_sum}_i \,/\, \sum_i \mathrm{weight}_i$ is the same however the batch is split into
-micro-batches and over devices. The model is stepped functionally (`nnx.split`), and each step reuses the memory of the
-state before it.
+micro-batches and over devices. The model is stepped functionally (`nnx.split`), and each step donates the memory of
+the previous state.
 """
 
 import functools
@@ -32,7 +32,7 @@ Arrays = dict[str, Any]
 
 @dataclass(frozen=True)
 class JaxState:
-    """Everything that a step changes. After a step the arrays of the old state are gone."""
+    """Everything that a step changes. A step donates (invalidates) the arrays of the state that it is given."""
 
     arrays: Arrays
     """`params`, `rest` (other variables), `optimizer`, `ema`, `key`"""
@@ -42,16 +42,16 @@ class JaxState:
 class JaxTask:
     """A task for `onepaper.training.fit` from a Flax NNX model and a loss.
 
-    The loss gets a key made from (seed, step, micro-batch). Arrays span all devices, so the numbers do not depend on
-    how many there are.
+    The loss gets a key derived from (seed, step, micro-batch). Arrays span all devices, so that the results do not
+    depend on the number of devices.
 
     Args:
-        build: makes the model.
+        build: constructs the model.
         loss: `loss(model, batch, key) -> (loss_sum, weight)` or `(loss_sum, weight, {name: sum})`; the sums of the
             dictionary are logged after division by the weight.
         optimizer: options of optimiser, schedule, clipping, moving average, accumulation.
         total_steps: length of the training, for the cosine and linear schedules.
-        accelerator: devices, precision and processes; a plain one by default.
+        accelerator: devices, precision and processes; one with default options if absent.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class JaxTask:
         return JaxState(self._init(jax.random.key(seed)), step=0)
 
     def step(self, state: JaxState, batch: Any) -> tuple[JaxState, dict[str, Any]]:
-        """One update from this process's part of the batch; returns before the devices are done."""
+        """One update from this process's part of the batch; returns before the devices have finished."""
         lr = self.options.lr_at(state.step, self.total_steps)
         decay = self.options.ema_decay_at(state.step)
         numbers = np.uint32(state.step), np.float32(lr), np.float32(decay)
@@ -94,27 +94,27 @@ class JaxTask:
         return JaxState(arrays, state.step + 1), {**metrics, "lr": lr}
 
     def model(self, state: JaxState, *, averaged: bool = True) -> nnx.Module:
-        """The model in evaluation mode, with the averaged weights if there are any. The next step invalidates it."""
+        """The model in evaluation mode, with the averaged weights if they are kept; the next step invalidates it."""
         weights = state.arrays["ema"] if averaged and self.options.ema_decay else state.arrays["params"]
         model = nnx.merge(self._graph, weights, state.arrays["rest"], copy=True)
         model.eval()
         return model
 
     def non_finite(self, state: JaxState) -> str | None:
-        """A parameter, average or optimiser array with NaN or infinity (other variables may hold them on purpose)."""
+        """The first parameter, average or optimiser array with NaN or infinity; other variables may hold infinities."""
         arrays = flatten({name: state.arrays[name] for name in ("params", "ema", "optimizer")})
         floats = {name: array for name, array in arrays.items() if jnp.issubdtype(array.dtype, jnp.floating)}
         finite = self._all_finite(list(floats.values()))
         return next((name for name, good in zip(floats, finite, strict=True) if not good), None)
 
     def save(self, state: JaxState, folder: Path) -> Tree:
-        """Write arrays and the step."""
+        """Write the arrays and the step."""
         if self.accelerator.is_main:
             (folder / "state.json").write_text(json.dumps({"step": state.step}))
         return write_state(folder, flatten(state.arrays))
 
     def restore(self, folder: Path, tree: Tree) -> JaxState:
-        """The state in `folder`, laid out over this run's devices."""
+        """The state in `folder`, distributed over the devices of this run."""
         loaded = read_state(folder, flatten(self._abstract), tree)
         leaves = [loaded[name] for name in flatten(self._abstract)]
         arrays = jax.tree.unflatten(jax.tree.structure(self._abstract), leaves)
@@ -128,7 +128,7 @@ class JaxTask:
     def _create(self, key: jax.Array) -> Arrays:
         build_key, step_key = jax.random.split(key)
         _, params, rest = nnx.split(self._model(build_key), nnx.Param, ...)
-        # The average starts as a copy: an array may not be donated twice.
+        # A copy, because an array may not be donated twice.
         ema = jax.tree.map(jnp.copy, params) if self.options.ema_decay else {}
         return {"params": params, "rest": rest, "optimizer": self._direction.init(params), "ema": ema, "key": step_key}
 
@@ -136,7 +136,7 @@ class JaxTask:
         params, key = arrays["params"], jax.random.fold_in(arrays["key"], step)
 
         def sums(params: Any, rest: Any, part: Any, key: jax.Array) -> tuple[jax.Array, tuple[dict[str, Any], Any]]:
-            # copy=True: dropout counts change inside the gradient's trace and come out as a result.
+            # copy=True: dropout counters change inside the gradient's trace and are returned as a result.
             model = nnx.merge(self._graph, params, rest, copy=True)
             model.train()
             loss_sum, weight, *more = self.loss(model, part, key)
@@ -169,7 +169,9 @@ class JaxTask:
             scale = jnp.minimum(1.0, self.options.clip_norm / norm)
             gradients = jax.tree.map(lambda gradient: gradient * scale, gradients)
         direction, optimizer = self._direction.update(gradients, arrays["optimizer"], params)
-        params = jax.tree.map(lambda param, move: (param - lr * move).astype(param.dtype), params, direction)
+        params = jax.tree.map(
+            lambda param, param_direction: (param - lr * param_direction).astype(param.dtype), params, direction
+        )
         ema = arrays["ema"]
         if self.options.ema_decay:
             ema = jax.tree.map(lambda old, new: old + (1.0 - decay) * (new - old), ema, params)
@@ -179,14 +181,14 @@ class JaxTask:
 
 
 def _split(array: jax.Array, parts: int) -> jax.Array:
-    """Micro-batches on a new first axis; each takes every `parts`-th example, so that all devices share it."""
+    """Micro-batches on a new first axis, each of every `parts`-th example, so that each spans all devices."""
     if array.shape[0] % parts:
         raise UsageError(f"a batch of {array.shape[0]} does not divide into {parts} micro-batches")
     return jnp.swapaxes(array.reshape(array.shape[0] // parts, parts, *array.shape[1:]), 0, 1)
 
 
 def make_optimizer(options: OptimizerOptions) -> optax.GradientTransformation:
-    """The direction to move against, before the learning rate: the caller subtracts lr times it."""
+    """The update direction before the learning rate: the caller subtracts lr times it."""
 
     def chosen(params: Any) -> Any:
         return jax.tree.map(lambda param: options.decay == "all" or param.ndim >= 2, params)

@@ -1,4 +1,4 @@
-"""The PyTorch back end: where training runs, what a step does, and how states become files."""
+"""The PyTorch back end: devices and processes, the training step, states as files."""
 
 try:
     import torch as _torch  # noqa: F401  # pyright: ignore[reportUnusedImport]

@@ -1,4 +1,4 @@
-"""Where a PyTorch training runs: device, precision, threads, and several processes under torchrun."""
+"""Device, precision and threads of a PyTorch program, and its processes under torchrun."""
 
 import contextlib
 import os
@@ -21,37 +21,37 @@ def choose_device(name: str = "auto") -> torch.device:
     """The device called `name`; auto takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        UsageError: the device is not there.
+        UsageError: the device is not available.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        name = next(kind for kind, available in there.items() if available)
-    if not there.get(name):
-        found = ", ".join(kind for kind, available in there.items() if available)
+        name = next(kind for kind, available in present.items() if available)
+    if not present.get(name):
+        found = ", ".join(kind for kind, available in present.items() if available)
         raise UsageError(f"device '{name}' is not available to PyTorch here; there is: {found}")
     return torch.device(name)
 
 
-# gloo's threads need the interpreter's lock to free the tensors of their last collective, a moment after it has
-# returned here. Two ways to fall over that, both seen in runs at their end, both closed by `Accelerator.close`:
-# * a DDP model that outlives `close` owns the last reference to the group, and freeing it joins those threads while
-#   holding the lock: the run hangs. So groups that were left are kept until the interpreter ends.
-# * the interpreter ends first; a thread that then asks for the lock aborts the process. So `close` waits a little with
+# gloo's threads take the interpreter's lock to free the tensors of their last collective, shortly after it has returned
+# here. `Accelerator.close` avoids two failures at the end of a run that follow from this:
+# * a DDP model that outlives `close` owns the last reference to the group; freeing it joins those threads while holding
+#   the lock, a deadlock. So closed groups are kept until the interpreter ends.
+# * the interpreter ends first, and a thread that then takes the lock aborts the process. So `close` sleeps briefly with
 #   the lock released.
-_left_groups: list[Any] = []
+_closed_groups: list[Any] = []
 SETTLE_SECONDS = 0.3
 
 
 class Accelerator(Processes):
-    """One process's share of the machine. Alone, or one of those that torchrun started.
+    """The device and the processes of a run: a single process, or those that torchrun started.
 
-    Model code stays free of parallelism: `wrap` applies it from outside.
+    Model code contains no parallelism; `wrap` adds it from outside.
 
     Args:
         options: device, precision, threads, compile, shards.
 
     Raises:
-        UsageError: the device is missing, or the processes do not divide into groups of `shards`.
+        UsageError: the device is not available, or the processes do not divide into groups of `shards`.
     """
 
     def __init__(self, options: AcceleratorOptions | None = None) -> None:
@@ -88,7 +88,7 @@ class Accelerator(Processes):
     def wrap(self, module: nn.Module) -> nn.Module:
         """`module` with its gradients averaged over the processes: DDP, or FSDP2 where parameters are sharded.
 
-        FSDP2 shards each block of every `nn.ModuleList` on its own, so that one block at a time is whole.
+        FSDP2 shards each block of every `nn.ModuleList` separately, so that one block at a time is gathered.
         """
         if self._mesh is not None:
             for stack in [child for child in module.modules() if isinstance(child, nn.ModuleList)]:
@@ -112,7 +112,7 @@ class Accelerator(Processes):
             yield
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Matrix products in bfloat16 where the precision says so."""
+        """The context of a forward pass: with bf16, matrix products in bfloat16."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
 
     def sum(self, values: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class Accelerator(Processes):
         return values
 
     def barrier(self) -> None:
-        """Wait until every process is here."""
+        """Wait until every process has reached this call."""
         self.any(False)
 
     def any(self, flag: bool) -> bool:
@@ -136,10 +136,10 @@ class Accelerator(Processes):
         return int(self.sum(torch.tensor(value if self.is_main else 0, device=self.device)).item())
 
     def close(self) -> None:
-        """Leave the process group; to be called by every process before it ends."""
+        """Leave the process group; every process calls it before it ends."""
         if self._started and dist.is_initialized():
             time.sleep(SETTLE_SECONDS)
-            _left_groups.append(dist.group.WORLD)
+            _closed_groups.append(dist.group.WORLD)
             dist.destroy_process_group()
             self._started = False
 

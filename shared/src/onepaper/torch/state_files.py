@@ -1,7 +1,7 @@
-"""PyTorch tensors to files and back: safetensors, and torch's distributed format for sharded states.
+"""PyTorch tensors as files: safetensors, and torch's distributed format for sharded states.
 
-Reading fills existing tensors in place, so tied parameters stay tied and sharded ones stay sharded. The distributed
-format keeps a pickle; it is read only from a run's own folder, behind a verified manifest.
+Reading fills existing tensors in place, so that tied parameters stay tied and sharded ones stay sharded. The
+distributed format contains a pickle; it is read only from the folder of a run, after its manifest is verified.
 """
 
 import warnings
@@ -26,21 +26,21 @@ SHARDS_FOLDER = "shards"
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers by name; a tensor with two names (tied) is listed under the first."""
+    """Parameters and persistent buffers by name; a tied tensor is listed once, under its first name."""
     stored = model.state_dict(keep_vars=True)
     named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     return {name: tensor.detach() for name, tensor in named.items() if name in stored}
 
 
 def tree_of(tensors: Mapping[str, Tensor]) -> dict[str, Leaf]:
-    """Shapes (of the whole tensor where it is sharded) and dtypes."""
+    """Shapes and dtypes; of a sharded tensor the global shape."""
     return {
         name: Leaf(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")) for name, tensor in tensors.items()
     }
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors of any layout; those that share memory are written apart.
+    """Write tensors of any layout; tensors that share memory are written separately.
 
     Raises:
         OSError: the disk is full or fails.
@@ -61,10 +61,10 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def read_safetensors(path: Path, into: Mapping[str, Tensor]) -> None:
-    """Fill `into` from a file that must hold just these names, shapes and dtypes.
+    """Fill `into` from a file with exactly these names, shapes and dtypes.
 
     Raises:
-        OnePaperError: the file is damaged, or does not fit; the differences are named.
+        OnePaperError: the file is damaged or does not fit; the message names the differences.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -81,7 +81,7 @@ def read_safetensors(path: Path, into: Mapping[str, Tensor]) -> None:
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], *, main_process: bool) -> Tree:
-    """Write a state into an empty folder: one safetensors file, or shards by every process where tensors are sharded.
+    """Write a state into an empty folder: one safetensors file, or shards by every process if tensors are sharded.
 
     Raises:
         OSError: the disk is full or fails.
@@ -101,10 +101,10 @@ def write_state(folder: Path, tensors: Mapping[str, Tensor], *, main_process: bo
 
 
 def read_state(folder: Path, into: Mapping[str, Tensor], tree: Tree) -> None:
-    """Fill `into` from what `write_state` wrote, whichever way it was or is now sharded.
+    """Fill `into` from what `write_state` wrote, however either is sharded.
 
     Raises:
-        OnePaperError: the state does not fit; the differences are named before anything is filled.
+        OnePaperError: the state does not fit; the message names the differences, and nothing is filled.
     """
     check_tree(tree_of(into), tree, folder)
     if (folder / STATE_NAME).exists():

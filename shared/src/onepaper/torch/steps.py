@@ -29,11 +29,11 @@ Loss = Callable[[Any, Any, torch.Generator], Sequence[Any]]
 
 @dataclass
 class TorchState:
-    """Everything that a step changes. Steps change it in place."""
+    """Everything that a step changes; it is changed in place."""
 
     model: nn.Module
     wrapped: nn.Module
-    """the loss as a module, with the processes' gradient exchange around it"""
+    """the loss as a module, wrapped by DDP or FSDP2 in a distributed run"""
     optimizer: torch.optim.Optimizer
     ema: dict[str, Tensor]
     step: int
@@ -41,7 +41,7 @@ class TorchState:
 
 
 class _LossModule(nn.Module):
-    """The loss as a module's forward, so that DDP and FSDP2 see one call however the loss uses the model."""
+    """The loss as the forward of a module: one call for DDP and FSDP2, however the loss uses the model."""
 
     def __init__(self, model: nn.Module, loss: Loss) -> None:
         super().__init__()
@@ -55,16 +55,16 @@ class _LossModule(nn.Module):
 class TorchTask:
     """A task for `onepaper.training.fit` from a model and a loss.
 
-    Randomness is a function of (seed, step, process): before every step the generator handed to the loss, and torch's
-    global one that `nn.Dropout` uses, are seeded anew. Evaluating between steps, or resuming, changes nothing.
+    Randomness is a function of (seed, step, process): every step first seeds the generator of the loss and torch's
+    global one, which `nn.Dropout` uses. Evaluations between steps and resuming do not change the result.
 
     Args:
-        build: makes the model (called under the run's seed).
+        build: constructs the model (called with torch's global generator seeded).
         loss: `loss(model, batch, generator) -> (loss_sum, weight)` or `(loss_sum, weight, {name: sum})`; the sums of
             the dictionary are logged after division by the weight.
         optimizer: options of optimiser, schedule, clipping, moving average, accumulation.
         total_steps: length of the training, for the cosine and linear schedules.
-        accelerator: device, precision and processes; a plain one by default.
+        accelerator: device, precision and processes; one with default options if absent.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class TorchTask:
 
     @contextlib.contextmanager
     def evaluating(self, state: TorchState, *, averaged: bool = True) -> Iterator[nn.Module]:
-        """The model in evaluation mode without gradients, with the averaged weights if there are any."""
+        """The model in evaluation mode without gradients, with the averaged weights if they are kept."""
         weights = dict(state.model.named_parameters())
         kept = {name: weights[name].detach().clone() for name in state.ema} if averaged else {}
         with torch.no_grad():
@@ -143,7 +143,7 @@ class TorchTask:
                     weights[name].copy_(value)
 
     def non_finite(self, state: TorchState) -> str | None:
-        """A parameter, average or optimiser tensor with NaN or infinity (buffers may hold infinities on purpose)."""
+        """The first parameter, average or optimiser tensor with NaN or infinity; buffers may hold infinities."""
         buffers = {f"model/{name}" for name, _ in state.model.named_buffers()}
         for name, tensor in self.tensors(state).items():
             if name not in buffers and tensor.is_floating_point() and not local(tensor).isfinite().all():
@@ -151,7 +151,7 @@ class TorchTask:
         return None
 
     def tensors(self, state: TorchState) -> dict[str, Tensor]:
-        """Every tensor of the state by name; these are what a checkpoint holds."""
+        """Every tensor of the state by name, as in a checkpoint."""
         names: dict[Tensor, str] = {parameter: name for name, parameter in state.model.named_parameters()}
         tensors = {f"model/{name}": tensor for name, tensor in model_tensors(state.model).items()}
         tensors |= {f"ema/{name}": tensor for name, tensor in state.ema.items()}
@@ -164,13 +164,13 @@ class TorchTask:
         return tensors
 
     def save(self, state: TorchState, folder: Path) -> Tree:
-        """Write tensors and the numbers beside them."""
+        """Write the tensors, the step and the seed."""
         if self.accelerator.is_main:
             (folder / "state.json").write_text(json.dumps({"step": state.step, "seed": state.seed}))
         return write_state(folder, self.tensors(state), main_process=self.accelerator.is_main)
 
     def restore(self, folder: Path, tree: Tree) -> TorchState:
-        """A state filled from `folder`."""
+        """The state in `folder`."""
         values = json.loads((folder / "state.json").read_text())
         state = self.init(values["seed"])
         state.step = values["step"]
@@ -191,7 +191,7 @@ class TorchTask:
         return torch.stack([value.detach().to(exact) for value in sums])
 
     def _scale_gradients(self, model: nn.Module, weight: Tensor) -> Tensor:
-        """Turn the processes' mean of summed gradients into that of the mean loss, clip, and return its norm."""
+        """Scale gradients of the sum (averaged over processes) to those of the mean loss, and clip; their norm."""
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         if isinstance(norm, DTensor):
@@ -205,7 +205,7 @@ class TorchTask:
 
 
 def local(tensor: Tensor) -> Tensor:
-    """This process's part of a sharded tensor (sharing its memory); any other tensor itself."""
+    """The local part of a sharded tensor (a view); any other tensor unchanged."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
@@ -227,20 +227,20 @@ def split(batch: Any, parts: int) -> list[Any]:
 
 
 def make_optimizer(model: nn.Module, options: OptimizerOptions) -> torch.optim.Optimizer:
-    """The optimiser with all its state in place, so that a checkpoint of step 0 has the shape of every other."""
+    """The optimiser with its state allocated, so that the checkpoint of step 0 has the same tree as all others."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     decayed = [parameter for parameter in trained if options.decay == "all" or parameter.ndim >= 2]
-    spared = [parameter for parameter in trained if options.decay == "matrices" and parameter.ndim < 2]
+    not_decayed = [parameter for parameter in trained if options.decay == "matrices" and parameter.ndim < 2]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": options.weight_decay}]
-    if spared:
-        groups.append({"params": spared, "weight_decay": 0.0})
+    if not_decayed:
+        groups.append({"params": not_decayed, "weight_decay": 0.0})
     optimizer: torch.optim.Optimizer
     if options.name == "sgd":
         optimizer = torch.optim.SGD(groups, lr=0.0, momentum=options.momentum)
     else:
         kind = torch.optim.AdamW if options.name == "adamw" else torch.optim.Adam
         optimizer = kind(groups, lr=0.0, betas=options.betas, eps=options.epsilon)
-    # One update by zero gradients at learning rate zero makes the slots and moves nothing; then they are emptied.
+    # An update with zero gradients and learning rate 0 allocates the state and leaves the weights; then it is zeroed.
     for parameter in trained:
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()

@@ -1,8 +1,8 @@
-"""Commands are found where a reader would see them, and nowhere else."""
+"""Only commands of shell blocks are found, with continuation lines joined and comments dropped."""
 
 from pathlib import Path
 
-from onepaper.pages import commands
+from onepaper.doc_commands import commands
 
 PAGE = """\
 Run `onepaper p train` like this:

@@ -1,0 +1,5 @@
+"""The command line of all papers."""
+
+from onepaper.cli.dispatch import main
+
+__all__ = ["main"]

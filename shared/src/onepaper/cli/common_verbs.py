@@ -1,0 +1,75 @@
+"""The verbs that every paper has: `reproduce`, `claims`, `presets`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from onepaper.claims.reproduce import ClaimsOptions, ReproduceOptions
+from onepaper.config import flatten, to_dict
+from onepaper.paper import Invocation, Paper, Verb, resolve
+
+
+@dataclass(frozen=True)
+class PresetsOptions:
+    """Options of the `presets` verb."""
+
+    name: Annotated[str, "positional"] = ""
+    """Show this preset's configuration; without it, all are listed."""
+    cost: bool = False
+    """Also count parameters, FLOPs and memory (loads the framework)."""
+
+
+COMMON_VERBS = (
+    Verb(
+        "reproduce",
+        "run the paper's claims and write the report",
+        "onepaper.cli.common_verbs:run_reproduce",
+        ReproduceOptions,
+    ),
+    Verb(
+        "claims",
+        "list the claims, their rules and recorded verdicts",
+        "onepaper.cli.common_verbs:run_claims",
+        ClaimsOptions,
+    ),
+    Verb("presets", "list the configurations, or show one", "onepaper.cli.common_verbs:run_presets", PresetsOptions),
+)
+
+
+def verbs_of(paper: Paper) -> dict[str, Verb]:
+    """The paper's own verbs and the common ones, by name."""
+    return {verb.name: verb for verb in (*paper.verbs, *COMMON_VERBS)}
+
+
+def run_reproduce(call: Invocation) -> int:
+    """The `reproduce` verb."""
+    from onepaper.claims.reproduce import reproduce
+
+    return reproduce(call.paper, call.options)
+
+
+def run_claims(call: Invocation) -> int:
+    """The `claims` verb."""
+    from onepaper.claims.reproduce import print_claims
+
+    return print_claims(call.paper, call.options)
+
+
+def run_presets(call: Invocation) -> int:
+    """The `presets` verb."""
+    paper, options = call.paper, call.options
+    if options.name:
+        preset = paper.preset(options.name)
+        print(f"{options.name}: {preset.summary}")
+        for name, value in flatten(to_dict(preset.config)).items():
+            print(f"  --{name.replace('_', '-')} {value}")
+        if preset.unsure:
+            print(f"our reading, not published: {', '.join(preset.unsure)}")
+    chosen = [paper.aliases.get(options.name, options.name)] if options.name else list(paper.presets)
+    if not options.name:
+        for name, preset in paper.presets.items():
+            print(f"{name:<24} {preset.summary}")
+    if options.cost and paper.cost_of:
+        for name in chosen:
+            cost = resolve(paper.cost_of)(paper.presets[name].config)
+            print(f"cost of {name}: " + ", ".join(f"{key} {value}" for key, value in cost.items()))
+    return 0

@@ -1,0 +1,134 @@
+"""Checks that the tests of every paper package share. Plain functions with assertions; pytest is not required.
+
+PAGES = documentation_pages("my-paper")
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_the_pages(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_commands(page, "my-paper")
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from onepaper.claims.results import assert_rules_match
+from onepaper.claims.tables import render_file
+from onepaper.cli import main
+from onepaper.doc_commands import commands
+from onepaper.paper import Paper, load_paper
+
+FRAMEWORKS = ("torch", "jax", "flax", "scipy", "matplotlib")
+
+
+def run_verb(paper: str, *words: str) -> int:
+    """The exit status of `onepaper PAPER WORDS`, run in this process."""
+    try:
+        main([paper, *words])
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    raise AssertionError("the command line returned without an exit status")
+
+
+def documentation_pages(paper: str) -> list[Path]:
+    """The paper's README and DATA.md, its page, tutorials and guides, of the checkout; none for an installed copy."""
+    folder = load_paper(paper).project_folder()
+    if folder is None:
+        return []
+    docs = folder.parents[1] / "docs"
+    pages = [folder / "README.md", folder / "DATA.md", docs / "papers" / f"{paper}.md"]
+    pages += sorted((docs / "tutorials").glob(f"{paper}*.md")) + sorted((docs / "guides" / paper).glob("*.md"))
+    return [page for page in pages if page.is_file()]
+
+
+def check_commands(page: Path, paper: str, dry: Iterable[str] = ()) -> None:
+    """Every `onepaper PAPER ...` line in the shell blocks of a page works; slow verbs run with --dry-run.
+
+    Args:
+        page: a Markdown file.
+        paper: name of the paper.
+        dry: verbs that also get --dry-run, beyond `doc_commands.SLOW_VERBS`.
+    """
+    for words in commands(page, paper):
+        slow = len(words) > 1 and words[1] in tuple(dry) and "--dry-run" not in words
+        status = run_verb(*words, *(["--dry-run"] if slow else []))
+        assert status == 0, f"{page}: `onepaper {' '.join(words)}` exits {status}"
+
+
+def check_light_start(paper: str, *words: str, heavy: Sequence[str] = FRAMEWORKS) -> None:
+    """`onepaper PAPER WORDS` succeeds, in a process of its own, without importing a package of `heavy`."""
+    code = (
+        "import sys\nfrom onepaper.cli import main\n"
+        f"try:\n    main({[paper, *words]!r})\nexcept SystemExit as leaving:\n    assert not leaving.code\n"
+        f"loaded = {set(heavy)!r} & set(sys.modules)\nassert not loaded, f'imports {{sorted(loaded)}}'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"`onepaper {paper} {' '.join(words)}`: {done.stderr[-2000:]}"
+
+
+def check_public_names(package: ModuleType) -> None:
+    """Every name of `package.__all__` exists, and another name raises `AttributeError`."""
+    for name in package.__all__:
+        assert getattr(package, name, None) is not None, f"{package.__name__} does not export {name}"
+    assert not hasattr(package, "no_such_name")
+
+
+def check_one_line_error(err: str, expected: str) -> None:
+    """What a failed command wrote to stderr is one line with `expected` in it."""
+    assert err.startswith("onepaper: "), err
+    assert err.count("\n") == 1, err
+    assert expected in err, f"{expected!r} is not in {err!r}"
+
+
+def check_ledger(paper: Paper) -> None:
+    """Recorded verdicts follow the present rules, and README and docs page show the recorded results."""
+    assert_rules_match(paper)
+    folder = paper.project_folder()
+    assert folder is not None, f"{paper.name} is not run from a checkout"
+    for page in (folder / "README.md", folder.parents[1] / "docs" / "papers" / f"{paper.name}.md"):
+        render_file(page, paper, check=True)
+
+
+def free_port() -> int:
+    """A TCP port of this machine that is free now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def run_processes(
+    script: Path, words: Sequence[str], processes: int, devices: int = 1, *, timeout: float = 300
+) -> list[int]:
+    """Run a Python script in several processes of one cluster on the CPU; their exit statuses. Their stderr is printed.
+
+    The environment has the variables from which JAX (`JAX_COORDINATOR_ADDRESS`, ...) and torch (`RANK`, ...) join it.
+
+    Args:
+        script: its path.
+        words: its arguments, the same for every process.
+        processes: number of processes; one runs without a cluster.
+        devices: virtual CPU devices of each process, for JAX.
+        timeout: seconds for each process.
+    """
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}".strip()
+    environment: dict[str, str] = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    if processes > 1:
+        port = str(free_port())
+        environment |= {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(processes)}
+        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(processes)}
+    members: list[subprocess.Popen[str]] = []
+    for rank in range(processes):
+        own = {"JAX_PROCESS_ID": str(rank), "RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}
+        command = [sys.executable, str(script), *words]
+        members.append(subprocess.Popen(command, env=environment | own, stderr=subprocess.PIPE, text=True))
+    try:
+        for member in members:
+            print(member.communicate(timeout=timeout)[1][-3000:], file=sys.stderr)
+    finally:
+        for member in members:
+            member.kill()
+    return [member.returncode for member in members]

@@ -1,0 +1,95 @@
+"""`metrics.jsonl`, the samples of a training, and the same numbers and samples for TensorBoard."""
+
+import contextlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from onepaper.errors import explain_os_error
+from onepaper.html.gallery import save_samples, write_gallery
+from onepaper.runs import write_atomic
+from onepaper.training.tensorboard import TensorBoardWriter
+
+METRICS_NAME = "metrics.jsonl"
+TENSORBOARD_FOLDER = "tensorboard"
+SAMPLES_FOLDER = "samples"
+
+Row = dict[str, Any]
+
+
+class Logs:
+    """`metrics.jsonl`, one row per logged step, and the same numbers for TensorBoard.
+
+    Opening removes the rows after `step`, here and for TensorBoard: the resumed run writes them again.
+
+    Args:
+        folder: of the run; None writes nothing.
+        step: from which the training starts.
+    """
+
+    def __init__(self, folder: Path | None, step: int) -> None:
+        self.last: Row = {}
+        self._path = folder / METRICS_NAME if folder else None
+        if folder is None or self._path is None:
+            return
+        kept = [row for row in read_metrics(self._path) if row["step"] <= step]
+        self.last = kept[-1] if kept else {}
+        write_atomic(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        if step == 0:
+            shutil.rmtree(folder / TENSORBOARD_FOLDER, ignore_errors=True)
+            shutil.rmtree(folder / SAMPLES_FOLDER, ignore_errors=True)
+        self._rows = self._path.open("a", encoding="utf-8")
+        self._tensorboard = TensorBoardWriter(folder / TENSORBOARD_FOLDER, step)
+
+    def write(self, step: int, row: Mapping[str, Any]) -> None:
+        """Append one row; non-finite values become null."""
+        kept = {name: value if math.isfinite(value) else None for name, value in row.items()}
+        self.last = {"step": step, **kept}
+        if self._path is None:
+            return
+        with explain_os_error(self._path):
+            self._rows.write(json.dumps(self.last) + "\n")
+            self._rows.flush()
+            self._tensorboard.write(step, {name: value for name, value in kept.items() if value is not None})
+
+    def show(self, step: int, files: Mapping[str, bytes]) -> None:
+        """Write the samples of this step: files, the page of all steps, and the kinds that TensorBoard displays."""
+        if self._path is None:
+            return
+        folder = self._path.parent / SAMPLES_FOLDER
+        save_samples(folder / f"step-{step}", files)
+        write_gallery(folder, f"{self._path.parent.name}: samples")
+        with explain_os_error(self._path):
+            self._tensorboard.show(step, files)
+
+    def sync(self) -> None:
+        """Flush the rows to disk; called before the checkpoint of the same step is written."""
+        if self._path is not None:
+            with explain_os_error(self._path):
+                os.fsync(self._rows.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._path is not None:
+            # `write` has reported what could not be written; closing would report it a second time.
+            with contextlib.suppress(OSError):
+                self._rows.close()
+            with contextlib.suppress(OSError):
+                self._tensorboard.close()
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """The rows of a `metrics.jsonl`; an incomplete last line (after a crash) is skipped."""
+    rows: list[Row] = []
+    if not path.exists():
+        return rows
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            rows.append(json.loads(line))
+    return rows

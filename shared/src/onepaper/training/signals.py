@@ -1,0 +1,31 @@
+"""SIGTERM and SIGINT as a flag that the training loop reads between steps."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any, Self
+
+
+class StopSignals:
+    """Records the first SIGTERM or SIGINT in `received`; a second one has its ordinary effect."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.received = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # other threads may not set handlers
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
