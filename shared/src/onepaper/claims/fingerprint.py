@@ -31,19 +31,10 @@ SHARED_FOLDER = Path(__file__).parents[1]
 
 WITHOUT_NUMBERS = frozenset(
     (
-        *(
-            "accelerator",
-            "checkpoints",
-            "claim",
-            "claims",
-            "config",
-            "doc_commands",
-            "errors",
-            "fingerprint",
-            "gallery",
-        ),
-        *("html", "logs", "paper", "progress", "report", "reproduce", "results", "runs", "signals", "state_files"),
-        *("tables", "tensorboard"),
+        *("accelerator", "arms", "benchmark", "checkpoints", "claim", "claims", "config", "costs", "doc_commands"),
+        *("errors", "file_bytes", "fingerprint", "gallery", "html", "logs", "paper", "plots", "progress", "report"),
+        *("reproduce", "results", "runs", "signals", "state_files", "tables", "tensorboard", "testing", "weights"),
+        "workers",
     )
 )
 """Modules of the shared package, by the last part of their names, that read options and files, write and show."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from onepaper.claims import Artifact, ImageGrid, Note, Plot, Rule, Sound, Table
 from onepaper.claims.results import MeasuredValue, Outcome, PaperLedger, count_verdicts
-from onepaper.html import render
+from onepaper.display.html import render
 from onepaper.runs import write_atomic
 
 _DOTS_PER_INCH = 160

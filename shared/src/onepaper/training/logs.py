@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from onepaper.display.gallery import save_samples, write_gallery
 from onepaper.errors import explain_os_error
-from onepaper.html.gallery import save_samples, write_gallery
 from onepaper.runs import write_atomic
 from onepaper.training.tensorboard import TensorBoardWriter
 

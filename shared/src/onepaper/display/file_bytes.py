@@ -1,6 +1,6 @@
 """Figures, pictures, sound and arrays as the bytes of files, for samples, pages and reports.
 
-`onepaper.html.gallery.save_samples` and the `draw` of a training take such bytes by file name.
+`onepaper.display.gallery.save_samples` and the `draw` of a training take such bytes by file name.
 """
 
 import io

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.io import wavfile
 
+from onepaper.display.file_bytes import figure_png, npy_bytes, npz_bytes, picture_png, tile_pictures, wav_bytes
 from onepaper.errors import UsageError
-from onepaper.file_bytes import figure_png, npy_bytes, npz_bytes, picture_png, tile_pictures, wav_bytes
 
 RANDOM = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from onepaper.html import render
+from onepaper.display.html import render
 from onepaper.runs import write_atomic
 
 PAGE_NAME = "index.html"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from onepaper.plots import lines, lines_with_intervals
+from onepaper.display.plots import lines, lines_with_intervals
 
 
 def test_lines() -> None:

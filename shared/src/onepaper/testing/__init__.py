@@ -19,8 +19,8 @@ from types import ModuleType
 from onepaper.claims.results import assert_rules_match
 from onepaper.claims.tables import render_file
 from onepaper.cli import main
-from onepaper.doc_commands import commands
 from onepaper.paper import Paper, load_paper
+from onepaper.testing.doc_commands import commands
 
 FRAMEWORKS = ("torch", "jax", "flax", "scipy", "matplotlib")
 

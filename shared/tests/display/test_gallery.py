@@ -2,7 +2,7 @@
 
 import re
 
-from onepaper.html.gallery import save_samples, write_gallery
+from onepaper.display.gallery import save_samples, write_gallery
 
 
 def test_files_of_one_name_belong_together_and_the_newest_section_comes_first(tmp_path):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from onepaper.doc_commands import commands
+from onepaper.testing.doc_commands import commands
 
 PAGE = """\
 Run `onepaper p train` like this:
