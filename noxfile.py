@@ -77,7 +77,7 @@ def _torch_arrangement(session: nox.Session) -> dict[str, str]:
         return {}
     wheel = _local_torch_wheel()
     if wheel is not None:
-        # Somebody put a build of torch there for us; unconstrained, a newer one of the index would win.
+        # A build of torch was put there for this machine; unconstrained, a newer one of the index would win.
         # Not in `create_tmp`, which would move the temporary folder of every program below into this checkout.
         session.cache_dir.mkdir(parents=True, exist_ok=True)
         constraint = session.cache_dir / "local-torch.txt"

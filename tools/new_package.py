@@ -1,4 +1,4 @@
-"""Make a new paper package: everything the house expects, small, whole and passing its tests.
+"""Make a new paper package: everything that the repository requires, small and passing its tests.
 
     python tools/new_package.py my-paper --framework jax --title "A Title" --authors "A. One, B. Two" --year 2024
 
@@ -145,7 +145,7 @@ def main() -> int:
     parser.add_argument("name", help="folder and command name, e.g. perceiver-ar")
     parser.add_argument("--framework", choices=["torch", "jax"], required=True)
     parser.add_argument("--title", default="A Paper Without a Title Yet")
-    parser.add_argument("--authors", default="Nobody Yet")
+    parser.add_argument("--authors", default="A. Author")
     parser.add_argument("--venue", default="arXiv")
     parser.add_argument("--year", type=int, default=2024)
     parser.add_argument("--arxiv", default="0000.00000")

@@ -39,7 +39,7 @@ BANNED = {re.compile(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])", re.IGNORECASE): us
 WITH_BANNED_WORDS = {"tools/repository_rules.py", "tools/tests/test_repository_rules.py"}
 # A numbered reference needs its source in the same sentence.
 REFERENCE = re.compile(r"\b(?:sections?|items?|appendix|appendices|chapter)\s+(?:\d|[A-Z]\b)", re.IGNORECASE)
-SOURCE = re.compile(r"\bpapers?\b|\bofficial\b|docs/|\b[A-Z][\w'-]+[^.;]{0,60}\(?(?:19|20)\d\d", re.IGNORECASE)
+SOURCE = re.compile(r"\bpapers?\b|\bofficial\b|docs/|\b[A-Z][\w'-]+[^;]{0,60}\(?(?:19|20)\d\d", re.IGNORECASE)
 EQUATIONS = "## Equations and functions"
 # Written so that this line is no match of its own.
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X]|raise Not[I]mplemented(Error)?)\b")

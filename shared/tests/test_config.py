@@ -1,4 +1,4 @@
-"""Configurations survive JSON, refuse what does not fit, and tell where they differ."""
+"""Configurations survive JSON, refuse what does not fit, and report where they differ."""
 
 import json
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ from .walk import Walk, batches, losses, opened
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_signals_save_and_tell(tmp_path, number, code):
+def test_signals_save_and_report(tmp_path, number, code):
     options = LoopOptions(30, log_every=10, checkpoint_every=0)
     with opened(tmp_path / "whole") as run:
         whole = fit(Walk(), batches, options, run)

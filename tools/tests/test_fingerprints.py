@@ -12,11 +12,11 @@ CODE = """
 STEPS = 3
 class Options:
     steps: int = 3
-    def draw(self, told):
-        return self.steps * told
+    def draw(self, target):
+        return self.steps * target
 def measure(context):
     options = Options()
-    return options.draw(told=STEPS) + options.steps
+    return options.draw(target=STEPS) + options.steps
 """
 
 
@@ -49,11 +49,11 @@ def compare(tool, tmp_path, changes):
     [
         ([], {}),
         ([("STEPS", "NUM_STEPS"), ("Options", "Settings")], {}),
-        ([("told", "known")], {"known": "told"}),
+        ([("target", "known")], {"known": "target"}),
         ([(".steps", ".num_steps"), ("    steps:", "    num_steps:"), ("draw", "sample")],
          {"num_steps": "steps", "sample": "draw"}),
         # One name becomes two: the parameter and the keyword are proven one by one.
-        ([("(self, told)", "(self, known)"), ("* told", "* known")], {"known": "told"}),
+        ([("(self, target)", "(self, known)"), ("* target", "* known")], {"known": "target"}),
     ],
 )  # fmt: skip
 def test_renaming_is_proven(tool, tmp_path, changes, names):
@@ -64,8 +64,8 @@ def test_renaming_is_proven(tool, tmp_path, changes, names):
     ("changes", "message"),
     [
         ([("STEPS = 3", "STEPS = 4")], "was: .*3.*is:  .*4"),
-        ([("self.steps * told", "self.steps + told")], "token"),
-        ([("draw(told=STEPS)", "draw(steps=STEPS)")], "'steps' stands for both 'told' and 'steps'"),
+        ([("self.steps * target", "self.steps + target")], "token"),
+        ([("draw(target=STEPS)", "draw(steps=STEPS)")], "'steps' stands for both 'target' and 'steps'"),
         ([("+ options.steps", "")], "token"),
         ([("    options = Options()", "    print()\n    options = Options()")], "token"),
     ],

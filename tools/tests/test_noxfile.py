@@ -53,7 +53,7 @@ def test_the_cpu_index_is_used_where_it_answers(noxfile, tmp_path, monkeypatch) 
     assert env == {"UV_TORCH_BACKEND": "auto"}
 
 
-def test_an_index_that_does_not_answer_is_told(noxfile, tmp_path, monkeypatch) -> None:
+def test_an_index_that_does_not_answer_is_reported(noxfile, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(noxfile, "_answers", lambda address: False)
     session = Session(tmp_path)
     assert noxfile._torch_arrangement(session) == {}
@@ -67,7 +67,7 @@ def test_the_probe_gives_up_quietly(noxfile) -> None:
 @pytest.mark.parametrize("name", ["UV_TORCH_BACKEND", "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "UV_INDEX"])
 def test_what_the_environment_says_is_left_alone(noxfile, tmp_path, monkeypatch, name) -> None:
     monkeypatch.setenv(name, "something")
-    monkeypatch.setattr(noxfile, "_answers", lambda address: pytest.fail("probed although told what to do"))
+    monkeypatch.setattr(noxfile, "_answers", lambda address: pytest.fail("probed although the environment says what to do"))
     assert noxfile._torch_arrangement(Session(tmp_path)) == {}
 
 

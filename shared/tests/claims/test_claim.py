@@ -95,7 +95,7 @@ def test_exact_needs_no_seeds():
     assert verdict(Below("x", 1e-5), Measurement.exact("x", math.inf)) == NO
 
 
-def test_an_interval_over_examples_is_used_and_told():
+def test_an_interval_over_examples_is_used_and_reported():
     values = np.random.default_rng(0).normal(1.0, 0.1, 500)
     decision = Below("x", 2.0).decide(Evidence("", [Measurement.over_examples("x", values)]))
     assert decision.verdict == YES
@@ -306,7 +306,7 @@ def test_an_arm_is_computed_once_and_kept(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "seed"), [({"fingerprint": "b"}, 1), ({"tier": "full"}, 1), ({"device": "cuda"}, 1), ({}, 2)]
 )
-def test_another_code_tier_device_or_seed_computes_afresh(tmp_path, changes, seed):
+def test_another_code_tier_device_or_seed_computes_again(tmp_path, changes, seed):
     arm = Arm(loss=0.5)
     ClaimContext(folder=tmp_path, fingerprint="a").arm("x", 1, arm)
     ClaimContext(**({"folder": tmp_path, "fingerprint": "a"} | changes)).arm("x", seed, arm)

@@ -75,9 +75,9 @@ def test_what_is_no_number_is_null(paper):
 def test_a_wrong_file_is_named_with_its_field(paper, change, message):
     path = record(paper, paper.ledger[0])
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(UsageError, match=message) as told:
+    with pytest.raises(UsageError, match=message) as caught:
         read_results(paper)
-    assert str(path) in str(told.value)
+    assert str(path) in str(caught.value)
 
 
 def test_a_wrong_result_is_not_written(paper):

@@ -71,7 +71,7 @@ def test_holm_lies_between_raw_and_bonferroni(p_values):
 
 
 @pytest.mark.parametrize("function", [student_t_interval, bootstrap_interval])
-def test_bad_input_is_told(function):
+def test_bad_input_is_reported(function):
     with pytest.raises(UsageError, match="at least one value"):
         function([])
     with pytest.raises(UsageError, match="confidence is 95"):

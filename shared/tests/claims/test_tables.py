@@ -83,7 +83,7 @@ def test_check_fails_on_disagreement_and_leaves_the_file(paper, tmp_path):
         ("<!-- result:C1:accuracy -->1 <!-- result:C1:accuracy -->1<!-- /result -->", "without its"),
     ],
 )
-def test_wrong_markers_are_told(paper, tmp_path, text, message):
+def test_wrong_markers_are_reported(paper, tmp_path, text, message):
     path = tmp_path / "page.md"
     path.write_text(text)
     with pytest.raises(UsageError, match=message):
