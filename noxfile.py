@@ -297,8 +297,7 @@ def packaging(session: nox.Session) -> None:
 def scaffold(session: nox.Session) -> None:
     """Make a new paper package for torch and one for JAX in a copy of the repository and run their tests."""
     session.install("./shared")
-    for framework in ("torch", "jax"):
-        session.run("python", "tools/new_package.py", f"scaffold-{framework}", "--framework", framework, "--try", *REST)
+    session.run("python", "tools/new_package.py", "scaffold", "--try", *REST)
 
 
 @nox.session

@@ -3,8 +3,8 @@
     python tools/new_package.py my-paper --framework jax --title "A Title" --authors "A. One, B. Two" --year 2024
 
 It writes packages/my-paper, its page and its tutorial, and adds the paper to the import contracts and the site. With
---try it does so in a scratch copy of the working tree and runs the new package's tests, lint and docs there; CI does
-that once for torch and once for JAX.
+--try it makes one package for each framework in a scratch copy of the working tree and runs their tests, lint and docs
+there; CI does that.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from onepaper.paper import resolve
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).parent / "template"
+FRAMEWORKS = ("torch", "jax")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -119,7 +120,7 @@ def fill_tables(package: Package, root: Path) -> None:
     render_papers(root / "README.md", papers(root))
 
 
-def try_out(package: Package) -> None:
+def try_out(packages: list[Package]) -> None:
     """Scaffold in a scratch clone of the working tree; run the tests, lint and docs there, as for any package."""
     with tempfile.TemporaryDirectory(prefix="onepaper-scaffold-") as scratch:
         clone = Path(scratch) / "repository"
@@ -131,11 +132,12 @@ def try_out(package: Package) -> None:
             if (ROOT / name).is_file():
                 (clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, clone / name)
-        write_package(package, clone)
+        for package in packages:
+            write_package(package, clone)
         for command in (["git", "init", "-q"], ["git", "add", "-A"]):
             subprocess.run(command, cwd=clone, check=True)
         nox = shutil.which("nox") or str(Path(sys.prefix).parent.parent / ".venv" / "bin" / "nox")
-        for command in (["-s", "tests", "--", package.name], ["-s", "lint"], ["-s", "docs"]):
+        for command in (["-s", "tests", "--", *(package.name for package in packages)], ["-s", "lint"], ["-s", "docs"]):
             subprocess.run([nox, *command], cwd=clone, check=True)
 
 
@@ -143,22 +145,32 @@ def main() -> int:
     """Read the command line and make the package."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", help="folder and command name, e.g. perceiver-ar")
-    parser.add_argument("--framework", choices=["torch", "jax"], required=True)
+    parser.add_argument("--framework", choices=FRAMEWORKS, help="needed, but for --try")
     parser.add_argument("--title", default="A Paper Without a Title Yet")
     parser.add_argument("--authors", default="A. Author")
     parser.add_argument("--venue", default="arXiv")
     parser.add_argument("--year", type=int, default=2024)
     parser.add_argument("--arxiv", default="0000.00000")
-    parser.add_argument("--try", dest="try_it", action="store_true", help="in a scratch clone, and run its tests there")
+    parser.add_argument(
+        "--try",
+        dest="try_it",
+        action="store_true",
+        help="one package for each framework in a scratch clone, with tests, lint and docs there",
+    )
     words = parser.parse_args()
     if not NAME.fullmatch(words.name):
         parser.error(f"name is '{words.name}', expected lower-case words joined by hyphens")
-    package = Package(words.name, words.framework, words.title, words.authors, words.venue, words.year, words.arxiv)
+
+    def package(name: str, framework: str) -> Package:
+        return Package(name, framework, words.title, words.authors, words.venue, words.year, words.arxiv)
+
     if words.try_it:
-        try_out(package)
+        try_out([package(f"{words.name}-{framework}", framework) for framework in FRAMEWORKS])
         return 0
+    if words.framework is None:
+        parser.error(f"--framework is missing, expected one of {', '.join(FRAMEWORKS)}")
     try:
-        folder = write_package(package, ROOT)
+        folder = write_package(package(words.name, words.framework), ROOT)
     except FileExistsError:
         parser.error(f"packages/{words.name} exists already")
     print(f"made {folder.relative_to(ROOT)}; next: .venv/bin/nox -s tests -- {words.name}")
