@@ -226,6 +226,16 @@ def test_names_in_strings_are_followed(package):
     assert of(package) == after
 
 
+def test_what_a_validator_calls_a_value_does_not_count(package):
+    change(package, "claims.py", "import math", "import math\nfrom onepaper.config import check_between")
+    change(package, "claims.py", "    if STEPS < 0", "    check_between('steps', STEPS, 0, 9)\n    if STEPS < 0")
+    before = of(package)
+    change(package, "claims.py", "'steps', STEPS", "'num_steps', STEPS")
+    assert of(package) == before
+    change(package, "claims.py", "0, 9", "0, 8")
+    assert of(package) != before
+
+
 def test_what_evidence_shows_does_not_count_but_what_it_measures_does(package):
     change(package, "claims.py", "return helper(sample(STEPS", "return Evidence('one', [sample(STEPS")
     change(package, "claims.py", "START))", "START)], [STEPS])")
