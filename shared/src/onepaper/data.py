@@ -60,14 +60,17 @@ def read_sums(folder: Path) -> dict[str, str]:
 
 @functools.cache
 def embedded(package: str, name: str) -> Path:
-    """The path of `data/NAME` inside an installed package, verified once per process against `data/SHA256SUMS`.
+    """The path of `assets/data/NAME` in an installed package, verified once per process against its `SHA256SUMS`.
+
+    A package without `assets/` has its files in `data/`.
 
     Raises:
         UsageError: the package lists no such file; the nearest name is suggested.
         OnePaperError: the package or file is missing, or its content differs from what was shipped.
     """
     try:
-        folder = Path(str(importlib.resources.files(package))) / "data"
+        root = Path(str(importlib.resources.files(package)))
+        folder = root / "assets" / "data" if (root / "assets").is_dir() else root / "data"
     except ModuleNotFoundError:
         raise OnePaperError(f"package '{package}' is not installed; it ships the data '{name}'") from None
     sums = read_sums(folder)
