@@ -60,7 +60,9 @@ def read_sums(folder: Path) -> dict[str, str]:
 
 @functools.cache
 def embedded(package: str, name: str) -> Path:
-    """The path of `data/NAME` inside an installed package, verified once per process against `data/SHA256SUMS`.
+    """The path of `assets/data/NAME` in an installed package, verified once per process against its `SHA256SUMS`.
+
+    A package without `assets/` has its files in `data/`.
 
     Raises:
         UsageError: the package lists no such file; the nearest name is suggested.

@@ -479,10 +479,10 @@ class _Emitter:
             self.put("evidence")
             self.visit(measured)
             return
-        if path is not None and path[-1].startswith("check_") and node.args:
-            if self.meaning(path[0]) == f"{SHARED}:{path[-1]}" and isinstance(node.args[0], ast.Constant):
-                # The first argument of a validator is what its message calls the value.
-                node = ast.Call(node.func, node.args[1:], node.keywords)
+        is_validator = path is not None and path[-1].startswith("check_")
+        if is_validator and self.meaning(path[0]) == f"{SHARED}:{path[-1]}" and isinstance(node.args[0], ast.Constant):
+            # The first argument of a validator is what its message calls the value.
+            node = ast.Call(node.func, node.args[1:], node.keywords)
         self.generic(node)
 
     def visit_keyword(self, node: ast.keyword) -> None:
