@@ -236,6 +236,33 @@ def test_what_a_validator_calls_a_value_does_not_count(package):
     assert of(package) != before
 
 
+def test_what_a_training_draws_does_not_count(package):
+    before_text = """from onepaper.training import fit
+def sample(n, start=0, *, seed=0):
+    shown = None if n is None else Show(n)
+    def draw(state):
+        return shown(state)
+    return fit(n, seed=seed, draw=draw if shown else None)
+class Show:
+    pass
+"""
+    after_text = """from onepaper.training import fit
+def sample(n, start=0, *, seed=0, draw=None):
+    def samples(state):
+        return {} if draw is None else draw(state)
+    return fit(n, seed=seed, draw=samples)
+"""
+    (package / "samplers.py").write_text(before_text)
+    before = of(package)
+    (package / "samplers.py").write_text(after_text)
+    assert of(package) == before
+    # A name that serves anything else counts.
+    (package / "samplers.py").write_text(after_text.replace("fit(n,", "fit(n if draw is None else 2 * n,"))
+    assert of(package) != before
+    (package / "samplers.py").write_text(after_text.replace("seed=seed,", "seed=seed + 1,"))
+    assert of(package) != before
+
+
 def test_what_evidence_shows_does_not_count_but_what_it_measures_does(package):
     change(package, "claims.py", "return helper(sample(STEPS", "return Evidence('one', [sample(STEPS")
     change(package, "claims.py", "START))", "START)], [STEPS])")

@@ -7,8 +7,9 @@ made of is followed too. The hash is taken over a stream of tokens in the order 
 The stream says what the code does, and not where it stands: it holds no names of modules and none of functions, classes
 and constants at module level (a reference is the number of the definition that it means). Moving or renaming them
 leaves the hash as it is. Neither do these count: comments, docstrings, formatting, annotations, `if TYPE_CHECKING`,
-what an exception says, the headline and the figures of `Evidence`, and folders of assets (an asset counts by its
-content). A changed constant, operation or order of operations does count.
+what an exception says, the headline and the figures of `Evidence`, what the training loop draws for its sample pages
+(`fit(draw=)`), and folders of assets (an asset counts by its content). A changed constant, operation or order of
+operations does count.
 
 Of the shared package the code that takes part in computing numbers counts: training steps, the training loop,
 batches, statistics and rules. `WITHOUT_NUMBERS` lists the modules that do not, such as logs and reports. Code that is
@@ -16,6 +17,7 @@ reached only by computed names (`getattr`, `importlib`) is not seen: refer to wh
 """
 
 import ast
+import copy
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,7 +41,9 @@ WITHOUT_NUMBERS = frozenset(
 )
 """Modules of the shared package, by the last part of their names, that read options and files, write and show."""
 
-DEFINITIONS_WITHOUT_NUMBERS = frozenset(("Logs", "_Signals", "read_metrics", "embedded", "data_root", "write_sums"))
+DEFINITIONS_WITHOUT_NUMBERS = frozenset(
+    ("Logs", "_Signals", "StopSignals", "read_metrics", "embedded", "data_root", "write_sums")
+)
 
 
 class Token(NamedTuple):
@@ -232,7 +236,9 @@ class _Sources:
     def _followed(self, root: Root) -> "Root | str":
         package, _, module = root.module.partition(".")
         if package == SHARED and (
-            root.name in DEFINITIONS_WITHOUT_NUMBERS or module in WITHOUT_NUMBERS or module.split(".")[0] == "cli"
+            root.name in DEFINITIONS_WITHOUT_NUMBERS
+            or module.rpartition(".")[2] in WITHOUT_NUMBERS
+            or module.split(".")[0] == "cli"
         ):
             return f"{SHARED}:{root.name}"
         return root
@@ -479,11 +485,53 @@ class _Emitter:
             self.put("evidence")
             self.visit(measured)
             return
+        if path is not None and self.is_training_loop(path):
+            node = ast.Call(node.func, node.args, [word for word in node.keywords if word.arg != "draw"])
         is_validator = path is not None and path[-1].startswith("check_")
         if is_validator and self.meaning(path[0]) == f"{SHARED}:{path[-1]}" and isinstance(node.args[0], ast.Constant):
             # The first argument of a validator is what its message calls the value.
             node = ast.Call(node.func, node.args[1:], node.keywords)
         self.generic(node)
+
+    def is_training_loop(self, path: list[str]) -> bool:
+        """Whether a dotted name is `onepaper.training.fit`."""
+        meaning = self.meaning(path[0])
+        return len(path) == 1 and isinstance(meaning, Root) and meaning.name == "fit" and _is_shared(meaning.module)
+
+    def only_drawn(self, node: "ast.FunctionDef | ast.AsyncFunctionDef") -> set[str]:
+        """Local names of a function that only serve what the training loop draws for its sample pages."""
+        drawn = [
+            word.value
+            for call in ast.walk(node)
+            if isinstance(call, ast.Call) and (path := _dotted(call.func)) and self.is_training_loop(path)
+            for word in call.keywords
+            if word.arg == "draw"
+        ]
+        if not drawn:
+            return set()
+        parameters = {argument.arg for argument in node.args.kwonlyargs}
+        names = _bound_by(node.body) | parameters
+        statements = [statement for statement in node.body if isinstance(statement, ast.Assign | ast.FunctionDef)]
+
+        def loads(part: ast.AST) -> dict[str, int]:
+            counts: dict[str, int] = {}
+            for inner in ast.walk(part):
+                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
+                    counts[inner.id] = counts.get(inner.id, 0) + 1
+            return counts
+
+        everywhere = loads(node)
+        inside: dict[str, int] = {}
+        found: set[str] = set()
+        parts: list[ast.AST] = list(drawn)
+        while parts:
+            for part in parts:
+                for name, count in loads(part).items():
+                    inside[name] = inside.get(name, 0) + count
+            new = {name for name in names - found if 0 < inside.get(name, 0) == everywhere.get(name)}
+            found |= new
+            parts = [statement for statement in statements if _bound_by([statement]) & new]
+        return found
 
     def visit_keyword(self, node: ast.keyword) -> None:
         self.put("keyword")
@@ -522,6 +570,16 @@ class _Emitter:
                 self.put("name" if self.scopes[-1].is_class else "local", node.name)
             self.visit(node.decorator_list)
         arguments = node.args
+        if not isinstance(node, ast.Lambda) and (hidden := self.only_drawn(node)):
+            kept = [
+                pair
+                for pair in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+                if pair[0].arg not in hidden
+            ]
+            arguments = copy.copy(arguments)
+            arguments.kwonlyargs, arguments.kw_defaults = [pair[0] for pair in kept], [pair[1] for pair in kept]
+            node = copy.copy(node)
+            node.body = [s for s in node.body if not (bound := _bound_by([s])) or not bound <= hidden]
         self.visit([*arguments.defaults, *arguments.kw_defaults])
         body: list[ast.stmt] = [ast.Expr(node.body)] if is_lambda else node.body
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -609,6 +667,10 @@ class _Emitter:
 
 
 # -------------------------------------------------------------------------------------------------- syntax trees
+
+
+def _is_shared(module: str) -> bool:
+    return module.split(".")[0] == SHARED
 
 
 def _says_nothing(node: object) -> bool:
