@@ -42,7 +42,7 @@ WITHOUT_NUMBERS = frozenset(
 """Modules of the shared package, by the last part of their names, that read options and files, write and show."""
 
 DEFINITIONS_WITHOUT_NUMBERS = frozenset(
-    ("Logs", "_Signals", "StopSignals", "read_metrics", "embedded", "data_root", "write_sums")
+    ("Logs", "Row", "_Signals", "StopSignals", "read_metrics", "embedded", "data_root", "write_sums")
 )
 
 
