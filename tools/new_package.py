@@ -1,10 +1,10 @@
-"""Make a new paper package: everything the house expects, small, whole and passing its tests.
+"""Make a new paper package: small, complete, and passing all checks.
 
     python tools/new_package.py my-paper --framework jax --title "A Title" --authors "A. One, B. Two" --year 2024
 
 It writes packages/my-paper, its page and its tutorial, and adds the paper to the import contracts and the site. With
---try it does so in a scratch copy of the working tree and runs the new package's tests, lint and docs there; CI does
-that once for torch and once for JAX.
+--try it works on a scratch copy of the working tree and runs the tests of the new package, lint and docs there; CI does
+this for torch and for JAX.
 """
 
 import argparse
@@ -29,7 +29,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Package:
-    """What the templates are filled with."""
+    """The values of the templates."""
 
     name: str
     framework: str
@@ -46,10 +46,10 @@ class Package:
 
 
 def write_package(package: Package, root: Path) -> Path:
-    """Fill the templates below `root` and register the package; its folder.
+    """Render the templates into `root` and register the package; its folder.
 
     Raises:
-        FileExistsError: there is a package of that name.
+        FileExistsError: a package of this name exists.
     """
     folder = root / "packages" / package.name
     folder.mkdir(parents=True)
@@ -81,7 +81,7 @@ def write_package(package: Package, root: Path) -> Path:
 
 
 def target_of(template: Path, package: Package, root: Path) -> Path:
-    """Where a template's text goes."""
+    """The path of a rendered template."""
     name = template.with_suffix("")
     folder = root / "packages" / package.name
     if name.name in ("page.md", "tutorial.md"):
@@ -93,7 +93,7 @@ def target_of(template: Path, package: Package, root: Path) -> Path:
 
 
 def register(package: Package, root: Path) -> None:
-    """Name the package where the repository lists all of them."""
+    """Add the package to the lists of packages in pyproject.toml and mkdocs.yml."""
     settings = root / "pyproject.toml"
     text = settings.read_text(encoding="utf-8")
     text = re.sub(r"root_packages = \[(.*)\]", rf'root_packages = [\1, "{package.module}"]', text, count=1)
@@ -111,7 +111,7 @@ def register(package: Package, root: Path) -> None:
 
 
 def fill_tables(package: Package, root: Path) -> None:
-    """Write the (still empty) claims tables, as `tools/render_results.py` does for every package."""
+    """Write the claims tables, as `tools/render_results.py` does for every package."""
     sys.path.insert(0, str(root / "packages" / package.name / "src"))
     paper = resolve(f"{package.module}.paper:PAPER")
     for page in (root / "packages" / package.name / "README.md", root / "docs" / "papers" / f"{package.name}.md"):
@@ -120,7 +120,7 @@ def fill_tables(package: Package, root: Path) -> None:
 
 
 def try_out(package: Package) -> None:
-    """Scaffold in a scratch clone of the working tree; run the tests, lint and docs there, as for any package."""
+    """Make the package in a scratch copy of the working tree, and run its tests, lint and docs there."""
     with tempfile.TemporaryDirectory(prefix="onepaper-scaffold-") as scratch:
         clone = Path(scratch) / "repository"
         listed = subprocess.run(
@@ -144,12 +144,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", help="folder and command name, e.g. perceiver-ar")
     parser.add_argument("--framework", choices=["torch", "jax"], required=True)
-    parser.add_argument("--title", default="A Paper Without a Title Yet")
-    parser.add_argument("--authors", default="Nobody Yet")
+    parser.add_argument("--title", default="Title of the Paper")
+    parser.add_argument("--authors", default="A. Author")
     parser.add_argument("--venue", default="arXiv")
     parser.add_argument("--year", type=int, default=2024)
     parser.add_argument("--arxiv", default="0000.00000")
-    parser.add_argument("--try", dest="try_it", action="store_true", help="in a scratch clone, and run its tests there")
+    parser.add_argument("--try", dest="try_it", action="store_true", help="in a scratch copy, and run its tests there")
     words = parser.parse_args()
     if not NAME.fullmatch(words.name):
         parser.error(f"name is '{words.name}', expected lower-case words joined by hyphens")
