@@ -39,7 +39,7 @@ from onepaper.paper import Paper, Preset, Verb
 from fake_paper_package.config import Config, OtherConfig, SampleOptions
 
 PAPER = Paper(
-    name="fake-paper", module="fake_paper_package", title="A Fake Paper", authors="A. Nobody", venue="Nowhere",
+    name="fake-paper", module="fake_paper_package", title="A Fake Paper", authors="A. Author", venue="Journal",
     year=2020, arxiv="0000.00000", framework="torch",
     presets={"laptop-small": Preset("minutes", Config()), "smoke": Preset("seconds", Config(steps=2)),
              "paper-wide": Preset("another experiment", OtherConfig(), unsure=("width", "depth"))},
