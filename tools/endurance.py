@@ -1,10 +1,10 @@
-"""Kill a training again and again, and see that nothing is lost.
+"""Kill a training repeatedly and check that nothing is lost.
 
     python tools/endurance.py --framework torch --kills 50
 
 A child process trains a small model and saves a checkpoint every few steps. It is killed by SIGKILL at random moments
-and started again. After each kill every listed checkpoint must verify. In the end the log of every step and every
-tensor must equal, bit for bit, those of one training that was never disturbed.
+and restarted. After each kill every listed checkpoint must pass verification. At the end, the log of every step and all
+tensors must equal, bit by bit, those of an uninterrupted training.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def torch_task() -> Any:
 
 
 def jax_task() -> Any:
-    """The same in JAX."""
+    """The same model in JAX."""
     import jax.numpy as jnp
     from flax import nnx
 
@@ -64,14 +64,14 @@ def jax_task() -> Any:
 
 
 def optimizer() -> Any:
-    """Options that give every part of the state something to do."""
+    """Options that use every part of the state."""
     from onepaper.optimizer import OptimizerOptions
 
     return OptimizerOptions(lr=1e-3, weight_decay=0.1, clip_norm=1.0, warmup_steps=10, ema_decay=0.99)
 
 
 def train(framework: str, folder: Path, steps: int, checkpoint_every: int) -> None:
-    """The child: train up to `steps`, from where the folder is."""
+    """The child: train up to `steps`, from the newest checkpoint of the folder."""
     import numpy as np
 
     from onepaper.data import random_batches
@@ -93,7 +93,7 @@ def start(framework: str, folder: Path, steps: int, checkpoint_every: int) -> "s
 
 
 def committed(listing: Path) -> set[str]:
-    """Names of the checkpoints that are whole, as a listing shows them."""
+    """Names of the committed checkpoints in a folder."""
     return {path.name for path in listing.glob("step_*") if not path.suffix}
 
 
@@ -104,7 +104,7 @@ def read_losses(folder: Path) -> list[tuple[int, float, float]]:
 
 
 def endure(framework: str, kills: int, root: Path, seed: int) -> dict[str, float | int | str]:
-    """Kill `kills` children; the numbers of the report.
+    """Kill `kills` children and compare with an uninterrupted training; the numbers of the report.
 
     Raises:
         SystemExit: something was lost.
@@ -120,12 +120,12 @@ def endure(framework: str, kills: int, root: Path, seed: int) -> dict[str, float
     for number in range(kills):
         before = committed(listing)
         child = start(framework, folder, 10**9, checkpoint_every=2)
-        # Wait for the first new checkpoint, so that every child gets somewhere, then kill at a random moment.
+        # Wait for a new checkpoint, so that every child makes progress, then kill at a random moment.
         while child.poll() is None and not committed(listing) - before:
             time.sleep(0.02)
         time.sleep(random.uniform(0.0, 1.0))
         if child.poll() is not None:
-            raise SystemExit(f"child {number} ended by itself: {(root / 'child.log').read_text()[-2000:]}")
+            raise SystemExit(f"child {number} ended without being killed: {(root / 'child.log').read_text()[-2000:]}")
         child.send_signal(signal.SIGKILL)
         child.wait()
         inside += any(path.suffix in (".tmp", ".doomed") for path in listing.iterdir())
@@ -137,14 +137,14 @@ def endure(framework: str, kills: int, root: Path, seed: int) -> dict[str, float
     if list(listing.glob("*.broken")):
         raise SystemExit("a checkpoint was set aside as broken")
     last = Checkpoints(listing, {}).steps()[-1] + 10
-    (root / "whole").mkdir()
-    children = [start(framework, folder, last, 2), start(framework, root / "whole", last, 0)]
+    (root / "uninterrupted").mkdir()
+    children = [start(framework, folder, last, 2), start(framework, root / "uninterrupted", last, 0)]
     for child in children:
         if child.wait() != 0:
             raise SystemExit(f"the last child failed: {(root / 'child.log').read_text()[-2000:]}")
-    if read_losses(folder) != read_losses(root / "whole"):
-        raise SystemExit("the logs differ from those of an undisturbed training")
-    compare_states(framework, folder, root / "whole", last)
+    if read_losses(folder) != read_losses(root / "uninterrupted"):
+        raise SystemExit("the logs differ from those of an uninterrupted training")
+    compare_states(framework, folder, root / "uninterrupted", last)
     return {
         "framework": framework,
         "kills": kills,
@@ -179,7 +179,7 @@ def compare_states(framework: str, one: Path, other: Path, step: int) -> None:
             arrays = {n: jax.random.key_data(a) if jax.numpy.issubdtype(a.dtype, keys) else a for n, a in raw.items()}
         states.append({name: np.asarray(array).tobytes() for name, array in arrays.items()})
     if states[0] != states[1]:
-        raise SystemExit("the final state differs from that of an undisturbed training")
+        raise SystemExit("the final state differs from that of an uninterrupted training")
 
 
 def main() -> None:
@@ -187,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--framework", choices=("torch", "jax"), required=True)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments of killing")
+    parser.add_argument("--seed", type=int, default=0, help="of the random moments")
     parser.add_argument("--child", nargs=3, metavar=("FOLDER", "STEPS", "EVERY"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:

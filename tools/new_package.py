@@ -30,7 +30,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Package:
-    """What the templates are filled with."""
+    """The values of the templates."""
 
     name: str
     framework: str
@@ -47,10 +47,10 @@ class Package:
 
 
 def write_package(package: Package, root: Path) -> Path:
-    """Fill the templates below `root` and register the package; its folder.
+    """Render the templates into `root` and register the package; its folder.
 
     Raises:
-        FileExistsError: there is a package of that name.
+        FileExistsError: a package of this name exists.
     """
     folder = root / "packages" / package.name
     folder.mkdir(parents=True)
@@ -82,7 +82,7 @@ def write_package(package: Package, root: Path) -> Path:
 
 
 def target_of(template: Path, package: Package, root: Path) -> Path:
-    """Where a template's text goes."""
+    """The path of a rendered template."""
     name = template.with_suffix("")
     folder = root / "packages" / package.name
     if name.name in ("page.md", "tutorial.md"):
@@ -94,7 +94,7 @@ def target_of(template: Path, package: Package, root: Path) -> Path:
 
 
 def register(package: Package, root: Path) -> None:
-    """Name the package where the repository lists all of them."""
+    """Add the package to the lists of packages in pyproject.toml and mkdocs.yml."""
     settings = root / "pyproject.toml"
     text = settings.read_text(encoding="utf-8")
     text = re.sub(r"root_packages = \[(.*)\]", rf'root_packages = [\1, "{package.module}"]', text, count=1)
@@ -112,7 +112,7 @@ def register(package: Package, root: Path) -> None:
 
 
 def fill_tables(package: Package, root: Path) -> None:
-    """Write the (still empty) claims tables, as `tools/render_results.py` does for every package."""
+    """Write the claims tables, as `tools/render_results.py` does for every package."""
     sys.path.insert(0, str(root / "packages" / package.name / "src"))
     paper = resolve(f"{package.module}.paper:PAPER")
     for page in (root / "packages" / package.name / "README.md", root / "docs" / "papers" / f"{package.name}.md"):

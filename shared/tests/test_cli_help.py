@@ -20,7 +20,7 @@ from .conftest import Command
         (("fake-paper", "train", "--preset", "smoke", "--help"), "Training steps. (default: 2)"),
         (("fake-paper", "presets"), "another experiment"),
         (("fake-paper", "presets", "laptop"), "--optimizer.lr 0.001"),
-        (("fake-paper", "presets", "paper-wide"), "our reading, not published: width, depth"),
+        (("fake-paper", "presets", "paper-wide"), "not published, our choice: width, depth"),
         (("fake-paper", "presets", "smoke", "--cost"), "cost of smoke: parameters 12"),
     ],
 )

@@ -9,7 +9,6 @@ A measuring script prints its numbers as JSON on its last line; `run_script` and
 import json
 import math
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -48,7 +47,7 @@ def resident_bytes() -> int:
     """Memory of this process now (Linux); elsewhere its peak."""
     statm = Path("/proc/self/statm")
     if statm.is_file():
-        return int(statm.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+        return int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return peak_bytes()
 
 
@@ -67,6 +66,8 @@ def peak_bytes() -> int:
     if status.is_file():
         lines = status.read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+    import resource
+
     # Kilobytes on most systems, bytes on macOS.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 

@@ -263,6 +263,43 @@ def sample(n, start=0, *, seed=0, draw=None):
     assert of(package) != before
 
 
+def test_what_a_validator_says_does_not_count(package):
+    (package / "samplers.py").write_text(
+        "def fits(n) -> None:\n    if n > 3:\n        raise ValueError(words(n))\n"
+        "def words(n):\n    return 'too large'\n"
+        "def sample(n, start=0):\n    fits(n)\n    return n\n"
+    )
+    before = of(package)
+    change(package, "samplers.py", "too large", "above 3")
+    assert of(package) == before
+    change(package, "samplers.py", "    fits(n)\n", "")
+    assert of(package) != before
+
+
+def test_a_function_that_changes_something_is_no_validator(package):
+    (package / "samplers.py").write_text(
+        "def train(model) -> None:\n    if not model:\n        raise ValueError\n    model.step(3)\n"
+        "def sample(n, start=0):\n    train(n)\n    return n\n"
+    )
+    before = of(package)
+    change(package, "samplers.py", "step(3)", "step(4)")
+    assert of(package) != before
+
+
+def test_figures_do_not_count(package):
+    change(package, "samplers.py", "def sample", "def curve(x, label) -> Figure:\n    return Figure(x)\ndef sample")
+    change(package, "samplers.py", "    return maths", "    shown = curve(n, 'steps')\n    return maths")
+    before = of(package)
+    change(package, "samplers.py", "return Figure(x)", "return Figure(x, size=3)")
+    change(package, "samplers.py", "'steps'", "'number of steps'")
+    assert of(package) == before
+    (package / "figures.py").write_text("def lines(x, label) -> 'Figure':\n    return None\n")
+    change(package, "samplers.py", "def curve(x, label) -> Figure:\n    return Figure(x, size=3)\n", "")
+    change(package, "samplers.py", "curve(n, 'number of steps')", "lines(n, label='n')")
+    change(package, "samplers.py", "def sample", "from pkg.figures import lines\ndef sample")
+    assert of(package) == before
+
+
 def test_what_evidence_shows_does_not_count_but_what_it_measures_does(package):
     change(package, "claims.py", "return helper(sample(STEPS", "return Evidence('one', [sample(STEPS")
     change(package, "claims.py", "START))", "START)], [STEPS])")

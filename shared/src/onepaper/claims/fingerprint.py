@@ -7,7 +7,8 @@ made of is followed too. The hash is taken over a stream of tokens in the order 
 The stream says what the code does, and not where it stands: it holds no names of modules and none of functions, classes
 and constants at module level (a reference is the number of the definition that it means). Moving or renaming them
 leaves the hash as it is. Neither do these count: comments, docstrings, formatting, annotations, `if TYPE_CHECKING`,
-what an exception says, the headline and the figures of `Evidence`, what the training loop draws for its sample pages
+what an exception says, validators (functions that raise or do nothing), the headline and the artifacts of
+`Evidence`, calls of functions that return a `Figure`, what the training loop draws for its sample pages
 (`fit(draw=)`), and folders of assets (an asset counts by its content). A changed constant, operation or order of
 operations does count.
 
@@ -29,6 +30,8 @@ from onepaper.claims import Claim, Rule
 from onepaper.errors import UsageError
 
 SHARED = "onepaper"
+FIGURE = f"{SHARED}:figure"
+VALIDATOR = f"{SHARED}:validator"
 SHARED_FOLDER = Path(__file__).parents[1]
 
 WITHOUT_NUMBERS = frozenset(
@@ -176,6 +179,7 @@ class _Sources:
         self.folders = dict(folders)
         self.modules: dict[str, _Module] = {}
         self.definitions: dict[Root, list[Token | Root]] = {}
+        self.validators: dict[Root, bool] = {}
 
     def path(self, module: str) -> Path | None:
         """The file of a module; None where no package has such a module."""
@@ -234,6 +238,11 @@ class _Sources:
         raise UsageError(f"the shared package has no rule {name}")
 
     def _followed(self, root: Root) -> "Root | str":
+        statements = self.module(root.module).bindings[root.name]
+        if any(_makes_a_figure(statement) for statement in statements):
+            return FIGURE
+        if self.validates(root):
+            return VALIDATOR
         package, _, module = root.module.partition(".")
         if package == SHARED and (
             root.name in DEFINITIONS_WITHOUT_NUMBERS
@@ -242,6 +251,38 @@ class _Sources:
         ):
             return f"{SHARED}:{root.name}"
         return root
+
+    def validates(self, root: Root) -> bool:
+        """Whether a definition is a function that raises an error or does nothing, so that no number depends on it."""
+        if root not in self.validators:
+            self.validators[root] = False  # for functions that call one another
+            (function, *others) = self.module(root.module).bindings[root.name]
+            self.validators[root] = (
+                not others
+                and isinstance(function, ast.FunctionDef)
+                and function.returns is not None
+                and ast.unparse(function.returns) == "None"
+                and any(isinstance(node, ast.Raise) for node in ast.walk(function))
+                and all(self._only_checks(statement, root.module) for statement in function.body)
+            )
+        return self.validators[root]
+
+    def _only_checks(self, statement: ast.stmt, module: str) -> bool:
+        """Whether a statement binds local names, collects messages in a list, raises, or calls another validator."""
+        if isinstance(statement, ast.If | ast.For):
+            return all(self._only_checks(inner, module) for inner in (*statement.body, *statement.orelse))
+        if isinstance(statement, ast.Assign):
+            return all(isinstance(target, ast.Name | ast.Tuple) for target in statement.targets)
+        if isinstance(statement, ast.AnnAssign):
+            return isinstance(statement.target, ast.Name)
+        if isinstance(statement, ast.Return):
+            return statement.value is None
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            called = statement.value.func
+            if isinstance(called, ast.Attribute):
+                return called.attr in ("append", "extend") and isinstance(called.value, ast.Name)
+            return isinstance(called, ast.Name) and self.resolve(module, called.id) == VALIDATOR
+        return isinstance(statement, ast.Raise | ast.Import | ast.ImportFrom) or _says_nothing(statement)
 
     def tokens(self, root: Root) -> list[Token | Root]:
         """The tokens of a definition; a definition that it refers to stands as its `Root`."""
@@ -485,10 +526,17 @@ class _Emitter:
             self.put("evidence")
             self.visit(measured)
             return
+        if path is not None and self.meaning(path[0]) == FIGURE:
+            self.put("figure")
+            return
         if path is not None and self.is_training_loop(path):
             node = ast.Call(node.func, node.args, [word for word in node.keywords if word.arg != "draw"])
-        is_validator = path is not None and path[-1].startswith("check_")
-        if is_validator and self.meaning(path[0]) == f"{SHARED}:{path[-1]}" and isinstance(node.args[0], ast.Constant):
+        if (
+            path is not None
+            and self.meaning(path[0]) == VALIDATOR
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
             # The first argument of a validator is what its message calls the value.
             node = ast.Call(node.func, node.args[1:], node.keywords)
         self.generic(node)
@@ -667,6 +715,13 @@ class _Emitter:
 
 
 # -------------------------------------------------------------------------------------------------- syntax trees
+
+
+def _makes_a_figure(statement: ast.stmt) -> bool:
+    """Whether a function is annotated to return a figure, which shows numbers and measures none."""
+    if not isinstance(statement, ast.FunctionDef) or statement.returns is None:
+        return False
+    return ast.unparse(statement.returns).strip("'").rpartition(".")[2] == "Figure"
 
 
 def _is_shared(module: str) -> bool:

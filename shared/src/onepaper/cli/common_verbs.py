@@ -63,7 +63,7 @@ def run_presets(call: Invocation) -> int:
         for name, value in flatten(to_dict(preset.config)).items():
             print(f"  --{name.replace('_', '-')} {value}")
         if preset.unsure:
-            print(f"our reading, not published: {', '.join(preset.unsure)}")
+            print(f"not published, our choice: {', '.join(preset.unsure)}")
     chosen = [paper.aliases.get(options.name, options.name)] if options.name else list(paper.presets)
     if not options.name:
         for name, preset in paper.presets.items():

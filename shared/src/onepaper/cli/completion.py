@@ -1,7 +1,7 @@
 """Shell completion: a script that asks `onepaper __complete WORDS` for the candidates of the word at the cursor.
 
-The candidates come from the installed papers at that moment, and the options from the configuration of the preset on
-the line. docs/architecture.md says why no library generates a static script instead.
+Candidates are computed from the papers that are installed, options from the preset on the command line.
+docs/architecture.md explains why no library generates a static script.
 """
 
 import contextlib

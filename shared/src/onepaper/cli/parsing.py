@@ -1,7 +1,7 @@
 """Command-line words to an `Invocation`: the preset or configuration first, then the options by tyro.
 
-tyro is imported only here and only when a verb is parsed. Its version range in pyproject.toml is narrow because
-`error_in_box` reads the layout of its error message.
+tyro is imported only here, and only when a verb is parsed. pyproject.toml limits its version, because `error_in_box`
+reads the layout of its error message.
 """
 
 import contextlib
@@ -53,7 +53,11 @@ def _config_of(paper: Paper, verb: Verb, preset: str | None, source: str | None)
 
 
 def read_config(paper: Paper, verb: Verb, path: Path) -> Any:
-    """Read a configuration from a run folder, its `run.json`, or a JSON file that holds just the configuration."""
+    """A configuration from a run folder, its `run.json`, or a JSON file of the configuration alone.
+
+    Raises:
+        UsageError: the file is missing, or is not a configuration that `verb` accepts.
+    """
     path = path / RECORD_NAME if path.is_dir() else path
     values = read_json(path, "configuration")
     wanted = None
@@ -72,7 +76,11 @@ def read_config(paper: Paper, verb: Verb, path: Path) -> Any:
 
 
 def take_option(words: list[str], option: str) -> tuple[str | None, list[str]]:
-    """Take `--option VALUE` or `--option=VALUE` out of the words (the last one wins)."""
+    """The value of `--option VALUE` or `--option=VALUE` (the last one counts), and the other words.
+
+    Raises:
+        UsageError: the option has no value.
+    """
     value, rest, index = None, [], 0
     while index < len(words):
         word = words[index]
@@ -104,16 +112,16 @@ def _parse_with_tyro(verb: Verb, config: Any, words: list[str], program: str) ->
         parts.insert(0, ("config", unprefixed(type(config))))
         defaults["config"] = config
     call_type = dataclasses.make_dataclass("Call", parts, frozen=True)
-    said = io.StringIO()
+    box = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(box):
             parsed = tyro.cli(
                 call_type, default=call_type(**defaults), args=words, prog=program, description=verb.summary
             )
     except SystemExit as leaving:
         if not leaving.code:
             return None
-        raise UsageError(f"{error_in_box(said.getvalue())} (`{program} --help`)") from None
+        raise UsageError(f"{error_in_box(box.getvalue())} (`{program} --help`)") from None
     options = verb.options(**{f.name: getattr(parsed.options, f.name) for f in dataclasses.fields(parsed.options)})
     return dataclasses.replace(parsed, options=options)
 

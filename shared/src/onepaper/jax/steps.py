@@ -169,9 +169,7 @@ class JaxTask:
             scale = jnp.minimum(1.0, self.options.clip_norm / norm)
             gradients = jax.tree.map(lambda gradient: gradient * scale, gradients)
         direction, optimizer = self._direction.update(gradients, arrays["optimizer"], params)
-        params = jax.tree.map(
-            lambda param, param_direction: (param - lr * param_direction).astype(param.dtype), params, direction
-        )
+        params = jax.tree.map(lambda param, move: (param - lr * move).astype(param.dtype), params, direction)
         ema = arrays["ema"]
         if self.options.ema_decay:
             ema = jax.tree.map(lambda old, new: old + (1.0 - decay) * (new - old), ema, params)

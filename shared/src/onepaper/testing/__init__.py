@@ -12,13 +12,14 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 from onepaper.claims.results import assert_rules_match
 from onepaper.claims.tables import render_file
 from onepaper.cli import main
+from onepaper.cli.common_verbs import verbs_of
 from onepaper.paper import Paper, load_paper
 from onepaper.testing.doc_commands import commands
 
@@ -45,17 +46,14 @@ def documentation_pages(paper: str) -> list[Path]:
     return [page for page in pages if page.is_file()]
 
 
-def check_commands(page: Path, paper: str, dry: Iterable[str] = ()) -> None:
-    """Every `onepaper PAPER ...` line in the shell blocks of a page works; slow verbs run with --dry-run.
-
-    Args:
-        page: a Markdown file.
-        paper: name of the paper.
-        dry: verbs that also get --dry-run, beyond `doc_commands.SLOW_VERBS`.
-    """
+def check_commands(page: Path, paper: str) -> None:
+    """Every `onepaper PAPER ...` line in the shell blocks of a page works; verbs that have --dry-run run with it."""
+    verbs = verbs_of(load_paper(paper))
     for words in commands(page, paper):
-        slow = len(words) > 1 and words[1] in tuple(dry) and "--dry-run" not in words
-        status = run_verb(*words, *(["--dry-run"] if slow else []))
+        verb = verbs.get(words[1]) if len(words) > 1 else None
+        if verb and hasattr(verb.options, "dry_run") and not {"--dry-run", "--help"} & set(words):
+            words = [*words, "--dry-run"]
+        status = run_verb(*words)
         assert status == 0, f"{page}: `onepaper {' '.join(words)}` exits {status}"
 
 

@@ -230,10 +230,10 @@ def make_optimizer(model: nn.Module, options: OptimizerOptions) -> torch.optim.O
     """The optimiser with its state allocated, so that the checkpoint of step 0 has the same tree as all others."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     decayed = [parameter for parameter in trained if options.decay == "all" or parameter.ndim >= 2]
-    not_decayed = [parameter for parameter in trained if options.decay == "matrices" and parameter.ndim < 2]
+    spared = [parameter for parameter in trained if options.decay == "matrices" and parameter.ndim < 2]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": options.weight_decay}]
-    if not_decayed:
-        groups.append({"params": not_decayed, "weight_decay": 0.0})
+    if spared:
+        groups.append({"params": spared, "weight_decay": 0.0})
     optimizer: torch.optim.Optimizer
     if options.name == "sgd":
         optimizer = torch.optim.SGD(groups, lr=0.0, momentum=options.momentum)

@@ -21,7 +21,7 @@ from onepaper.config import check_choice, check_non_negative, check_positive
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.runs import Run
 from onepaper.training.logs import Logs, Row
-from onepaper.training.signals import StopSignals
+from onepaper.training.signals import _Signals as StopSignals  # pyright: ignore[reportPrivateUsage]
 
 State = TypeVar("State")
 Batch = TypeVar("Batch")

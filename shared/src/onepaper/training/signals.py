@@ -29,3 +29,7 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         self._restore()
+
+
+# The name that `onepaper.fingerprint` leaves out.
+_Signals = StopSignals
