@@ -29,11 +29,11 @@ def measure(width: int, batch_size: int, steps: int, threads: int) -> Measured:
     from onepaper.torch.accelerator import Accelerator
     from onepaper.torch.steps import TorchTask
 
+    from compose_diffusion.config.toy import PAPER_OPTIMIZER, ToyNetworkConfig
+    from compose_diffusion.data.circles import make_component
     from compose_diffusion.diffusion import make_schedule
-    from compose_diffusion.toy.circles import make_component
-    from compose_diffusion.toy.config import PAPER_OPTIMIZER, ToyNetworkConfig
-    from compose_diffusion.toy.networks import ToyNetwork, make_network
-    from compose_diffusion.toy.training import fresh_samples, noise_loss
+    from compose_diffusion.models.toy import ToyNetwork, make_network
+    from compose_diffusion.training.toy import fresh_samples, noise_loss
 
     accelerator = Accelerator(AcceleratorOptions(device="cpu", threads=threads))
     configs = {form: replace(ToyNetworkConfig(), form=form, width=width) for form in FORMS}

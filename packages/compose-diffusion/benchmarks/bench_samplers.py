@@ -34,9 +34,9 @@ def ours(compile_expression: bool) -> Maker:
     """Our moves at one level, on our expression."""
     import torch
 
-    from compose_diffusion.compiled import compiled
-    from compose_diffusion.level_moves import move_chains
-    from compose_diffusion.sampler_options import SamplerOptions
+    from compose_diffusion.config.samplers import SamplerOptions
+    from compose_diffusion.mcmc.level_steps import move_chains
+    from compose_diffusion.samplers.compilation import compiled
 
     target = (compiled(_expression()) if compile_expression else _expression()).target(LEVEL)
 
@@ -141,9 +141,9 @@ def torchebm(analytic: bool) -> Maker:
 
 
 def _expression() -> Any:
+    from compose_diffusion.algebra.leaves import ExactLeaf
+    from compose_diffusion.data.distributions import bar, ring
     from compose_diffusion.diffusion import cosine_schedule
-    from compose_diffusion.distributions import bar, ring
-    from compose_diffusion.leaves import ExactLeaf
 
     schedule = cosine_schedule(NUM_LEVELS)
     return ExactLeaf(ring(), schedule) & ExactLeaf(bar(), schedule)
@@ -151,8 +151,8 @@ def _expression() -> Any:
 
 def _density() -> tuple[float, list[list[float]], list[float]]:
     """abar, means of the ring and the lower corner of the bar at that level, as plain numbers for the peers."""
+    from compose_diffusion.data.distributions import bar, ring
     from compose_diffusion.diffusion import cosine_schedule
-    from compose_diffusion.distributions import bar, ring
 
     alpha_bar = float(cosine_schedule(NUM_LEVELS).alphas_cumprod[LEVEL])
     scale = math.sqrt(alpha_bar)

@@ -111,8 +111,18 @@ def test_presets_have_a_cost(capsys):
 
 def test_every_preset_is_asked_for_its_cost(capsys, monkeypatch):
     """`test_costs` counts them; here each is told with its own."""
-    monkeypatch.setattr("compose_diffusion.costs.cost_of", lambda config: {"networks of": str(hash(config))})
+    monkeypatch.setattr("compose_diffusion.cli.costs.cost_of", lambda config: {"networks of": str(hash(config))})
     assert run("presets", "--cost") == 0
     out = capsys.readouterr().out
     for name, preset in PAPER.presets.items():
         assert f"cost of {name}: networks of {hash(preset.config)}\n" in out
+
+
+def test_no_public_name_is_that_of_a_module():
+    """Importing such a module would replace the attribute of the package."""
+    modules = {path.stem for path in Path(compose_diffusion.__file__).parent.iterdir()}
+    assert modules.isdisjoint(compose_diffusion.__all__)
+    from compose_diffusion import compiled
+
+    assert callable(compiled)
+    assert compose_diffusion.compiled is compiled

@@ -2,12 +2,12 @@
 
 from onepaper.claims import Above, AllOf, Below, Claim, Greater, Increasing, Ordered, Within
 
-_TOY = "compose_diffusion.toy.experiments"
-_DIGITS = "compose_diffusion.digits.experiments"
-_LEARNED = "compose_diffusion.toy.learned_experiments"
-_CORRECTORS = "compose_diffusion.toy.corrector_experiments"
-_REUSE = "compose_diffusion.reuse.experiments"
-_POSITIONS = "compose_diffusion.positions.experiments"
+_TOY = "compose_diffusion.experiments.exact_toy"
+_DIGITS = "compose_diffusion.experiments.digits"
+_LEARNED = "compose_diffusion.experiments.learned_toy"
+_CORRECTORS = "compose_diffusion.experiments.correctors"
+_REUSE = "compose_diffusion.experiments.reuse"
+_POSITIONS = "compose_diffusion.experiments.positions"
 _LANGEVIN = ("0.1s^2", "0.3s^2", "0.6s^2", "1s^2")
 _HAMILTONIAN = ("0.3s", "0.6s", "0.9s")
 # Rows of the reference table (an independent earlier run), best first, with their accuracy.
@@ -22,7 +22,7 @@ _REFERENCE = (
 )
 
 _REUSED_FILES = tuple(
-    f"weights/reuse/{name}/{file}"
+    f"assets/weights/reuse/{name}/{file}"
     for name in ("shape", "thick")
     for file in (
         "unet/diffusion_pytorch_model.safetensors",
@@ -31,8 +31,8 @@ _REUSED_FILES = tuple(
     )
 )
 
-_POSITION_FILES = tuple(f"weights/positions/{form}/model.safetensors" for form in ("score", "energy"))
-_DIGIT_FILES = tuple(f"weights/digits/{network}/model.safetensors" for network in ("denoiser", "classifier"))
+_POSITION_FILES = tuple(f"assets/weights/positions/{form}/model.safetensors" for form in ("score", "energy"))
+_DIGIT_FILES = tuple(f"assets/weights/digits/{network}/model.safetensors" for network in ("denoiser", "classifier"))
 
 
 def _ranking(share: str) -> AllOf:

@@ -14,7 +14,7 @@ from onepaper.config import check_between, check_choice, check_positive
 from onepaper.errors import UsageError
 from torch import Tensor
 
-from compose_diffusion.network_options import ScheduleConfig
+from compose_diffusion.config.networks import ScheduleConfig
 
 Prediction = Literal["eps", "v", "x0"]
 ReverseVariance = Literal["beta", "posterior"]

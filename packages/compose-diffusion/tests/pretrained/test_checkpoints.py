@@ -6,10 +6,11 @@ from onepaper.config import to_dict
 from onepaper.errors import OnePaperError, UsageError
 from safetensors.torch import save_file
 
+from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.diffusion import cosine_schedule, linear_schedule
-from compose_diffusion.pretrained.architectures import PUBLISHED, EncoderConfig, UNetConfig
+from compose_diffusion.models.guided_diffusion import GuidedClassifier, GuidedEnergy, GuidedUNet, build_network
+from compose_diffusion.presets import PUBLISHED
 from compose_diffusion.pretrained.checkpoints import load_guided_diffusion, open_checkpoint, read_tensors, respaced
-from compose_diffusion.pretrained.guided_diffusion import GuidedClassifier, GuidedEnergy, GuidedUNet, build_network
 from compose_diffusion.pretrained.layouts import expected_shapes
 
 SMALL = {

@@ -2,7 +2,8 @@ import pytest
 import torch
 from onepaper.errors import UsageError
 
-from compose_diffusion.pretrained.architectures import PUBLISHED, EncoderConfig, UNetConfig
+from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
+from compose_diffusion.presets import PUBLISHED
 from compose_diffusion.pretrained.layouts import (
     check_shapes,
     expected_shapes,

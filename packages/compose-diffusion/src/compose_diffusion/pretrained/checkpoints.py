@@ -22,9 +22,9 @@ from onepaper.torch.state_files import load_pretrained
 from safetensors.torch import load_file
 from torch import Tensor
 
+from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.diffusion import NoiseSchedule, make_schedule
-from compose_diffusion.pretrained.architectures import EncoderConfig, UNetConfig
-from compose_diffusion.pretrained.guided_diffusion import GuidedNetwork, GuidedUNet, build_network
+from compose_diffusion.models.guided_diffusion import GuidedNetwork, GuidedUNet, build_network
 from compose_diffusion.pretrained.layouts import (
     check_shapes,
     expected_shapes,

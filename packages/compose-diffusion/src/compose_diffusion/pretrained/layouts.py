@@ -12,8 +12,9 @@ import torch
 from onepaper.errors import UsageError
 from torch import Tensor
 
-from compose_diffusion.pretrained.architectures import PUBLISHED, EncoderConfig, UNetConfig
-from compose_diffusion.pretrained.guided_diffusion import build_network
+from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
+from compose_diffusion.models.guided_diffusion import build_network
+from compose_diffusion.presets import PUBLISHED
 
 Shapes = Mapping[str, tuple[int, ...]]
 # Published networks see 8 x 8 at their lowest resolution; no shape of a U-Net says its image size.

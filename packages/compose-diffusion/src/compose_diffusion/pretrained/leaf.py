@@ -7,7 +7,7 @@ import torch
 from onepaper.errors import UsageError
 from torch import Tensor, nn
 
-from compose_diffusion.composition import Evaluation, Leaf
+from compose_diffusion.algebra.composition import Evaluation, Leaf
 from compose_diffusion.diffusion import NoiseSchedule, score_from_noise
 from compose_diffusion.pretrained.conditions import Condition
 from compose_diffusion.pretrained.matching import Reading

@@ -1,0 +1,70 @@
+"""A canvas of several models as a source: what `sample --canvas` draws from."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from onepaper.errors import UsageError
+from torch import Tensor
+
+from compose_diffusion.algebra.canvas import Layout
+from compose_diffusion.algebra.composition import Expression, Leaf
+from compose_diffusion.algebra.tapestry import Region, Tapestry, product_of_crops
+from compose_diffusion.config.samplers import SamplerOptions
+from compose_diffusion.diffusion import NoiseSchedule
+from compose_diffusion.sources.registry import Source
+
+
+class CanvasSource:
+    """The canvas as one model, for a `sampling.Request`; see `compose_diffusion.sources.registry.Source`.
+
+    Args:
+        layout: what stands where.
+        models: the expression of each region.
+        wanted: the conditions that each region asks for.
+        tile: the source of the regions' models; moves and pictures are its, and so is the judge, region by region.
+
+    Raises:
+        UsageError: models of other data than images; as of `Tapestry` and `product_of_crops`.
+    """
+
+    def __init__(
+        self, layout: Layout, models: Sequence[Expression], wanted: Sequence[Sequence[str]], tile: Source
+    ) -> None:
+        if len(tile.event_shape) != 3:
+            raise UsageError(
+                f"a canvas is made of images, but '{layout.regions[0].expression}' has samples of shape "
+                f"{list(tile.event_shape)}; use models of images"
+            )
+        self.layout, self.wanted, self.tile = layout, wanted, tile
+        channels, *side = tile.event_shape
+        self.side: tuple[int, int] = (side[0], side[1])
+        regions = [
+            Region(model, place.x, place.y, place.scale) for model, place in zip(models, layout.regions, strict=True)
+        ]
+        join = Tapestry if layout.overlap == "average" else product_of_crops
+        self.expression: Expression = join(regions, layout.canvas, self.side)
+        self.schedule: NoiseSchedule = tile.schedule
+        self.event_shape: tuple[int, ...] = (channels, *layout.canvas)
+        self.dtype: torch.dtype = tile.dtype
+        self.kernel_defaults: Mapping[str, SamplerOptions] = tile.kernel_defaults
+        self.clip_x0: float | None = tile.clip_x0
+
+    def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
+        """None: a canvas has no name that an expression could mention."""
+        raise UsageError("a canvas is not part of an expression, expected expressions as parts of a canvas")
+
+    def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
+        """As the models' own samples are shown."""
+        self.tile.write_picture(x, path)
+
+    def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
+        """What the models' judge sees of each region's own wish, for regions of the models' size."""
+        found: dict[str, float] = {}
+        for place, wanted in zip(self.layout.regions, self.wanted, strict=True):
+            if place.scale == 1 and wanted:
+                rows, columns = slice(place.y, place.y + self.side[0]), slice(place.x, place.x + self.side[1])
+                seen = self.tile.attribute_accuracy(x[..., rows, columns], list(wanted))
+                found |= {f"at x={place.x}, y={place.y} {name}": share for name, share in seen.items()}
+        return found

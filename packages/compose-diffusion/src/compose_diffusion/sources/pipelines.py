@@ -1,0 +1,165 @@
+"""A saved pipeline as a source of leaves: `NAME[CONDITION]` is a class of class models and a prompt of text models."""
+
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.utils import make_image_grid
+from jaxtyping import Float
+from onepaper.errors import UsageError
+from onepaper.runs import write_atomic
+from torch import Tensor
+
+from compose_diffusion.algebra.composition import Leaf
+from compose_diffusion.config.samplers import SamplerOptions
+from compose_diffusion.diffusion import NoiseSchedule
+from compose_diffusion.pretrained.adapters import denoiser_of, from_diffusers
+from compose_diffusion.pretrained.folders import open_pipeline
+from compose_diffusion.pretrained.networks import network_kind
+from compose_diffusion.pretrained.schedulers import trained_levels
+from compose_diffusion.sources.checkpoints import CheckpointSource
+from compose_diffusion.sources.registry import Source
+
+# Steps follow the curvature, which is about 1 / sigma_t^2; small enough for two or three densities multiplied.
+KERNEL_DEFAULTS: Mapping[str, SamplerOptions] = {
+    "ula": SamplerOptions(kernel="ula", step_law="sigma-power", step_scale=0.05, step_power=2.0),
+    "mala": SamplerOptions(kernel="mala", step_law="sigma-power", step_scale=0.05, step_power=2.0),
+    "uhmc": SamplerOptions(kernel="uhmc", step_law="sigma-power", step_scale=0.2, momentum="per-level"),
+    "hmc": SamplerOptions(kernel="hmc", step_law="sigma-power", step_scale=0.2, momentum="per-level"),
+}
+# Levels that a sampler takes where nobody says how many.
+NUM_LEVELS = 100
+# Images smaller than this are enlarged to about it, pixel by pixel.
+SHOWN_SIZE = 64
+# Latents decoded at a time, for the decoder needs far more memory than the denoiser.
+DECODED_AT_ONCE = 8
+
+
+class PipelineSource:
+    """A pipeline of diffusers from a folder, on its own noise levels; see `compose_diffusion.sources.registry.Source`.
+
+    Args:
+        folder: as `save_pretrained` writes it; read as `open_pipeline` says.
+        guidance_scale: of every leaf with a prompt or class; None for none.
+        num_levels: levels that a sampler takes.
+        device: where the pipeline is moved to.
+        dtype: of the network; samples and scores stay float32.
+
+    Raises:
+        UsageError: see `from_diffusers`; also a network whose configuration leaves the size of its samples open.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        guidance_scale: float | None = None,
+        num_levels: int = NUM_LEVELS,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self.pipeline: DiffusionPipeline = open_pipeline(folder)
+        cast(Any, self.pipeline).to(device)
+        network = denoiser_of(self.pipeline)
+        if dtype is not None:
+            network.to(dtype)
+        self.kind = network_kind(network)
+        if self.kind.event_shape is None:
+            raise UsageError(
+                f"the network in {folder} leaves sample_size open, expected a size; set it in the config.json beside "
+                "its weights"
+            )
+        self.guidance_scale = guidance_scale
+        trained = trained_levels(cast(Any, self.pipeline).scheduler, num_levels)
+        self.schedule: NoiseSchedule = trained.schedule
+        self.event_shape: tuple[int, ...] = self.kind.event_shape
+        self.dtype = torch.float32
+        self.kernel_defaults: Mapping[str, SamplerOptions] = KERNEL_DEFAULTS
+        self.clip_x0: float | None = trained.clip_x0
+
+    def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
+        """The pipeline's network given a class (a number) or a prompt; without one, what stands for any.
+
+        Raises:
+            UsageError: a condition for an unconditional model, a class that is no number or does not exist.
+        """
+        if self.kind.condition == "text":
+            guidance = None if condition is None else self.guidance_scale
+            return from_diffusers(self.pipeline, prompt=condition or "", guidance_scale=guidance, schedule=schedule)
+        if condition is None:
+            return from_diffusers(self.pipeline, schedule=schedule)
+        label = condition.strip()
+        if self.kind.condition == "class" and not label.isdecimal():
+            classes = f"a number from 0 to {self.kind.num_classes - 1}" if self.kind.num_classes else "a number"
+            raise UsageError(f"condition is '{condition}', expected {classes}: a class of the model")
+        if self.kind.condition == "none":
+            raise UsageError(
+                f"condition is '{condition}', but the network is unconditional; write its name without brackets"
+            )
+        return from_diffusers(
+            self.pipeline, condition=int(label), guidance_scale=self.guidance_scale, schedule=schedule
+        )
+
+    def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
+        """The samples side by side as a PNG, latents decoded, colours or grey as the model has them."""
+        images = to_pictures(decode(self.pipeline, x))
+        columns = min(len(images), max(8, math.ceil(math.sqrt(len(images)))))
+        images += [images[0].point(lambda _: 0)] * (-len(images) % columns)
+        encoded = io.BytesIO()
+        grid = make_image_grid(images, rows=len(images) // columns, cols=columns)
+        grid.convert(images[0].mode).save(encoded, format="PNG")
+        write_atomic(path, encoded.getvalue())
+
+    def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
+        """None: nothing is known that could judge any model's samples."""
+        return {}
+
+
+def open_source(path: Path, device: torch.device) -> Source:
+    """What stands at a path: a pipeline's folder, or else a published checkpoint.
+
+    Raises:
+        UsageError: neither; see `PipelineSource` and `CheckpointSource`.
+    """
+    if (path / "model_index.json").is_file():
+        return PipelineSource(path, device=device)
+    return CheckpointSource(path, device=device)
+
+
+def decode(
+    pipeline: DiffusionPipeline, x: Float[Tensor, "batch *event"]
+) -> Float[Tensor, "batch channels height width"]:
+    """Images in [-1, 1] from samples: the pipeline's own autoencoder for latents, the samples themselves for pixels."""
+    vae: Any = getattr(pipeline, "vae", None)
+    if vae is None:
+        return x.clamp(-1, 1)
+    config = vae.config
+    latents = x / config.scaling_factor + (config.get("shift_factor") or 0.0)
+    with torch.no_grad():
+        parts = [vae.decode(part.to(vae.dtype)).sample for part in latents.split(DECODED_AT_ONCE)]
+    return torch.cat(parts).to(x.dtype).clamp(-1, 1)
+
+
+def to_pictures(images: Float[Tensor, "count channels height width"]) -> list[Any]:
+    """Images in [-1, 1] as pictures, 1 channel grey and 3 in colour, small ones enlarged.
+
+    Raises:
+        UsageError: another number of channels.
+    """
+    from PIL import Image
+
+    if images.shape[1] not in (1, 3):
+        raise UsageError(f"samples have {images.shape[1]} channels, expected 1 (grey) or 3 (colour) for a picture")
+    pixels = ((images.detach().cpu().double() + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    factor = max(1, SHOWN_SIZE // max(images.shape[2:]))
+    height, width = images.shape[2] * factor, images.shape[3] * factor
+    return [
+        Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).resize(
+            (width, height), Image.Resampling.NEAREST
+        )
+        for array in pixels
+    ]

@@ -1,0 +1,170 @@
+"""Training of the digit networks: the denoiser, and the classifier that can guide it."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from onepaper.data import BatchSampler
+from onepaper.runs import Run
+from onepaper.torch.accelerator import Accelerator
+from onepaper.torch.steps import TorchState, TorchTask
+from onepaper.training import Fitted, LoopOptions, fit
+from torch import Tensor
+
+from compose_diffusion.config.digits import DigitsConfig
+from compose_diffusion.config.networks import FitConfig
+from compose_diffusion.data.digits import Digits, load_digits
+from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
+from compose_diffusion.models.digits import CLASSIFIER_FOLDER, DENOISER_FOLDER, Denoiser, NoisyClassifier
+from compose_diffusion.training.network_training import Training
+
+Batch = dict[str, Tensor]
+# Sums over a batch, its size, and further sums to log.
+LossSums = tuple[Tensor, int] | tuple[Tensor, int, dict[str, Tensor]]
+
+# The noise that held-out losses are measured with, the same at every evaluation.
+EVALUATION_SEED = 0
+
+
+def withhold_labels(
+    labels: Int[Tensor, " batch"], null_label: int, share: float, generator: torch.Generator
+) -> Int[Tensor, " batch"]:
+    """Replace that share of the labels, at random, by the null label."""
+    withheld = torch.rand(labels.shape, generator=generator, device=labels.device) < share
+    return torch.where(withheld, null_label, labels)
+
+
+def denoiser_loss(
+    schedule: NoiseSchedule, label_dropout: float
+) -> Callable[[Denoiser, Batch, torch.Generator], LossSums]:
+    r"""$|\hat\epsilon(x_t, t, y) - \epsilon|^2 / D$ at a uniform level, some labels withheld (section 3.1)."""
+
+    def loss(model: Denoiser, batch: Batch, generator: torch.Generator) -> LossSums:
+        noised, noise, t = _noised(batch["images"], schedule, generator)
+        labels = withhold_labels(batch["labels"], model.null_label, label_dropout, generator)
+        errors = (model(noised, t, labels) - noise).square().flatten(1).mean(dim=1)
+        return errors.sum(), len(errors)
+
+    return loss
+
+
+def classifier_loss(schedule: NoiseSchedule) -> Callable[[NoisyClassifier, Batch, torch.Generator], LossSums]:
+    r"""$-\log p(y | x_t, t)$ at a uniformly drawn level; logs the accuracy over all levels too."""
+
+    def loss(model: NoisyClassifier, batch: Batch, generator: torch.Generator) -> LossSums:
+        noised, _, t = _noised(batch["images"], schedule, generator)
+        logits = model(noised, t)
+        correct = (logits.argmax(dim=1) == batch["labels"]).sum()
+        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits), {"accuracy": correct}
+
+    return loss
+
+
+def _noised(images: Tensor, schedule: NoiseSchedule, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Images noised to random levels, the noise, the levels."""
+    t = torch.randint(len(schedule), (len(images),), generator=generator, device=images.device)
+    noise = torch.randn(images.shape, generator=generator, device=images.device)
+    return add_noise(images, noise, t, schedule), noise, t
+
+
+def trainings(config: DigitsConfig) -> list[Training]:
+    """What the `train` verb runs: the denoiser, then the classifier."""
+
+    def denoiser(
+        run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
+    ) -> tuple[Denoiser, Fitted[TorchState]]:
+        return train_denoiser(config, run, loop, seed=seed, accelerator=accelerator)
+
+    def classifier(
+        run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
+    ) -> tuple[NoisyClassifier, Fitted[TorchState]]:
+        return train_classifier(config, run, loop, seed=seed, accelerator=accelerator)
+
+    images = f"on {len(load_digits('model'))} images"
+    return [
+        Training(DENOISER_FOLDER, config.denoiser_fit.steps, f"a denoiser {images}", denoiser),
+        Training(CLASSIFIER_FOLDER, config.classifier_fit.steps, f"a classifier {images}", classifier),
+    ]
+
+
+def train_denoiser(
+    config: DigitsConfig, run: Run | None, loop: LoopOptions, *, seed: int = 0, accelerator: Accelerator | None = None
+) -> tuple[Denoiser, Fitted[TorchState]]:
+    """Train, or go on training, the denoiser of a configuration.
+
+    Args:
+        config: architecture, noise levels, optimiser, label dropout.
+        run: where checkpoints and logs go; None keeps nothing.
+        loop: cadence; its number of steps is that of `config`, see `loop_options`.
+        seed: of weights, order of the images, levels, noise.
+        accelerator: device and precision; the best device by default.
+
+    Returns:
+        The model with averaged weights in evaluation mode, and how the training ended.
+    """
+    schedule = make_schedule(config.denoiser.schedule)
+    task = TorchTask(
+        lambda: Denoiser(config.denoiser),
+        denoiser_loss(schedule, config.label_dropout),
+        config.denoiser_fit.optimizer,
+        total_steps=config.denoiser_fit.steps,
+        accelerator=accelerator,
+    )
+    model, fitted = _train(task, config.denoiser_fit, run, loop, seed, "denoiser")
+    assert isinstance(model, Denoiser)
+    return model, fitted
+
+
+def train_classifier(
+    config: DigitsConfig, run: Run | None, loop: LoopOptions, *, seed: int = 0, accelerator: Accelerator | None = None
+) -> tuple[NoisyClassifier, Fitted[TorchState]]:
+    """Train, or go on training, the guiding classifier; arguments and results as of `train_denoiser`."""
+    task = TorchTask(
+        lambda: NoisyClassifier(config.classifier),
+        classifier_loss(make_schedule(config.classifier.schedule)),
+        config.classifier_fit.optimizer,
+        total_steps=config.classifier_fit.steps,
+        accelerator=accelerator,
+    )
+    model, fitted = _train(task, config.classifier_fit, run, loop, seed, "classifier")
+    assert isinstance(model, NoisyClassifier)
+    return model, fitted
+
+
+def _train(
+    task: TorchTask, config: FitConfig, run: Run | None, loop: LoopOptions, seed: int, name: str
+) -> tuple[torch.nn.Module, Fitted[TorchState]]:
+    digits, held_out = load_digits("model"), load_digits("evaluator")
+    accelerator = task.accelerator
+    sampler = BatchSampler(len(digits), config.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
+
+    def batches(step: int) -> Batch:
+        chosen = torch.from_numpy(sampler(step))
+        return {"images": digits.images[chosen], "labels": digits.labels[chosen]}
+
+    fitted = fit(
+        task,
+        batches,
+        loop,
+        run,
+        seed=seed,
+        evaluate=lambda state: _held_out(task, state, held_out),
+        processes=accelerator,
+        description=name,
+    )
+    with task.evaluating(fitted.state) as model:
+        averaged = copy.deepcopy(model)
+    return averaged, fitted
+
+
+def _held_out(task: TorchTask, state: TorchState, digits: Digits) -> dict[str, float]:
+    """The loss, and what is logged with it, of the averaged weights on the evaluator's images."""
+    device = task.accelerator.device
+    batch = {"images": digits.images.to(device), "labels": digits.labels.to(device)}
+    with task.evaluating(state) as model:
+        generator = torch.Generator(device).manual_seed(EVALUATION_SEED)
+        loss_sum, weight, *more = task.loss(model, batch, generator)
+    sums = {"loss": loss_sum, **(more[0] if more else {})}
+    return {f"held_out_{name}": float(total) / weight for name, total in sums.items()}

@@ -1,0 +1,124 @@
+"""Training of both networks of the position task on a stream of fresh canvases."""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from onepaper.runs import Run
+from onepaper.torch.accelerator import Accelerator
+from onepaper.torch.steps import TorchState, TorchTask
+from onepaper.training import Fitted, LoopOptions, fit
+from torch import Tensor
+
+from compose_diffusion.config.positions import PositionNetworkConfig, PositionsConfig
+from compose_diffusion.data.canvases import draw_canvases, one_position, training_batches
+from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
+from compose_diffusion.models.positions import (
+    ENERGY_FOLDER,
+    SCORE_FOLDER,
+    PositionDenoiser,
+    PositionEnergy,
+    PositionNetwork,
+    make_network,
+)
+from compose_diffusion.training.network_training import Training
+
+Batch = dict[str, Tensor]
+
+# Held-out canvases, and the noise that losses on them are measured with, are the same at every evaluation.
+EVALUATION_SEED = 0
+NUM_HELD_OUT = 128
+
+
+def noise_loss(schedule: NoiseSchedule) -> Callable[[PositionNetwork, Batch, torch.Generator], tuple[Tensor, int]]:
+    r"""$|\hat\epsilon(x_t, t, (x, y)) - \epsilon|^2 / D$ at a uniform level (section 3.1); an energy's gradient is
+    the prediction, so its loss is differentiated twice (section 3.4)."""
+
+    def loss(model: PositionNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
+        images = batch["images"]
+        t = torch.randint(len(schedule), (len(images),), generator=generator, device=images.device)
+        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        predict = model.predicted_noise if isinstance(model, PositionEnergy) else model
+        predicted = predict(add_noise(images, noise, t, schedule), t, batch["positions"])
+        errors = (predicted - noise).square().flatten(1).mean(dim=1)
+        return errors.sum(), len(errors)
+
+    return loss
+
+
+def train_network(
+    config: PositionsConfig,
+    network: PositionNetworkConfig,
+    run: Run | None,
+    loop: LoopOptions,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+) -> tuple[PositionNetwork, Fitted[TorchState]]:
+    """Train, or go on training, one network.
+
+    Args:
+        config: canvases, both networks' training, share of withheld positions.
+        network: `config.score` or `config.energy`.
+        run: where checkpoints and logs go; None keeps nothing.
+        loop: cadence; its number of steps is that of the network's `FitConfig`.
+        seed: of weights, canvases, levels, noise.
+        accelerator: device and precision; the best device by default.
+
+    Returns:
+        The network with averaged weights in evaluation mode, and how the training ended.
+    """
+    options = config.energy_fit if network.form == "energy" else config.score_fit
+    task = TorchTask(
+        lambda: make_network(network),
+        noise_loss(make_schedule(network.schedule)),
+        options.optimizer,
+        total_steps=options.steps,
+        accelerator=accelerator,
+    )
+    accelerator = task.accelerator
+    fitted = fit(
+        task,
+        training_batches(config, options.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world),
+        loop,
+        run,
+        seed=seed,
+        evaluate=lambda state: {"held_out_loss": _held_out(task, state, config)},
+        processes=accelerator,
+        description=network.form,
+    )
+    with task.evaluating(fitted.state) as model:
+        averaged = copy.deepcopy(model)
+    assert isinstance(averaged, PositionDenoiser | PositionEnergy)
+    return averaged, fitted
+
+
+def _held_out(task: TorchTask, state: TorchState, config: PositionsConfig) -> float:
+    """The loss of the averaged weights on canvases of digits that no training canvas shows."""
+    device = task.accelerator.device
+    rng = np.random.default_rng(EVALUATION_SEED)
+    canvases = draw_canvases(NUM_HELD_OUT, config.canvas, "evaluator", rng)
+    positions = one_position(canvases, config.unconditional, rng)
+    batch = {"images": canvases.images.to(device), "positions": positions.to(device)}
+    with task.evaluating(state) as model:
+        loss_sum, weight = task.loss(model, batch, torch.Generator(device).manual_seed(EVALUATION_SEED))
+    return float(loss_sum) / weight
+
+
+def trainings(config: PositionsConfig) -> list[Training]:
+    """What `train` makes of a configuration: the score network, then the energy."""
+
+    def training(name: str, network: PositionNetworkConfig, steps: int) -> Training:
+        def fit_network(
+            run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
+        ) -> tuple[PositionNetwork, Fitted[TorchState]]:
+            return train_network(config, network, run, loop, seed=seed, accelerator=accelerator)
+
+        description = f"the {network.form} network of 1 to {config.canvas.max_digits} digits on fresh canvases"
+        return Training(name, steps, description, fit_network)
+
+    return [
+        training(SCORE_FOLDER, config.score, config.score_fit.steps),
+        training(ENERGY_FOLDER, config.energy, config.energy_fit.steps),
+    ]
