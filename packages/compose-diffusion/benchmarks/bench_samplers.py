@@ -35,7 +35,7 @@ def ours(compile_expression: bool) -> Maker:
     import torch
 
     from compose_diffusion.config.samplers import SamplerOptions
-    from compose_diffusion.mcmc.level_steps import move_chains
+    from compose_diffusion.mcmc.level_steps import run_steps
     from compose_diffusion.samplers.compilation import compiled
 
     target = (compiled(_expression()) if compile_expression else _expression()).target(LEVEL)
@@ -48,7 +48,7 @@ def ours(compile_expression: bool) -> Maker:
             options = SamplerOptions(
                 kernel="hmc", steps_per_level=num_moves, num_leapfrog=NUM_LEAPFROG, damping=0.0, momentum="per-level"
             )
-            move_chains(target, x, None, options, STEP_SIZE, None, generator)
+            run_steps(target, x, None, options, STEP_SIZE, None, generator)
 
         return run
 

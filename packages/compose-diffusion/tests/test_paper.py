@@ -66,11 +66,11 @@ def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, told):
     ("expression", "place", "told"),
     [
         ("digits[3] & & digits[5]", 12, "'&' after '&', expected a model's name or '('"),
-        ("digits[3] | digits[5]", 10, "which knows only a score"),
+        ("digits[3] | digits[5]", 10, "which has only a score"),
         ("(ring & bar", 0, "'(' is never closed"),
         ("ring & digits", 7, "samples of shape [1, 8, 8]"),
         ("ring & rng", 7, "did you mean 'ring'"),
-        ("3", 0, "3 alone is no density, expected 3*NAME"),
+        ("3", 0, "3 alone is not a density, expected 3*NAME"),
     ],
 )
 def test_mistakes_in_expressions_are_shown_with_a_caret(capsys, tmp_path, monkeypatch, expression, place, told):

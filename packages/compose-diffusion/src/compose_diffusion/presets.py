@@ -15,12 +15,12 @@ from compose_diffusion.config.digits import (
 )
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.config.networks import FitConfig, ScheduleConfig
-from compose_diffusion.config.paper_images import IMAGE_KERNELS, ImageSamplingConfig, PaperImagesConfig
+from compose_diffusion.config.paper_images import IMAGE_SAMPLERS, ImageSamplingConfig, PaperImagesConfig
 from compose_diffusion.config.positions import POSITIONS_OPTIMIZER, PositionNetworkConfig, PositionsConfig
 from compose_diffusion.config.reuse import ReuseConfig
 from compose_diffusion.config.toy import SUITE_COMPONENTS, ToyExactConfig, ToyLearnedConfig, ToyNetworkConfig
 
-# For far fewer samples: a high rate that falls to zero, and an average that forgets the beginning.
+# For far fewer samples: a higher learning rate that decays to 0, and a moving average with warm-up.
 LAPTOP_OPTIMIZER = OptimizerOptions(
     name="adam", lr=1e-2, betas=(0.9, 0.99), schedule="cosine", warmup_steps=50, ema_decay=0.999, ema_warmup=True
 )
@@ -33,9 +33,9 @@ _LAPTOP_LEARNED = ToyLearnedConfig(
 )
 
 TOY_PRESETS = {
-    "paper-toy-exact": Preset("the official toy's constant steps, every open choice pinned", _OFFICIAL),
+    "paper-toy-exact": Preset("constant steps of the official toy notebook, with every open choice fixed", _OFFICIAL),
     "laptop-toy-exact": Preset(
-        "the same densities; three times the moves, and HMC where the product is narrow",
+        "the same densities; three times the MCMC steps, and HMC at the lowest levels",
         replace(
             _OFFICIAL,
             langevin=replace(_OFFICIAL.langevin, steps_per_level=30),
@@ -44,9 +44,7 @@ TOY_PRESETS = {
             ),
         ),
     ),
-    "paper-toy": Preset(
-        "train energies of the toy's six distributions as the official notebook does", ToyLearnedConfig()
-    ),
+    "paper-toy": Preset("train energies of the six toy distributions as in the official notebook", ToyLearnedConfig()),
     "laptop-toy": Preset("the same six energies, narrower networks and shorter training", _LAPTOP_LEARNED),
     "paper-suite": Preset(
         "train energies of the nine-task suite's distributions, on the suite's own noise levels",
@@ -55,15 +53,15 @@ TOY_PRESETS = {
         ),
     ),
     "laptop-suite": Preset(
-        "the suite's distributions, narrower and shorter still, on the toy's noise levels",
+        "the suite's distributions, narrower networks and shorter training, on the toy's noise levels",
         replace(_LAPTOP_LEARNED, fit=replace(_LAPTOP_LEARNED.fit, steps=2000), components=SUITE_COMPONENTS),
     ),
 }
 
 POSITIONS_PRESETS = {
-    "laptop-positions": Preset("train both networks of the position task, as shipped", PositionsConfig()),
+    "laptop-positions": Preset("train both networks of canvases, as shipped", PositionsConfig()),
     "smoke-positions": Preset(
-        "train tiny networks of the position task in seconds",
+        "train tiny networks of canvases in seconds",
         PositionsConfig(
             score=PositionNetworkConfig("score", width=8),
             energy=PositionNetworkConfig("energy", width=8),
@@ -130,7 +128,7 @@ CLEVR_ENERGY = UNetConfig(
 
 IMAGENET_128_CLASSIFIER = _openai_classifier(128)
 
-# File name without its ending -> what it holds.
+# File name without extension -> configuration.
 PUBLISHED: Mapping[str, UNetConfig | EncoderConfig] = {
     "64x64_diffusion": UNetConfig(
         width=192,
@@ -163,8 +161,8 @@ PAPER_CLEVR = PaperImagesConfig(
     condition_dropout=0.05,
 )
 
-# Network, steps, batch and learning rate of the denoiser are not the paper's, which does not give them, but those of
-# guided-diffusion at 128 x 128 (Dhariwal and Nichol, 2021), without its classes; so are the classifier and its weight.
+# The paper does not give network, steps, batch and learning rate of the denoiser, nor the classifier and its weight;
+# these are those of guided-diffusion at 128 x 128 (Dhariwal and Nichol, 2021), without classes.
 PAPER_IMAGENET_128 = PaperImagesConfig(
     dataset="imagenet-128",
     network=UNetConfig(image_size=128, width=256, multipliers=(1, 1, 2, 3, 4), num_blocks=2, num_heads=4, form="dae"),
@@ -176,8 +174,8 @@ PAPER_IMAGENET_128 = PaperImagesConfig(
     sampling=ImageSamplingConfig(guidance=10.0),
 )
 
-# Known: an energy on 64 x 64 images in the manner of Imagen, and the tapestry. The rest is that of Imagen's base model
-# as far as it fits this family: width, embeddings of T5-XXL, batch, steps, learning rate, share of withheld texts.
+# From the paper: an energy on 64 x 64 images, and the tapestry. The other settings are those of Imagen's base model
+# (Saharia et al., 2022) where they apply: width, T5-XXL embeddings, batch, steps, learning rate, text dropout.
 PAPER_TEXT_TO_IMAGE = PaperImagesConfig(
     dataset="text-to-image-64",
     network=UNetConfig(width=512, schedule=ScheduleConfig("cosine", 1000), condition="text", text_dim=4096, form="dae"),
@@ -187,7 +185,7 @@ PAPER_TEXT_TO_IMAGE = PaperImagesConfig(
     condition_dropout=0.1,
     sampling=ImageSamplingConfig(
         guidance=20.0,
-        moves=(replace(IMAGE_KERNELS["ula"], steps_per_level=10, last_level=0),),
+        samplers=(replace(IMAGE_SAMPLERS["ula"], steps_per_level=10, last_level=0),),
     ),
 )
 

@@ -178,7 +178,7 @@ def test_a_floor_keeps_boxes_from_being_pushed_out():
 def test_mixtures_of_scores_are_refused_with_the_reason():
     network = PredictionLeaf(lambda x, t: x, SCHEDULE)
     for build in (lambda: network | A, lambda: mixture([A, A & network]), lambda: negation(A, network, 1.0, floor=0.1)):
-        with pytest.raises(UsageError, match=r"PredictionLeaf.*knows only a score.*depends on"):
+        with pytest.raises(UsageError, match=r"PredictionLeaf.*has only a score.*depends on"):
             build()
 
 

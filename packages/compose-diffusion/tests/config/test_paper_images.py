@@ -8,7 +8,7 @@ from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
 
 from compose_diffusion.config.networks import ScheduleConfig
-from compose_diffusion.config.paper_images import IMAGE_KERNELS, ImageSamplingConfig
+from compose_diffusion.config.paper_images import IMAGE_SAMPLERS, ImageSamplingConfig
 from compose_diffusion.presets import PAPER_CLEVR, PAPER_IMAGENET_128, PAPER_PRESETS, PAPER_TEXT_TO_IMAGE
 
 
@@ -23,8 +23,8 @@ def test_presets_are_read_without_torch():
 
 
 def test_samplers_of_the_official_code():
-    ula, mala, uhmc, hmc = (IMAGE_KERNELS[kernel] for kernel in ("ula", "mala", "uhmc", "hmc"))
-    for options in IMAGE_KERNELS.values():
+    ula, mala, uhmc, hmc = (IMAGE_SAMPLERS[kernel] for kernel in ("ula", "mala", "uhmc", "hmc"))
+    for options in IMAGE_SAMPLERS.values():
         assert (options.method, options.last_level, options.clip_x0) == ("reverse-mcmc", 50, 1.0)
     for options, scale in ((ula, 2.0), (mala, 0.035)):
         assert (options.steps_per_level, options.step_law, options.step_scale) == (20, "beta-power", scale)
@@ -49,7 +49,7 @@ def test_what_the_official_clevr_code_sets():
 def test_tapestry_of_the_official_notebook():
     sampling = PAPER_TEXT_TO_IMAGE.sampling
     assert (sampling.guidance, sampling.schedule.num_levels) == (20, 100)
-    (ula,) = sampling.moves
+    (ula,) = sampling.samplers
     assert (ula.kernel, ula.steps_per_level, ula.step_scale, ula.last_level) == ("ula", 10, 2.0, 0)
 
 
@@ -71,12 +71,12 @@ def test_tapestry_of_the_official_notebook():
             {"network": replace(PAPER_IMAGENET_128.network, form="noise", predicts_variance=True)},
             "training learns no variance",
         ),
-        (ImageSamplingConfig(), {"moves": ()}, "moves is empty"),
+        (ImageSamplingConfig(), {"samplers": ()}, "samplers is empty"),
         (ImageSamplingConfig(), {"guidance": -1.0}, "guidance is -1.0"),
         (
             ImageSamplingConfig(),
             {"schedule": ScheduleConfig(num_levels=50)},
-            "ula moves stop at level 50, expected one of the 50 levels",
+            "ula MCMC stops at level 50, expected one of the 50 levels",
         ),
     ],
 )

@@ -185,7 +185,7 @@ def test_what_does_not_fit_is_refused(leaves):
     with pytest.raises(UsageError, match="mixture_form"):
         compose("mixture", leaves, SCHEDULE, mixture_form="other")
     scores = {name: network_leaf(some_network(0, "score"), SCHEDULE) for name in TERMS["mixture"]}
-    with pytest.raises(UsageError, match="knows only a score"):
+    with pytest.raises(UsageError, match="has only a score"):
         compose("mixture", scores, SCHEDULE)
 
 

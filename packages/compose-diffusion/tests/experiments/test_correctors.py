@@ -24,13 +24,13 @@ def test_the_corrector_is_measured_against_reverse(monkeypatch):
 
 def test_what_a_weighed_run_keeps(monkeypatch):
     monkeypatch.setattr(experiments, "PRODUCT", ToyExactConfig(num_levels=12))
-    found = experiments.weighed_run(40, 100)
+    found = experiments.corrector_run(40, 100)
     assert found["effective shares"].shape == (12,)
     assert found["effective share"] == found["effective shares"][0]
     assert found["log weights"].shape == (40,)
     assert found["samples"].shape == (40, 2)
     assert 0 < found["distinct share"] <= 1
-    assert "effective share" not in experiments.weighed_run(40, 100, SamplerOptions(method="reverse"))
+    assert "effective share" not in experiments.corrector_run(40, 100, SamplerOptions(method="reverse"))
 
 
 def test_the_steep_product_is_the_gaussian_it_says():
@@ -45,8 +45,8 @@ def test_the_steep_product_is_the_gaussian_it_says():
 
 
 def test_learnt_coordinates_mend_what_plain_moves_leave(monkeypatch):
-    moves = replace(experiments.STEEP.moves, steps_per_level=10)
-    small = replace(experiments.STEEP, num_samples=600, num_levels=10, pilot_samples=200, moves=moves)
+    mcmc = replace(experiments.STEEP.mcmc, steps_per_level=10)
+    small = replace(experiments.STEEP, num_samples=600, num_levels=10, pilot_samples=200, mcmc=mcmc)
     monkeypatch.setattr(experiments, "STEEP", small)
     evidence = experiments.preconditioning_a_steep_product(ClaimContext(seeds=(100,)))
     assert evidence.measurement("preconditioned HMC, long").mean == pytest.approx(1, abs=4 * (2 / 600) ** 0.5)

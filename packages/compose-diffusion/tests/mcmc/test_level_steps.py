@@ -9,10 +9,10 @@ from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.data.distributions import GaussianMixture
 from compose_diffusion.diffusion import cosine_schedule
 from compose_diffusion.mcmc.level_steps import (
-    check_moves,
+    check_mcmc,
     chosen_kernel,
-    move_chains,
-    runs_moves,
+    run_steps,
+    runs_mcmc,
     start_samples,
 )
 from compose_diffusion.mcmc.preconditioning import DiagonalPreconditioner
@@ -28,7 +28,7 @@ def test_moves_end_with_what_is_known_where_they_end(kernel, generator):
     options = SamplerOptions(kernel=kernel, steps_per_level=4)
     target = LEAF.target(3)
     for preconditioner in (None, DiagonalPreconditioner(torch.tensor([0.5, 2.0]))):
-        state, infos = move_chains(target, x, None, options, 0.05, preconditioner, generator)
+        state, infos = run_steps(target, x, None, options, 0.05, preconditioner, generator)
         log_density, score = target(state.x)
         torch.testing.assert_close(state.log_density, log_density)
         torch.testing.assert_close(state.score, score)
@@ -41,15 +41,15 @@ def test_momentum_given_is_used(generator):
     x = torch.zeros(5, 2, dtype=torch.float64)
     options = SamplerOptions(kernel="uhmc", damping=1.0, steps_per_level=1, num_leapfrog=1)
     push = torch.full_like(x, 100.0)
-    state, _ = move_chains(LEAF.target(7), x, push, options, 0.01, None, generator)
+    state, _ = run_steps(LEAF.target(7), x, push, options, 0.01, None, generator)
     assert (state.x - 1.0).abs().max() < 0.01
 
 
 def test_the_window_is_closed_on_both_sides():
     options = SamplerOptions(first_level=5, last_level=2)
-    assert [t for t in range(8) if runs_moves(t, options)] == [2, 3, 4, 5]
-    assert all(runs_moves(t, SamplerOptions()) for t in range(8))
-    assert not any(runs_moves(t, SamplerOptions(steps_per_level=0)) for t in range(8))
+    assert [t for t in range(8) if runs_mcmc(t, options)] == [2, 3, 4, 5]
+    assert all(runs_mcmc(t, SamplerOptions()) for t in range(8))
+    assert not any(runs_mcmc(t, SamplerOptions(steps_per_level=0)) for t in range(8))
 
 
 def test_options_reach_the_kernel(generator):
@@ -82,13 +82,13 @@ def test_what_cannot_run_is_told(generator):
     score_only = PredictionLeaf(lambda x, t: x, SCHEDULE)
     cases = [
         (lambda: start_samples(LEAF, cosine_schedule(9), (4, 2), generator), "made for 8 noise levels"),
-        (lambda: check_moves(LEAF, SCHEDULE, SamplerOptions(first_level=8)), "first_level is 8"),
-        (lambda: check_moves(LEAF, SCHEDULE, SamplerOptions(last_level=8)), "last_level is 8"),
-        (lambda: check_moves(score_only, SCHEDULE, SamplerOptions(kernel="mala")), "PredictionLeaf does not give"),
+        (lambda: check_mcmc(LEAF, SCHEDULE, SamplerOptions(first_level=8)), "first_level is 8"),
+        (lambda: check_mcmc(LEAF, SCHEDULE, SamplerOptions(last_level=8)), "last_level is 8"),
+        (lambda: check_mcmc(score_only, SCHEDULE, SamplerOptions(kernel="mala")), "PredictionLeaf does not give"),
     ]
     for build, expected in cases:
         with pytest.raises(UsageError, match=expected) as error:
             build()
         assert "\n" not in str(error.value)
-    check_moves(score_only, SCHEDULE, SamplerOptions(kernel="mala", line_points=3))
-    check_moves(score_only, SCHEDULE, SamplerOptions(kernel="hmc", steps_per_level=0))
+    check_mcmc(score_only, SCHEDULE, SamplerOptions(kernel="mala", line_points=3))
+    check_mcmc(score_only, SCHEDULE, SamplerOptions(kernel="hmc", steps_per_level=0))

@@ -72,8 +72,8 @@ def test_a_linear_map_of_the_target_maps_the_chain(name, kind, generator):
     plain, accepted = run(kernel, curved, x, 5)
     inner = preconditioned_target(mapped, preconditioner)
     state, accepted_too = run(kernel, inner, preconditioner.whiten(x @ matrix.mT), 5)
-    torch.testing.assert_close(preconditioner.colour(state.x), plain.x @ matrix.mT, rtol=1e-7, atol=1e-9)
-    torch.testing.assert_close(preconditioner.colour_score(state.score), plain.score @ torch.linalg.inv(matrix))
+    torch.testing.assert_close(preconditioner.unwhiten(state.x), plain.x @ matrix.mT, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(preconditioner.unwhiten_score(state.score), plain.score @ torch.linalg.inv(matrix))
     assert accepted_too == pytest.approx(accepted)
     if name in ("mala", "hmc"):
         assert 0.3 < min(accepted) < 1
@@ -87,10 +87,10 @@ def test_an_ill_conditioned_gaussian_is_sampled_like_a_round_one(name, generator
     state, acceptance = run(KERNELS[name], preconditioned_target(gaussian(COVARIANCE), preconditioner), 1.5 * y, 25)
     _, round_acceptance = run(KERNELS[name], gaussian(torch.eye(3, dtype=torch.float64)), 1.5 * y, 25)
     assert acceptance == pytest.approx(round_acceptance, abs=1e-9)
-    found = torch.cov(preconditioner.colour(state.x).mT)
+    found = torch.cov(preconditioner.unwhiten(state.x).mT)
     scale = COVARIANCE.diagonal().sqrt()
     assert ((found - COVARIANCE) / torch.outer(scale, scale)).abs().max() < 4 * math.sqrt(2 / 6000)
-    _, plain_acceptance = run(KERNELS[name], gaussian(COVARIANCE), preconditioner.colour(y), 5)
+    _, plain_acceptance = run(KERNELS[name], gaussian(COVARIANCE), preconditioner.unwhiten(y), 5)
     assert max(plain_acceptance) < 0.1, "this step is too long for the narrow coordinate"
 
 
@@ -98,8 +98,8 @@ def test_an_ill_conditioned_gaussian_is_sampled_like_a_round_one(name, generator
 def test_maps_undo_each_other(kind, generator):
     samples = torch.randn(50, 1, 2, 2, generator=generator)
     preconditioner = estimate_preconditioner(samples, kind)
-    torch.testing.assert_close(preconditioner.colour(preconditioner.whiten(samples)), samples)
-    torch.testing.assert_close(preconditioner.colour_score(preconditioner.whiten_score(samples)), samples)
+    torch.testing.assert_close(preconditioner.unwhiten(preconditioner.whiten(samples)), samples)
+    torch.testing.assert_close(preconditioner.unwhiten_score(preconditioner.whiten_score(samples)), samples)
     # y . s_y = x . s_x, whatever the coordinates.
     score = torch.randn(50, 1, 2, 2, generator=generator)
     inner = (preconditioner.whiten(samples) * preconditioner.whiten_score(score)).flatten(1).sum(dim=1)

@@ -84,7 +84,7 @@ def test_on_other_levels_the_networks_are_asked_for_the_nearest(models, x):
 
 
 def test_moves_are_named_by_their_kernel():
-    assert {name: moves.kernel for name, moves in KERNEL_DEFAULTS.items()} == {name: name for name in KERNELS}
+    assert {name: options.kernel for name, options in KERNEL_DEFAULTS.items()} == {name: name for name in KERNELS}
 
 
 def test_missing_or_damaged_weights(tmp_path):

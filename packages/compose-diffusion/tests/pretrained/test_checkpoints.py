@@ -115,7 +115,9 @@ def test_folders_of_this_package(kind, tmp_path):
 
 def test_networks_that_were_not_published_need_a_configuration(network, tmp_path):
     torch.save(network.state_dict(), tmp_path / "mine.pt")
-    message = r"do not tell schedule, form, .*put mine.json beside it with type 'UNetConfig'.*'predicts_variance': True"
+    message = (
+        r"do not determine schedule, form, .*put mine.json beside it with type 'UNetConfig'.*'predicts_variance': True"
+    )
     with pytest.raises(UsageError, match=message):
         open_checkpoint(tmp_path / "mine.pt")
     assert open_checkpoint(tmp_path / "mine.pt", CONFIGS["noise"]).prediction == "eps"

@@ -15,7 +15,7 @@ from compose_diffusion.samplers.feynman_kac import (
     effective_sample_size,
     product_factors,
     systematic_ancestors,
-    weighed_scores,
+    weighted_scores,
 )
 
 SCHEDULE = cosine_schedule(20)
@@ -81,7 +81,7 @@ def test_the_rate_makes_good_what_the_drift_misses(generator):
     bend = (product.evaluate(x + step, t).score - product.evaluate(x - step, t).score) / (2 * step)
     velocity, divergence = 0.5 * total * x + 0.5 * here, 0.5 * total + 0.5 * bend
     missing = change + (divergence + velocity * here)[:, 0]
-    found = weighed_scores(factors, x, t).rate
+    found = weighted_scores(factors, x, t).rate
     # No constant is left over: the mean weight is the ratio of normalisers.
     torch.testing.assert_close(found, missing, rtol=2e-3, atol=2e-3)
     assert float(found.std()) > 0.1
@@ -89,9 +89,9 @@ def test_the_rate_makes_good_what_the_drift_misses(generator):
 
 def test_weights_of_one_density_and_of_pure_noise_rest(generator):
     x = torch.randn(50, 1, generator=generator, dtype=torch.float64)
-    assert weighed_scores({leaf(0.4): 1.0}, x, 3).rate.abs().max() < 1e-12
+    assert weighted_scores({leaf(0.4): 1.0}, x, 3).rate.abs().max() < 1e-12
     noise = leaf(0.0, 1.0)
-    assert weighed_scores({noise: 1.0, leaf(0.0, 1.0): 1.4}, x, 10).rate.abs().max() < 1e-12
+    assert weighted_scores({noise: 1.0, leaf(0.0, 1.0): 1.4}, x, 10).rate.abs().max() < 1e-12
 
 
 def test_scores_of_one_network_take_one_call():
@@ -103,7 +103,7 @@ def test_scores_of_one_network_take_one_call():
 
     one, two = (PredictionLeaf(network, SCHEDULE, condition=torch.full((1, 1), value)) for value in (0.5, 0.8))
     x = torch.randn(7, 1)
-    found = weighed_scores({one: 1.0, two: 2.0}, x, 4)
+    found = weighted_scores({one: 1.0, two: 2.0}, x, 4)
     assert calls == [14]
     torch.testing.assert_close(found.mean, -(0.5 + 2 * 0.8) / 3 * x / float(SCHEDULE.sigma[4]))
 
@@ -175,7 +175,7 @@ def test_images_are_weighed_as_points_are(generator):
     flat = ExactLeaf(GaussianMixture([[0.0] * 8], std=0.5), SCHEDULE)
     shifted = ExactLeaf(GaussianMixture([[0.4] * 8], std=0.5), SCHEDULE)
     x = torch.randn(6, 8, generator=generator)
-    expected = weighed_scores({flat: 1.0, shifted: 1.0}, x, 5)
+    expected = weighted_scores({flat: 1.0, shifted: 1.0}, x, 5)
 
     class Square(ExactLeaf):
         def evaluate(self, x, t, *, energy=True):
@@ -183,7 +183,7 @@ def test_images_are_weighed_as_points_are(generator):
             return type(found)(found.log_density, found.score.reshape(x.shape))
 
     squares = {Square(each.distribution, SCHEDULE): 1.0 for each in (flat, shifted)}
-    found = weighed_scores(squares, x.reshape(6, 2, 2, 2), 5)
+    found = weighted_scores(squares, x.reshape(6, 2, 2, 2), 5)
     torch.testing.assert_close(found.rate, expected.rate)
     torch.testing.assert_close(found.mean.flatten(1), expected.mean)
     assert found.rate.dtype == torch.float32
@@ -191,4 +191,4 @@ def test_images_are_weighed_as_points_are(generator):
 
 def test_the_ring_alone_keeps_its_weights(generator):
     x = torch.randn(100, 2, generator=generator, dtype=torch.float64)
-    assert weighed_scores({ExactLeaf(ring(), SCHEDULE): 1.0}, x, 0).rate.abs().max() < 1e-9
+    assert weighted_scores({ExactLeaf(ring(), SCHEDULE): 1.0}, x, 0).rate.abs().max() < 1e-9

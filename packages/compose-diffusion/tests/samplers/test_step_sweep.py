@@ -64,8 +64,8 @@ def test_the_best_factor_goes_farthest_in_the_geometric_mean():
 @pytest.mark.parametrize(
     ("options", "factors", "message"),
     [
-        (SamplerOptions(method="reverse"), (1.0,), "method 'reverse'.* has no step to choose"),
-        (SamplerOptions(steps_per_level=0), (1.0,), "0 moves at each level"),
+        (SamplerOptions(method="reverse"), (1.0,), "method 'reverse'.* has no step size to compare"),
+        (SamplerOptions(steps_per_level=0), (1.0,), "0 MCMC steps a level"),
         (MALA, (), "factors are empty"),
         (MALA, (1.0, -2.0), "step factor is -2.0"),
     ],

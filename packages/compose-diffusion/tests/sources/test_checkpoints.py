@@ -98,12 +98,12 @@ def test_guided_images_are_drawn_in_one_call_a_step(source, generator):
 @pytest.mark.parametrize(
     ("kind", "told", "message"),
     [
-        ("class", "3", "does not know the condition '3', expected a whole number from 0 to 2"),
+        ("class", "3", "does not accept the condition '3', expected a whole number from 0 to 2"),
         ("class", "cube", "expected a whole number from 0 to 2"),
         ("position", "0.1", "expected two numbers from 0 to 1"),
         ("position", "0.1, 1.5", "expected two numbers from 0 to 1"),
         ("position", "left", "expected two numbers from 0 to 1"),
-        ("none", "1", "does not know the condition '1', expected no condition"),
+        ("none", "1", "does not accept the condition '1', expected no condition"),
         ("text", "a cat", "expected no condition on the command line"),
         ("always", None, "always.pt was trained with a class only, expected one in brackets"),
         ("judge", None, r"judge.pt is a classifier, expected a class in brackets, e.g. judge.pt\[0\]"),

@@ -44,7 +44,7 @@ def test_one_condition_on_both_sides_is_wanted(few_levels):
     [
         (SampleOptions(expression="ring & bra"), "unknown model 'bra': did you mean 'bar'", 7),
         (SampleOptions(expression="ring & digits"), "digits has samples of shape [1, 8, 8] and ring of [2]", 7),
-        (SampleOptions(expression="digits[3] | digits[5]"), "which knows only a score", 10),
+        (SampleOptions(expression="digits[3] | digits[5]"), "which has only a score", 10),
         (SampleOptions(expression="digits[3] & digits[x]"), "digits has no condition 'x'", 12),
         (SampleOptions(expression="ring[3]"), "ring was given the condition '3'", 0),
         (SampleOptions(expression="ring &"), "nothing after '&'", 6),

@@ -22,7 +22,9 @@ def test_the_leaf_is_the_distribution(name, generator):
 
 def test_moves_picture_and_judge(tmp_path):
     source = ToySource("ring", torch.device("cpu"))
-    assert {name: moves.kernel for name, moves in source.kernel_defaults.items()} == {name: name for name in KERNELS}
+    assert {name: options.kernel for name, options in source.kernel_defaults.items()} == {
+        name: name for name in KERNELS
+    }
     assert source.attribute_accuracy(torch.zeros(3, 2), ["anything"]) == {}
     source.write_picture(torch.zeros(3, 2), tmp_path / "picture.png")
     with Image.open(tmp_path / "picture.png") as picture:

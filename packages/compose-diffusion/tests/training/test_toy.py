@@ -126,7 +126,7 @@ def test_every_form_learns(form):
 def test_trainings_list_one_network_a_component():
     listed = trainings(replace(TINY, components=("ring", "bar")))
     assert [(training.name, training.steps) for training in listed] == [("ring", 6), ("bar", 6)]
-    assert "dae network of ring on 16 fresh points" in listed[0].description
+    assert "dae network of ring on 16 new points" in listed[0].description
     network, fitted = listed[1].fit(None, LoopOptions(steps=6), 0, Accelerator(CPU))
     assert fitted.finished
     assert network.config == TINY.network

@@ -1,17 +1,17 @@
-r"""Normalisers of energies, so that a mixture counts its terms as probabilities ask (section 3.4).
+r"""Normalisers of energies, from which the mixing weights of a mixture of energy models are calibrated.
 
-An energy model gives log densities L_t up to a constant for each level. Sums of scores and Metropolis tests never see
-it; a mixture does, for its score weighs each term by exp(L_t). Here $\log Z_t = \log \int \exp L_t$ is estimated for
-every level and handed to the mixture as log weights.
+An energy model gives log densities L_t up to a constant for each level. The constant cancels in sums of scores and in
+Metropolis tests, but not in a mixture, whose score weights each term by exp(L_t). This module estimates
+$\log Z_t = \log \int \exp L_t$ for every level; the mixture takes the estimates as log weights.
 
-The estimate is a bridge from level to level. With forward noise q(x_t | x_{t-1}) and an ancestral step r(x_{t-1} |
-x_t), the pairs (x_{t-1}, x_t) have two unnormalised densities,
+The estimate is a chain of ratios between neighbouring levels. With forward noise q(x_t | x_{t-1}) and an ancestral step
+r(x_{t-1} | x_t), the pairs (x_{t-1}, x_t) have two unnormalised densities,
 
 $$\gamma_f = e^{L_{t-1}(x_{t-1})}\, q(x_t | x_{t-1}), \qquad \gamma_r = e^{L_t(x_t)}\, r(x_{t-1} | x_t),$$
 
-of normalisers Z_{t-1} and Z_t. Pairs drawn from both give the ratio by Bennett's acceptance ratio, the estimate of
-least variance (Bennett 1976). The ancestral step nearly undoes the noise, so the two overlap well in many dimensions
-too, where neighbouring levels themselves hardly do. The highest level is bridged to a Gaussian.
+with normalisers Z_{t-1} and Z_t. Samples of both give the ratio by Bennett's acceptance ratio, the estimator of least
+variance (Bennett, 1976). The ancestral step nearly inverts the noise, so the two pair densities overlap well even in
+many dimensions, unlike the densities of neighbouring levels. The highest level is compared with a Gaussian.
 """
 
 import math
@@ -33,7 +33,7 @@ _LOG_2_PI = math.log(2 * math.pi)
 
 @dataclass(frozen=True, eq=False)
 class LogNormalisers:
-    """log Z_t of one model, and the standard errors that their bridges have added up from the highest level down."""
+    """log Z_t of one model at each level, with standard errors accumulated from the highest level down."""
 
     values: Float[Tensor, " levels"]
     standard_errors: Float[Tensor, " levels"]
@@ -84,11 +84,11 @@ def estimate_log_normalisers(
 ) -> LogNormalisers:
     r"""log Z_t of an energy at every level, from samples of what it models.
 
-    Costs four evaluations a level for half of the samples. Samples that the model does not stand for, such as data that
-    it fits badly, bias the result.
+    Costs four evaluations per level on half of the samples. Samples that do not follow the model, such as data that it
+    fits badly, bias the result.
 
     Args:
-        energy: one model with log densities; not a product, whose levels are no noised samples.
+        energy: one model with log densities; not a product, whose level densities are not those of noised samples.
         clean_samples: independent samples at zero noise, at least 8: the training data, or the model's own.
         schedule: levels.
         generator: all randomness, on the samples' device.
@@ -101,7 +101,7 @@ def estimate_log_normalisers(
     half = len(clean_samples) // 2
     if half < 4:
         raise UsageError(f"{len(clean_samples)} clean samples, expected at least 8 to estimate normalisers from")
-    # Either side of a bridge has its own samples; `above` walks the levels down with those of the upper side.
+    # The two sides of each ratio use different samples; `above` holds the samples of the upper level.
     down, up = clean_samples[:half], clean_samples[half : 2 * half]
     top = len(schedule) - 1
     values, errors = torch.zeros(top + 1, dtype=torch.float64), torch.zeros(top + 1, dtype=torch.float64)
@@ -143,7 +143,7 @@ def calibrated_log_weights(
 
 @dataclass(frozen=True, eq=False)
 class _Evaluated:
-    """Samples at a level with log density (double precision: ratios are small differences) and score."""
+    """Samples at a level with score and log density (float64, because ratios are small differences)."""
 
     x: Float[Tensor, "batch *event"]
     level: int
@@ -174,11 +174,11 @@ def _bridge(
     """log (Z_{t-1} / Z_t): pairs from `below` by noise, and from `above` by an ancestral step.
 
     Args:
-        walked: where the samples of `above` truly came from, one level below.
+        walked: the samples one level below from which the samples of `above` were noised.
     """
     beta, root_alpha = float(schedule.betas[above.level]), math.sqrt(1 - float(schedule.betas[above.level]))
     mean = above.ancestral_mean(schedule)
-    # As wide as pairs are. Of these samples, not of those that the first ratio is taken at: it would fit too well.
+    # Estimated from these samples and not from those of the first ratio, which would bias it.
     variance = float((walked - mean).square().mean())
     noised = root_alpha * below.x + math.sqrt(beta) * _normal_like(below.x, generator)
     stepped = mean + math.sqrt(variance) * _normal_like(mean, generator)
@@ -206,7 +206,7 @@ def _bridge_to_gaussian(
 
 
 def _step_down(x: Tensor, clean: Tensor, t: int, schedule: NoiseSchedule, generator: torch.Generator) -> Tensor:
-    """x_{t-1} given x_t and the clean sample, by the true posterior."""
+    """Sample x_{t-1} given x_t and the clean sample, from the exact posterior."""
     coefficients = reverse_coefficients(schedule, t, "posterior")
     mean = coefficients.clean.to(x.dtype) * clean + coefficients.current.to(x.dtype) * x
     return mean + coefficients.variance.sqrt().to(x.dtype) * _normal_like(x, generator)

@@ -1,10 +1,10 @@
-"""A canvas of several models as a file: what stands where, each place an expression of its own.
+"""Layout of a canvas of several models, read from JSON: regions with an expression each.
 
     {"canvas": [14, 20],
      "regions": [{"expression": "digits[3]", "x": 0, "y": 0},
                  {"expression": "digits[1]", "x": 6, "y": 0}, ...]}
 
-`sample --canvas FILE` draws it; `tapestry.Tapestry` and `tapestry.product_of_crops` are the models behind it.
+`sample --canvas FILE` draws it, by `tapestry.Tapestry` or `tapestry.product_of_crops`.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class CanvasRegion:
     """A window of the canvas; see `tapestry.Region`."""
 
     expression: str
-    """what is asked for there, as `sample` reads it"""
+    """expression of the region, in the syntax of `sample`"""
     x: int
     """column of the top left pixel (of a latent, for pipelines that have latents)"""
     y: int
@@ -32,7 +32,7 @@ class CanvasRegion:
 
     def __post_init__(self) -> None:
         if not self.expression.strip():
-            raise UsageError("a region's expression is empty, expected what to draw there, e.g. 'digits[3]'")
+            raise UsageError("a region's expression is empty, expected an expression, e.g. 'digits[3]'")
         check_non_negative("region x", self.x)
         check_non_negative("region y", self.y)
         check_positive("region scale", self.scale)
@@ -46,7 +46,8 @@ class Layout:
     """height and width in pixels (of a latent, for pipelines that have latents)"""
     regions: tuple[CanvasRegion, ...]
     overlap: Literal["average", "product"] = "average"
-    """noise predictions averaged pixel by pixel, as in the official tapestries, or densities multiplied"""
+    """average: mean of the noise predictions at each pixel, as in the official notebook; product: product of
+    densities"""
 
     def __post_init__(self) -> None:
         for side in self.canvas:
@@ -62,6 +63,6 @@ def read_layout(path: Path) -> Layout:
     """Read a layout from a JSON file.
 
     Raises:
-        UsageError: no such file, no JSON, or what is wrong with a field of it.
+        UsageError: no such file, invalid JSON, or an invalid field.
     """
     return from_dict(Layout, read_json(path, "layout"), str(path))

@@ -1,9 +1,9 @@
-"""Composing diffusion models: leaves (models at a noise level) and the algebra on their log densities (section 3.3).
+"""Compositions of diffusion models: leaves (one model each) and operators on their log densities.
 
-An expression maps leaf log densities L_i to one log density L(L_1, ..., L_n), the same formula at every noise level.
-Its score is the chain rule, sum_i (dL / dL_i) score_i, and so is its noise prediction: a node only has to give its
-value and these derivatives. Every distinct leaf is evaluated once, however often the expression names it, and leaves
-that share a network are evaluated in one batch.
+An expression maps the log densities L_i of its leaves to one log density L(L_1, ..., L_n), by the same formula at every
+noise level (paper, compositional operators). By the chain rule its score is sum_i (dL / dL_i) score_i, and its noise
+prediction is the same sum of noise predictions, so a node only provides its value and these derivatives. Each distinct
+leaf is evaluated once, and leaves that share a network are evaluated in one batch.
 
     >>> product = ring & bar                     # AND: densities multiply
     >>> either = left | right                    # OR: densities add; needs energies
@@ -13,7 +13,7 @@ that share a network are evaluated in one batch.
     >>> cold = product @ 2.0                     # tempering
     >>> guided = guidance(unconditional, [red, round_], [4.0, 4.0])
 
-The same operators, as text, are the command line's; see `language`.
+The command line accepts the same operators as text; see `language`.
 """
 
 import importlib
@@ -32,12 +32,12 @@ from torch import Tensor
 
 from compose_diffusion.diffusion import NoiseSchedule, noise_from_score
 
-# A number, a number for each level (a tensor [levels]), or a function of the level.
+# A number, one number for each level (a tensor [levels]), or a function of the level.
 Weight = float | int | Tensor | Callable[[int], float]
 # Derivative of the composed log density by a leaf's: one number, or one for each sample [batch].
 Sensitivity = float | Tensor
 
-# Strength of `a & ~b`: the official toy's negation takes 0.3 of the unwanted log density away (section 3.3).
+# Strength of `a & ~b`: weight of the negated log density in the official toy notebook.
 NEGATION_STRENGTH = 0.3
 
 
@@ -45,8 +45,8 @@ NEGATION_STRENGTH = 0.3
 class Evaluation:
     """A density at one level: log density up to a constant (None if unknown), its gradient, and the noise prediction.
 
-    `noise` is -sigma_t * score. Leaves whose network predicts noise keep it, so that the reverse step sees the
-    network's own numbers and not a division by sigma_t followed by a multiplication.
+    `noise` is -sigma_t * score. Leaves whose network predicts noise store the prediction itself, so that the reverse
+    step does not use a value that was divided by sigma_t and multiplied again.
     """
 
     log_density: Float[Tensor, " batch"] | None
@@ -54,12 +54,12 @@ class Evaluation:
     noise: Float[Tensor, "batch *event"] | None = None
 
     def predicted_noise(self, t: int, schedule: NoiseSchedule) -> Float[Tensor, "batch *event"]:
-        """The noise prediction, from the score where no leaf stated it."""
+        """The noise prediction; computed from the score if `noise` is None."""
         return self.noise if self.noise is not None else noise_from_score(self.score, t, schedule)
 
 
 class Expression(ABC):
-    """A density at every noise level: a leaf, or a formula of leaves; the module's opening shows the operators."""
+    """A density at every noise level: a leaf or a formula of leaves, see the module docstring for the operators."""
 
     @property
     @abstractmethod
@@ -68,7 +68,7 @@ class Expression(ABC):
 
     @abstractmethod
     def leaves(self, t: int | None = None) -> "list[Leaf]":
-        """Distinct leaves in order of first mention; at level t, those only whose weight there is not 0."""
+        """Distinct leaves in order of first use; given t, only those with a nonzero weight at that level."""
 
     @abstractmethod
     def energy_leaves(self, t: int) -> "list[Leaf]":
@@ -86,7 +86,7 @@ class Expression(ABC):
         Args:
             x: [batch, *event].
             t: noise level, 0 .. T - 1, the same for every sample.
-            energy: whether the log density is wanted; without it, energy-free evaluations are used where possible.
+            energy: whether to compute the log density; without it, leaves compute only their score where possible.
 
         Raises:
             UsageError: a leaf returned a shape that does not fit x.
@@ -104,7 +104,7 @@ class Expression(ABC):
         return Evaluation(log_density if energy else None, score, noise)
 
     def target(self, t: int) -> Callable[[Tensor], tuple[Tensor | None, Tensor]]:
-        """Log density and score at level t, as MCMC kernels want them."""
+        """Log density and score at level t as one function of x, the form that MCMC kernels take."""
 
         def target(x: Tensor) -> tuple[Tensor | None, Tensor]:
             evaluation = self.evaluate(x, t)
@@ -118,10 +118,10 @@ class Expression(ABC):
         return WeightedProduct([self, other], [1.0, 1.0])
 
     def __invert__(self) -> "Negated":
-        """~b, to be written a & ~b: L_a - 0.3 L_b; `negation` takes any strength."""
+        """~b, for use in a & ~b: L_a - 0.3 L_b; `negation` takes any strength."""
         return Negated(self)
 
-    # Where ~b makes no sense, Python goes on to ask `Negated`, which says so.
+    # For a Negated operand Python then calls the operator of `Negated`, which raises an error.
     def __add__(self, other: "Expression | Negated") -> "WeightedProduct":
         return NotImplemented if isinstance(other, Negated) else self._flat().joined(other, 1.0)
 
@@ -129,7 +129,7 @@ class Expression(ABC):
         return NotImplemented if isinstance(other, Negated) else self._flat().joined(other, -1.0)
 
     def _flat(self) -> "WeightedProduct":
-        """As a product that further terms can join, so that 1.3 * a - 0.3 * b is seen as one negation."""
+        """As a product to which terms can be added, so that 1.3 * a - 0.3 * b becomes one product of two terms."""
         return WeightedProduct([self], [1.0])
 
     def __mul__(self, weight: Weight) -> "Scaled":
@@ -145,34 +145,36 @@ class Expression(ABC):
         """Mixture, 0.7 * a | 0.3 * b with mixing weights; a chain a | b | c is one mixture of three."""
         if isinstance(other, Negated):
             return NotImplemented
-        shares = [*_shares(self), *_shares(other)]
-        return Mixture.of_shares([term for term, _ in shares], [share for _, share in shares])
+        mixing_weights = [*_mixing_terms(self), *_mixing_terms(other)]
+        return Mixture.from_mixing_weights(
+            [term for term, _ in mixing_weights], [proportion for _, proportion in mixing_weights]
+        )
 
 
 class Leaf(Expression, ABC):
     """One model. Subclasses give `has_energy` and `evaluate`; those that can share a network call also `batch_key`."""
 
-    # The levels the leaf was made for, checked against the sampler's; None where any will do.
+    # Noise levels of the leaf, which must equal those of the sampler; None if any levels are allowed.
     schedule: NoiseSchedule | None = None
 
     @property
     def batch_key(self) -> Hashable | None:
-        """Leaves of equal key are evaluated by one call of `evaluate_together`; None for never."""
+        """Leaves with equal keys are evaluated by one call of `evaluate_together`; None means separately."""
         return None
 
     @abstractmethod
     def evaluate(self, x: Tensor, t: int, *, energy: bool = True) -> Evaluation:
-        """Log density (where the leaf has one and `energy` asks for it), score, and noise prediction if native."""
+        """Log density (if the leaf has one and `energy` is set), score, and the noise prediction of a network."""
 
     @classmethod
     def evaluate_together(cls, leaves: "Sequence[Leaf]", x: Tensor, t: int, *, energy: bool) -> list[Evaluation]:
-        """Evaluate leaves of one `batch_key`; here one after the other."""
+        """Evaluate leaves with equal `batch_key`; by default one after the other."""
         return [leaf.evaluate(x, t, energy=energy) for leaf in leaves]
 
     @staticmethod
     def from_diffusers(model: Any, **options: Any) -> "Leaf":
         """A diffusers model, pipeline or pipeline folder as a leaf; arguments of `pretrained.from_diffusers`."""
-        # By name, for the algebra lies below everything that loads models and must not import it.
+        # Imported when called: the algebra is a lower layer than the code that loads models.
         return importlib.import_module("compose_diffusion.pretrained").from_diffusers(model, **options)
 
     def leaves(self, t: int | None = None) -> "list[Leaf]":
@@ -180,7 +182,7 @@ class Leaf(Expression, ABC):
         return [self]
 
     def energy_leaves(self, t: int) -> "list[Leaf]":
-        """None: a leaf's score stands for itself."""
+        """No leaf: the score of a leaf does not depend on its log density."""
         return []
 
     def combine(
@@ -191,13 +193,13 @@ class Leaf(Expression, ABC):
 
 
 def evaluate_leaves(leaves: Sequence[Leaf], x: Tensor, t: int, energy: dict[Leaf, bool]) -> dict[Leaf, Evaluation]:
-    """Each leaf once, those of equal batch key together; the order of `leaves` is kept.
+    """Evaluate each leaf once, leaves with equal batch keys in one call; results are in the order of `leaves`.
 
     Args:
         leaves: distinct.
         x: [batch, *event].
         t: noise level.
-        energy: for each leaf, whether its log density is wanted.
+        energy: for each leaf, whether to compute its log density.
 
     Raises:
         UsageError: a leaf returned a shape that does not fit x.
@@ -265,16 +267,16 @@ def _distinct(terms: Sequence[Expression], collect: Callable[[Expression], list[
 
 
 def _accumulate(total: dict[Leaf, Sensitivity], factor: Sensitivity, part: dict[Leaf, Sensitivity]) -> None:
-    """Chain rule: add factor * part to the total, leaf by leaf."""
+    """Chain rule: add factor * part to the total of each leaf."""
     for leaf, sensitivity in part.items():
         contribution = factor * sensitivity
         total[leaf] = total[leaf] + contribution if leaf in total else contribution
 
 
 class WeightedProduct(Expression):
-    """L = sum_i w_i L_i: products, negation with negative weights, tempering, guidance (section 3.3).
+    """L = sum_i w_i L_i: products, negation (negative weights), tempering and guidance.
 
-    A term whose weight is exactly 0 at a level is not evaluated there.
+    A term with weight 0 at a level is not evaluated at that level.
 
     Args:
         terms: at least one expression.
@@ -297,32 +299,32 @@ class WeightedProduct(Expression):
         """Whether every term has one."""
         return all(term.has_energy for term in self.terms)
 
-    def _weighed(self, t: int) -> list[tuple[Expression, float]]:
-        weighed = [(term, _weight_at(weight, t)) for term, weight in zip(self.terms, self.weights, strict=True)]
-        return [(term, weight) for term, weight in weighed if weight != 0.0 and term.leaves(t)]
+    def _weighted_terms(self, t: int) -> list[tuple[Expression, float]]:
+        weighted = [(term, _weight_at(weight, t)) for term, weight in zip(self.terms, self.weights, strict=True)]
+        return [(term, weight) for term, weight in weighted if weight != 0.0 and term.leaves(t)]
 
     def leaves(self, t: int | None = None) -> list[Leaf]:
         """Distinct leaves of the terms; at a level, of those whose weight there is not 0."""
-        terms = self.terms if t is None else [term for term, _ in self._weighed(t)]
+        terms = self.terms if t is None else [term for term, _ in self._weighted_terms(t)]
         return _distinct(terms, lambda term: term.leaves(t))
 
     def energy_leaves(self, t: int) -> list[Leaf]:
         """Those of the terms."""
-        return _distinct([term for term, _ in self._weighed(t)], lambda term: term.energy_leaves(t))
+        return _distinct([term for term, _ in self._weighted_terms(t)], lambda term: term.energy_leaves(t))
 
     def combine(
         self, t: int, log_densities: dict[Leaf, Tensor | None]
     ) -> tuple[Tensor | None, dict[Leaf, Sensitivity]]:
         """sum_i w_i L_i; the derivative by term i is w_i."""
-        weighed = self._weighed(t)
+        weighted = self._weighted_terms(t)
         total: dict[Leaf, Sensitivity] = {}
         values: list[tuple[float, Tensor]] = []
-        for term, weight in weighed:
+        for term, weight in weighted:
             value, sensitivities = term.combine(t, log_densities)
             _accumulate(total, weight, sensitivities)
             if value is not None:
                 values.append((weight, value))
-        if len(values) < len(weighed) or not values:
+        if len(values) < len(weighted) or not values:
             return None, total
         return cast(Tensor, sum(weight * value for weight, value in values)), total
 
@@ -343,7 +345,7 @@ class WeightedProduct(Expression):
 
 
 class Scaled(WeightedProduct):
-    """w * expression: the log density times w, and as a term of a mixture the density counted w times.
+    """w * expression: the log density times w; as a term of a mixture, mixing weight w.
 
     Args:
         term: the expression.
@@ -354,12 +356,12 @@ class Scaled(WeightedProduct):
         super().__init__([term], [weight])
 
     def __matmul__(self, inverse_temperature: Weight) -> "Scaled":
-        """Tempers the term and leaves the coefficient in front, where a mixture finds it."""
+        """Temper the term and keep the coefficient, which a mixture reads as a mixing weight."""
         return Scaled(self.terms[0] @ inverse_temperature, self.weights[0])
 
 
 class Negated:
-    """~b, what a product is to avoid; only `a & ~b` makes it a density: L_a - strength * L_b (section 3.3)."""
+    """~b, an operand of `a & ~b` only, whose log density is L_a - strength * L_b."""
 
     def __init__(self, term: Expression, strength: float = NEGATION_STRENGTH) -> None:
         self.term = term
@@ -370,7 +372,7 @@ class Negated:
 
     def _refuse(self, _other: object = None) -> Never:
         raise UsageError(
-            "~b was used without something wanted, expected a & ~b: a negation only takes away from a product; for "
+            "~b was used alone, expected a & ~b: a negated model is not a density, it divides another one; for "
             "another strength use negation(a, b, strength)"
         )
 
@@ -388,7 +390,8 @@ def _scaled(weight: Weight, factor: float) -> Weight:
 
 
 def _warn_if_improper(weights: Sequence[Weight]) -> None:
-    """Warn where the far tails, in which all noised densities look alike, are not a density (section 10, item 10)."""
+    """Warn if the weights sum to 0 or less: far from the data all noised densities have equal tails, which then do not
+    decay."""
     fixed = [weight for weight in weights if isinstance(weight, Tensor | float | int)]
     if len(fixed) < len(weights):
         return
@@ -403,17 +406,17 @@ def _warn_if_improper(weights: Sequence[Weight]) -> None:
 
 
 class Mixture(Expression):
-    """L = log sum_i pi_i exp(L_i); its score weighs the terms' scores by responsibility (section 3.3).
+    """L = log sum_i pi_i exp(L_i); its score averages the terms' scores, weighted by responsibility.
 
-    Log densities of trained energies miss an unknown constant at each level; `log_weights` of shape [levels, terms] is
-    where to put calibrated ones.
+    Log densities of trained energies are known up to a constant for each level; calibrated constants can be given as
+    `log_weights` of shape [levels, terms], see `calibration`.
 
     Args:
         terms: at least one expression, each with an energy.
         log_weights: [terms] or [levels, terms], log pi_i up to a common constant; equal and normalised if absent.
 
     Raises:
-        UsageError: no term, log weights that do not fit, or a term that is known by its score only.
+        UsageError: no term, log weights that do not fit, or a term without log density.
     """
 
     def __init__(self, terms: Sequence[Expression], log_weights: Tensor | Sequence[float] | None = None) -> None:
@@ -421,8 +424,8 @@ class Mixture(Expression):
             raise UsageError("mixture of 0 terms, expected at least one")
         _require_energy(terms, "a mixture", "how much each term counts at x depends on how dense each term is there")
         self.terms = tuple(terms)
-        # What `|` goes on from: a chain stays one mixture. None where log weights were given.
-        self.shares = (1.0,) * len(terms) if log_weights is None else None
+        # Lets a chain of | extend one mixture. None if log weights were given.
+        self.mixing_weights = (1.0,) * len(terms) if log_weights is None else None
         if log_weights is None:
             self.log_weights = torch.full((len(terms),), -math.log(len(terms)), dtype=torch.float64)
         else:
@@ -434,13 +437,13 @@ class Mixture(Expression):
             )
 
     @classmethod
-    def of_shares(cls, terms: Sequence[Expression], shares: Sequence[float]) -> "Mixture":
+    def from_mixing_weights(cls, terms: Sequence[Expression], mixing_weights: Sequence[float]) -> "Mixture":
         """The mixture of normalised mixing weights share_i / sum_j share_j."""
-        if any(share != shares[0] for share in shares):
-            built = cls(terms, [math.log(share / math.fsum(shares)) for share in shares])
+        if any(proportion != mixing_weights[0] for proportion in mixing_weights):
+            built = cls(terms, [math.log(proportion / math.fsum(mixing_weights)) for proportion in mixing_weights])
         else:
             built = cls(terms)
-        built.shares = tuple(shares)
+        built.mixing_weights = tuple(mixing_weights)
         return built
 
     @property
@@ -462,42 +465,42 @@ class Mixture(Expression):
         """logsumexp_i(L_i + log pi_i); the derivative by term i is its responsibility."""
         combined = [term.combine(t, log_densities) for term in self.terms]
         values = torch.stack([cast(Tensor, value) for value, _ in combined], dim=1)
-        weighed = values + (self.log_weights if self.log_weights.ndim == 1 else self.log_weights[t]).to(values)
-        responsibilities = torch.softmax(weighed, dim=1)
+        weighted = values + (self.log_weights if self.log_weights.ndim == 1 else self.log_weights[t]).to(values)
+        responsibilities = torch.softmax(weighted, dim=1)
         total: dict[Leaf, Sensitivity] = {}
         for index, (_, sensitivities) in enumerate(combined):
             _accumulate(total, responsibilities[:, index], sensitivities)
-        return torch.logsumexp(weighed, dim=1), total
+        return torch.logsumexp(weighted, dim=1), total
 
 
-def _shares(expression: Expression) -> list[tuple[Expression, float]]:
-    """An operand of `|` as terms with mixing weights: an open mixture, a scaled term, or one term of weight 1."""
-    if isinstance(expression, Mixture) and expression.shares is not None:
-        return list(zip(expression.terms, expression.shares, strict=True))
+def _mixing_terms(expression: Expression) -> list[tuple[Expression, float]]:
+    """The terms and mixing weights of an operand of `|`: a mixture, a scaled term, or one term of weight 1."""
+    if isinstance(expression, Mixture) and expression.mixing_weights is not None:
+        return list(zip(expression.terms, expression.mixing_weights, strict=True))
     if not isinstance(expression, Scaled):
         return [(expression, 1.0)]
-    (share,) = expression.weights
-    if not isinstance(share, int | float) or share <= 0:
+    (proportion,) = expression.weights
+    if not isinstance(proportion, int | float) or proportion <= 0:
         raise UsageError(
-            f"mixing weight is {share if isinstance(share, int | float) else 'not one number'}, expected a number "
-            "above 0 in front of a term of |; temper a term with @, and use mixture(terms, log_weights) for weights "
-            "of each level"
+            f"mixing weight is {proportion if isinstance(proportion, int | float) else 'not one number'}, expected a "
+            "number above 0 in front of a term of |; temper a term with @, and use mixture(terms, log_weights) for "
+            "weights of each level"
         )
-    return [(expression.terms[0], float(share))]
+    return [(expression.terms[0], float(proportion))]
 
 
 class FlooredNegation(Expression):
-    """L = L_0 - a log(q_1 + floor): stops pushing away where the negated density has fallen below the floor.
+    """L = L_0 - a log(q_1 + floor): the negation has no effect where the negated density is far below the floor.
 
-    Plain negation of noised boxes pushes samples out of the base's support near level 0, because both tails are
-    Gaussian there (section 12); a floor keeps the base's tails. It compares densities with a number, so the negated
-    term must be a normalised density or an energy of known scale.
+    Plain negation of noised boxes has its maximum outside the base's support near level 0, because both tails are
+    Gaussian there; a floor keeps the base's tails. The floor is an absolute density, so the negated term must be a
+    normalised density or an energy with a known normaliser.
 
     Args:
-        base: what is wanted.
-        other: what is not, with an energy.
+        base: the density to keep.
+        other: the density to negate, with an energy.
         strength: a, at least 0.
-        floor: density of `other` below which it no longer counts, above 0.
+        floor: density of `other` below which it has little effect, above 0.
     """
 
     def __init__(self, base: Expression, other: Expression, strength: Weight, floor: float) -> None:
@@ -511,7 +514,7 @@ class FlooredNegation(Expression):
 
     @property
     def has_energy(self) -> bool:
-        """Whether the base has one; the negated term always does."""
+        """Whether the base has one; the negated term always has."""
         return self.base.has_energy
 
     def leaves(self, t: int | None = None) -> list[Leaf]:
@@ -519,7 +522,7 @@ class FlooredNegation(Expression):
         return _distinct([self.base, self.other], lambda term: term.leaves(t))
 
     def energy_leaves(self, t: int) -> list[Leaf]:
-        """All of the negated term's, and those the base needs."""
+        """All leaves of the negated term, and those that the base needs."""
         return list(dict.fromkeys(self.base.energy_leaves(t) + self.other.leaves(t)))
 
     def combine(
@@ -542,7 +545,7 @@ def _require_energy(terms: Sequence[Expression], what: str, reason: str) -> None
     without = [type(leaf).__name__ for term in terms for leaf in term.leaves() if not leaf.has_energy]
     if without:
         raise UsageError(
-            f"{what} was given {', '.join(dict.fromkeys(without))}, which knows only a score, expected log densities: "
+            f"{what} was given {', '.join(dict.fromkeys(without))}, which has only a score, expected log densities: "
             f"{reason}; use models trained as energies (EnergyLeaf) or exact densities (ExactLeaf)"
         )
 
@@ -574,7 +577,7 @@ def guidance(
 
 
 def classifier_guidance(leaf: Expression, classifier: Expression, scale: Weight) -> WeightedProduct:
-    """L + scale * log p(y | x_t) (section 3.3)."""
+    """L + scale * log p(y | x_t), classifier guidance."""
     return WeightedProduct([leaf, classifier], [1.0, scale])
 
 
@@ -583,7 +586,7 @@ def negation(
 ) -> WeightedProduct | FlooredNegation:
     """NOT: L_0 - a L_1, or with a floor L_0 - a log(q_1 + floor), see `FlooredNegation`.
 
-    Warns where a >= 1 without a floor: the weights then sum to 0 or less, and nothing bounds the density far out.
+    Warns if a >= 1 without a floor: the weights then sum to 0 or less, and the density does not decay.
     """
     if floor is not None:
         return FlooredNegation(base, other, strength, floor)

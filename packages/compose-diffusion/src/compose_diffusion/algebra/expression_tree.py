@@ -1,6 +1,6 @@
-"""The tree of an expression as text: what `language.parse` gives. `str` of a tree is its canonical text.
+"""Syntax tree of an expression, as returned by `language.parse`. `str` of a tree is its canonical text.
 
-Positions (indices into the parsed text) are kept for messages and are no part of what makes two trees equal.
+Positions (indices into the parsed text) serve error messages and are ignored when trees are compared.
 """
 
 import re
@@ -14,25 +14,25 @@ _BARE_CONDITION = re.compile(r"""[^\[\]"'\s]([^\[\]"]*[^\[\]"\s])?""")
 
 
 class ExpressionError(UsageError):
-    """A mistake in an expression: the message is one line, the expression with a caret below it is a note (PEP 678).
+    """An error in an expression: a message of one line, and a note (PEP 678) that marks its position by a caret.
 
     Args:
-        problem: what is wrong, what was expected, what to do.
+        problem: the error, what was expected, and what to do.
         text: the expression.
-        position: index of the character in question, `len(text)` for its end.
+        position: index of the character, `len(text)` for the end.
     """
 
     def __init__(self, problem: str, text: str, position: int) -> None:
         super().__init__(f"{problem} (character {position + 1} of the expression)")
         self.position = position
-        # As wide as the text itself, so that the caret stands below its character.
+        # One space for each white-space character, so that the caret is below its character.
         shown = re.sub(r"\s", " ", text)
         self.add_note(f"  {shown}\n  {' ' * position}^")
 
 
 @dataclass(frozen=True)
 class Name:
-    """A model, and the condition it is given (None without brackets)."""
+    """A model and its condition (None without brackets)."""
 
     name: str
     condition: str | None = None
@@ -122,7 +122,7 @@ class Or:
 
 Node = Name | Power | Times | Sum | And | Or
 
-# Loosest first; a node stands inside another without parentheses if it binds at least as tight as asked for.
+# In order of increasing precedence; a child of lower precedence than its position requires gets parentheses.
 _LOOSENESS = (Or, And, Sum, Times, Power, Name, Not)
 
 

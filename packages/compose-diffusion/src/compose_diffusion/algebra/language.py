@@ -1,21 +1,21 @@
-r"""Expressions as text, for the command line: the operators of `composition`, parsed without running anything.
+r"""Expressions as text, for the command line: a parser for the operators of `composition`.
 
     ring & bar                      product, AND
     left_bar | right_bar            mixture, OR; needs energies
     0.7*left_bar | 0.3*right_bar    mixture with mixing weights
-    digits[3] & ~digits[5]          product without: L_3 - 0.3 L_5
+    digits[3] & ~digits[5]          negation: L_3 - 0.3 L_5
     digits[3] & ~0.5*digits[5]      the same with strength 0.5
-    1.3*big_box - 0.3*small_box     log densities, weighed and added
+    1.3*big_box - 0.3*small_box     log densities, weighted and added
     4*digits[3] - 3*digits          guidance of weight 4
     (ring & bar) @ 2                tempering, L * 2
     sd["a red cube, lit from [above]"]
 
-What binds tighter comes first: `~`, `@`, `*`, then `+` and `-`, `&`, `|`, as in Python; parentheses group. The
-coefficient of a whole term of `|` is its mixing weight, so `0.7*(ring & bar) | 0.3*ring` mixes, while the 0.7 of
-`0.7*ring & bar` belongs to the ring. A name stands for a model; a condition goes in brackets, bare or in quotes (inside
-which a backslash stands before a quote).
+Operators in order of precedence: `~`, `@`, `*`, then `+` and `-`, `&`, `|`; parentheses group. The
+coefficient of a whole term of `|` is its mixing weight, so `0.7*(ring & bar) | 0.3*ring` is a mixture with weights 0.7
+and 0.3, while in `0.7*ring & bar` the log density of the ring is multiplied by 0.7. A name refers to a model; its
+condition is written in brackets, with or without quotes (a quote inside quotes is escaped by a backslash).
 
-`parse` gives a tree of `expression_tree`, `build` the expression, given who knows the names.
+`parse` returns a tree of `expression_tree`; `build` makes the expression, given a function from names to models.
 """
 
 import math
@@ -28,7 +28,7 @@ from onepaper.errors import UsageError
 from compose_diffusion.algebra.composition import NEGATION_STRENGTH, Expression, Mixture, Negated, WeightedProduct
 from compose_diffusion.algebra.expression_tree import And, ExpressionError, Name, Node, Not, Or, Power, Sum, Times
 
-# Parentheses inside parentheses; far above what a person types, far below what the interpreter's stack holds.
+# Limit of nested parentheses, well below the recursion limit of the interpreter.
 MAX_DEPTH = 50
 
 _NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -67,18 +67,18 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _stray(character: str) -> str:
-    told = {
-        "[": "'[' follows no name, expected NAME[condition]",
-        "]": "']' closes nothing, expected '[' before it",
-        "=": "'=' means nothing in an expression; give a model a name by --leaf NAME=PATH",
-        "/": "'/' is no operator, expected a coefficient such as 0.5*NAME",
-        "^": "'^' is no operator, expected NAME @ 2 to temper",
+    known = {
+        "[": "'[' does not follow a name, expected NAME[condition]",
+        "]": "']' has no matching '['",
+        "=": "'=' is not an operator; name a model by --leaf NAME=PATH",
+        "/": "'/' is not an operator, expected a coefficient such as 0.5*NAME",
+        "^": "'^' is not an operator, expected NAME @ 2 to temper",
     }
-    return told.get(character, f"'{character}' is not part of the language, expected a name, a number or {_SYMBOLS}")
+    return known.get(character, f"'{character}' is not part of the language, expected a name, a number or {_SYMBOLS}")
 
 
 def _condition(text: str, opening: int) -> tuple[str, int]:
-    """The condition of the bracket at `opening`, and the place after it."""
+    """The condition of the bracket at `opening`, and the index after it."""
     start = opening + 1
     while start < len(text) and text[start].isspace():
         start += 1
@@ -88,7 +88,7 @@ def _condition(text: str, opening: int) -> tuple[str, int]:
         if quoted is None:
             raise ExpressionError(f"the quote {quote} is never closed, expected {quote} before ']'", text, start)
         if text[quoted.end() : quoted.end() + 1] != "]":
-            raise ExpressionError("the condition goes on after its quotes, expected ']'", text, quoted.end())
+            raise ExpressionError("text follows the quoted condition, expected ']'", text, quoted.end())
         return re.sub(r"\\(.)", r"\1", quoted.group(1), flags=re.DOTALL), quoted.end() + 1
     end = text.find("]", start)
     if end < 0:
@@ -135,11 +135,11 @@ class _Parser:
         tree = self.mixture()
         token = self.next
         if token.kind == ")":
-            self.fail("')' closes nothing, expected '(' before it")
+            self.fail("')' has no matching '('")
         if token.kind in ("name", "number", "("):
             self.fail(f"two terms stand side by side, expected one of & | + - before {token.text!r}")
         if token.kind != "end":
-            self.fail(f"{token.text!r} is out of place, expected & | + - or the end")
+            self.fail(f"{token.text!r} is unexpected here, expected & | + - or the end")
         return tree
 
     def mixture(self) -> Node:
@@ -153,7 +153,7 @@ class _Parser:
         for term in terms:
             if isinstance(term, Sum) and len(term.terms) == 1:
                 self.fail(
-                    "a term of a mixture is subtracted, expected mixing weights above 0; take away by & ~NAME", operator
+                    "a term of a mixture is subtracted, expected mixing weights above 0; negate by & ~NAME", operator
                 )
         flat = [inner for term in terms for inner in (term.terms if isinstance(term, Or) else (term,))]
         return Or(tuple(flat), operator.position)
@@ -164,7 +164,7 @@ class _Parser:
         while self.take("&"):
             factors.append(self.factor())
         if all(isinstance(factor, Not) for factor in factors):
-            self.fail("~ has nothing to be taken away from, expected WANTED & ~UNWANTED", start)
+            self.fail("a product of negations only, expected WANTED & ~UNWANTED", start)
         if len(factors) == 1:
             assert not isinstance(factors[0], Not)
             return factors[0]
@@ -180,7 +180,7 @@ class _Parser:
             self.expect("*", f"'~{number.text}' is a strength without a model, expected ~{number.text}*NAME")
         term = self.primary()
         if self.next.kind in ("@", "*", "+", "-"):
-            self.fail(f"~ takes away one factor, expected parentheses around what {self.next.text!r} joins")
+            self.fail(f"~ applies to one factor, expected parentheses around the operands of {self.next.text!r}")
         return Not(term, strength, tilde.position)
 
     def sum(self) -> Node:
@@ -199,15 +199,15 @@ class _Parser:
         coefficients: list[float] = []
         while number := self.take("number"):
             coefficients.append(self.value(number))
-            alone = f"{number.text} alone is no density, expected {number.text}*NAME"
+            alone = f"{number.text} alone is not a density, expected {number.text}*NAME"
             self.expect("*", alone)
         term = self.primary()
         while operator := self.take("@", "*"):
             number = self.take("number")
             if number is None and operator.kind == "@":
-                self.fail("@ tempers by a number above 0, expected e.g. NAME @ 2")
+                self.fail("@ needs a number above 0, expected e.g. NAME @ 2")
             if number is None:
-                self.fail("* weighs by a number, expected 0.5*NAME; models are multiplied by &")
+                self.fail("* needs a number, expected 0.5*NAME; multiply models by &")
             if operator.kind == "@":
                 term = Power(term, self.value(number), operator.position)
             else:
@@ -227,19 +227,19 @@ class _Parser:
             if not self.take(")"):
                 if self.next.kind == "end":
                     self.fail("'(' is never closed, expected ')'", token)
-                self.fail(f"{self.next.text!r} is out of place, expected & | + - or ')'")
+                self.fail(f"{self.next.text!r} is unexpected here, expected & | + - or ')'")
             self.depth -= 1
             return inner
         if token.kind == "number":
-            self.fail(f"{token.text} alone is no density, expected a model's name")
+            self.fail(f"{token.text} alone is not a density, expected a model's name")
         if token.kind == "~":
-            self.fail("~ only stands before a factor of a product, expected WANTED & ~UNWANTED")
+            self.fail("~ is allowed before a factor of a product only, expected WANTED & ~UNWANTED")
         found = "nothing" if token.kind == "end" else repr(token.text)
         after = f" after {self.tokens[self.index - 1].text!r}" if self.index else ""
         return self.fail(f"{found}{after}, expected a model's name or '('")
 
     def expect(self, kind: str, problem: str) -> _Token:
-        """The token of that kind; the problem is one of the token before it."""
+        """The next token if it is of that kind; otherwise an error at the token before it."""
         token = self.take(kind)
         if token is None:
             self.fail(problem, self.tokens[self.index - 1])
@@ -248,7 +248,9 @@ class _Parser:
     def value(self, token: _Token) -> float:
         value = float(token.text)
         if not 0 < value < math.inf:
-            self.fail(f"{token.text} is no weight, expected a finite number above 0; leave out what weighs 0", token)
+            self.fail(
+                f"{token.text} is not a weight, expected a finite number above 0; leave out terms of weight 0", token
+            )
         return value
 
 
@@ -256,7 +258,7 @@ def parse(text: str) -> Node:
     """The tree of an expression.
 
     Raises:
-        ExpressionError: not of the language; the message names what is wrong where, and a note shows the place.
+        ExpressionError: a syntax error; the message names it, and a note shows its position.
     """
     return _Parser(text).whole()
 
@@ -266,11 +268,11 @@ def build(tree: Node, leaf: Callable[[Name], Expression], text: str | None = Non
 
     Args:
         tree: from `parse`.
-        leaf: asked once for each distinct name and condition; raises `UsageError` for what it does not know.
-        text: what the tree was parsed from, for the place of a mistake; the canonical text if absent.
+        leaf: called once for each distinct name and condition; raises `UsageError` for an unknown one.
+        text: the parsed text, to show the position of an error; the canonical text if absent.
 
     Raises:
-        ExpressionError: a `UsageError` of `leaf` or of the algebra (a mixture of scores), with its place.
+        ExpressionError: a `UsageError` of `leaf` or of the algebra (a mixture of scores), with its position.
     """
     if text is None:
         text = str(tree)
@@ -307,11 +309,13 @@ class _Builder:
             case And(factors):
                 return self.product(factors)
             case Or(terms):
-                weighed = [(term.term, term.weight) if isinstance(term, Times) else (term, 1.0) for term in terms]
-                return Mixture.of_shares([self.node(term) for term, _ in weighed], [weight for _, weight in weighed])
+                weighted = [(term.term, term.weight) if isinstance(term, Times) else (term, 1.0) for term in terms]
+                return Mixture.from_mixing_weights(
+                    [self.node(term) for term, _ in weighted], [weight for _, weight in weighted]
+                )
 
     def sum(self, terms: tuple[Node, ...], signs: tuple[int, ...]) -> Expression:
-        """What is added first, so that no sum on the way looks as if it were improper."""
+        """Added terms come first, so that no partial sum has a total weight of 0 or less."""
         parts = sorted(((sign, self.node(term)) for term, sign in zip(terms, signs, strict=True)), key=lambda p: -p[0])
         (sign, total), *rest = parts
         total = total if sign > 0 else WeightedProduct([total], [-1.0])
@@ -320,13 +324,13 @@ class _Builder:
         return total
 
     def product(self, factors: tuple[Node | Not, ...]) -> Expression:
-        """What is wanted first, then what is taken away: `~a & b` is `b & ~a`."""
+        """Factors first, then negated factors: `~a & b` is `b & ~a`."""
         total: Expression | None = None
         for factor in factors:
             if not isinstance(factor, Not):
                 part = self.node(factor)
                 total = part if total is None else total & part
-        assert total is not None, "a product of the language has something wanted"
+        assert total is not None, "the parser requires a factor that is not negated"
         for factor in factors:
             if isinstance(factor, Not):
                 total = total & Negated(self.node(factor.term), factor.strength)

@@ -1,7 +1,7 @@
 """Models as leaves of an expression: exact densities, networks that predict, scalar energies, classifiers.
 
-A leaf answers at one noise level: a score, and where it has one a log density. Leaves around one network that differ
-only in their condition are evaluated in one call.
+A leaf is evaluated at one noise level and returns a score and, if it has one, a log density. Leaves of one network that
+differ only in their condition are evaluated in one call.
 """
 
 from abc import ABC
@@ -23,7 +23,7 @@ Network = Callable[..., Tensor]
 
 
 class ExactLeaf(Leaf):
-    """A distribution whose noised density is known exactly, on the levels of a schedule."""
+    """A distribution with a closed-form noised density, on the levels of a schedule."""
 
     def __init__(self, distribution: Distribution, schedule: NoiseSchedule) -> None:
         self.distribution = distribution
@@ -47,7 +47,7 @@ class ExactLeaf(Leaf):
 
 
 class _NetworkLeaf(Leaf, ABC):
-    """What leaves around networks share: conditions, time steps, and one call for all conditions of a network.
+    """Base class of network leaves: conditions, time steps, and one call for all conditions of a network.
 
     A network is called as network(x, t) or, with a condition, network(x, t, condition), t being [batch] time steps.
     """
@@ -71,7 +71,7 @@ class _NetworkLeaf(Leaf, ABC):
 
     @property
     def batch_key(self) -> Hashable | None:
-        """The network, and everything that decides how its output is read."""
+        """The network and all settings that determine how its output is converted."""
         condition = None if self.condition is None else (self.condition.shape[1:], self.condition.dtype)
         steps = None if self.timesteps is None else tuple(self.timesteps)
         return (id(self.network), id(self.schedule), condition, steps)
@@ -86,7 +86,7 @@ class _NetworkLeaf(Leaf, ABC):
 
     @staticmethod
     def _stacked_conditions(leaves: "Sequence[_NetworkLeaf]", x: Tensor) -> list[Tensor]:
-        """Arguments after x and t: nothing, or the conditions of all leaves below one another."""
+        """Arguments after x and t: nothing, or the concatenated conditions of all leaves."""
         conditions = []
         for leaf in leaves:
             if leaf.condition is None:
@@ -101,19 +101,18 @@ class _NetworkLeaf(Leaf, ABC):
 
 
 class PredictionLeaf(_NetworkLeaf):
-    """Any network that predicts noise, velocity or clean data: a score, and no log density.
+    """A network that predicts noise, velocity or clean data; it has a score and no log density.
 
     Args:
         network: called as network(x, t) or network(x, t, condition), t being [batch] integers; returns x's shape, or
             with `learned_variance` twice the channels, of which the second half is dropped.
-        schedule: levels of the sampler that the network's time steps stand for.
+        schedule: noise levels of the sampler.
         prediction: "eps", "v" or "x0".
         condition: [1, ...] for all samples or [batch, ...]. Leaves of one network that differ only in their
-            condition are evaluated in one call; an unconditional branch is best given as the network's own null
-            condition.
-        timesteps: [levels], what to call the network with at each level; the level's number if absent. From
-            `own_schedule.nearest_levels(schedule)` where the network was trained on other levels.
-        learned_variance: whether the network also predicts the variance of reverse steps, which is not used here.
+            condition are evaluated in one call; for the unconditional model give the network's own null condition.
+        timesteps: [levels], the network's time step at each level; the level's index if absent. For a network that was
+            trained on other levels use `own_schedule.nearest_levels(schedule)`.
+        learned_variance: whether the network also predicts the variance of reverse steps, which is ignored.
     """
 
     def __init__(
@@ -138,7 +137,7 @@ class PredictionLeaf(_NetworkLeaf):
 
     @property
     def batch_key(self) -> Hashable | None:
-        """The network and how its output is read."""
+        """The network and how its output is converted."""
         return (super().batch_key, self.prediction, self.learned_variance)
 
     @classmethod
@@ -164,12 +163,12 @@ class PredictionLeaf(_NetworkLeaf):
 class EnergyLeaf(_NetworkLeaf):
     """A scalar energy f(x, t): one forward and backward pass gives both log density and score.
 
-    With a schedule, f follows the paper's scale, eps = grad f, hence L = -f / sigma_t (section 3.4); without, L = -f.
+    With a schedule, eps = grad f (paper, section 4.2), hence L = -f / sigma_t; without one, L = -f.
 
     Args:
         energy: called as energy(x, t) or energy(x, t, condition), t being [batch] integers; returns [batch], each
             entry depending on its own sample only.
-        schedule: levels of the sampler, or None for an energy that is already a negative log density.
+        schedule: noise levels of the sampler, or None if the energy is a negative log density.
         condition: see `PredictionLeaf`.
         timesteps: see `PredictionLeaf`.
     """
@@ -214,11 +213,11 @@ class EnergyLeaf(_NetworkLeaf):
 
 
 class ClassifierLeaf(Leaf):
-    """log p(y | x_t) of a classifier that knows the noise level; an energy, for `classifier_guidance`.
+    """log p(y | x_t) of a noise-conditional classifier, for `classifier_guidance`; it has a log density.
 
     Args:
         classifier: called as classifier(x, t), t being [batch] integers; returns logits [batch, classes].
-        label: the class wanted for all samples, or [batch] classes.
+        label: one class for all samples, or [batch] classes.
     """
 
     def __init__(self, classifier: Callable[[Tensor, Tensor], Tensor], label: int | Int[Tensor, " batch"]) -> None:

@@ -1,17 +1,17 @@
-"""Canvases larger than the models: regions, each with a model and a condition of its own (section 3.6).
+"""Canvases larger than the models: regions, each with a model and a condition of its own (paper, tapestries).
 
-There are two ways to let models of a tile's size speak about a canvas.
+There are two ways to combine models of a tile into a model of the canvas.
 
-- `Tapestry`, as in the official tapestries: windows of the canvas are resized to the model's size by picking the
+- `Tapestry`, as in the official tapestry notebook: windows of the canvas are resized to the model's size by picking the
   nearest pixels, evaluated, and resized back; each pixel's noise prediction is the mean over the windows that contain
-  it, weighted by 1 / scale^2 and a fall-off towards the window's edge. This is not the score of any density: weights
-  that change over the canvas make a field that is no gradient. There is no energy, and with line integrals the
-  Metropolis test of MALA and HMC depends on the path; it is a heuristic here.
+  it, weighted by 1 / scale^2 and a fall-off towards the window's edge. This is not the score of a density: with weights
+  that vary over the canvas the field is not a gradient. There is no energy, and with line integrals the Metropolis
+  test of MALA and HMC depends on the path, so it is a heuristic.
 - `Crop`: L(x) = L_model(crop of x). This is a density of the cropped pixels, so it composes like any leaf, with an
-  energy where the model has one: a product of crops is a true density, and where crops overlap, both must like what
-  they see. Only for windows of the model's own size: picking pixels would leave those in between without any density.
+  energy where the model has one; a product of crops is a density, to which overlapping crops both contribute. Only for
+  windows of the model's own size: with resized windows, the skipped pixels would have no density.
 
-Noise belongs to the canvas, in the start, in reverse steps and in MCMC moves alike, so regions always agree on it.
+Noise (of the start, of reverse steps and of MCMC steps) is drawn for the canvas, so overlapping regions share it.
 """
 
 from collections.abc import Sequence
@@ -28,20 +28,21 @@ from torch import Tensor
 from compose_diffusion.algebra.composition import Evaluation, Expression, Leaf, WeightedProduct, product
 from compose_diffusion.diffusion import NoiseSchedule, score_from_noise
 
-# Share of a model's width over which weights fall off, and the weight of the outermost pixels (the official values).
+# Fraction of a tile's side over which weights fall off, and weight of the outermost pixels (official tapestry
+# notebook).
 EDGE = 6 / 32
 EDGE_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A window of the canvas and what is asked for there.
+    """A window of the canvas and its model.
 
     Attributes:
         model: a leaf or any expression of models of the tile's size.
         x: column of the window's top left pixel.
         y: row of it.
-        scale: side of the window in tiles; its pixels are picked to the model's size.
+        scale: side of the window in tiles; it is subsampled to the size of a tile.
     """
 
     model: Expression
@@ -68,8 +69,8 @@ def grid_of_regions(models: Sequence[Sequence[Expression]], stride: int) -> list
 class Crop(Leaf):
     """A model of a tile's size as a model of those pixels of a canvas: L(x) = L_model(crop of x), 0 elsewhere.
 
-    By itself it says nothing about the rest of the canvas; compose it with a model of the whole canvas, or with crops
-    that cover the rest.
+    It does not constrain the rest of the canvas; compose it with a model of the whole canvas, or with crops that cover
+    the rest.
 
     Args:
         region: the window and its model; of scale 1.
@@ -148,7 +149,7 @@ class Tapestry(Leaf):
         total = torch.zeros(1, 1, *canvas, dtype=torch.float64)
         for window, weight in zip(self._windows, weights, strict=True):
             total[window] += weight
-        self._shares = [weight / total[window] for window, weight in zip(self._windows, weights, strict=True)]
+        self._fractions = [weight / total[window] for window, weight in zip(self._windows, weights, strict=True)]
 
     @property
     def has_energy(self) -> bool:
@@ -156,12 +157,12 @@ class Tapestry(Leaf):
         return False
 
     def evaluate(self, x: Tensor, t: int, *, energy: bool = True) -> Evaluation:
-        """Averaged noise prediction, and the score that it stands for.
+        """Averaged noise prediction, and the corresponding score.
 
         Args:
             x: [batch, channels, *canvas].
             t: noise level.
-            energy: makes no difference.
+            energy: ignored.
 
         Raises:
             UsageError: x is not of the canvas's size.
@@ -169,12 +170,12 @@ class Tapestry(Leaf):
         _check_canvas(x, self.canvas)
         schedule = cast(NoiseSchedule, self.schedule)
         noise = torch.zeros_like(x)
-        for region, window, share in zip(self.regions, self._windows, self._shares, strict=True):
+        for region, window, fraction in zip(self.regions, self._windows, self._fractions, strict=True):
             seen = x[window] if region.scale == 1 else F.interpolate(x[window], self.tile, mode="nearest")
             predicted = region.model.evaluate(seen, t, energy=False).predicted_noise(t, schedule)
             if region.scale > 1:
                 predicted = F.interpolate(predicted, scale_factor=float(region.scale), mode="nearest")
-            noise[window] += share.to(x) * predicted
+            noise[window] += fraction.to(x) * predicted
         return Evaluation(None, score_from_noise(noise, t, schedule), noise)
 
 

@@ -91,9 +91,11 @@ def evaluate_guidance(call: Invocation, accelerator: Accelerator) -> int:
     config: GuidanceConfig = call.config
     options: EvaluateOptions = call.options
     models = load_models(options.weights, accelerator)
-    told = f"{config.num_images} images for each of {len(options.seeds)} seeds and 2 arms, guidance {config.scale:g}"
+    description = (
+        f"{config.num_images} images for each of {len(options.seeds)} seeds and 2 arms, guidance {config.scale:g}"
+    )
     if options.dry_run:
-        print(f"would draw {told}")
+        print(f"would draw {description}")
         return 0
     with call.open_run() as run, accelerator.autocast():
         evaluator = default_evaluator()
@@ -114,7 +116,7 @@ def evaluate_guidance(call: Invocation, accelerator: Accelerator) -> int:
         )
         for arm, images in first_rows(drawn[0]).items():
             write_png(run.folder / f"{arm}.png", image_grid(images, columns=NUM_DIGITS))
-    print(f"{told}; mean over seeds ± standard error")
+    print(f"{description}; mean over seeds ± standard error")
     print(table(summary, (*ARMS, "difference"), list(MEASURES.items())))
     print(f"real digits: accuracy {evaluator.accuracy:.3f}, Frechet distance {real_distance:.3f}")
     print(f"written to {run.folder}: guidance.json, {', '.join(f'{arm}.png' for arm in ARMS)}")
@@ -125,9 +127,9 @@ def evaluate_toy(call: Invocation, _accelerator: Accelerator) -> int:
     """Prints the table of all samplers on the exact toy, which runs on the CPU; writes `toy.json`."""
     config: ToyExactConfig = call.config
     options: EvaluateOptions = call.options
-    told = f"{config.num_samples} samples of the {config.task} for each of {len(options.seeds)} seeds"
+    description = f"{config.num_samples} samples of the {config.task} for each of {len(options.seeds)} seeds"
     if options.dry_run:
-        print(f"would draw {told} and {len(ROWS)} samplers")
+        print(f"would draw {description} and {len(ROWS)} samplers")
         return 0
     with call.open_run() as run:
         by_seed = []
@@ -148,7 +150,7 @@ def evaluate_toy(call: Invocation, _accelerator: Accelerator) -> int:
             },
         )
     names = [name.removeprefix(f"{ROWS[0]}/") for name in by_seed[0] if name.startswith(f"{ROWS[0]}/")]
-    print(f"{told}; mean over seeds ± standard error")
+    print(f"{description}; mean over seeds ± standard error")
     print(table(summary, ROWS, [(name, name) for name in names]))
     print(f"written: {run.folder / 'toy.json'}")
     return 0
@@ -158,9 +160,9 @@ def evaluate_learned_toy(call: Invocation, _accelerator: Accelerator) -> int:
     """Prints how good trained toy networks are, and all samplers on their compositions; writes `learned.json`."""
     config: ToyLearnedConfig = call.config
     options: EvaluateOptions = call.options
-    told = f"{', '.join(tasks_of(config))} for each of {len(options.seeds)} seeds and {len(ROWS)} samplers"
+    description = f"{', '.join(tasks_of(config))} for each of {len(options.seeds)} seeds and {len(ROWS)} samplers"
     if options.dry_run:
-        print(f"would draw {told}")
+        print(f"would draw {description}")
         return 0
     if options.weights is None:
         raise UsageError(
@@ -179,7 +181,7 @@ def evaluate_learned_toy(call: Invocation, _accelerator: Accelerator) -> int:
                 "by_seed": [{**measured, **samples} for measured, samples in by_seed],
             },
         )
-    print(f"{told}; mean over seeds ± standard error")
+    print(f"{description}; mean over seeds ± standard error")
     for columns, part in ((("exact", "trained"), quality), (ROWS, drawn)):
         lines = [name.removeprefix(f"{columns[0]}/") for name in part if name.startswith(f"{columns[0]}/")]
         print(table(part, columns, [(name, name) for name in lines]))

@@ -1,4 +1,4 @@
-"""Settings of the real digits: networks, their training, and the guidance that is compared."""
+"""Configurations of the digits: networks, their training, and the comparison of samplers with guidance."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ NUM_DIGITS = 10
 
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """A U-Net that predicts noise; `width` is the dial."""
+    """A U-Net that predicts noise; `width` sets its size."""
 
     width: int = 32
     """channels at full resolution"""
@@ -32,7 +32,7 @@ class DenoiserConfig:
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """A classifier of noised images; `width` is the dial."""
+    """A classifier of noised images; `width` sets its size."""
 
     width: int = 32
     """channels at full resolution"""
@@ -76,14 +76,14 @@ DIGITS_OPTIMIZER = OptimizerOptions(
 
 @dataclass(frozen=True)
 class DigitsConfig:
-    """Denoiser and guiding classifier of the real digits, and how they are trained."""
+    """Denoiser and guiding classifier of the digits, and their training."""
 
     denoiser: DenoiserConfig = DenoiserConfig()
     classifier: ClassifierConfig = ClassifierConfig()
     denoiser_fit: FitConfig = FitConfig(optimizer=DIGITS_OPTIMIZER)
     classifier_fit: FitConfig = FitConfig(steps=1500, optimizer=DIGITS_OPTIMIZER)
     label_dropout: float = 0.25
-    """share of training images whose label is withheld, from which the denoiser learns its unconditional prediction"""
+    """fraction of training images without label, on which the denoiser learns the unconditional prediction"""
 
     def __post_init__(self) -> None:
         check_between("label_dropout", self.label_dropout, 0.0, 1.0)
@@ -105,9 +105,9 @@ class GuidanceConfig:
     """Classifier guidance of the unconditional denoiser, by the reverse process alone and with MCMC (claim C10)."""
 
     scale: float = 1.0
-    """lambda: how much the classifier's gradient weighs"""
+    """lambda, weight of the classifier's gradient"""
     num_images: int = 400
-    """for each seed and arm; every digit is asked for equally often"""
+    """for each seed and arm; every digit is requested equally often"""
     mcmc: SamplerOptions = SamplerOptions(
         method="reverse-mcmc",
         kernel="ula",
@@ -117,7 +117,7 @@ class GuidanceConfig:
         step_power=2.0,
         clip_x0=1.0,
     )
-    """the arm with MCMC; the other arm takes the same ancestral steps and no more"""
+    """the arm with MCMC; the other arm takes the same ancestral steps only"""
 
     def __post_init__(self) -> None:
         check_positive("scale", self.scale)
@@ -127,6 +127,6 @@ class GuidanceConfig:
 
 
 def check_digit(digit: int) -> None:
-    """Raise `UsageError` unless it is a digit."""
+    """Raise `UsageError` unless the number is a digit."""
     if not 0 <= digit < NUM_DIGITS:
         raise UsageError(f"digit {digit} does not exist, expected a number from 0 to {NUM_DIGITS - 1}")

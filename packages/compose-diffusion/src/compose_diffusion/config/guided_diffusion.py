@@ -1,7 +1,7 @@
-"""Settings of the U-Nets and classifiers whose weights were published, and of those the paper trained on images.
+"""Configurations of published U-Nets and classifiers, and of those that the paper trained on images.
 
-One family: improved/guided-diffusion (Dhariwal and Nichol, 2021) and the GLIDE variant of it that composable diffusion
-(Liu et al., 2022) and this paper's own code trained on CLEVR. `PUBLISHED` lists the files by name.
+One family: guided-diffusion (Dhariwal and Nichol, 2021) and its GLIDE variant, which composable diffusion (Liu et al.,
+2022) and the official code of this paper train on CLEVR. `presets.PUBLISHED` lists the published files by name.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ CONDITIONS = ("none", "class", "position", "text")
 FORMS = ("noise", "dae", "l2", "dot")
 ATTENTION_ORDERS = ("heads-first", "qkv-first")
 POOLS = ("attention", "average")
-# Channels are normalised in this many groups, so every width is a multiple of it.
+# Number of normalisation groups; every width is a multiple of it.
 NUM_GROUPS = 32
 
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """What U-Net and classifier share; `width` is the dial."""
+    """Settings of U-Net and classifier; `width` sets their size."""
 
     image_size: int = 64
     """height and width the network was trained on"""
@@ -37,13 +37,13 @@ class BackboneConfig:
     head_width: int = 64
     """channels of an attention head"""
     num_heads: int = 0
-    """attention heads at every resolution, in place of `head_width`; 0 lets `head_width` decide"""
+    """attention heads at every resolution; 0 for heads of `head_width` channels"""
     attention_order: Literal["heads-first", "qkv-first"] = "heads-first"
-    """how the rows of the qkv projection are split: into heads and then q, k, v, or the other way round"""
+    """how the rows of the qkv projection are split: into heads first, or into q, k, v first"""
     scale_shift_norm: bool = True
-    """the embedding scales and shifts normalised channels; without, it is added to them"""
+    """true: the embedding scales and shifts normalised channels; false: it is added"""
     residual_resampling: bool = True
-    """residual blocks halve and double the resolution; without, strided and plain convolutions do"""
+    """true: residual blocks change the resolution; false: convolutions do"""
     dropout: float = 0.0
     image_channels: int = 3
     schedule: ScheduleConfig = ScheduleConfig("linear", 1000)
@@ -65,7 +65,7 @@ class BackboneConfig:
                     f"width {self.width} times multiplier {multiplier:g} is {channels:g} channels, expected a multiple "
                     f"of {NUM_GROUPS}, the number of normalised groups"
                 )
-            # The lowest resolution has attention between its middle blocks, wherever attention is else.
+            # The middle block always has attention.
             attends = self.attends(2**level) or level == len(self.multipliers) - 1
             heads = self.num_heads or self.head_width
             if attends and int(channels) % heads:
@@ -96,21 +96,21 @@ class BackboneConfig:
 
 @dataclass(frozen=True)
 class UNetConfig(BackboneConfig):
-    """A U-Net that predicts noise, or whose output makes a scalar energy (section 3.4)."""
+    """A U-Net that predicts noise, or whose output defines a scalar energy (paper, section 4.2)."""
 
     condition: Literal["none", "class", "position", "text"] = "none"
     """class: an integer; position: two coordinates of one object; text: embeddings of tokens"""
     num_classes: int = 0
     """with condition class"""
     null_condition: bool = False
-    """whether classes or positions have a learnt 'given nothing'; class `num_classes` and position (-1, -1) stand for
-    it. Text has one without learning it, zeros: tokens of zeros are padding."""
+    """whether there is a learnt null condition: class `num_classes` or position (-1, -1). The null condition of text is
+    not learnt: tokens of zeros are padding."""
     text_dim: int = 0
-    """numbers in the embedding of a token, with condition text"""
+    """size of a token's embedding, with condition text"""
     predicts_variance: bool = False
-    """the network has a second half of output channels, for the variance of a reverse step"""
+    """the network also outputs the variance of reverse steps, as a second half of channels"""
     form: Literal["noise", "dae", "l2", "dot"] = "noise"
-    """noise: the output is the predicted noise; otherwise the output h makes an energy whose gradient is:
+    """noise: the output is the predicted noise; otherwise the output h defines an energy whose gradient is the noise:
     dae 0.5 |h - x|^2, l2 0.5 |h|^2, dot x . h"""
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings that every network here has: the noise levels it is made for, and how it is trained."""
+"""Settings of every network: noise levels and training."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -35,7 +35,7 @@ class FitConfig:
     """How one network is trained."""
 
     steps: int = 3000
-    """updates in all"""
+    """number of updates"""
     batch_size: int = 128
     optimizer: OptimizerOptions = OptimizerOptions()
 

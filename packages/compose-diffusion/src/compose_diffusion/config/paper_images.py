@@ -1,7 +1,7 @@
-"""The paper's image experiments as presets: networks, training, and the samplers of its code (section 3.6).
+"""Configurations of the paper's image experiments: networks, training, and the samplers of the official code.
 
-What the paper does not say is a field here whose docstring says so; nothing of it was tuned by us. Images are the
-user's own, in a folder that `image_folder` describes.
+Presets state which settings are not given by the paper; they were not tuned. The images are read from a folder, see
+`data.image_folder`.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.config.networks import FitConfig, ScheduleConfig
 from compose_diffusion.config.samplers import SamplerOptions
 
-# The official code makes MCMC moves only where it steps down from a level above 50 of 100: it arrives at 50 or above.
+# The official code runs MCMC after reverse steps from levels above 50 of 100, which lead to level 50 or higher.
 LAST_MCMC_LEVEL = 50
 
 _EACH_LEVEL = SamplerOptions(
     method="reverse-mcmc", step_law="beta-power", step_power=1.0, last_level=LAST_MCMC_LEVEL, clip_x0=1.0
 )
-# Its (U-)HMC has step 0.1 beta_t and mass beta_t^2 at level t, which moves as step 0.1 with mass 1 does.
+# (U-)HMC in the official code: step 0.1 beta_t and mass beta_t^2 at level t, equivalent to step 0.1 and mass 1.
 _HAMILTONIAN = replace(
     _EACH_LEVEL, steps_per_level=10, step_law="constant", step_scale=0.1, num_leapfrog=3, damping=0.7
 )
 
 # Kernel -> step sizes and counts of the official code for 64 x 64 images.
-IMAGE_KERNELS: Mapping[str, SamplerOptions] = {
+IMAGE_SAMPLERS: Mapping[str, SamplerOptions] = {
     "ula": replace(_EACH_LEVEL, kernel="ula", steps_per_level=20, step_scale=2.0),
     "mala": replace(_EACH_LEVEL, kernel="mala", steps_per_level=20, step_scale=0.035),
     "uhmc": replace(_HAMILTONIAN, kernel="uhmc"),
@@ -40,29 +40,29 @@ class ImageSamplingConfig:
     """How the trained networks are sampled."""
 
     schedule: ScheduleConfig = ScheduleConfig("linear", 100, 1e-3, 0.2)
-    """levels of the sampler; networks trained on others are asked for the level of nearest signal-to-noise ratio"""
+    """levels of the sampler; networks with other levels are evaluated at the nearest signal-to-noise ratio"""
     guidance: float = 4.0
-    """weight of every condition, or of the classifier"""
-    moves: tuple[SamplerOptions, ...] = tuple(IMAGE_KERNELS.values())
+    """weight of conditions, or of the classifier"""
+    samplers: tuple[SamplerOptions, ...] = tuple(IMAGE_SAMPLERS.values())
     """the samplers that are compared"""
 
     def __post_init__(self) -> None:
         check_non_negative("guidance", self.guidance)
-        if not self.moves:
-            raise UsageError("moves is empty, expected at least one sampler; IMAGE_KERNELS has the official ones")
-        for options in self.moves:
+        if not self.samplers:
+            raise UsageError("samplers is empty, expected at least one sampler; IMAGE_SAMPLERS has the official ones")
+        for options in self.samplers:
             if options.last_level >= self.schedule.num_levels:
                 raise UsageError(
-                    f"{options.kernel} moves stop at level {options.last_level}, expected one of the "
+                    f"{options.kernel} MCMC stops at level {options.last_level}, expected one of the "
                     f"{self.schedule.num_levels} levels of the schedule; lower last_level"
                 )
 
 
 @dataclass(frozen=True)
 class PaperImagesConfig:
-    """One image experiment at the paper's scale: a U-Net, for guidance also a classifier, and how both are trained.
+    """One image experiment at the paper's scale: a U-Net, optionally a classifier, and their training.
 
-    Sampling follows the fields of `sampling`; training noises images by the schedules of the networks.
+    `sampling` has the settings of sampling; training uses the schedules of the networks.
     """
 
     dataset: str
@@ -72,7 +72,7 @@ class PaperImagesConfig:
     classifier: EncoderConfig | None = None
     classifier_fit: FitConfig | None = None
     condition_dropout: float = 0.0
-    """share of training images whose condition is withheld"""
+    """fraction of training images without condition"""
     sampling: ImageSamplingConfig = ImageSamplingConfig()
 
     def __post_init__(self) -> None:

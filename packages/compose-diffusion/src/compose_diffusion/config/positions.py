@@ -1,4 +1,4 @@
-"""Settings of the position task: the canvas, its two networks, their training, and the comparison of samplers."""
+"""Configurations of canvases: size, networks, their training, and the comparisons of samplers."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,10 +10,10 @@ from onepaper.optimizer import OptimizerOptions
 from compose_diffusion.config.networks import FitConfig, ScheduleConfig
 
 DIGIT_SIZE = 8
-# In both coordinates: no position.
+# Value of both coordinates of the null position.
 NO_POSITION = -1
 FORMS = ("score", "energy")
-# Which network and which moves after each reverse step; "reverse" makes none.
+# Network and MCMC kernel after each reverse step; "reverse" has no MCMC.
 ARMS = (
     "score/reverse",
     "score/ula",
@@ -28,10 +28,10 @@ ARMS = (
 
 @dataclass(frozen=True)
 class CanvasConfig:
-    """Which canvases are drawn.
+    """Size of canvases and number of digits.
 
-    At 32 pixels five digits of 8 x 8 cover less than a third of the canvas, and one in about fifteen random
-    arrangements is free of overlaps; at 24 pixels hardly any is.
+    At 32 pixels five digits of 8 x 8 cover less than a third of the canvas, and about one in fifteen random
+    arrangements has no overlaps; at 24 pixels almost none has.
     """
 
     size: int = 32
@@ -43,7 +43,7 @@ class CanvasConfig:
         check_positive("max_digits", self.max_digits)
         if self.size < DIGIT_SIZE:
             raise UsageError(f"canvas size is {self.size}, expected at least {DIGIT_SIZE}, the size of a digit")
-        # Beyond this share of the area, arrangements drawn at random practically never fit.
+        # Above this fraction of the area, random arrangements almost always overlap.
         if self.max_digits > 1 and self.max_digits * DIGIT_SIZE**2 > 0.4 * self.size**2:
             raise UsageError(
                 f"{self.max_digits} digits of {DIGIT_SIZE} x {DIGIT_SIZE} pixels on a canvas of size {self.size} cover "
@@ -58,7 +58,7 @@ class CanvasConfig:
 
 @dataclass(frozen=True)
 class PositionNetworkConfig:
-    """A U-Net that sees the image in patches and the position as a window; `width` is the dial."""
+    """A U-Net over patches with the position as a mask; `width` sets its size."""
 
     form: Literal["score", "energy"] = "score"
     """score: the network's output is the predicted noise; energy: its distance to the input is a scalar energy"""
@@ -67,7 +67,7 @@ class PositionNetworkConfig:
     multipliers: tuple[int, ...] = (1, 1)
     """channels at each resolution in multiples of `width`; every entry after the first halves height and width"""
     patch: int = 4
-    """pixels of a patch each way, read as channels; halving it costs four times the work"""
+    """side of a patch in pixels, which become channels; half the side costs four times the computation"""
     dropout: float = 0.0
     canvas_size: int = 32
     schedule: ScheduleConfig = ScheduleConfig()
@@ -107,7 +107,7 @@ POSITIONS_OPTIMIZER = OptimizerOptions(
 
 @dataclass(frozen=True)
 class PositionsConfig:
-    """Both networks of the position task, each conditioned on the place of one digit, and how they are trained."""
+    """Both networks of canvases, conditioned on the position of one digit, and their training."""
 
     canvas: CanvasConfig = CanvasConfig()
     score: PositionNetworkConfig = PositionNetworkConfig("score")
@@ -115,7 +115,7 @@ class PositionsConfig:
     score_fit: FitConfig = FitConfig(steps=3500, batch_size=64, optimizer=POSITIONS_OPTIMIZER)
     energy_fit: FitConfig = FitConfig(steps=3500, batch_size=32, optimizer=POSITIONS_OPTIMIZER)
     unconditional: float = 0.15
-    """share of training canvases whose position is withheld, from which the unconditional prediction is learnt"""
+    """fraction of training canvases without position, on which the unconditional prediction is learnt"""
 
     def __post_init__(self) -> None:
         check_between("unconditional", self.unconditional, 0.0, 1.0)
@@ -138,26 +138,26 @@ class PositionsConfig:
 
 @dataclass(frozen=True)
 class PositionsComparison:
-    """Samplers side by side on canvases with several asked positions (claim C9)."""
+    """Comparison of samplers on canvases with several requested positions (claim C9)."""
 
     counts: tuple[int, ...] = (1, 2, 3, 4, 5)
-    """numbers of positions that are asked for together"""
+    """numbers of positions requested together"""
     arms: tuple[str, ...] = ARMS
-    """samplers, see `ARMS`; those with a Metropolis test use the energy network, as their unadjusted twins do"""
+    """samplers, see `ARMS`; kernels with a Metropolis test use the energy network"""
     num_images: int = 40
     """for each seed, arm and number of positions"""
     num_levels: int = 50
-    """noise levels that are sampled on, of those the networks know"""
+    """noise levels of the samplers, among those of the networks"""
     weight: float = 1.0
-    """w: how much every position weighs; 1 multiplies the conditional densities as they are"""
+    """w, weight of every position; 1 for the product of conditional densities"""
     langevin_moves: int = 8
-    """K of ULA and MALA: moves at each level after the reverse step to it, of one evaluation each"""
+    """K of ULA and MALA: MCMC steps after each reverse step, of one evaluation each"""
     hamiltonian_moves: int = 4
     """K of U-HMC and HMC, of three evaluations each"""
     ula_step: float = 0.2
-    """of ULA, in units of sigma_t^2; larger than would do at low levels, where its bias shows"""
+    """of ULA, in units of sigma_t^2; too large for low levels, where its bias is visible"""
     lowest_level: int = 25
-    """of those sampled on, at which moves are made; by default the upper half has them, as in the official code"""
+    """lowest level with MCMC; by default the upper half of the levels has MCMC, as in the official code"""
 
     def __post_init__(self) -> None:
         if not self.counts or min(self.counts) < 1 or len(set(self.counts)) != len(self.counts):
@@ -177,20 +177,20 @@ class PositionsComparison:
 
 @dataclass(frozen=True)
 class WhatWhereComparison:
-    """Canvases with asked digits at asked places, by two networks that were trained apart (part of claim C12)."""
+    """Canvases with requested digits at requested positions, by two separately trained networks (claim C12b)."""
 
     num_digits: int = 3
-    """digits asked for on a canvas"""
+    """requested digits on a canvas"""
     num_images: int = 30
     """for each seed and arm"""
     num_levels: int = 50
-    """noise levels that are sampled on"""
+    """noise levels of the samplers"""
     weight: float = 1.5
-    """w: how much every place weighs"""
+    """w, weight of every position"""
     class_weight: float = 1.5
-    """v: how much every class weighs"""
+    """v, weight of every class"""
     moves: int = 2
-    """K, ULA moves at each level after the reverse step to it"""
+    """K, ULA steps after each reverse step"""
     step_scale: float = 0.05
     """of ULA, in units of sigma_t^2"""
 
@@ -206,18 +206,18 @@ class WhatWhereComparison:
 
 @dataclass(frozen=True)
 class TapestryComparison:
-    """A tapestry of overlapping digits, each asked for in a region of its own (claim C11)."""
+    """A tapestry of overlapping regions, each with a requested digit (claim C11)."""
 
     rows: int = 2
     columns: int = 3
     stride: int = 6
     """pixels between neighbouring regions, which are 8 wide"""
     num_images: int = 30
-    """for each seed and arm; every region shows every digit about equally often"""
+    """for each seed and arm"""
     num_levels: int = 50
-    """noise levels that are sampled on"""
+    """noise levels of the samplers"""
     moves: int = 2
-    """K, ULA moves at each level after the reverse step to it"""
+    """K, ULA steps after each reverse step"""
     step_scale: float = 0.05
     """of ULA, in units of sigma_t^2"""
 

@@ -1,4 +1,4 @@
-"""Settings of the two models that are composed: what each has seen, and how it was trained."""
+"""Configurations of the two composed models: training images, network, scheduler and training."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +18,7 @@ BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """A small `diffusers.UNet2DModel` without attention; `widths` is the dial."""
+    """A small `diffusers.UNet2DModel` without attention; `widths` sets its size."""
 
     widths: tuple[int, ...] = (24, 32)
     """channels at each resolution; every entry after the first halves height and width"""
@@ -54,10 +54,10 @@ REUSE_OPTIMIZER = OptimizerOptions(
 
 @dataclass(frozen=True)
 class AttributeConfig:
-    """One model: the images it learns from, and in the words of diffusers' schedulers how it states what it learns."""
+    """One model: its training images, and the settings of its diffusers scheduler."""
 
     digits: tuple[int, ...] = tuple(range(NUM_DIGITS))
-    """classes it sees"""
+    """classes of the training images"""
     strokes: Literal["any", "thick"] = "any"
     """thick: only images with more ink than the median image"""
     prediction_type: Literal["epsilon", "v_prediction", "sample"] = "epsilon"
@@ -79,7 +79,7 @@ class AttributeConfig:
 
 @dataclass(frozen=True)
 class ReuseConfig:
-    """Two models trained apart: which digit, and how thick the strokes."""
+    """Two separately trained models: one for digits, one for thick strokes."""
 
     shape: AttributeConfig = AttributeConfig(digits=(3, 5, 8))
     thick: AttributeConfig = AttributeConfig(
@@ -94,7 +94,7 @@ class CompositionConfig:
     num_images: int = 250
     """for each seed and arm"""
     num_levels: int = 25
-    """noise levels that all arms visit, spaced as the first model's scheduler does"""
+    """noise levels of all arms, spaced as by the scheduler of the first model"""
     mcmc: SamplerOptions = SamplerOptions(
         method="reverse-mcmc",
         kernel="ula",
@@ -105,7 +105,7 @@ class CompositionConfig:
         reverse_variance="posterior",
         clip_x0=1.0,
     )
-    """the arm with MCMC; the others take the same ancestral steps and no more"""
+    """the arm with MCMC; the others take the same ancestral steps only"""
 
     def __post_init__(self) -> None:
         check_positive("num_images", self.num_images)

@@ -1,4 +1,4 @@
-"""Settings of the samplers, as data; the algorithms that read them are in `samplers.py`."""
+"""Settings of the samplers in `samplers.samplers`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,33 +14,33 @@ MOMENTA = ("kept", "per-level")
 
 @dataclass(frozen=True)
 class SamplerOptions:
-    """How to draw from a composition (sections 3.5 and 3.6). The defaults are the official toy's HMC.
+    """How to sample from a composition. The defaults are the HMC settings of the official toy notebook.
 
     Attributes:
         method: "reverse" (ancestral steps only), "annealed" (MCMC at every level, no ancestral step), "reverse-mcmc"
             (an ancestral step to the next level, then MCMC there) or "fkc" (the Feynman-Kac corrector: steps, weights
             and resampling, then MCMC there; products of densities only).
         kernel: transition used for MCMC.
-        steps_per_level: K, MCMC moves at each level; 0 or more.
+        steps_per_level: K, MCMC steps at each level; 0 or more.
         step_law: "constant", h = scale; "beta-power", h = scale * beta_t ** power; "sigma-power",
             h = scale * sigma_t ** power; "table", one step size for each level from `step_table`.
         step_scale: see `step_law`; above 0. Squared length for ULA and MALA, length for U-HMC and HMC (mass 1).
         step_power: see `step_law`; at least 0.
         step_table: step sizes for levels 0 .. T - 1, for `step_law` "table" only.
-        num_leapfrog: leapfrog steps in one (U-)HMC move; at least 1.
-        damping: share of the momentum kept at each refreshment, 0 (drawn anew) to 1 (never refreshed).
-        mass: mass of every coordinate; above 0. Mass m with step h moves as mass 1 with step h / sqrt(m) does.
-        momentum: "kept" from level to level, as in the official toy, or drawn anew "per-level".
+        num_leapfrog: leapfrog steps of one (U-)HMC step; at least 1.
+        damping: fraction of the momentum kept at each refreshment, 0 (full refreshment) to 1 (none).
+        mass: mass of every coordinate; above 0. Mass m with step h is equivalent to mass 1 with step h / sqrt(m).
+        momentum: "kept" from level to level, as in the official toy notebook, or sampled "per-level".
         reverse_variance: variance of an ancestral step, "beta" or "posterior".
         first_level: highest level at which MCMC runs, None for the top.
-        last_level: lowest level at which MCMC runs; the official toy stops ULA and U-HMC at 1.
-        clip_x0: bound on the clean estimate in ancestral steps, None for no bound; not with "fkc", whose weights know
-            nothing of it.
+        last_level: lowest level at which MCMC runs; the official toy notebook stops ULA and U-HMC at 1.
+        clip_x0: bound on the clean estimate in ancestral steps, None for no bound; not with "fkc", whose weights
+            assume unclipped steps.
         line_points: with score-only models, quadrature points of the line integral of the score that replaces the
-            energy difference in MALA and HMC (section 3.7); "path" for the leapfrog's own points, at no further
-            evaluation; None to use energies.
-        ess_threshold: with "fkc", resample where the effective sample size falls below this share of the particles, 0
-            (never) to 1 (at every level).
+            energy difference in MALA and HMC (Sjöberg et al., 2023); "path" for the points of the leapfrog trajectory,
+            without further evaluations; None to use energies.
+        ess_threshold: with "fkc", resample where the effective sample size falls below this fraction of the particles,
+            0 (never) to 1 (at every level).
     """
 
     method: Literal["reverse", "annealed", "reverse-mcmc", "fkc"] = "annealed"
@@ -93,5 +93,5 @@ class SamplerOptions:
         check_between("ess_threshold", self.ess_threshold, 0.0, 1.0)
         if self.method == "fkc" and self.clip_x0 is not None:
             raise UsageError(
-                f"clip_x0 is {self.clip_x0} with method 'fkc', expected none: its weights hold for unclipped steps"
+                f"clip_x0 is {self.clip_x0} with method 'fkc', expected none: its weights assume unclipped steps"
             )

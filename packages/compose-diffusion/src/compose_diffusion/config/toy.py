@@ -1,4 +1,4 @@
-"""Settings of the toy: the compositions of the plane, the samplers that are compared, the networks that learn."""
+"""Configurations of the toy: compositions of the plane, samplers to compare, networks and their training."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, cast
@@ -11,26 +11,26 @@ from compose_diffusion.config.networks import FitConfig, ScheduleConfig
 from compose_diffusion.config.samplers import SamplerOptions
 
 TASKS = ("product", "mixture", "negation")
-# Rows of the comparison, in the order of the paper's argument: what everyone did, MCMC alone, both together.
+# Samplers of the comparison: the reverse process, MCMC alone, both together.
 ROWS = ("reverse", "ula", "mala", "uhmc", "hmc", "reverse-ula", "reverse-hmc")
 
 
 @dataclass(frozen=True)
 class ToyExactConfig:
-    """Samplers side by side on a composition whose noised densities are known in closed form (no network).
+    """Comparison of samplers on a composition with closed-form noised densities (no network).
 
-    The defaults are the official toy's: cosine levels, one constant step size for all of them, ten moves a level. What
-    its description leaves open is a field: `last_level` and `momentum` of the two kernels, and `reverse_variance`.
+    The defaults are those of the official toy notebook: cosine levels, a constant step size, ten MCMC steps per level.
+    Choices it leaves open are fields: `last_level` and `momentum` of the kernels, and `reverse_variance`.
     """
 
     task: Literal["product", "mixture", "negation"] = "product"
-    """product: ring and bar; mixture: left or right bar; negation: a Gaussian without another"""
+    """product: ring and bar; mixture: left or right bar; negation: one Gaussian negated by another"""
     num_samples: int = 2000
     num_levels: int = 100
     langevin: SamplerOptions = SamplerOptions(kernel="ula", step_scale=1e-3)
-    """step size and number of moves of ULA and MALA"""
+    """step size and number of steps of ULA and MALA"""
     hamiltonian: SamplerOptions = SamplerOptions(kernel="hmc", step_scale=0.03)
-    """step size, moves, leapfrog steps and damping of U-HMC and HMC"""
+    """step size, number of steps, leapfrog steps and damping of U-HMC and HMC"""
     reverse_variance: Literal["beta", "posterior"] = "posterior"
     """variance of an ancestral step"""
 
@@ -51,7 +51,7 @@ class ToyExactConfig:
         return replace(base, method=method, kernel=kernel)
 
 
-# How the vector output h of a network becomes a scalar energy; "score" reads h as the noise itself (section 3.4).
+# Energy forms of the vector output h of a network (paper, section 4.2); with "score", h is the predicted noise.
 ENERGY_FORMS = ("dae", "l2", "dot")
 FORMS = (*ENERGY_FORMS, "score")
 OBJECTIVES = ("noise", "distill")
@@ -64,15 +64,15 @@ SUITE_COMPONENTS = (
 
 @dataclass(frozen=True)
 class ToyNetworkConfig:
-    """The residual perceptron of the plane; `width` is the dial, 128 in the paper."""
+    """The residual MLP of the plane; `width` sets its size and is 128 in the paper."""
 
     form: Literal["dae", "l2", "dot", "score"] = "dae"
-    """what the output h means: an energy sum (h - x)^2, sum h^2 / 2 or x . h, or the noise itself (score)"""
+    """dae, l2, dot: the energy is sum (h - x)^2, sum h^2 / 2 or x . h; score: h is the predicted noise"""
     width: int = 128
-    """of the residual stream; the layers inside a block are twice as wide"""
+    """of the residual stream; hidden layers of a block are twice as wide"""
     num_blocks: int = 4
     time_dim: int = 32
-    """length of the learnt vector of each noise level"""
+    """size of the learnt embedding of a noise level"""
     schedule: ScheduleConfig = ScheduleConfig()
     """noise levels it is trained on; saved with its weights"""
 
@@ -83,21 +83,21 @@ class ToyNetworkConfig:
         check_positive("time_dim", self.time_dim)
 
 
-# The official toy's: Adam at a constant rate, and an average of the weights that starts from the first ones.
+# Of the official toy notebook: Adam at a constant rate, and a moving average that starts at the initial weights.
 PAPER_OPTIMIZER = OptimizerOptions(name="adam", lr=1e-3, ema_decay=0.999)
 
 
 @dataclass(frozen=True)
 class ToyLearnedConfig:
-    """One network for each distribution of the plane, and how it is trained."""
+    """One network for each distribution of the plane, and their training."""
 
     network: ToyNetworkConfig = ToyNetworkConfig()
     fit: FitConfig = FitConfig(steps=15_001, batch_size=1000, optimizer=PAPER_OPTIMIZER)
-    """every step sees fresh samples"""
+    """every step uses new samples"""
     components: tuple[str, ...] = TOY_COMPONENTS
-    """distributions, each learnt by a network of its own"""
+    """distributions; each has its own network"""
     objective: Literal["noise", "distill"] = "noise"
-    """noise: predict the noise; distill: match the prediction of a score network, which is trained first"""
+    """noise: predict the noise; distill: match the prediction of a score network that is trained first"""
 
     def __post_init__(self) -> None:
         check_choice("objective", self.objective, OBJECTIVES)

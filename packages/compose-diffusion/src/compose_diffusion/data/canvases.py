@@ -1,7 +1,7 @@
-"""Canvases of real digits: one to five at random places where they do not overlap.
+"""Canvases of real digits: one to five digits at random positions without overlap.
 
-Every batch is made anew from (seed, step), so no canvas is seen twice and a resumed training sees what it would have
-seen. Positions are (x, y): the column and the row of a digit's top left pixel.
+Every batch is generated from (seed, step), so no canvas is repeated and a resumed training continues with the same
+batches. Positions are (x, y): the column and the row of a digit's top left pixel.
 """
 
 from collections.abc import Callable
@@ -19,16 +19,16 @@ from torch import Tensor
 from compose_diffusion.config.positions import DIGIT_SIZE, NO_POSITION, CanvasConfig, PositionsConfig
 from compose_diffusion.data.digits import load_digits
 
-# Arrangements drawn at once for each canvas; the first that has no overlap is taken.
+# Candidate arrangements drawn together for each canvas; the first one without overlap is used.
 CANDIDATES = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Canvases:
-    """Images and what is on them.
+    """Images and the positions of their digits.
 
     Attributes:
-        images: [count, 1, size, size] in [-1, 1], paper at -1 and ink at 1.
+        images: [count, 1, size, size] in [-1, 1], background -1 and ink 1.
         positions: [count, max_digits, 2], (x, y) of every digit, `NO_POSITION` beyond the last.
         counts: [count], digits on each canvas.
     """
@@ -72,7 +72,7 @@ def draw_canvases(
     Args:
         count: how many.
         config: their size and largest number of digits.
-        split: "model" or "evaluator", whose images are used; see `digits.data.load_digits`.
+        split: "model" or "evaluator", see `data.digits.load_digits`.
         rng: all randomness.
         num_digits: on every canvas; 1 to `max_digits`, every number equally likely, if absent.
     """
@@ -87,18 +87,18 @@ def draw_canvases(
         members = np.flatnonzero(counts == number)
         positions[members, :number] = arrangements(len(members), int(number), config, rng)
     chosen = rng.integers(0, len(digits), positions.shape[:2])
-    for canvas, place in zip(*np.nonzero(positions[:, :, 0] != NO_POSITION), strict=True):
-        x, y = positions[canvas, place]
-        images[canvas, 0, y : y + DIGIT_SIZE, x : x + DIGIT_SIZE] = digits[chosen[canvas, place]]
+    for canvas, digit_index in zip(*np.nonzero(positions[:, :, 0] != NO_POSITION), strict=True):
+        x, y = positions[canvas, digit_index]
+        images[canvas, 0, y : y + DIGIT_SIZE, x : x + DIGIT_SIZE] = digits[chosen[canvas, digit_index]]
     return Canvases(torch.from_numpy(images), torch.from_numpy(positions), torch.from_numpy(counts))
 
 
 def one_position(canvases: Canvases, unconditional: float, rng: np.random.Generator) -> Int[Tensor, "count 2"]:
-    """The position of one random digit of each canvas; of the share `unconditional` of them, `NO_POSITION`."""
+    """The position of one random digit of each canvas; `NO_POSITION` for a fraction `unconditional` of them."""
     check_between("unconditional", unconditional, 0.0, 1.0)
     counts = canvases.counts.numpy()
-    place = torch.from_numpy(rng.integers(0, counts))
-    chosen = canvases.positions[torch.arange(len(canvases)), place]
+    digit_index = torch.from_numpy(rng.integers(0, counts))
+    chosen = canvases.positions[torch.arange(len(canvases)), digit_index]
     withheld = torch.from_numpy(rng.random(len(canvases)) < unconditional)
     return torch.where(withheld[:, None], NO_POSITION, chosen)
 
@@ -106,7 +106,7 @@ def one_position(canvases: Canvases, unconditional: float, rng: np.random.Genera
 def training_batches(
     config: PositionsConfig, batch_size: int, *, seed: int = 0, rank: int = 0, world: int = 1
 ) -> Callable[[int], dict[str, Tensor]]:
-    """Batch number `step`: `images` of fresh canvases, and as `positions` [batch, 2] that of one digit of each."""
+    """Batch number `step`: `images` of new canvases, and `positions` [batch, 2] of one digit of each."""
 
     def make(rng: np.random.Generator, count: int) -> dict[str, Tensor]:
         canvases = draw_canvases(count, config.canvas, "model", rng)

@@ -1,4 +1,4 @@
-"""A uniform circle, whose noised density is known exactly; the curve that the nine-task suite composes."""
+"""A uniform circle with a closed-form noised density, a component of the nine-task suite."""
 
 import math
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class Circle:
         offset = x.double() - math.sqrt(alpha_bar) * self.centre.to(x.device)
         distance = offset.norm(dim=1)
         radius = math.sqrt(alpha_bar) * self.radius
-        # i0e and i1e are the Bessel functions times exp(-argument), so nothing overflows near level 0.
+        # i0e and i1e are the Bessel functions times exp(-argument), which avoids overflow near level 0.
         argument = distance * radius / variance
         scaled = torch.special.i0e(argument)
         log_density = -((distance - radius) ** 2) / (2 * variance) + scaled.log() - LOG_2_PI - math.log(variance)
@@ -63,7 +63,7 @@ class Circle:
         return log_density.to(x.dtype), (pull[:, None] * offset / variance).to(x.dtype)
 
     def log_prob(self, x: Float[Tensor, "batch 2"]) -> Float[Tensor, " batch"]:
-        """Refused: a curve has no density in the plane."""
+        """Not defined: a curve has no density in the plane."""
         raise UsageError(
             f"log_prob of a circle at {len(x)} points, expected a distribution with a density: a curve has none in the "
             "plane; use noised with alpha_bar below 1"
@@ -77,10 +77,10 @@ CIRCLES = {
 
 
 def make_component(name: str) -> Distribution:
-    """A distribution that the toy's networks learn: one of `distributions.DISTRIBUTIONS` or a circle of the suite.
+    """A training distribution of the toy's networks: one of `distributions.DISTRIBUTIONS` or a circle of the suite.
 
     Raises:
-        UsageError: no such distribution; the nearest name is told.
+        UsageError: no such distribution; the message has the most similar name.
     """
     found = {**DISTRIBUTIONS, **CIRCLES}
     if name not in found:

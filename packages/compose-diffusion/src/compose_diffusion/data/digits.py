@@ -1,7 +1,7 @@
-"""Real handwritten digits, 8 x 8 pixels, as they ship with scikit-learn; see DATA.md for where they come from.
+"""Real handwritten digits, 8 x 8 pixels, as distributed with scikit-learn; DATA.md states their source and licence.
 
-Two fixed splits share no image: models (denoiser and guiding classifier) learn from one, the evaluator that judges
-what they make learns from the other.
+There are two fixed, disjoint splits: "model" for the generative models and the guiding classifier, "evaluator" for the
+classifier that evaluates their samples.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ IMAGE_SIZE = 8
 NUM_IMAGES = 1797
 # Pixels count the dark points of a 4 x 4 cell of the scan, 0 to 16.
 MAX_PIXEL = 16
-# SHA-256 of pixels and labels as unsigned bytes, so that every result here is known to be about the same images.
+# SHA-256 of pixels and labels as unsigned bytes: all recorded results were measured on these images.
 CONTENT_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 
 
@@ -32,7 +32,7 @@ class Digits:
     """Labelled images.
 
     Attributes:
-        images: [count, 1, 8, 8] in [-1, 1], paper black at -1 and ink at 1.
+        images: [count, 1, 8, 8] in [-1, 1]: background -1, ink 1.
         labels: [count], 0 to 9.
     """
 
@@ -44,21 +44,21 @@ class Digits:
 
 
 def load_digits(split: str) -> Digits:
-    """The images of one split, "model" or "evaluator", in the order of the source.
+    """The images of one split, "model" or "evaluator", in their original order.
 
-    Of each class, every third image belongs to the evaluator, so both splits have the same mix of classes.
+    Every third image of each class belongs to "evaluator", so both splits have the same class frequencies.
 
     Raises:
         UsageError: no such split.
-        OnePaperError: scikit-learn ships other images than the ones this package was measured on.
+        OnePaperError: the images of the installed scikit-learn differ from those of the recorded results.
     """
     check_choice("split", split, SPLITS)
     pixels, labels = _bundled()
-    place_in_class = np.zeros(len(labels), dtype=np.int64)
+    index_in_class = np.zeros(len(labels), dtype=np.int64)
     for label in range(NUM_DIGITS):
         members = labels == label
-        place_in_class[members] = np.arange(members.sum())
-    chosen = (place_in_class % 3 == 2) == (split == "evaluator")
+        index_in_class[members] = np.arange(members.sum())
+    chosen = (index_in_class % 3 == 2) == (split == "evaluator")
     images = pixels[chosen].astype(np.float32).reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE) / (MAX_PIXEL / 2) - 1
     return Digits(torch.from_numpy(images), torch.from_numpy(labels[chosen].astype(np.int64)))
 
@@ -78,17 +78,17 @@ def _bundled() -> tuple[np.ndarray, np.ndarray]:
 
 
 def balanced_labels(count: int) -> Int[Tensor, " count"]:
-    """0, 1, ..., 9, 0, 1, ...: labels to ask for, every class equally often where ten divides `count`."""
+    """Labels 0, 1, ..., 9, 0, 1, ...; every class equally often if ten divides `count`."""
     return torch.arange(count) % NUM_DIGITS
 
 
 def ink(images: Float[Tensor, "count 1 height width"]) -> Float[Tensor, " count"]:
-    """Mean darkness of each image, 0 for empty paper and 1 for all ink."""
+    """Mean ink of each image, from 0 (background only) to 1."""
     return ((images.flatten(1).double() + 1) / 2).clamp(0.0, 1.0).mean(dim=1)
 
 
 def ink_threshold() -> float:
-    """The median ink of the images that the models learn from: more than this is thick."""
+    """Median ink of the training images; images with more ink count as thick."""
     return float(ink(load_digits("model").images).median())
 
 

@@ -1,11 +1,11 @@
-"""Distributions of the plane whose noised densities and scores are known exactly (sections 5.1 and 5.2).
+"""Distributions of the plane with closed-form noised densities and scores: the exact references for samplers.
 
 A clean point x0 becomes x = sqrt(abar) x0 + sqrt(1 - abar) noise; `noised` gives the log density of x and its gradient.
-All arithmetic is float64 and the results come back in x's dtype: these are references to judge samplers by.
+All arithmetic is float64; results are returned in x's dtype.
 
-What depends on the noise level alone is computed once (`level_constants`); what depends on the points is one formula
-over coordinate rows [dim, batch] (`noised_rows`). In that layout sums over components and axes run along the batch,
-which is fast as it stands and compiles to one loop (`compiled.CompiledLeaf`).
+Values that depend on the noise level only are computed once (`level_constants`); the rest is one formula over
+coordinate rows [dim, batch] (`noised_rows`). In this layout sums over components and axes run along the batch, which is
+fast and compiles to one loop (`samplers.compilation`).
 """
 
 import math
@@ -21,21 +21,21 @@ from torch import Tensor
 
 LOG_2_PI = math.log(2 * math.pi)
 
-# Tensors that a formula needs beside the points, nested where a distribution has parts.
+# Tensor arguments of a formula in addition to the points, nested for distributions with components.
 Constants: TypeAlias = "tuple[Tensor | Constants, ...]"
 
-# Beyond 20, in units of sqrt(2) sigma, erfc nears the end of double precision (1e-308 at 26.5), and eight terms of its
+# Beyond 20, in units of sqrt(2) sigma, erfc is close to underflow in float64 (1e-308 at 26.5), and eight terms of its
 # asymptotic series are exact to rounding.
 FAR_TAIL = 20.0
 ERFC_SERIES = (1.0, -1.0, 3.0, -15.0, 105.0, -945.0, 10395.0, -135135.0)
 
-# Levels of which a distribution remembers the constants: more than any schedule has.
+# Number of levels whose constants a distribution caches; larger than the number of levels of any schedule here.
 REMEMBERED_LEVELS = 4096
 
 
 @runtime_checkable
 class Distribution(Protocol):
-    """What an exact leaf needs: clean samples, and the density at any noise level."""
+    """Interface of an exact leaf: clean samples, and the density at any noise level."""
 
     @property
     def dim(self) -> int:
@@ -60,7 +60,7 @@ class Distribution(Protocol):
 
 
 class RowwiseDistribution(ABC):
-    """A distribution given by its constants at a level and one formula over coordinate rows."""
+    """A distribution defined by its constants at a level and one formula over coordinate rows."""
 
     def __init__(self) -> None:
         self._remembered: dict[tuple[float, torch.device], Constants] = {}
@@ -79,15 +79,15 @@ class RowwiseDistribution(ABC):
         Args:
             points: float64.
             constants: the level's `level_constants`.
-            branchless: take no decision that depends on the points, for a compiler to trace.
+            branchless: avoid branches that depend on the points, so that the function can be traced.
         """
 
     @abstractmethod
     def _level_constants(self, alpha_bar: float) -> Constants:
-        """Float64 tensors on the CPU; `level_constants` moves and remembers them."""
+        """Float64 tensors on the CPU; `level_constants` moves them to the device and caches them."""
 
     def level_constants(self, alpha_bar: float, device: torch.device) -> Constants:
-        """Everything `noised_rows` needs at this noise level, on the device of the points."""
+        """The constants of `noised_rows` at this noise level, on the device of the points."""
         key = (alpha_bar, device)
         if key not in self._remembered:
             if len(self._remembered) >= REMEMBERED_LEVELS:
@@ -113,10 +113,10 @@ def _moved(constants: Constants, device: torch.device) -> Constants:
 
 
 class GaussianMixture(RowwiseDistribution):
-    r"""$\sum_k \pi_k N(\mu_k, \Sigma_k)$, whose covariances may be full.
+    r"""$\sum_k \pi_k N(\mu_k, \Sigma_k)$, with isotropic or full covariances.
 
     Noised, component k is $N(\sqrt{\bar\alpha} \mu_k, \bar\alpha \Sigma_k + (1 - \bar\alpha) I)$.
-    Covariances are diagonalised once: noise only adds to their eigenvalues.
+    Covariances are diagonalised once, since noise only adds to their eigenvalues.
 
     Args:
         means: [components, dim].
@@ -196,8 +196,8 @@ class GaussianMixture(RowwiseDistribution):
         r"""Log density and score.
 
         With precision $P_k$ and $b_k = P_k \sqrt{\bar\alpha} \mu_k$, component k is
-        $\exp(c_k + b_k \cdot x - x \cdot P_k x / 2)$ and its score $b_k - P_k x$: matrix products, and no array of
-        all offsets. Components of one std share P, which then drops out of their comparison.
+        $\exp(c_k + b_k \cdot x - x \cdot P_k x / 2)$ and its score $b_k - P_k x$: matrix products without an array of
+        all offsets. Components with one std share P, which cancels in their responsibilities.
         """
         offsets, linear, precisions = cast(tuple[Tensor, Tensor, Tensor], constants)
         log_components = torch.addmm(offsets, linear, points)
@@ -278,7 +278,7 @@ class UniformBox(RowwiseDistribution):
         centre, half_width, scale, log_normaliser = cast(tuple[Tensor, Tensor, Tensor, Tensor], constants)
         offset = (points - centre) * scale
         if branchless:
-            # Axis by axis: over both at once, compilers evaluate erfc anew for the sum and for the slopes.
+            # One axis at a time: for both at once, compilers evaluate erfc twice, for the sum and for the slopes.
             rows = zip(offset.split(1), half_width.split(1), strict=True)
             pairs = [_edges(row, width, branchless=True) for row, width in rows]
             log_mass, slope = (torch.cat(parts) for parts in zip(*pairs, strict=True))
@@ -353,7 +353,7 @@ class MixtureDistribution(RowwiseDistribution):
 
 
 def _constants_of(component: Distribution, alpha_bar: float) -> Constants:
-    """A component's constants; of one that is known by `noised` alone, the level itself."""
+    """A component's constants; for a component without constants, alpha_bar itself."""
     if isinstance(component, RowwiseDistribution):
         return component.level_constants(alpha_bar, torch.device("cpu"))
     return (torch.tensor(alpha_bar, dtype=torch.float64),)
@@ -370,14 +370,14 @@ def _edges(offset: Tensor, half_width: Tensor, *, branchless: bool) -> tuple[Ten
     """log(erfc(u - w) - erfc(u + w)) with u = |offset|, and sqrt(pi) / 2 times its derivative; see `UniformBox`."""
     distance = offset.abs()
     to_near, to_far = distance - half_width, distance + half_width
-    # exp(-to_far^2) / exp(-to_near^2) - 1: how the far edge weakens the pull of the near one.
+    # exp(-to_far^2) / exp(-to_near^2) - 1, the relative contribution of the far edge.
     weakened = torch.expm1(-4 * half_width * distance)
     bounded = to_near.clamp(max=FAR_TAIL)
     mass = torch.erfc(bounded) - torch.erfc(to_far)
     log_mass = mass.log()
     peak = torch.exp(-bounded.square())
     outlying = to_near > FAR_TAIL
-    # The tail's formula costs as much as the rest, and samples are hardly ever out there.
+    # The formula of the tail costs as much as the rest and is rarely needed.
     if branchless or bool(outlying.any()):
         beyond = to_near.clamp(min=FAR_TAIL)
         tail = _scaled_erfc(beyond) - _scaled_erfc(to_far.clamp(min=FAR_TAIL)) * (1 + weakened)
@@ -447,7 +447,7 @@ def centred_box(half_width: float) -> UniformBox:
 
 
 def frame(outer: float = 0.7, inner: float = 0.3) -> MixtureDistribution:
-    """Uniform on a square with a square hole, cut into four boxes: what a negation of boxes aims at."""
+    """Uniform on a square with a square hole, cut into four boxes: the target of a negation of boxes."""
     sides = [
         UniformBox([-outer, inner], [outer, outer]),
         UniformBox([-outer, -outer], [outer, -inner]),
@@ -463,11 +463,11 @@ def ring_and_bar(std: float = 0.03) -> GaussianMixture:
 
 
 def column(x: float, std: float = 0.03) -> GaussianMixture:
-    """Three Gaussians above one another."""
+    """Three Gaussians in a vertical column."""
     return GaussianMixture([[x, 0.5], [x, 0.0], [x, -0.5]], std=std)
 
 
-# The paper's toy (section 5.1, first table), then the parts of the nine-task suite whose noised densities are exact.
+# The distributions of the official toy notebook, then the components of the nine-task suite.
 DISTRIBUTIONS: dict[str, Callable[[], Distribution]] = {
     "ring": ring,
     "bar": bar,
@@ -490,7 +490,11 @@ DISTRIBUTIONS: dict[str, Callable[[], Distribution]] = {
 
 
 def make_distribution(name: str) -> Distribution:
-    """The named distribution of `DISTRIBUTIONS`; a name that is not there is answered with the nearest."""
+    """The named distribution of `DISTRIBUTIONS`.
+
+    Raises:
+        UsageError: no such distribution; the message has the most similar name.
+    """
     if name not in DISTRIBUTIONS:
         raise UsageError(unknown("distribution", name, DISTRIBUTIONS))
     return DISTRIBUTIONS[name]()

@@ -1,4 +1,4 @@
-"""A user's own images and what is known of them, in a folder.
+"""A folder of images with labels.
 
     FOLDER/images/...            PNG, JPEG or WebP files, in folders or not
     FOLDER/labels.csv            image,class         one row for an image
@@ -6,8 +6,8 @@
     FOLDER/labels.npz            or the same as arrays: `image` [rows] and `class` [rows], `position` [rows, 2] or
                                  `text` [rows, tokens, features], embeddings by a text encoder of your choice
 
-`image` is the path below `images`. Networks without a condition need no labels. Images are scaled so that the shorter
-side fits and cropped around the middle.
+`image` is the path below `images`. Networks without a condition need no labels. Images are resized so that the shorter
+side fits and cropped at the centre.
 """
 
 import csv
@@ -34,11 +34,11 @@ Condition = Literal["none", "class", "position", "text"]
 
 @dataclass(frozen=True, eq=False)
 class ImageFolder:
-    """Examples by number: an image, and a condition where the network takes one.
+    """Examples by index: an image, and a condition for conditional networks.
 
     Attributes:
         root: the folder.
-        files: of every example, below `root/images`; one with several objects is several examples.
+        files: of every example, below `root/images`; an image with several objects is several examples.
         conditions: [examples, ...], None for networks without a condition.
         image_size: height and width of the decoded images.
         image_channels: 1 (grey) or 3 (colour).
@@ -69,11 +69,11 @@ class ImageFolder:
         size = self.image_size
         try:
             with Image.open(path) as image:
-                # JPEG files are decoded at a fraction of their size where that is enough.
+                # JPEG files are decoded at reduced size if that is sufficient.
                 image.draft(MODES[self.image_channels], (2 * size, 2 * size))
                 image = image.convert(MODES[self.image_channels])
         except (UnidentifiedImageError, OSError) as error:
-            raise OnePaperError(f"image {path} cannot be read ({error}); fetch it again or take its row out") from error
+            raise OnePaperError(f"image {path} cannot be read ({error}); fetch it again or remove its row") from error
         scale = size / min(image.size)
         shape = max(size, round(image.width * scale)), max(size, round(image.height * scale))
         if image.size != shape:
@@ -93,7 +93,7 @@ def open_image_folder(
     text_dim: int = 0,
     root: Path | None = None,
 ) -> ImageFolder:
-    """The folder `$ONEPAPER_DATA/DATASET`, or `root`, checked as far as can be without decoding images.
+    """The folder `$ONEPAPER_DATA/DATASET`, or `root`, checked without decoding images.
 
     Args:
         dataset: name of the folder.
@@ -105,7 +105,7 @@ def open_image_folder(
         root: the folder itself.
 
     Raises:
-        UsageError: the folder, images or labels are missing, or labels are not what the condition needs.
+        UsageError: the folder, images or labels are missing, or labels do not fit the condition.
     """
     check_choice("condition", condition, CONDITIONS)
     if image_channels not in MODES:
@@ -120,8 +120,10 @@ def open_image_folder(
     files, values, where = _labels(folder, condition)
     expected = {"class": (), "position": (2,), "text": (max(values.shape[1:2], default=0), text_dim)}[condition]
     if values.shape[1:] != expected or len(files) != len(values) or not len(files):
-        told = {"class": "[rows]", "position": "[rows, 2]", "text": f"[rows, tokens, {text_dim}]"}[condition]
-        raise UsageError(f"{where} has '{condition}' of shape {values.shape} for {len(files)} files, expected {told}")
+        expected_shape = {"class": "[rows]", "position": "[rows, 2]", "text": f"[rows, tokens, {text_dim}]"}[condition]
+        raise UsageError(
+            f"{where} has '{condition}' of shape {values.shape} for {len(files)} files, expected {expected_shape}"
+        )
     if condition == "class" and not (values.dtype.kind in "iu" and values.min() >= 0 and values.max() < num_classes):
         raise UsageError(
             f"{where} has classes from {values.min()} to {values.max()}, expected whole numbers from 0 to "
@@ -139,7 +141,7 @@ def open_image_folder(
 
 
 def _labels(folder: Path, condition: str) -> tuple[tuple[str, ...], npt.NDArray[Any], Path]:
-    """Files, values, and the labels file they came from."""
+    """Files, values, and the labels file."""
     table, arrays = folder / "labels.csv", folder / "labels.npz"
     if arrays.is_file():
         try:

@@ -1,6 +1,6 @@
-"""Several asked positions at once: how often a sampler satisfies all of them (claim C9).
+"""Composition of several positions: how often a sampler satisfies all of them (claim C9).
 
-All samplers of one seed start from the same noise and are asked for the same positions, drawn without overlap.
+All samplers of a seed have the same initial noise and the same requested positions, drawn without overlap.
 """
 
 import time
@@ -20,7 +20,7 @@ from compose_diffusion.models.position_guidance import CLIP_X0, KERNEL_DEFAULTS,
 from compose_diffusion.models.positions import PositionModels
 from compose_diffusion.samplers.samplers import draw
 
-# What is measured of each arm, with the heading it has in the table.
+# Measures of each arm, and their headings in the table.
 MEASURES = {
     "accuracy": "all positions satisfied",
     "each": "a position satisfied",
@@ -33,11 +33,11 @@ MEASURES = {
 
 @dataclass(frozen=True, eq=False)
 class ComposedCanvases:
-    """What one sampler drew.
+    """Samples and measures of one sampler.
 
     Attributes:
         measured: every name of `MEASURES`; acceptance is NaN without a Metropolis test.
-        positions: [count, asked, 2], what was asked for.
+        positions: [count, asked, 2], requested positions.
         images: [count, 1, size, size].
     """
 
@@ -72,15 +72,15 @@ def compose_positions(
     models: PositionModels | None = None,
     detector: Detector | None = None,
 ) -> ComposedCanvases:
-    """Draw canvases with so many asked positions by one sampler, and let the detector judge them.
+    """Draw canvases with this number of requested positions by one sampler, and evaluate them with the detector.
 
     Args:
-        config: images, levels, weight and moves.
+        config: images, levels, weight and MCMC steps.
         arm: one of `ARMS`, whether or not `config` lists it.
-        num_positions: asked for on every canvas.
-        seed: of positions and initial noise, which all arms share, and of what the arm draws after.
-        models: by default, those that ship with the package.
-        detector: by default, the one trained on the split that the models have not seen.
+        num_positions: requested on every canvas.
+        seed: of positions and initial noise, common to all arms, and of the random numbers of the arm.
+        models: by default, the shipped networks.
+        detector: by default, `default_detector`.
 
     Raises:
         UsageError: no such arm, or more positions than fit on the canvas.

@@ -1,7 +1,7 @@
-"""The independent judge of generated digits: it learns from images that no generative model here has seen.
+"""An independent classifier that evaluates generated digits, trained on images that no generative model has seen.
 
-It is a support vector machine on pixels, so it shares neither data nor architecture with the denoiser and the guiding
-classifier, and it is trained in a fraction of a second whenever it is needed.
+It is a support vector machine on pixels, with neither data nor architecture in common with the denoiser and the guiding
+classifier. Training takes a fraction of a second, so it is not stored.
 """
 
 from functools import lru_cache
@@ -22,14 +22,14 @@ NUM_FEATURES = 20
 
 
 class Evaluator:
-    """Names digits, and measures how far a set of images is from real ones.
+    """Classifies digits, and measures the distance of a set of images to real ones.
 
     Args:
-        reference: real images that it learns from.
-        held_out: real images, none of the reference, on which its `accuracy` is measured.
+        reference: real images for training.
+        held_out: other real images, on which `accuracy` is measured.
 
     Attributes:
-        accuracy: share of `held_out` that it names right.
+        accuracy: fraction of `held_out` that is classified correctly.
     """
 
     def __init__(self, reference: Digits, held_out: Digits) -> None:
@@ -37,7 +37,7 @@ class Evaluator:
         from sklearn.svm import SVC
 
         pixels = _pixels(reference.images)
-        # scikit-learn's types know only the words that gamma may be, not the numbers.
+        # The type annotation of scikit-learn does not include numbers for gamma.
         classifier = SVC(C=PENALTY, gamma=KERNEL_WIDTH)  # pyright: ignore[reportArgumentType]
         self._classifier = classifier.fit(pixels, reference.labels.numpy())
         self._components = PCA(NUM_FEATURES, svd_solver="full").fit(pixels)
@@ -45,13 +45,13 @@ class Evaluator:
         self.accuracy = float((self.predict(held_out.images) == held_out.labels).double().mean())
 
     def predict(self, images: Float[Tensor, "count 1 height width"]) -> Int[Tensor, " count"]:
-        """The digit that each image shows."""
+        """The predicted digit of each image."""
         return torch.from_numpy(self._classifier.predict(_pixels(images)).astype(np.int64))
 
     def correct(
         self, images: Float[Tensor, "count 1 height width"], labels: Int[Tensor, " count"]
     ) -> Float[Tensor, " count"]:
-        """1 where an image shows the digit that was asked for, else 0."""
+        """1 where the predicted digit equals the label, else 0."""
         return (self.predict(images) == labels.cpu()).double()
 
     def features(self, images: Float[Tensor, "count 1 height width"]) -> Float[Tensor, "count features"]:
@@ -61,7 +61,7 @@ class Evaluator:
     def frechet_distance(self, images: Float[Tensor, "count 1 height width"]) -> float:
         r"""$|\mu - \mu_r|^2 + \mathrm{tr}(\Sigma + \Sigma_r - 2 (\Sigma \Sigma_r)^{1/2})$ to the reference images.
 
-        Means and covariances are those of `features`. The estimate grows as the number of images falls, so compare
+        Means and covariances are those of `features`. The estimate is biased upwards for few images, so compare
         equal numbers.
 
         Raises:
@@ -82,7 +82,7 @@ class Evaluator:
 
 @lru_cache(maxsize=1)
 def default_evaluator() -> Evaluator:
-    """Trained on the evaluator's split and measured on the models' split."""
+    """Trained on the split "evaluator" and measured on the split "model"."""
     return Evaluator(load_digits("evaluator"), load_digits("model"))
 
 

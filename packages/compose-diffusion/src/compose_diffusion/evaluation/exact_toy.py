@@ -1,6 +1,6 @@
-"""The exact toy (section 5.1 and the first experiments): compositions of the plane, run by run, with their measures.
+"""The exact toy: compositions of closed-form densities of the plane, their samplers and measures.
 
-Everything is float64 and without a network, so what goes wrong here is the sampler's doing.
+Everything is float64 and without a network, so all errors are errors of the sampler.
 """
 
 import time
@@ -30,7 +30,7 @@ from compose_diffusion.samplers.samplers import SampleResult, draw
 Measures = dict[str, float]
 
 LEFT_BAR, RIGHT_BAR = bar(-0.2, 0.1), bar(0.2, 0.1)
-# A Gaussian minus another one, with net precision 1.3 / 0.25 - 0.3 / 0.09 > 0: proper at every level.
+# One Gaussian negated by another one, with net precision 1.3 / 0.25 - 0.3 / 0.09 > 0: proper at every level.
 NEGATION_WEIGHTS = (1.3, 0.3)
 NEGATION_STD = (0.5, 0.3)
 NEGATION_MEANS = ((0.0, 0.0), (0.3, 0.0))
@@ -60,7 +60,7 @@ def negation_target() -> tuple[Float[Tensor, " 2"], float]:
 
 
 def true_samples(config: ToyExactConfig, generator: torch.Generator) -> Float[Tensor, "num_samples 2"]:
-    """Samples of the law that the composition means, at zero noise."""
+    """Samples of the target of the composition, at zero noise."""
     if config.task == "product":
         return ring_and_bar().sample(config.num_samples, generator)
     if config.task == "mixture":
@@ -82,8 +82,8 @@ def run_row(config: ToyExactConfig, row: str, seed: int) -> tuple[SampleResult, 
 
 
 def measure(config: ToyExactConfig, x: Float[Tensor, "num_samples 2"], seed: int) -> Measures:
-    """How close samples are to the task's target; the names of the measures depend on the task."""
-    # Another stream than the sampler's, so that target and samples share no noise.
+    """Measures of samples against the target of the task; their names depend on the task."""
+    # A different stream than the sampler's, so that target and samples are independent.
     generator = torch.Generator().manual_seed(seed + 10_000)
     target = true_samples(replace(config, num_samples=len(x)), generator)
     if config.task == "product":
@@ -112,11 +112,11 @@ def measure(config: ToyExactConfig, x: Float[Tensor, "num_samples 2"], seed: int
 
 
 def settled_variance(config: ToyExactConfig, kernel: str, step: float, seed: int) -> Measures:
-    """Variance that chains settle at on the product's lowest level, over the exact variance.
+    """Stationary variance of chains at the lowest level of the product, divided by the exact variance.
 
     Args:
         config: the product task.
-        kernel: "ula", "mala", "uhmc" or "hmc", the last two with momentum drawn anew at every move.
+        kernel: "ula", "mala", "uhmc" or "hmc", the last two with full momentum refreshment.
         step: step size in units of the mode's variance (Langevin) or standard deviation (Hamiltonian).
         seed: of starts and chains.
     """
@@ -142,7 +142,8 @@ def settled_variance(config: ToyExactConfig, kernel: str, step: float, seed: int
 
 
 def diagnose(result: SampleResult) -> Measures:
-    """What the sampler did: mean acceptance over levels, at the lowest level that ran, evaluations of the score."""
+    """Statistics of a run: mean acceptance, acceptance at the lowest level with MCMC, evaluations, non-finite
+    proposals."""
     ran = result.acceptance[~result.acceptance.isnan()]
     return {
         "acceptance": float(ran.mean()) if len(ran) else 1.0,

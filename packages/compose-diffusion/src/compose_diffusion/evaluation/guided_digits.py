@@ -1,7 +1,7 @@
 """Classifier guidance of real digits with and without MCMC (claim C10).
 
-Both arms follow the same score, the unconditional denoiser's plus lambda times the gradient of log p(y | x_t), from the
-same initial noise. One takes reverse steps only; the other also takes MCMC moves at every level it arrives at.
+Both arms use the same score, that of the unconditional denoiser plus lambda times the gradient of log p(y | x_t), and
+the same initial noise. One takes reverse steps only; the other also takes MCMC steps at every level.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from compose_diffusion.samplers.samplers import draw
 ARMS = ("reverse", "mcmc")
 
 
-# What is measured of each arm, with the heading it has in the table.
+# Measures of each arm, and their headings in the table.
 MEASURES = {
     "accuracy": "accuracy",
     "frechet_distance": "Frechet distance",
@@ -36,11 +36,11 @@ MEASURES = {
 
 @dataclass(frozen=True, eq=False)
 class GuidedSamples:
-    """What one seed drew.
+    """Samples and measures of one seed.
 
     Attributes:
         measured: `ARM/MEASURE` -> number, for both `ARMS` and all `MEASURES`.
-        labels: [count], digits asked for, the same in both arms.
+        labels: [count], requested digits, the same in both arms.
         images: arm -> [count, 1, 8, 8].
     """
 
@@ -57,15 +57,15 @@ def guidance_accuracy(
 ) -> GuidedSamples:
     """Both arms for one seed.
 
-    Accuracy is the share of images in which the evaluator sees the digit asked for. The Frechet distance is that of
-    `Evaluator.frechet_distance`, to the evaluator's own images. The distance to training data is the median over
-    images of the root mean square difference to the nearest image that the denoiser was trained on.
+    Accuracy is the fraction of images that the evaluator classifies as the requested digit. The Frechet distance is
+    that of `Evaluator.frechet_distance`, to the evaluator's own images. The distance to training data is the median
+    over images of the root mean square difference to the nearest image that the denoiser was trained on.
 
     Args:
-        config: guidance scale, number of images, the MCMC arm's sampler.
-        seed: of the initial noise, which both arms share, and of what each arm draws after.
-        models: by default, those that ship with the package.
-        evaluator: by default, the one trained on the split that the models have not seen.
+        config: guidance scale, number of images, and the sampler of the MCMC arm.
+        seed: of the initial noise, common to both arms, and of the random numbers of each arm.
+        models: by default, the shipped networks.
+        evaluator: by default, `default_evaluator`.
     """
     models = DigitModels.from_pretrained() if models is None else models
     evaluator = default_evaluator() if evaluator is None else evaluator
@@ -103,14 +103,14 @@ def _arms(config: GuidanceConfig) -> dict[str, SamplerOptions]:
 
 
 def first_rows(samples: GuidedSamples, rows: int = 4) -> dict[str, Float[Tensor, "count 1 height width"]]:
-    """The first images of each arm, a row for each ten, in the order of the digits asked for."""
+    """The first images of each arm, ten in a row, in the order of the requested digits."""
     return {arm: images[: NUM_DIGITS * rows] for arm, images in samples.images.items()}
 
 
 def real_frechet_distance(count: int, evaluator: Evaluator | None = None) -> float:
-    """Frechet distance of `count` real images that the evaluator has not seen: what perfect samples would score.
+    """Frechet distance of `count` real images that the evaluator has not seen: the value of perfect samples.
 
-    The mean over ten draws, for the distance of few images varies.
+    Mean over ten random subsets.
     """
     evaluator = default_evaluator() if evaluator is None else evaluator
     images = load_digits("model").images

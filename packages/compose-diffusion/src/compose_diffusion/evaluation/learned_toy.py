@@ -1,4 +1,4 @@
-"""Compositions of trained networks of the plane, how good the networks are, and how good the samples (section 5.1)."""
+"""Compositions of trained networks of the plane; measures of the networks and of the samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,10 +24,10 @@ from compose_diffusion.samplers.samplers import SampleResult, draw
 # The two distributions of each task, in the order of its formula.
 TERMS = {"product": ("ring", "bar"), "mixture": ("left-bar", "right-bar"), "negation": ("big-box", "small-box")}
 MIXTURE_FORMS = ("scaled", "official")
-# Of the official notebook: inside its logarithm of a sum, and of its negation.
+# Official toy notebook: factor inside the logarithm of its sum, and weights of its negation.
 OFFICIAL_INVERSE_TEMPERATURE = 3.5
 NEGATION_WEIGHTS = (1.3, -0.3)
-# Line integrals of the score take the place of energies in the Metropolis test of score networks (section 3.7).
+# Points of the line integral that replaces energy differences in the Metropolis test of score networks.
 LINE_POINTS = 3
 OUTER_BOX, INNER_BOX = centred_box(0.7), centred_box(0.3)
 
@@ -51,10 +51,10 @@ def load_leaves(folder: Path, components: Sequence[str], schedule: NoiseSchedule
 def official_mixture(
     leaves: Sequence[Leaf], schedule: NoiseSchedule, inverse_temperature: float = OFFICIAL_INVERSE_TEMPERATURE
 ) -> Expression:
-    r"""The official notebook's OR: $L = \frac{1}{\sigma_t} \log \sum_i \exp(-b f_i)$ with $b = 3.5$ (section 3.3).
+    r"""OR of the official toy notebook: $L = \frac{1}{\sigma_t} \log \sum_i \exp(-b f_i)$ with $b = 3.5$.
 
-    The sum is over exp(-b f) and not over the densities exp(-f / sigma_t), so terms mix at a temperature that does not
-    follow the noise, and far from the seam the density is that of the nearer term to the power b.
+    The sum is over exp(-b f) and not over the densities exp(-f / sigma_t): the temperature does not follow the noise
+    level, and where one term dominates, the density is that term to the power b.
 
     Args:
         leaves: at least one, with energies f_i = -sigma_t L_i.
@@ -92,11 +92,10 @@ def compose(
 
 
 def measure(task: str, x: Float[Tensor, "num_samples 2"], seed: int) -> Measures:
-    """How close samples are to the task's target; products and mixtures as in the exact toy.
+    """Measures of samples against the target of the task; products and mixtures as in the exact toy.
 
-    A negation of boxes has no density of its own to be compared with (its clean form divides by zero outside the small
-    box). It is judged by the share of samples inside the big box and outside the small one, and by the discrepancy from
-    the uniform law there.
+    A negation of boxes has no clean density (it divides by zero outside the small box). Its measures are the fraction
+    of samples inside the big box and outside the small one, and the discrepancy to the uniform distribution there.
     """
     check_choice("task", task, TASKS)
     if task == "negation":
@@ -108,7 +107,7 @@ def measure(task: str, x: Float[Tensor, "num_samples 2"], seed: int) -> Measures
 def draw_points(
     expression: Expression, schedule: NoiseSchedule, options: SamplerOptions, num_samples: int, seed: int
 ) -> SampleResult:
-    """Points of the plane in float32, from N(0, I); MALA and HMC take line integrals where there is no energy."""
+    """Sample points of the plane in float32; MALA and HMC use line integrals if there is no energy."""
     if not expression.has_energy and options.kernel in ("mala", "hmc"):
         options = replace(options, line_points=options.line_points or LINE_POINTS)
     return draw(expression, schedule, (num_samples, 2), options, torch.Generator().manual_seed(seed))
@@ -124,7 +123,7 @@ def run_task(
     *,
     mixture_form: str = "scaled",
 ) -> tuple[SampleResult, Measures]:
-    """Sample a task's composition: the result, how close it is, and what the sampler did.
+    """Sample the composition of a task; returns the result, and measures of samples and run.
 
     Args:
         task: see `compose`.
@@ -132,7 +131,7 @@ def run_task(
         schedule: noise levels of the leaves.
         options: the sampler, e.g. `ToyExactConfig().sampler("hmc")` for the official toy's.
         num_samples: how many points.
-        seed: of the sampler's randomness and, apart from it, of the true samples it is compared with.
+        seed: of the sampler and, as a different stream, of the true samples for comparison.
         mixture_form: see `compose`.
     """
     result = draw_points(
@@ -143,7 +142,7 @@ def run_task(
 
 @dataclass(frozen=True, eq=False)
 class DenoisingErrors:
-    r"""Mean of $|\hat\epsilon - \epsilon|^2$, summed over axes, at each level, on fresh points of a distribution.
+    r"""Mean of $|\hat\epsilon - \epsilon|^2$, summed over axes, at each level, on held-out points of a distribution.
 
     Attributes:
         errors: [levels].
@@ -185,16 +184,16 @@ class DenoisingErrors:
 def denoising_errors(
     leaf: Leaf, distribution: Distribution, schedule: NoiseSchedule, *, points_per_level: int = 2000, seed: int = 0
 ) -> DenoisingErrors:
-    """Errors of a leaf's noise prediction on points that nothing was trained on; equal seeds give equal points.
+    """Errors of a leaf's noise prediction on held-out points; equal seeds give equal points.
 
-    An `ExactLeaf` has the smallest errors that any prediction can have.
+    An `ExactLeaf` has the smallest possible errors.
 
     Args:
         leaf: exact or trained.
-        distribution: what the leaf stands for.
+        distribution: that of the leaf.
         schedule: its noise levels, all of which are measured.
-        points_per_level: fresh points and noise at each level.
-        seed: of points and noise, apart from those of training.
+        points_per_level: number of points at each level.
+        seed: of points and noise, different from those of training.
     """
     check_positive("points_per_level", points_per_level)
     generator = torch.Generator().manual_seed(seed)

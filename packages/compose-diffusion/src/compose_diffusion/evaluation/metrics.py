@@ -1,4 +1,4 @@
-"""How close samples of the plane come to the composition they were meant for (section 5.3).
+"""Metrics of samples of the plane against the target of a composition.
 
 Samples are [num_samples, 2] tensors; results are plain numbers.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from compose_diffusion.data.distributions import GaussianMixture, UniformBox, bar, ring, ring_and_bar
 
-# The bar made positive outside, for a finite likelihood: 99% of its mass inside, the rest up to this outer box.
+# Softened bar with a finite log likelihood: 99% of its mass in the bar, the rest uniform up to this outer box.
 OUTER_HALF_WIDTH = 1.1
 OUTER_MASS = 0.01
 MMD_BANDWIDTHS = (0.1, 0.25, 0.5, 1.0)
@@ -26,7 +26,7 @@ MMD_BANDWIDTHS = (0.1, 0.25, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class ProductLikelihood:
-    """Mean log likelihood, and the share of samples outside the outer box, where the target has no mass at all."""
+    """Mean log likelihood, and the fraction of samples outside the outer box, where the target has no mass."""
 
     mean: float
     outside: float
@@ -35,7 +35,7 @@ class ProductLikelihood:
 def product_log_likelihood(x: Float[Tensor, "num_samples 2"]) -> ProductLikelihood:
     """Log likelihood under ring times softened bar, normalised; true samples have ln(1/2) - ln(2 pi e std^2) = 3.48.
 
-    Samples outside the outer box would have -inf; they count with the outer density instead, and their share is told.
+    Samples outside the outer box, of density 0, count with the outer density; their fraction is reported.
     """
     _check_points(x, 2)
     inner_box = bar()
@@ -62,7 +62,7 @@ def _softened_bar(box: UniformBox) -> tuple[float, float]:
 
 
 def _probability_of(mixture: GaussianMixture, box: UniformBox) -> float:
-    """Mass that an axis-aligned Gaussian mixture has in a box."""
+    """Probability of a box under an axis-aligned Gaussian mixture."""
     std = mixture.covariances.diagonal(dim1=1, dim2=2).sqrt().numpy()
     low = norm.cdf((box.low.numpy() - mixture.means.numpy()) / std)
     high = norm.cdf((box.high.numpy() - mixture.means.numpy()) / std)
@@ -72,7 +72,7 @@ def _probability_of(mixture: GaussianMixture, box: UniformBox) -> float:
 def mode_accuracy(
     x: Float[Tensor, "num_samples dim"], target: GaussianMixture | None = None, num_std: float = 3.0
 ) -> float:
-    """Share of samples within `num_std` standard deviations of some component's mean, on every axis.
+    """Fraction of samples within `num_std` standard deviations of some component's mean, on every axis.
 
     Args:
         target: mixture with axis-aligned components; the true product of ring and bar if absent.
@@ -85,7 +85,7 @@ def mode_accuracy(
 
 
 def mode_balance(x: Float[Tensor, "num_samples dim"], axis: int = 1) -> float:
-    """Share of samples on the positive side of an axis; 0.5 for the product of ring and bar, by its symmetry."""
+    """Fraction of samples on the positive side of an axis; 0.5 for the product of ring and bar, by symmetry."""
     _check_points(x, x.shape[-1])
     return float((x[:, axis] > 0).double().mean())
 
@@ -118,7 +118,7 @@ def _fit_mixture(x: Tensor, num_components: int, seed: int) -> tuple[np.ndarray,
 def wasserstein2(x: Float[Tensor, "num_samples dim"], y: Float[Tensor, "num_samples dim"]) -> float:
     """Wasserstein-2 distance of two equally large samples: root of the mean squared distance of the best matching.
 
-    Matching is exact, and of cubic cost: about a second for 2,000 points.
+    The matching is exact, at cubic cost: about a second for 2,000 points.
     """
     _check_points(x, x.shape[-1])
     squared = torch.cdist(x.double(), y.double()).square().cpu().numpy()
@@ -133,7 +133,7 @@ def mmd2(
 ) -> float:
     r"""Unbiased squared maximum mean discrepancy with kernel $\sum_b \exp(-|x - y|^2 / (2 b^2))$.
 
-    Unbiased: pairs of a point with itself are left out. Equal laws give 0 on average, so values below 0 occur.
+    Unbiased: pairs of a point with itself are left out. For equal distributions the mean is 0, so values below 0 occur.
     """
     _check_points(x, x.shape[-1])
     if min(len(x), len(y)) < 2:
@@ -152,7 +152,7 @@ def mmd2(
 def box_fraction(
     x: Float[Tensor, "num_samples dim"], inside: Sequence[UniformBox], outside: Sequence[UniformBox] = ()
 ) -> float:
-    """Share of samples in at least one box of `inside` and in none of `outside`: support of mixtures and negations."""
+    """Fraction of samples in at least one box of `inside` and in none of `outside`."""
     if not inside:
         raise UsageError("no box to be inside of, expected at least one")
     for box in (*inside, *outside):

@@ -1,8 +1,8 @@
-"""Models of single digits put to use on larger canvases: an asked digit at an asked place, and tapestries.
+"""Models of single digits on larger canvases: requested digits at requested positions, and tapestries.
 
-What where (part of claim C12): one network knows where digits lie, another, trained apart on images of another size,
-what they show. Tapestries (claim C11): every region of a canvas asks the same small network for a digit of its own, and
-neighbouring regions overlap.
+What and where (claim C12b): one network is conditioned on positions, another, trained separately on images of another
+size, on classes. Tapestries (claim C11): overlapping regions of a canvas use the same small network, each with a digit
+of its own.
 """
 
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ TILE = (DIGIT_SIZE, DIGIT_SIZE)
 
 @dataclass(frozen=True, eq=False)
 class Mosaics:
-    """What one sampler drew.
+    """Samples and measures of one sampler.
 
     Attributes:
         measured: name -> number.
-        labels: [count, asked], digits asked for.
+        labels: [count, asked], requested digits.
         images: [count, 1, height, width].
     """
 
@@ -54,19 +54,19 @@ def what_where(
     detector: Detector | None = None,
     evaluator: Evaluator | None = None,
 ) -> Mosaics:
-    """Canvases on which digits of random classes are asked for at places that are the same for all canvases of a seed.
+    """Canvases with digits of random classes at requested positions, which are the same for all canvases of a seed.
 
-    Measured are `right digits`, the share of asked digits that the detector finds at their place and the evaluator
-    names right, and `all right`, the share of canvases on which every asked digit is.
+    Measures: `right digits`, the fraction of requested digits that the detector finds and the evaluator classifies
+    correctly; `all right`, the fraction of canvases on which all requested digits are right.
 
     Args:
         config: number of digits, weights, images.
-        arm: "reverse" or "ula", both networks composed; "places alone", ULA with the network of places only.
-        seed: of places, classes and initial noise, which all arms share, and of what the arm draws after.
-        positions: by default, the networks that ship with the package.
-        digits: by default, the networks that ship with the package.
-        detector: by default, the one trained on the split that no network has seen.
-        evaluator: by default, the one trained on the split that no network has seen.
+        arm: "reverse" or "ula", both networks composed; "places alone", ULA with the network of positions only.
+        seed: of positions, classes and initial noise, common to all arms, and of the random numbers of the arm.
+        positions: by default, the shipped networks.
+        digits: by default, the shipped networks.
+        detector: by default, `default_detector`.
+        evaluator: by default, `default_evaluator`.
     """
     positions = PositionModels.from_pretrained() if positions is None else positions
     digits = DigitModels.from_pretrained() if digits is None else digits
@@ -75,21 +75,21 @@ def what_where(
     size = positions.score.config.canvas_size
     rng = np.random.default_rng(seed)
     layout = arrangements(1, config.num_digits, CanvasConfig(size=size), rng)[0]
-    places = [(int(x), int(y)) for x, y in layout]
+    top_lefts = [(int(x), int(y)) for x, y in layout]
     labels = torch.from_numpy(rng.integers(0, NUM_DIGITS, (config.num_images, config.num_digits)))
     schedule = positions.schedule.respace(config.num_levels)
     if arm == "places alone":
-        expression = digits_at(positions, places, weight=config.weight, schedule=schedule)
+        expression = digits_at(positions, top_lefts, weight=config.weight, schedule=schedule)
     else:
-        asked = dict(zip(places, labels.unbind(dim=1), strict=True))
+        asked = dict(zip(top_lefts, labels.unbind(dim=1), strict=True))
         expression = digits_of_class_at(
             positions, digits, asked, schedule, weight=config.weight, class_weight=config.class_weight
         )
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(config.num_images, 1, size, size, generator=generator)
     x = draw(expression, schedule, start, _options(arm == "reverse", config.moves, config.step_scale), generator).x
-    found = detector.found_at(detector.scores(x), torch.tensor(places).expand(len(x), -1, 2))
-    crops = [x[:, :, row : row + DIGIT_SIZE, column : column + DIGIT_SIZE] for column, row in places]
+    found = detector.found_at(detector.scores(x), torch.tensor(top_lefts).expand(len(x), -1, 2))
+    crops = [x[:, :, row : row + DIGIT_SIZE, column : column + DIGIT_SIZE] for column, row in top_lefts]
     named = torch.stack([evaluator.predict(crop) for crop in crops], dim=1)
     right = found & (named == labels)
     measured = {
@@ -106,18 +106,18 @@ def digit_tapestry(
     digits: DigitModels | None = None,
     evaluator: Evaluator | None = None,
 ) -> Mosaics:
-    """Tapestries of overlapping regions, each asked for a random digit by the denoiser's own label.
+    """Tapestries of overlapping regions, each conditioned on a random digit.
 
-    Measured are `regional accuracy`, the share of regions in which the evaluator sees the digit asked for, and `whole
-    tapestries`, the share of tapestries of which it does in all regions.
+    Measures: `regional accuracy`, the fraction of regions that the evaluator classifies as the requested digit; `whole
+    tapestries`, the fraction of tapestries for which it does in all regions.
 
     Args:
-        config: layout, images, moves.
+        config: layout, images, MCMC steps.
         arm: "average/..." for `tapestry.Tapestry` or "product/..." for `tapestry.product_of_crops`, and "reverse" or
             "ula".
-        seed: of digits and initial noise, which all arms share, and of what the arm draws after.
-        digits: by default, the networks that ship with the package.
-        evaluator: by default, the one trained on the split that no network has seen.
+        seed: of digits and initial noise, common to all arms, and of the random numbers of the arm.
+        digits: by default, the shipped networks.
+        evaluator: by default, `default_evaluator`.
     """
     digits = DigitModels.from_pretrained() if digits is None else digits
     evaluator = default_evaluator() if evaluator is None else evaluator
@@ -146,7 +146,7 @@ def digit_tapestry(
 
 
 def _options(reverse: bool, moves: int, step_scale: float) -> SamplerOptions:
-    """Reverse steps alone, or each followed by so many ULA moves."""
+    """Reverse steps alone, or each followed by this number of ULA steps."""
     return SamplerOptions(
         method="reverse" if reverse else "reverse-mcmc",
         kernel="ula",

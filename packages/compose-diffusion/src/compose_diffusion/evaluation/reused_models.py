@@ -1,7 +1,7 @@
-"""Two models that were trained apart, composed: do the images have both attributes? (claim C12)
+"""Composition of two separately trained models: fraction of images with both attributes (claim C12).
 
-One model knows the digits 3, 5 and 8 in strokes of any kind, the other thick strokes of any digit. They differ in noise
-levels and in what they predict; neither has been told of the other's attribute.
+One model was trained on the digits 3, 5 and 8 with strokes of any width, the other on thick strokes of any digit. They
+differ in noise levels and in what they predict.
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ class ReusedModels:
 
     @classmethod
     def from_pretrained(cls, num_levels: int, folder: Path | None = None) -> "ReusedModels":
-        """From the folder of a training run, or those that ship with the package.
+        """From the folder of a training run, or the shipped models.
 
         Raises:
             UsageError: a folder without the two pipelines; see `from_diffusers`.
@@ -55,9 +55,9 @@ class ReusedModels:
 def has_attributes(
     images: Float[Tensor, "count 1 height width"], evaluator: Evaluator | None = None
 ) -> tuple[Float[Tensor, " count"], Float[Tensor, " count"]]:
-    """1 where an image shows one of the first model's digits, and 1 where its strokes are thick; else 0.
+    """1 for a digit of the first model, else 0; and 1 for thick strokes, else 0.
 
-    The digits are named by an evaluator that has seen none of the models' images; ink is measured.
+    Digits are classified by an evaluator that has seen none of the training images; thickness is measured as ink.
     """
     evaluator = default_evaluator() if evaluator is None else evaluator
     digits = torch.tensor(ReuseConfig().shape.digits)
@@ -69,12 +69,12 @@ def composed_attributes(
 ) -> tuple[dict[str, float], dict[str, Float[Tensor, "count 1 height width"]]]:
     """All arms for one seed: each model alone, and their product by reverse steps alone and with MCMC.
 
-    An arm of reverse steps on twice as many levels spends about what the arm with MCMC does.
+    The arm of reverse steps on twice as many levels has about as many evaluations as the arm with MCMC.
 
     Args:
-        config: number of images and levels, the MCMC arm's sampler.
-        seed: of the initial noise, which all arms share, and of what each arm draws after.
-        models: by default, those that ship with the package.
+        config: number of images and levels, and the sampler of the MCMC arm.
+        seed: of the initial noise, common to all arms, and of the random numbers of each arm.
+        models: by default, the shipped models.
         finer: the same on twice as many levels.
 
     Returns:

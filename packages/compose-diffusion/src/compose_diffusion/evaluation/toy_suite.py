@@ -1,7 +1,7 @@
-"""The nine-task suite of compositions of the plane (section 5.1, second list): tasks, and how samples are judged.
+"""The nine-task suite of compositions of the plane (CompLift benchmark, arXiv 2505.13740): tasks, targets and measures.
 
-Two of the nine compositions are empty: their terms share no point, or nothing is left. A sampler that always returns as
-many points as it was asked for cannot be right there, so these tasks are drawn and shown but never enter an average.
+The targets of two tasks are empty: their terms share no point, or the negation removes all points. Every sampler
+returns points, so these tasks are shown in figures but excluded from averages.
 """
 
 import math
@@ -35,12 +35,12 @@ from compose_diffusion.evaluation.learned_toy import draw_points
 from compose_diffusion.evaluation.metrics import box_fraction, mode_accuracy
 from compose_diffusion.samplers.samplers import SampleResult
 
-# Samples this near to a circle, or to a point where two meet, count as on it.
+# Samples within this distance of a circle, or of an intersection of two, count as on it.
 CIRCLE_TOLERANCE = 0.1
 NEGATION_STRENGTH = 0.5
 LEFT_CIRCLE, RIGHT_CIRCLE = Circle([-0.5, 0.0]), Circle([0.5, 0.0])
 LEFT_BOX, RIGHT_BOX = UniformBox([-1.0, -1.0], [-0.5, 1.0]), UniformBox([0.5, -1.0], [1.0, 1.0])
-# Where the two unit circles meet.
+# Intersections of the two unit circles.
 CROSSINGS = torch.tensor([[0.0, math.sqrt(3) / 2], [0.0, -math.sqrt(3) / 2]], dtype=torch.float64)
 COLUMNS = GaussianMixture(torch.cat([column(-0.25).means, column(0.25).means]), std=0.03)
 
@@ -54,10 +54,10 @@ class SuiteTask:
 
     Attributes:
         name: e.g. "product-a".
-        operator: what is done with the two.
+        operator: of the composition.
         terms: names of the distributions.
-        target: clean samples of what is meant; None where that is empty.
-        accuracy: share of samples on the support of what is meant; None where that is empty.
+        target: sampler of the clean target; None if it is empty.
+        accuracy: fraction of samples on the support of the target; None if it is empty.
     """
 
     name: str
@@ -68,12 +68,12 @@ class SuiteTask:
 
     @property
     def empty(self) -> bool:
-        """Whether no point belongs to the composition."""
+        """Whether the target is empty."""
         return self.target is None
 
 
 def compose(task: SuiteTask, leaves: Mapping[str, Leaf]) -> Expression:
-    """Product, equal mixture, or the first term without half the log density of the second."""
+    """Product, equal mixture, or negation: the first log density minus half of the second."""
     first, second = (leaves[name] for name in task.terms)
     if task.operator == "product":
         return product(first, second)
@@ -83,7 +83,7 @@ def compose(task: SuiteTask, leaves: Mapping[str, Leaf]) -> Expression:
 
 
 def measure(task: SuiteTask, x: Points, seed: int) -> Measures:
-    """Support accuracy, and the Chamfer distance to as many true samples; nothing for a task whose target is empty."""
+    """Support accuracy, and Chamfer distance to an equal number of true samples; empty for a task without target."""
     if task.target is None or task.accuracy is None:
         return {}
     target = task.target(len(x), torch.Generator().manual_seed(seed + 10_000))
@@ -98,9 +98,9 @@ def run_task(
     num_samples: int,
     seed: int,
 ) -> tuple[SampleResult, Measures]:
-    """Sample a task: the result, how close it is (nothing where the target is empty), and what the sampler did.
+    """Sample a task; returns the result, and measures of samples (none for an empty target) and run.
 
-    Every point accepts or rejects alone, so a task's result does not depend on how many are drawn together.
+    Every point has its own accept decision, so results do not depend on the number of points drawn together.
     """
     result = draw_points(compose(task, leaves), schedule, options, num_samples, seed)
     return result, {**measure(task, result.x, seed), **diagnose(result)}
@@ -109,7 +109,7 @@ def run_task(
 def chamfer_distance(x: Points, y: Float[Tensor, "num_targets 2"]) -> float:
     r"""$\frac{1}{n} \sum_i \min_j |x_i - y_j| + \frac{1}{m} \sum_j \min_i |x_i - y_j|$.
 
-    It does not see how often a place is visited, only how far each side's points are from the other side's nearest.
+    It measures distances to nearest points only, not how often a region is visited.
     """
     if len(x) == 0 or len(y) == 0:
         raise UsageError(f"Chamfer distance of {len(x)} and {len(y)} points, expected at least one of each")
@@ -119,13 +119,13 @@ def chamfer_distance(x: Points, y: Float[Tensor, "num_targets 2"]) -> float:
 
 
 def near_circles(x: Points) -> float:
-    """Share of samples within 0.1 of one of the two circles; inside a circle, far from its line, does not count."""
+    """Fraction of samples within 0.1 of one of the two circles (curves, not discs)."""
     distances = [((x.double() - c.centre).norm(dim=1) - c.radius).abs() for c in (LEFT_CIRCLE, RIGHT_CIRCLE)]
     return float((torch.stack(distances).amin(dim=0) <= CIRCLE_TOLERANCE).double().mean())
 
 
 def near_crossings(x: Points) -> float:
-    """Share of samples within 0.1 of a point where the circles meet."""
+    """Fraction of samples within 0.1 of an intersection of the circles."""
     return float((torch.cdist(x.double(), CROSSINGS).amin(dim=1) <= CIRCLE_TOLERANCE).double().mean())
 
 
@@ -182,7 +182,11 @@ SUITE: dict[str, SuiteTask] = {
 
 
 def suite_task(name: str) -> SuiteTask:
-    """The named task of `SUITE`; a name that is not there is answered with the nearest."""
+    """The named task of `SUITE`.
+
+    Raises:
+        UsageError: no such task; the message has the most similar name.
+    """
     if name not in SUITE:
         raise UsageError(unknown("suite task", name, SUITE))
     return SUITE[name]

@@ -1,6 +1,6 @@
-"""How good a folder of trained networks is: prediction against the exact one, and compositions by every sampler.
+"""Evaluation of a folder of trained toy networks: predictions against exact ones, and compositions by every sampler.
 
-Results are plain numbers by `COLUMN/LINE`, ready for a table.
+Results are numbers by `COLUMN/LINE`, for a table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ NUM_SAMPLES = 1000
 
 
 def tasks_of(config: ToyLearnedConfig) -> list[str]:
-    """The tasks that the networks of a configuration can be composed to; mixtures only where they are energies."""
+    """The tasks whose components the configuration has; mixtures only for energies."""
     have = set(config.components)
     toy = [name for name, terms in TERMS.items() if have.issuperset(terms)]
     nine = [task.name for task in suite.SUITE.values() if have.issuperset(task.terms)]
@@ -37,9 +37,9 @@ def evaluate_folder(
 
     Args:
         folder: of the run, or its export, with a folder for each component.
-        config: that it was trained with.
+        config: of the training.
         seed: of held-out points and of sampling.
-        rows: samplers, with the official toy's step sizes.
+        rows: samplers, with the step sizes of the official toy notebook.
         num_samples: drawn of each task by each sampler.
 
     Returns:
@@ -62,8 +62,8 @@ def evaluate_folder(
     quality: dict[str, float] = {}
     for name, leaf in leaves.items():
         distribution = make_component(name)
-        for column, judged in (("exact", ExactLeaf(distribution, schedule)), ("trained", leaf)):
-            errors = denoising_errors(judged, distribution, schedule, seed=seed)
+        for column, evaluated in (("exact", ExactLeaf(distribution, schedule)), ("trained", leaf)):
+            errors = denoising_errors(evaluated, distribution, schedule, seed=seed)
             quality |= {f"{column}/{name} loss": errors.loss, f"{column}/{name} ELBO": errors.elbo}
     drawn = {
         f"{row}/{task} {measure}": value

@@ -1,6 +1,6 @@
-"""Measurements of what goes beyond the paper: the weighted corrector, and MCMC in better coordinates.
+"""Measurements of extensions of the paper: the Feynman-Kac corrector, and preconditioned MCMC.
 
-Rules and settings were chosen before the recorded seeds were run.
+Rules and settings were fixed before the recorded seeds were run.
 """
 
 import math
@@ -36,18 +36,18 @@ SHOWN_LEVEL = 3
 
 @dataclass(frozen=True)
 class SteepConfig:
-    """A product of two long and thin Gaussians, turned against the axes; MCMC runs at the lowest level only.
+    """A product of two elongated, rotated Gaussians; MCMC runs at the lowest level only.
 
-    The reverse process ends with the wrong variance along the long axis, and the moves have to mend it.
+    The reverse process ends with the wrong variance along the long axis, which MCMC is to correct.
     """
 
     num_samples: int = 8000
     num_levels: int = 100
     long_variance: float = 4.0
     thin_variance: float = 1e-4
-    turn: float = 0.5
+    angle: float = 0.5
     """angle of the long axis, radians"""
-    moves: SamplerOptions = SamplerOptions(
+    mcmc: SamplerOptions = SamplerOptions(
         method="reverse-mcmc",
         reverse_variance="posterior",
         kernel="hmc",
@@ -58,20 +58,22 @@ class SteepConfig:
         first_level=0,
         momentum="per-level",
     )
-    """step size in units of the smallest standard deviation, which plain chains take, or of learnt coordinates.
+    """step size in units of the smallest standard deviation (plain) or of the estimated coordinates.
 
-    A trajectory of half a period, pi, would carry a round Gaussian to its mirror image and mix nothing: half of it.
+    The trajectory is a quarter of a period: half a period, pi, would only reflect an isotropic Gaussian.
     """
     pilot_samples: int = 500
-    pilot_moves: int = 3
+    pilot_steps: int = 3
 
 
 STEEP = SteepConfig()
 COORDINATES = {"reverse": "none", "plain HMC": "plain", "preconditioned HMC": "learnt"}
 
 
-def weighed_run(num_particles: int, seed: int, options: SamplerOptions = CORRECTOR) -> Mapping[str, float | np.ndarray]:
-    """One population on the product of ring and bar, by the corrector or by the reverse process alone."""
+def corrector_run(
+    num_particles: int, seed: int, options: SamplerOptions = CORRECTOR
+) -> Mapping[str, float | np.ndarray]:
+    """One run on the product of ring and bar, by the corrector or by the reverse process."""
     config = replace(PRODUCT, num_samples=num_particles)
     schedule = cosine_schedule(config.num_levels)
     generator = torch.Generator().manual_seed(seed)
@@ -97,13 +99,13 @@ def weighed_run(num_particles: int, seed: int, options: SamplerOptions = CORRECT
 
 
 def corrector_on_a_product(context: ClaimContext) -> Evidence:
-    """X7: the corrector's population against the reverse process, with the same scores and as many of them."""
+    """X7: the weighted particles of the corrector against the reverse process, with equal numbers of scores."""
     arms: dict[str, dict[int, ArmResult]] = {}
     runs = [("reverse", PARTICLES[-1], REVERSE), *((f"FKC, N={count}", count, CORRECTOR) for count in PARTICLES)]
     for name, count, options in context.track(runs, "corrector"):
         for seed in context.seeds:
             arms.setdefault(name, {})[seed] = context.arm(
-                f"corrector/{name}", seed, partial(weighed_run, count, seed, options)
+                f"corrector/{name}", seed, partial(corrector_run, count, seed, options)
             )
     rows = list(arms)
     measured = [
@@ -126,14 +128,14 @@ def corrector_on_a_product(context: ClaimContext) -> Evidence:
                 samples_over_density(shown, grid, notes=notes),
                 clouds=True,
             ),
-            Plot("Effective sample size", _shares_over_levels(arms)),
+            Plot("Effective sample size", _ess_over_levels(arms)),
             _table(arms),
         ],
     )
 
 
-def _shares_over_levels(arms: Mapping[str, Mapping[int, ArmResult]]) -> Figure:
-    """Share of particles that count, level by level."""
+def _ess_over_levels(arms: Mapping[str, Mapping[int, ArmResult]]) -> Figure:
+    """Effective sample size over the number of particles, at each level."""
     lines: dict[str, list[tuple[float, float, float]]] = {}
     for name, by_seed in arms.items():
         if name == "reverse":
@@ -157,7 +159,7 @@ def _table(arms: Mapping[str, Mapping[int, ArmResult]]) -> Table:
 
 def steep_product(config: SteepConfig, schedule: NoiseSchedule) -> tuple[Expression, Tensor]:
     """The product of two equal Gaussians about the origin, and the rotation whose columns are its axes."""
-    cosine, sine = math.cos(config.turn), math.sin(config.turn)
+    cosine, sine = math.cos(config.angle), math.sin(config.angle)
     axes = torch.tensor([[cosine, -sine], [sine, cosine]], dtype=torch.float64)
     variances = torch.tensor([config.long_variance, config.thin_variance], dtype=torch.float64)
     covariances = (axes @ variances.diag() @ axes.mT)[None]
@@ -170,7 +172,7 @@ def steep_run(config: SteepConfig, coordinates: str, seed: int) -> Mapping[str, 
 
     Args:
         config: the product.
-        coordinates: "none" for the reverse process without moves, "plain" for the moves in the data's coordinates and
+        coordinates: "none" for the reverse process without MCMC, "plain" for MCMC in the data's coordinates and
             "learnt" for a full preconditioner from a pilot population.
         seed: of the pilot and the run.
     """
@@ -180,21 +182,21 @@ def steep_run(config: SteepConfig, coordinates: str, seed: int) -> Mapping[str, 
     exact = [(alpha_bar * variance + 1 - alpha_bar) / 2 for variance in (config.long_variance, config.thin_variance)]
     generator = torch.Generator().manual_seed(seed)
     preconditioning: Preconditioning | None = None
-    options = config.moves
+    options = config.mcmc
     if coordinates == "none":
         options = replace(options, steps_per_level=0)
     elif coordinates == "plain":
         options = replace(options, step_scale=options.step_scale * exact[1] ** 0.5)
     else:
         pilot = torch.randn(config.pilot_samples, 2, generator=generator, dtype=torch.float64)
-        at_all = replace(options, method="annealed", first_level=None, steps_per_level=config.pilot_moves)
+        at_all = replace(options, method="annealed", first_level=None, steps_per_level=config.pilot_steps)
         preconditioning = warm_up_preconditioners(expression, schedule, pilot, at_all, generator, kind="full")
     start = torch.randn(config.num_samples, 2, generator=generator, dtype=torch.float64)
     result = draw(
         expression, schedule, start, options, generator, preconditioning=preconditioning, keep_trajectory=True
     )
     assert result.trajectory is not None
-    # Before the step to clean data: these samples belong to level 0, whose law is exact.
+    # Before the step to clean data: the samples of level 0, whose distribution is known.
     along = (result.trajectory[-2] @ axes).square().mean(dim=0)
     return {
         "long variance": float(along[0]) / exact[0],
@@ -204,7 +206,7 @@ def steep_run(config: SteepConfig, coordinates: str, seed: int) -> Mapping[str, 
 
 
 def preconditioning_a_steep_product(context: ClaimContext) -> Evidence:
-    """X8: the same number of HMC moves, in the data's coordinates and in those that a pilot population learnt."""
+    """X8: the same number of HMC steps in the data's coordinates and in those of a preconditioner."""
     found: dict[str, dict[int, ArmResult]] = {label: {} for label in COORDINATES}
     work = [(label, seed) for label in COORDINATES for seed in context.seeds]
     for label, seed in context.track(work, "steep product"):
@@ -228,7 +230,7 @@ def preconditioning_a_steep_product(context: ClaimContext) -> Evidence:
     ]
     return Evidence(
         f"variance along the long axis over the exact one: reverse {measured[0].mean:.3f}, with "
-        f"{STEEP.moves.steps_per_level} plain HMC moves {measured[1].mean:.3f}, preconditioned {measured[2].mean:.3f}",
+        f"{STEEP.mcmc.steps_per_level} plain HMC moves {measured[1].mean:.3f}, preconditioned {measured[2].mean:.3f}",
         [*measured, *errors],
         [Table("Means over the seeds", ["moves at level 0", *columns], rows)],
     )

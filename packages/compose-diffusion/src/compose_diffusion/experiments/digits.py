@@ -1,4 +1,4 @@
-"""The measurements behind the claims about digits: each function takes a `ClaimContext` and returns `Evidence`."""
+"""Measurement of the claim about guided digits."""
 
 from collections.abc import Mapping
 from functools import partial

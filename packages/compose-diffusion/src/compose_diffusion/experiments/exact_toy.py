@@ -1,4 +1,4 @@
-"""The measurements behind the claims: each function takes a `ClaimContext` and returns `Evidence`."""
+"""Measurements of the claims about exact densities of the plane."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -31,10 +31,10 @@ LABELS = {
     "reverse-ula": "reverse + ULA",
     "reverse-hmc": "reverse + HMC",
 }
-MOVES_PER_LEVEL = (1, 3, 10, 30)
+STEPS_PER_LEVEL = (1, 3, 10, 30)
 PAPER_TOY = cast(ToyExactConfig, TOY_PRESETS["paper-toy-exact"].config)
 LAPTOP_TOY = cast(ToyExactConfig, TOY_PRESETS["laptop-toy-exact"].config)
-# Accuracies of one earlier run of the same experiment, written independently of this package (one seed, float64).
+# Accuracies of an independent implementation of the same experiment (one seed, float64).
 REFERENCE_ACCURACY = {
     "true": 0.995,
     "reverse": 0.640,
@@ -45,21 +45,21 @@ REFERENCE_ACCURACY = {
     "reverse-ula": 0.952,
     "reverse-hmc": 0.922,
 }
-# The choices that the official description leaves open, taken the other way, and the rows each can touch.
+# Alternatives for choices that the official code leaves open, and the rows they affect.
 OTHER_CHOICES = {
     "stop at level 1": ("ula", "mala", "uhmc", "hmc"),
     "momentum anew at each level": ("uhmc", "hmc", "reverse-hmc"),
     "reverse variance beta": ("reverse", "reverse-ula", "reverse-hmc"),
 }
-# In units of the mode's variance (Langevin) and standard deviation (Hamiltonian), below where chains diverge.
+# In units of the mode's variance (Langevin) and standard deviation (Hamiltonian), below the stability limit.
 LANGEVIN_STEPS = (0.1, 0.3, 0.6, 1.0)
 HAMILTONIAN_STEPS = (0.3, 0.6, 0.9)
-# The composed density is drawn at this level: low enough to show both modes, high enough to have visible contours.
+# Level of the plotted density: low enough to show both modes, high enough for visible contours.
 SHOWN_LEVEL = 3
 
 
 def run_arm(context: ClaimContext, config: ToyExactConfig, name: str, row: str, seed: int) -> ArmResult:
-    """One row of samplers at one seed: its measures, what the sampler did, and the samples (kept for other claims)."""
+    """One sampler at one seed: measures, statistics of the run, and samples; shared by several claims."""
 
     def compute() -> Mapping[str, float | np.ndarray]:
         import torch
@@ -100,7 +100,7 @@ def accuracies(arms: Mapping[str, Mapping[int, ArmResult]]) -> list[Measurement]
 
 
 def panels(config: ToyExactConfig, arms: Mapping[str, Mapping[int, ArmResult]], title: str, note: str = "") -> Plot:
-    """Samples of the first seed over the composed density, one panel a row, noted with the mean of a measure."""
+    """Samples of the first seed over the composed density, one panel per sampler, with the mean of a measure."""
     shown = {LABELS[row]: next(iter(by_seed.values()))["samples"] for row, by_seed in arms.items()}
     notes = {
         LABELS[row]: f"{note} {np.mean([arm[note] for arm in by_seed.values()]):.3f}" if note else ""
@@ -113,7 +113,7 @@ def panels(config: ToyExactConfig, arms: Mapping[str, Mapping[int, ArmResult]], 
 
 
 def table_of(arms: Mapping[str, Mapping[int, ArmResult]], names: Sequence[str], title: str) -> Table:
-    """Means over the seeds, a line a row."""
+    """Means over the seeds, one row per sampler."""
     rows = []
     for row, by_seed in arms.items():
         cells: list[str | float] = [LABELS[row]]
@@ -142,20 +142,20 @@ def reverse_on_a_product(context: ClaimContext) -> Evidence:
 
 
 def mcmc_on_a_product(context: ClaimContext) -> Evidence:
-    """C2: the same scores, with MCMC at every level instead, and with more of it."""
+    """C2: the same scores with MCMC at every level, and with more MCMC steps."""
     arms = over_seeds(context, PAPER_TOY, "paper", list(LABELS))
     rows = accuracies(arms)
     sweeps: dict[str, list[Measurement]] = {"ula": [], "reverse-ula": []}
-    for moves in MOVES_PER_LEVEL:
-        config = replace(PAPER_TOY, langevin=replace(PAPER_TOY.langevin, steps_per_level=moves))
-        name = "paper" if config == PAPER_TOY else f"paper, {moves} moves"
+    for mcmc_steps in STEPS_PER_LEVEL:
+        config = replace(PAPER_TOY, langevin=replace(PAPER_TOY.langevin, steps_per_level=mcmc_steps))
+        name = "paper" if config == PAPER_TOY else f"paper, {mcmc_steps} moves"
         for row, by_seed in over_seeds(context, config, name, list(sweeps)).items():
-            sweeps[row].append(measurement(by_seed, f"{LABELS[row]} accuracy, K={moves}", "accuracy"))
+            sweeps[row].append(measurement(by_seed, f"{LABELS[row]} accuracy, K={mcmc_steps}", "accuracy"))
     lines = {LABELS[row]: [(m.mean, m.low, m.high) for m in sweep] for row, sweep in sweeps.items()}
     reverse, others = rows[1].mean, [row.mean for row in rows[2:]]
     return Evidence(
         f"reverse {reverse:.3f}, with MCMC {min(others):.3f} to {max(others):.3f}; reverse + ULA rises to "
-        f"{sweeps['reverse-ula'][-1].mean:.3f} at K={MOVES_PER_LEVEL[-1]}",
+        f"{sweeps['reverse-ula'][-1].mean:.3f} at K={STEPS_PER_LEVEL[-1]}",
         [*rows, *sweeps["ula"], *sweeps["reverse-ula"]],
         [
             panels(PAPER_TOY, arms, "All samplers on the product of ring and bar", "accuracy"),
@@ -163,7 +163,7 @@ def mcmc_on_a_product(context: ClaimContext) -> Evidence:
             Plot(
                 "More moves at each level",
                 lines_with_intervals(
-                    MOVES_PER_LEVEL, lines, "moves at each level, K", "accuracy", reference=("reverse alone", reverse)
+                    STEPS_PER_LEVEL, lines, "moves at each level, K", "accuracy", reference=("reverse alone", reverse)
                 ),
             ),
         ],
@@ -171,7 +171,7 @@ def mcmc_on_a_product(context: ClaimContext) -> Evidence:
 
 
 def sampler_not_model(context: ClaimContext) -> Evidence:
-    """C3: exact scores throughout; only the sampler changes, and with it the result."""
+    """C3: the same exact scores with different samplers."""
     reverse = over_seeds(context, PAPER_TOY, "paper", ["true", "reverse"])
     tuned = over_seeds(context, LAPTOP_TOY, "laptop", ["reverse-ula", "reverse-hmc"])
     arms = {**reverse, **tuned}
@@ -188,10 +188,10 @@ def sampler_not_model(context: ClaimContext) -> Evidence:
 
 
 def metropolis_once_mixed(context: ClaimContext) -> Evidence:
-    """C4: variance that long chains settle at, against the exact one, for growing step sizes.
+    """C4: stationary variance of long chains against the exact one, for increasing step sizes.
 
-    At the lowest level the product is two Gaussians of known variance s^2. Chains start from it, so they are mixed from
-    the first move on, and whatever they drift to is the kernel's own bias.
+    At the lowest level the product is two Gaussians of known variance s^2. Chains start from it, so a change of the
+    variance is the bias of the kernel.
     """
     work = [
         (kernel, step, seed)
@@ -237,7 +237,7 @@ def stationary_name(kernel: str, step: float) -> str:
 
 
 def metropolis_in_the_annealed_run(context: ClaimContext) -> Evidence:
-    """X4: adjusted against unadjusted kernels in the whole annealed run, at the official step sizes."""
+    """X4: adjusted against unadjusted kernels in the annealed run, at the official step sizes."""
     arms = over_seeds(context, PAPER_TOY, "paper", ["ula", "mala", "uhmc", "hmc"])
     measured = accuracies(arms)
     ula, mala, uhmc, hmc = (row.mean for row in measured)
@@ -249,7 +249,7 @@ def metropolis_in_the_annealed_run(context: ClaimContext) -> Evidence:
 
 
 def reference_table(context: ClaimContext) -> Evidence:
-    """X1, X2: every row of the official toy against an independent earlier run; other readings of it as columns."""
+    """X1, X2: every sampler of the official toy against an independent implementation, and alternative choices."""
     arms = over_seeds(context, PAPER_TOY, "paper", list(LABELS))
     measured = accuracies(arms)
     few = replace(context, seeds=context.seeds[:3])
@@ -283,7 +283,7 @@ def reference_table(context: ClaimContext) -> Evidence:
 
 
 def energies_of_mixtures_and_negations(context: ClaimContext) -> Evidence:
-    """C6: with energies, a mixture keeps its weights and a negation its moments."""
+    """C6: with energies, a mixture has the right weights and a negation the right moments."""
     mixture_config = replace(LAPTOP_TOY, task="mixture")
     negation_config = replace(LAPTOP_TOY, task="negation")
     mixed = over_seeds(context, mixture_config, "laptop", ["true", "reverse", "reverse-hmc"])

@@ -16,7 +16,7 @@ _INK, _CLOUD, _LEVELS = "#1b1f3b", "#d1495b", (-6.0, -4.0, -2.0, -0.5)
 def samples_over_density(
     samples: Mapping[str, Points], log_density: Grid, half_width: float = 1.0, notes: Mapping[str, str] | None = None
 ) -> Figure:
-    """One panel a sampler: its samples as points over the contours of the composed log density.
+    """One panel for each sampler: samples as points over contours of the composed log density.
 
     Args:
         samples: points by the panel's title.
@@ -51,12 +51,12 @@ def lines_with_intervals(
     """Curves with 95% intervals.
 
     Args:
-        x: places of the points.
-        lines: for each curve, (mean, low, high) at each place.
-        x_label: words below.
-        y_label: words at the side.
-        log_x: logarithmic places.
-        reference: a dashed level and its name.
+        x: x coordinates of the points.
+        lines: for each curve, (mean, low, high) at each x.
+        x_label: label of the x axis.
+        y_label: label of the y axis.
+        log_x: logarithmic x axis.
+        reference: name and value of a dashed horizontal line.
     """
     figure = Figure(figsize=(6.0, 3.4), layout="constrained")
     axes = figure.add_subplot()

@@ -1,7 +1,7 @@
-"""Arms of the claims about trained networks of the plane: one training, or one task sampled, each computed once.
+"""Arms of the claims about trained networks of the plane: one training or one sampled task each, computed once.
 
 Networks are trained inside the arms, so claims share them: at the laptop's scale in the tier `full`, at the paper's in
-`retrain`. Samplers run on the CPU, with the official toy's step sizes and moves.
+`retrain`. Samplers run on the CPU, with the step sizes and numbers of steps of the official toy notebook.
 """
 
 from collections.abc import Mapping
@@ -37,12 +37,13 @@ CURVE_POINTS = 40
 
 
 def scale(context: ClaimContext) -> ToyLearnedConfig:
-    """The preset of the tier."""
+    """The configuration of the tier."""
     return PAPER if context.tier == "retrain" else LAPTOP
 
 
 def suite_scale(context: ClaimContext) -> ToyLearnedConfig:
-    """The same for the nine tasks; at the paper's scale on the toy's noise levels, whose highest is pure noise."""
+    """The configuration of the nine tasks; at the paper's scale with the toy's noise levels, whose highest is pure
+    noise."""
     return PAPER if context.tier == "retrain" else LAPTOP_SUITE
 
 
@@ -52,7 +53,7 @@ def form_of(config: ToyLearnedConfig, form: str) -> ToyLearnedConfig:
 
 
 def train_arm(context: ClaimContext, config: ToyLearnedConfig, component: str, seed: int) -> ArmResult:
-    """One network, its learning curve, and its errors on points it was not trained on."""
+    """One network with its learning curve and its errors on held-out points."""
 
     def compute() -> Mapping[str, float | np.ndarray]:
         teacher = None
@@ -96,7 +97,7 @@ def network_name(config: ToyLearnedConfig) -> str:
 
 
 def evaluation_seed(seed: int) -> int:
-    """Of held-out points: another stream than the training's, the same for all networks of a seed."""
+    """Seed of held-out points, different from that of the training, the same for all networks of a seed."""
     return seed + 20_000
 
 
@@ -111,7 +112,7 @@ def trained(context: ClaimContext, config: ToyLearnedConfig, component: str, see
 
 
 def exact_arm(context: ClaimContext, config: ToyLearnedConfig, component: str, seed: int) -> ArmResult:
-    """Errors of the exact prediction on the same points: the least that any network can have."""
+    """Errors of the exact prediction on the same points: the lower bound for networks."""
 
     def compute() -> Mapping[str, float]:
         schedule = make_schedule(config.network.schedule)

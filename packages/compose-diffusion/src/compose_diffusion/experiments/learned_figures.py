@@ -22,14 +22,14 @@ from compose_diffusion.experiments.exact_toy import LABELS, PAPER_TOY, SHOWN_LEV
 from compose_diffusion.models.toy import ToyNetwork
 
 LANDSCAPE_LEVELS = (2, 15, 40, 75)
-# Energies are drawn from 0 to this many nats.
+# Range of plotted energies, in nats.
 HIGHEST_ENERGY = 12.0
 TRUE_POINTS = 400
 _INK, _CLOUD = "#1b1f3b", "#d1495b"
 
 
 def target_grid(task: str, points: int = 120) -> Float[np.ndarray, "points points"]:
-    """Exact log density of what a task means, on [-1, 1]^2 near zero noise; 0 at its maximum."""
+    """Exact log density of the target of a task, on [-1, 1]^2 near zero noise; 0 at its maximum."""
     if task != "negation":
         exact = replace(PAPER_TOY, task=cast('Literal["product", "mixture"]', task))
         return log_density_grid(exact, SHOWN_LEVEL, points=points).numpy()
@@ -48,7 +48,7 @@ def grid_points(points: int) -> Float[Tensor, "places 2"]:
 
 
 def suite_panels(found: Mapping[str, Mapping[str, Mapping[int, ArmResult]]], rows: Sequence[str], seed: int) -> Figure:
-    """One row of panels a sampler, one column a task; true samples on top."""
+    """One row of panels for each sampler, one column for each task; true samples in the first row."""
     lines = ["true", *rows]
     figure = Figure(figsize=(1.35 * len(found), 1.5 * len(lines)), layout="constrained")
     for column, (name, by_row) in enumerate(found.items()):
@@ -71,7 +71,7 @@ def _true_points(task: SuiteTask) -> np.ndarray:
 
 
 def learning_curves(title: str, arms: Mapping[str, Mapping[int, ArmResult]], floor: float, caption: str = "") -> Plot:
-    """Training loss against steps, a line a seed."""
+    """Training loss against steps, one line for each seed."""
     figure = Figure(figsize=(6.0, 3.4), layout="constrained")
     axes = figure.add_subplot()
     for index, (name, by_seed) in enumerate(arms.items()):
@@ -87,7 +87,8 @@ def learning_curves(title: str, arms: Mapping[str, Mapping[int, ArmResult]], flo
 
 
 def landscapes(networks: Mapping[str, ToyNetwork], schedule: NoiseSchedule, points: int = 80) -> Plot:
-    """f / sigma_t on [-1, 1]^2, its minimum at 0: a row of panels a form, a column a level; the exact one below."""
+    """f / sigma_t on [-1, 1]^2 with minimum 0: one row for each form and one for the exact energy, a column per
+    level."""
     places = grid_points(points)
     levels = [level for level in LANDSCAPE_LEVELS if level < len(schedule)]
     leaves = {name: network_leaf(network, schedule) for name, network in networks.items()}

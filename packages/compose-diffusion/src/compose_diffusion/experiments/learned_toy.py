@@ -1,4 +1,4 @@
-"""The measurements behind the claims about trained networks of the plane: `ClaimContext` in, `Evidence` out."""
+"""Measurements of the claims about trained networks of the plane."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ from compose_diffusion.experiments.learned_arms import (
 )
 from compose_diffusion.experiments.learned_figures import landscapes, learning_curves, suite_panels, target_grid
 
-# Rows of the comparison of samplers, and the share that ranks them in each task.
+# Samplers of the comparison, and the measure that ranks them in each task.
 ROWS = ("reverse", "ula", "mala", "uhmc", "hmc", "reverse-ula")
 SUITE_ROWS = ("reverse", "ula", "hmc")
 SHARES = {"product": "accuracy", "mixture": "inside", "negation": "inside"}
@@ -106,7 +106,7 @@ def loss_of(arms: Mapping[int, ArmResult]) -> float:
 
 
 def three_energy_forms(context: ClaimContext) -> Evidence:
-    """C7: the three energy forms after equal training on the parts of the product, and what HMC makes of them."""
+    """C7: the three energy forms after equal training on the factors of the product, and their HMC samples."""
     config = scale(context)
     configs = {form: form_of(config, form) for form in ENERGY_FORMS}
     arms = networks_of(context, configs, TERMS["product"])
@@ -123,9 +123,9 @@ def three_energy_forms(context: ClaimContext) -> Evidence:
         rows.append([FORM_NAMES[form], f"{excess[-1].mean:.4f}", f"{accuracy[-1].mean:.3f}"])
     first = context.seeds[0]
     networks = {FORM_NAMES[form]: trained(context, configs[form], "ring", first) for form in configs}
-    told = ", ".join(f"{form} {m.mean:.4f}" for form, m in zip(configs, excess, strict=True))
+    summary = ", ".join(f"{form} {m.mean:.4f}" for form, m in zip(configs, excess, strict=True))
     return Evidence(
-        f"held-out loss above the exact prediction's: {told}",
+        f"held-out loss above the exact prediction's: {summary}",
         [*excess, *accuracy],
         [
             Table(
@@ -142,7 +142,7 @@ def three_energy_forms(context: ClaimContext) -> Evidence:
 
 
 def samplers_on_a_learned_product(context: ClaimContext) -> Evidence:
-    """C8a: all samplers on ring and bar; below them, score networks with and without line integrals."""
+    """C8a: all samplers on ring and bar; in the table also score networks, for HMC with line integrals."""
     config = scale(context)
     by_score = over_seeds(context, form_of(config, "score"), "product", ["reverse", "hmc"])
     others = {"reverse, score networks": by_score["reverse"], "HMC, score networks by line integrals": by_score["hmc"]}
@@ -150,7 +150,7 @@ def samplers_on_a_learned_product(context: ClaimContext) -> Evidence:
 
 
 def samplers_on_a_learned_mixture(context: ClaimContext) -> Evidence:
-    """C8b: all samplers on the left or the right bar; below them, the official form of the mixture."""
+    """C8b: all samplers on the left or the right bar; in the table also the official form of the mixture."""
     config = scale(context)
     official = over_seeds(context, config, "mixture", ["reverse", "hmc"], mixture_form="official")
     others = {"reverse, official mixture": official["reverse"], "HMC, official mixture": official["hmc"]}

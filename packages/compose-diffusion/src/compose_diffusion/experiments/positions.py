@@ -1,4 +1,4 @@
-"""The measurements behind the claims about canvases: each function takes a `ClaimContext` and returns `Evidence`."""
+"""Measurements of the claims about canvases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,14 +29,14 @@ LABELS = {
 }
 QUICK = PositionsComparison(counts=(1, 5), arms=("score/reverse", "score/ula"), num_images=60)
 FULL = PositionsComparison()
-# Images of the first seed that a grid shows for each sampler.
+# Number of images of the first seed in a grid.
 SHOWN = 8
 
 Arms = Mapping[tuple[str, int], Mapping[int, ArmResult]]
 
 
 def accuracy_name(arm: str, count: int) -> str:
-    """Name of the measurement: how often all of `count` asked positions are satisfied."""
+    """Name of the measurement: how often all of `count` requested positions are satisfied."""
     return f"{LABELS[arm]}, {count} position{'s' if count > 1 else ''}"
 
 
@@ -65,7 +65,7 @@ def _compare(context: ClaimContext, config: PositionsComparison) -> Evidence:
     most = max(config.counts)
     accuracies = {arm: by_name[accuracy_name(arm, most)] for arm in config.arms}
     best = max(accuracies, key=lambda arm: accuracies[arm].mean)
-    told = ", ".join(f"{LABELS[arm]} {value.mean:.1%}" for arm, value in accuracies.items())
+    summary = ", ".join(f"{LABELS[arm]} {value.mean:.1%}" for arm, value in accuracies.items())
     figure = lines_with_intervals(
         config.counts,
         {
@@ -79,13 +79,13 @@ def _compare(context: ClaimContext, config: PositionsComparison) -> Evidence:
         log_x=False,
     )
     return Evidence(
-        f"a digit at all of {most} positions: {told}",
+        f"a digit at all of {most} positions: {summary}",
         measured,
         [
             Plot("Accuracy and number of positions", figure, "95% intervals over the seeds."),
             *(_canvases(context, arms, arm, most) for arm in dict.fromkeys(("score/reverse", best))),
             _table(arms, config),
-            _judge(config),
+            _evaluation_note(config),
         ],
     )
 
@@ -122,7 +122,7 @@ def _canvases(context: ClaimContext, arms: Arms, arm: str, count: int) -> ImageG
 
 
 def _marked(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Dark ink on white, twice as large, with a frame around each asked place: [2 H, 2 W, 3]."""
+    """Dark ink on white, enlarged twice, with a frame around each requested position: [2 H, 2 W, 3]."""
     paper = 1 - (image.clip(-1, 1) + 1) / 2
     picture = np.repeat(np.repeat(paper, 2, axis=0), 2, axis=1)[:, :, None].repeat(3, axis=2)
     frame = np.array([0.82, 0.29, 0.36])
@@ -144,7 +144,7 @@ def _table(arms: Arms, config: PositionsComparison) -> Table:
     return Table(f"{most} positions, means over the seeds", ["sampler", *(MEASURES[name] for name in names)], rows)
 
 
-def _judge(config: PositionsComparison) -> Note:
+def _evaluation_note(config: PositionsComparison) -> Note:
     most = max(config.counts)
     real = measured_accuracy(most)
     return Note(
@@ -158,7 +158,7 @@ def _judge(config: PositionsComparison) -> Note:
 
 
 def digit_tapestries(context: ClaimContext) -> Evidence:
-    """C11: tapestries of overlapping digits by reverse alone and with ULA, averaged as officially and as a product."""
+    """C11: tapestries of overlapping digits by reverse alone and with ULA, as an average and as a product."""
     config = TapestryComparison()
     names = {
         "average/reverse": "reverse",
@@ -208,7 +208,7 @@ def digit_tapestries(context: ClaimContext) -> Evidence:
 
 
 def what_and_where(context: ClaimContext) -> Evidence:
-    """C12, in part: an asked digit at an asked place, by two networks that were trained apart."""
+    """C12b: requested digits at requested positions, by two separately trained networks."""
     config = WhatWhereComparison()
     names = {"reverse": "both, reverse", "ula": "both, reverse + ULA", "places alone": "places alone, reverse + ULA"}
     arms: dict[str, dict[int, ArmResult]] = {arm: {} for arm in WHAT_WHERE_ARMS}
@@ -258,6 +258,6 @@ def _ink(images: np.ndarray) -> np.ndarray:
 
 
 def _rows(labels: np.ndarray, columns: int) -> str:
-    """Digits of a tapestry as they lie: 314/159."""
+    """Digits of a tapestry row by row: 314/159."""
     digits = "".join(str(int(label)) for label in labels)
     return "/".join(digits[start : start + columns] for start in range(0, len(digits), columns))

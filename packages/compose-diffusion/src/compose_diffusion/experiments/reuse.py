@@ -1,4 +1,4 @@
-"""The measurement behind the claim about reuse: a function from a `ClaimContext` to `Evidence`."""
+"""Measurement of the claim about the reuse of trained models."""
 
 from collections.abc import Mapping
 from functools import cache, partial
@@ -21,7 +21,7 @@ _IMAGES_SHOWN = 30
 
 
 def reused_models(context: ClaimContext) -> Evidence:
-    """C12: two models, trained apart with other noise and other predictions, composed without fine-tuning."""
+    """C12: two models, trained separately with different noise levels and predictions, composed without fine-tuning."""
     config = CompositionConfig()
     models = cache(ReusedModels.from_pretrained)  # read once, and only if an arm runs
 

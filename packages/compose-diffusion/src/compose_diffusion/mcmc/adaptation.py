@@ -1,7 +1,7 @@
-"""What a run can learn before it starts and then keeps: step sizes and preconditioners for every level.
+"""Adaptation before a run: step sizes and preconditioners for every level.
 
-A chain that changes its own step size or coordinates as it goes no longer leaves the target invariant. So a pilot
-population learns them on its way down the levels, as annealed MCMC would go, and they are frozen afterwards.
+A chain whose step size or coordinates depend on its past does not leave the target invariant. So they are estimated
+from a pilot population that passes through the levels as in annealed MCMC, and are fixed afterwards.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from compose_diffusion.algebra.composition import Expression
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.mcmc.kernels import init_state
-from compose_diffusion.mcmc.level_steps import Start, check_moves, chosen_kernel, move_chains, start_samples
+from compose_diffusion.mcmc.level_steps import Start, check_mcmc, chosen_kernel, run_steps, start_samples
 from compose_diffusion.mcmc.preconditioning import (
     PRECONDITIONERS,
     Preconditioner,
@@ -40,22 +40,22 @@ def warm_up_step_sizes(
     rate: float = 0.02,
     max_rounds: int = 400,
 ) -> TableStep:
-    """Learn a step size for each level from acceptance rates, for MALA and HMC; then frozen into a table.
+    """Adapt a step size for each level to a target acceptance rate, for MALA and HMC; returns a fixed table.
 
-    Levels are visited as by annealed MCMC. At each, moves continue, the step being corrected after every one, until
-    the acceptance rate crosses its target or `max_rounds` moves are done; the level below starts from that step.
+    Levels are visited from high to low noise. At each level the step size is updated after every step, until the
+    acceptance rate crosses its target or `max_rounds` steps are done; the next level starts from that step size.
 
     Args:
-        options: kernel and first step size; the step law is used at the highest level only.
-        preconditioning: coordinates of the moves, those of the run that will use the table.
+        options: kernel and first step size; the step size rule is used at the highest level only.
+        preconditioning: coordinates of the steps, equal to those of the run that uses the table.
         target_acceptance: 0.574 for MALA and 0.65 for HMC if absent.
-        rate: relative correction for an acceptance rate that is off by 1.
+        rate: relative change of the step size for a difference of 1 in acceptance rate.
     """
     if options.kernel not in TARGET_ACCEPTANCE:
         raise UsageError(f"kernel is '{options.kernel}', expected 'mala' or 'hmc': ula and uhmc never reject")
     aim = TARGET_ACCEPTANCE[options.kernel] if target_acceptance is None else target_acceptance
     x, _ = start_samples(expression, schedule, start, generator)
-    check_moves(expression, schedule, options)
+    check_mcmc(expression, schedule, options)
     check_preconditioning(preconditioning, len(schedule))
     size = step_size_law(options)(len(schedule) - 1, schedule)
     sizes = [size] * len(schedule)
@@ -73,7 +73,7 @@ def warm_up_step_sizes(
             if gap * first_gap < 0:
                 break
         sizes[t] = size
-        x = state.x if preconditioner is None else preconditioner.colour(state.x)
+        x = state.x if preconditioner is None else preconditioner.unwhiten(state.x)
     return frozen_table(sizes)
 
 
@@ -88,16 +88,17 @@ def warm_up_preconditioners(
     shrinkage: float = 0.0,
     rounds: int = 4,
 ) -> tuple[Preconditioner, ...]:
-    """Learn a preconditioner for each level from the covariance of a pilot population; then frozen.
+    """Estimate a preconditioner for each level from the covariance of a pilot population.
 
-    At each level, from high noise to low: estimate, move, and again. Neighbouring levels are alike, so what the level
-    above left is a good first guess even where a plain chain would take very long.
+    At each level, from high to low noise, estimation and MCMC steps alternate. Neighbouring levels are similar, so the
+    population of the level above gives a good first estimate even where plain chains mix slowly.
 
     Args:
-        options: kernel, step sizes (in the coordinates that are learnt, in which the target is nearly round) and moves.
+        options: kernel, step sizes (in the estimated coordinates) and number of steps.
         kind: "diagonal" or "full".
         shrinkage: see `estimate_preconditioner`.
-        rounds: times `steps_per_level` moves at each level, each round with a random share (half to all) of the step.
+        rounds: rounds of `steps_per_level` steps at each level, each with a random factor from 0.5 to 1 on the step
+            size.
 
     Returns:
         One preconditioner for each level, for `draw(..., preconditioning=...)`.
@@ -105,7 +106,7 @@ def warm_up_preconditioners(
     check_choice("preconditioner", kind, PRECONDITIONERS)
     check_positive("rounds", rounds)
     x, _ = start_samples(expression, schedule, start, generator)
-    check_moves(expression, schedule, options)
+    check_mcmc(expression, schedule, options)
     if options.steps_per_level == 0:
         raise UsageError("steps_per_level is 0, expected moves that spread the pilot population; use 1 or more")
     fresh = replace(options, momentum="per-level")
@@ -114,8 +115,8 @@ def warm_up_preconditioners(
         target, step_size = expression.target(t), step_size_law(options)(t, schedule)
         for _ in range(rounds):
             preconditioner = estimate_preconditioner(x, kind, shrinkage=shrinkage)
-            # In round coordinates a trajectory of half a period is a mirror, which would leave the population as it is.
+            # Random: for an isotropic Gaussian, trajectories of exactly half a period only reflect the population.
             share = 0.5 + 0.5 * float(torch.rand((), generator=generator, device=generator.device))
-            x = move_chains(target, x, None, fresh, share * step_size, preconditioner, generator)[0].x
+            x = run_steps(target, x, None, fresh, share * step_size, preconditioner, generator)[0].x
         learnt.append(estimate_preconditioner(x, kind, shrinkage=shrinkage))
     return tuple(reversed(learnt))

@@ -1,9 +1,9 @@
-"""MCMC transitions at one noise level (section 3.5), as plain functions from a chain's state to the next.
+"""MCMC transition kernels at one noise level (paper, Algorithm 1), as functions from a chain's state to the next.
 
-A target maps positions [batch, *event] to (log density [batch] or None, score [batch, *event]). Every sample is a chain
-of its own: it accepts or rejects alone. The state carries log density and score of the current position, so a Langevin
-move costs one evaluation of the target and a leapfrog move `num_leapfrog`. Proposals with a log density, score or
-position that is not finite are rejected and counted, by the unadjusted kernels too.
+A target maps positions [batch, *event] to (log density [batch] or None, score [batch, *event]). Each sample is a
+separate chain with its own accept decision. The state stores log density and score of the current position, so a
+Langevin step costs one evaluation of the target and a Hamiltonian step `num_leapfrog`. Proposals with a non-finite log
+density, score or position are rejected and counted, also by the unadjusted kernels.
 """
 
 import math
@@ -18,16 +18,16 @@ from onepaper.config import check_between, check_positive
 from onepaper.errors import UsageError
 from torch import Tensor
 
-# A tensor of no dimensions counts as a number that is known to be positive: compiled moves are traced with it.
+# A zero-dimensional tensor is not checked for its sign: compiled steps are traced with one.
 StepSize = float | Tensor
 Target = Callable[[Tensor], tuple[Tensor | None, Tensor]]
-# Points of a line integral, those of the move's own path, or none: the log densities themselves.
+# Number of points of a line integral; "path" for the points of the trajectory; None to use log densities.
 LinePoints = int | Literal["path"] | None
 
 
 @dataclass(frozen=True, eq=False)
 class ChainState:
-    """Positions of all chains with what is known there; `momentum` for the Hamiltonian kernels only."""
+    """Positions of all chains with log density and score there; `momentum` for the Hamiltonian kernels only."""
 
     x: Float[Tensor, "batch *event"]
     log_density: Float[Tensor, " batch"] | None
@@ -36,13 +36,13 @@ class ChainState:
 
 
 @dataclass(frozen=True, eq=False)
-class MoveInfo:
-    """What one move did.
+class StepInfo:
+    """Statistics of one step.
 
     Attributes:
-        acceptance: mean acceptance probability over the chains (1 for unadjusted kernels, short of rejected
-            non-finite proposals).
-        accepted: which chains moved.
+        acceptance: mean acceptance probability over the chains; of unadjusted kernels, the fraction of finite
+            proposals.
+        accepted: which chains accepted.
         gradient_evaluations: evaluations of the target, for every chain.
         non_finite: number of proposals that were not finite.
     """
@@ -54,53 +54,53 @@ class MoveInfo:
 
 
 @dataclass(frozen=True, eq=False)
-class MoveDraws:
-    """The randomness of one move, drawn before it: what a kernel would ask its generator for, in the same order.
+class StepNoise:
+    """Random numbers of one step, drawn in advance in the order in which a kernel draws them.
 
     Attributes:
-        normal: of the proposal or the momentum.
-        uniform: of the Metropolis test; None for unadjusted kernels.
+        normal: for the proposal or the momentum.
+        uniform: for the Metropolis test; None for unadjusted kernels.
     """
 
     normal: Float[Tensor, "batch *event"]
     uniform: Float[Tensor, " batch"] | None = None
 
 
-Randomness = torch.Generator | MoveDraws
+Randomness = torch.Generator | StepNoise
 # Called with a chain's state, the target, the step size and the randomness.
-Kernel = Callable[[ChainState, Target, StepSize, Randomness], tuple[ChainState, MoveInfo]]
+Kernel = Callable[[ChainState, Target, StepSize, Randomness], tuple[ChainState, StepInfo]]
 
 
 @runtime_checkable
 class FusingTarget(Protocol):
-    """A target that can make whole moves in one piece, faster than the kernel could by calling it."""
+    """A target with its own implementation of a kernel's step, which is faster than the kernel itself."""
 
     def __call__(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
         """Log density and score."""
         ...
 
     def fused(self, kernel: Kernel) -> Kernel:
-        """The kernel, for this target only."""
+        """The same kernel for this target only."""
         ...
 
 
-def move_draws(x: Float[Tensor, "batch *event"], generator: torch.Generator, *, adjusted: bool) -> MoveDraws:
-    """Draw for one move from x what the kernel would draw itself; `adjusted` for MALA and HMC."""
+def draw_step_noise(x: Float[Tensor, "batch *event"], generator: torch.Generator, *, adjusted: bool) -> StepNoise:
+    """Draw the random numbers of one step from x; `adjusted` for MALA and HMC."""
     normal = _normal_like(x, generator)
-    return MoveDraws(normal, _uniform_like(x[:, 0] if x.ndim > 1 else x, generator) if adjusted else None)
+    return StepNoise(normal, _uniform_like(x[:, 0] if x.ndim > 1 else x, generator) if adjusted else None)
 
 
 def init_state(target: Target, x: Float[Tensor, "batch *event"], momentum: Tensor | None = None) -> ChainState:
-    """The state at x, by one evaluation of the target."""
+    """The state at x; evaluates the target once."""
     log_density, score = target(x)
     return ChainState(x, log_density, score, momentum)
 
 
-def ula(state: ChainState, target: Target, step_size: StepSize, generator: Randomness) -> tuple[ChainState, MoveInfo]:
-    r"""Unadjusted Langevin: $x' = x + h g(x) + \sqrt{2h}\, \xi$; its law is off by a bias that grows with h."""
+def ula(state: ChainState, target: Target, step_size: StepSize, generator: Randomness) -> tuple[ChainState, StepInfo]:
+    r"""Unadjusted Langevin: $x' = x + h g(x) + \sqrt{2h}\, \xi$; its bias grows with h."""
     proposal = _langevin_proposal(state, target, step_size, generator)
     usable = _is_finite(proposal)
-    return _select(usable, proposal, state), _move_info(usable.to(state.x.dtype), usable, 1, usable)
+    return _select(usable, proposal, state), _step_info(usable.to(state.x.dtype), usable, 1, usable)
 
 
 def mala(
@@ -110,14 +110,14 @@ def mala(
     generator: Randomness,
     *,
     line_points: LinePoints = None,
-) -> tuple[ChainState, MoveInfo]:
-    r"""Metropolis-adjusted Langevin: proposed as by ULA, accepted with probability min(1, exp a),
+) -> tuple[ChainState, StepInfo]:
+    r"""Metropolis-adjusted Langevin: the proposal of ULA, accepted with probability min(1, exp a),
 
     $a = L(x') - L(x) + \frac{|x' - x - h g(x)|^2 - |x - x' - h g(x')|^2}{4h}$.
 
     Args:
         line_points: replace L(x') - L(x) by the line integral of the score, for targets without a log density; "path"
-            is its 2 ends, the whole path of a Langevin move.
+            uses the 2 end points.
     """
     proposal = _langevin_proposal(state, target, step_size, generator)
     forward = proposal.x - state.x - step_size * state.score
@@ -128,7 +128,7 @@ def mala(
     usable = _is_finite(proposal)
     probability = _acceptance_probability(log_ratio, usable)
     accepted = _accept(probability, generator)
-    return _select(accepted, proposal, state), _move_info(probability, accepted, 1 + extra, usable)
+    return _select(accepted, proposal, state), _step_info(probability, accepted, 1 + extra, usable)
 
 
 def uhmc(
@@ -140,13 +140,13 @@ def uhmc(
     num_leapfrog: int = 3,
     damping: float = 0.5,
     mass: float = 1.0,
-) -> tuple[ChainState, MoveInfo]:
-    """Unadjusted Hamiltonian: refresh the momentum in part, then take `num_leapfrog` leapfrog steps."""
+) -> tuple[ChainState, StepInfo]:
+    """Unadjusted Hamiltonian: partial refreshment of the momentum, then `num_leapfrog` leapfrog steps."""
     refreshed = _refresh_momentum(state, generator, damping, mass)
     proposal = leapfrog(refreshed, target, step_size, num_leapfrog, mass)
     usable = _is_finite(proposal)
     moved = _select(usable, proposal, refreshed)
-    return moved, _move_info(usable.to(state.x.dtype), usable, num_leapfrog, usable)
+    return moved, _step_info(usable.to(state.x.dtype), usable, num_leapfrog, usable)
 
 
 def hmc(
@@ -159,17 +159,18 @@ def hmc(
     damping: float = 0.5,
     mass: float = 1.0,
     line_points: LinePoints = None,
-) -> tuple[ChainState, MoveInfo]:
-    r"""Hamiltonian with partial refreshment: as U-HMC, accepted with probability min(1, exp a),
+) -> tuple[ChainState, StepInfo]:
+    r"""Hamiltonian with partial refreshment: the proposal of U-HMC, accepted with probability min(1, exp a),
 
-    $a = L(x') - L(x) + \frac{|v|^2 - |v'|^2}{2M}$, v being the refreshed momentum. A rejected chain turns its momentum
-    round, without which partial refreshment would not leave the target invariant (Horowitz 1991).
+    $a = L(x') - L(x) + \frac{|v|^2 - |v'|^2}{2M}$, v being the refreshed momentum. A rejected chain negates its
+    momentum; otherwise the target is not invariant under partial refreshment (Horowitz, 1991).
 
     Args:
-        damping: share of the momentum kept, 0 to 1.
+        damping: fraction of the momentum that is kept, 0 to 1.
         mass: mass M of every coordinate.
-        line_points: replace L(x') - L(x) by the line integral of the score, where there is no log density: along
-            the straight line with so many points, or by "path" along the leapfrog itself, at no further evaluation.
+        line_points: replace L(x') - L(x) by the line integral of the score, for targets without a log density: along
+            the straight line with this many points, or with "path" along the leapfrog trajectory without further
+            evaluations.
     """
     refreshed = _refresh_momentum(state, generator, damping, mass)
     path: list[ChainState] = []
@@ -183,7 +184,7 @@ def hmc(
     probability = _acceptance_probability(difference + kinetic / (2 * mass), usable)
     accepted = _accept(probability, generator)
     moved = _select(accepted, proposal, replace(refreshed, momentum=-_momentum(refreshed)))
-    return moved, _move_info(probability, accepted, num_leapfrog + extra, usable)
+    return moved, _step_info(probability, accepted, num_leapfrog + extra, usable)
 
 
 def leapfrog(
@@ -195,9 +196,10 @@ def leapfrog(
     *,
     path: list[ChainState] | None = None,
 ) -> ChainState:
-    """v += h/2 g; then num_steps times x += h v / M and v += h g, the last kick halved. Reversible, keeps volume.
+    """v += h/2 g; then num_steps times x += h v / M and v += h g, with half a step at the end. Reversible and volume
+    preserving.
 
-    Where `path` is given, the state after every step is appended to it.
+    If `path` is given, the state after each step is appended to it.
     """
     _check_step_size(step_size)
     check_positive("num_leapfrog", num_steps)
@@ -214,9 +216,9 @@ def leapfrog(
 
 
 def path_integral(path: Sequence[ChainState]) -> Float[Tensor, " batch"]:
-    r"""$\int g \cdot dx$ along states that follow one another, by the trapezoid rule (section 3.7).
+    r"""$\int g \cdot dx$ along a sequence of states, by the trapezoid rule.
 
-    The scores are known there, so it costs no evaluation; `line_integral` spends some on more points.
+    Uses the scores of the states and needs no further evaluation (Sjöberg et al., 2023).
     """
     steps = [0.5 * (before.score + after.score) * (after.x - before.x) for before, after in pairwise(path)]
     return sum(steps[1:], steps[0]).flatten(1).sum(dim=1)
@@ -231,10 +233,10 @@ def draw_momentum(
 
 
 def line_integral(target: Target, start: ChainState, end: ChainState, num_points: int) -> Float[Tensor, " batch"]:
-    r"""$\int_0^1 g(x + r (x' - x)) \cdot (x' - x)\, dr$ by the trapezoid rule (section 3.7).
+    r"""$\int_0^1 g(x + r (x' - x)) \cdot (x' - x)\, dr$ by the trapezoid rule (Sjöberg et al., 2023).
 
-    Equals L(x') - L(x) where the score is a gradient field, up to the quadrature error. The scores at both ends are
-    known already, so it costs num_points - 2 evaluations.
+    Equals L(x') - L(x) up to the quadrature error if the score is a gradient field. The scores at both ends are known,
+    so it costs num_points - 2 evaluations.
     """
     if num_points < 2:
         raise UsageError(f"line_points is {num_points}, expected at least the 2 ends of the line")
@@ -253,7 +255,7 @@ def _langevin_proposal(state: ChainState, target: Target, step_size: StepSize, g
 
 
 def _refresh_momentum(state: ChainState, generator: Randomness, damping: float, mass: float) -> ChainState:
-    """v <- gamma v + sqrt(1 - gamma^2) M^(1/2) xi, which leaves N(0, M) as it is."""
+    """v <- gamma v + sqrt(1 - gamma^2) M^(1/2) xi, which leaves N(0, M) invariant."""
     check_between("damping", damping, 0.0, 1.0)
     fresh = draw_momentum(state.x, generator, mass)
     if state.momentum is None:
@@ -264,7 +266,7 @@ def _refresh_momentum(state: ChainState, generator: Randomness, damping: float, 
 def _log_density_difference(
     state: ChainState, proposal: ChainState, target: Target, line_points: int | None
 ) -> tuple[Tensor, int]:
-    """L(x') - L(x) and the evaluations it took beyond those of the proposal."""
+    """L(x') - L(x), and the number of evaluations in addition to those of the proposal."""
     if line_points is not None:
         return line_integral(target, state, proposal, line_points), line_points - 2
     if state.log_density is None or proposal.log_density is None:
@@ -285,15 +287,15 @@ def _accept(probability: Tensor, generator: Randomness) -> Tensor:
 
 
 def _is_finite(state: ChainState) -> Tensor:
-    """Per chain: position, score and log density (where there is one) are numbers."""
-    # A number less itself is 0, infinity less itself is not: one sum for all values, where isfinite takes four passes.
+    """For each chain, whether position, score and log density (if any) are finite."""
+    # x - x is 0 for finite x only: one sum over all values is faster than isfinite, which takes four passes.
     gaps = ((state.x - state.x) + (state.score - state.score)).flatten(1).sum(dim=1)
     return (gaps if state.log_density is None else gaps + (state.log_density - state.log_density)) == 0
 
 
 def _select(chosen: Tensor, new: ChainState, old: ChainState) -> ChainState:
-    """Chain by chain, the new state where chosen."""
-    # Written out once: torch.where is several times slower where it has to stretch its condition itself.
+    """For each chain, the new state if chosen, else the old one."""
+    # Expanded once: torch.where is several times slower when it broadcasts the condition itself.
     everywhere = chosen.reshape(-1, *[1] * (new.x.ndim - 1)).expand(new.x.shape).contiguous()
 
     def pick(condition: Tensor, new_values: Tensor | None, old_values: Tensor | None) -> Tensor | None:
@@ -309,8 +311,8 @@ def _select(chosen: Tensor, new: ChainState, old: ChainState) -> ChainState:
     )
 
 
-def _move_info(probability: Tensor, accepted: Tensor, gradient_evaluations: int, usable: Tensor) -> MoveInfo:
-    return MoveInfo(probability.mean(), accepted, gradient_evaluations, (~usable).sum().to(probability.dtype))
+def _step_info(probability: Tensor, accepted: Tensor, gradient_evaluations: int, usable: Tensor) -> StepInfo:
+    return StepInfo(probability.mean(), accepted, gradient_evaluations, (~usable).sum().to(probability.dtype))
 
 
 def _momentum(state: ChainState) -> Tensor:
@@ -325,13 +327,13 @@ def _check_step_size(step_size: StepSize) -> None:
 
 
 def _normal_like(x: Tensor, generator: Randomness) -> Tensor:
-    if isinstance(generator, MoveDraws):
+    if isinstance(generator, StepNoise):
         return generator.normal
     return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
 
 
 def _uniform_like(values: Tensor, generator: Randomness) -> Tensor:
-    if not isinstance(generator, MoveDraws):
+    if not isinstance(generator, StepNoise):
         return torch.rand(values.shape, generator=generator, dtype=values.dtype, device=values.device)
     if generator.uniform is None:
         raise UsageError("the draws of an unadjusted move were given to MALA or HMC, expected draws with a uniform")

@@ -1,4 +1,4 @@
-"""MCMC at one noise level as `SamplerOptions` describe it: at which levels, by which kernel, in which coordinates."""
+"""MCMC at one noise level as described by `SamplerOptions`: levels, kernel, number of steps and coordinates."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.mcmc.kernels import (
     ChainState,
     FusingTarget,
-    MoveInfo,
+    StepInfo,
     Target,
     draw_momentum,
     hmc,
@@ -30,10 +30,10 @@ Start = Tensor | Sequence[int]
 def start_samples(
     expression: Expression, schedule: NoiseSchedule, start: Start, generator: torch.Generator
 ) -> tuple[Tensor, NoiseSchedule]:
-    """Samples at the highest level, and the schedule rounded to their precision (float32 at least).
+    """Samples at the highest level, and the schedule rounded to their precision (at least float32).
 
     Raises:
-        UsageError: a leaf was made for other noise levels.
+        UsageError: a leaf has other noise levels.
     """
     for leaf in expression.leaves():
         if leaf.schedule is not None and not leaf.schedule.same_levels(schedule):
@@ -46,8 +46,8 @@ def start_samples(
     return x, schedule.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def check_moves(expression: Expression, schedule: NoiseSchedule, options: SamplerOptions) -> None:
-    """Raise `UsageError` where the window lies outside the schedule, or the kernel needs energies that are missing."""
+def check_mcmc(expression: Expression, schedule: NoiseSchedule, options: SamplerOptions) -> None:
+    """Raise `UsageError` if the MCMC levels are outside the schedule, or the kernel needs energies that are missing."""
     for name, level in (("first_level", options.first_level), ("last_level", options.last_level)):
         if level is not None and level >= len(schedule):
             raise UsageError(f"{name} is {level}, expected a level from 0 to {len(schedule) - 1} of the schedule")
@@ -60,14 +60,14 @@ def check_moves(expression: Expression, schedule: NoiseSchedule, options: Sample
         )
 
 
-def runs_moves(t: int, options: SamplerOptions) -> bool:
+def runs_mcmc(t: int, options: SamplerOptions) -> bool:
     """Whether the options ask for MCMC at level t."""
     below_first = options.first_level is None or t <= options.first_level
     return options.steps_per_level > 0 and below_first and t >= options.last_level
 
 
-def chosen_kernel(options: SamplerOptions) -> partial[tuple[ChainState, MoveInfo]]:
-    """The transition that the options name, with their settings."""
+def chosen_kernel(options: SamplerOptions) -> partial[tuple[ChainState, StepInfo]]:
+    """The kernel of the options, with its settings."""
     if options.kernel == "ula":
         return partial(ula)
     if options.kernel == "mala":
@@ -78,7 +78,7 @@ def chosen_kernel(options: SamplerOptions) -> partial[tuple[ChainState, MoveInfo
     return partial(hmc, line_points=options.line_points, **hamiltonian)
 
 
-def move_chains(
+def run_steps(
     target: Target,
     x: Tensor,
     momentum: Tensor | None,
@@ -86,32 +86,33 @@ def move_chains(
     step_size: float,
     preconditioner: Preconditioner | None,
     generator: torch.Generator,
-) -> tuple[ChainState, list[MoveInfo]]:
-    """`steps_per_level` moves that leave the target invariant; one evaluation more than the moves make.
+) -> tuple[ChainState, list[StepInfo]]:
+    """`steps_per_level` MCMC steps; one evaluation in addition to those of the steps.
 
     Args:
         target: of the level.
-        x: [batch, *event], where the chains stand.
-        momentum: of Hamiltonian kernels, in the preconditioner's coordinates; drawn anew if None.
-        options: kernel and number of moves.
+        x: [batch, *event], positions of the chains.
+        momentum: of Hamiltonian kernels, in the preconditioner's coordinates; sampled if None.
+        options: kernel and number of steps.
         step_size: in the preconditioner's coordinates.
-        preconditioner: coordinates of the moves, None for those of x.
+        preconditioner: coordinates of the steps, None for those of x.
         generator: all randomness.
 
     Returns:
-        The chains (position and score in the coordinates of x, momentum as it was given), and what each move did.
+        The chains (position and score in the coordinates of x, momentum in those of the steps), and one `StepInfo` a
+        step.
     """
     if preconditioner is not None:
         target, x = preconditioned_target(target, preconditioner), preconditioner.whiten(x)
     if options.kernel in ("uhmc", "hmc") and momentum is None:
         momentum = draw_momentum(x, generator, options.mass)
-    kernel, state, infos = chosen_kernel(options), init_state(target, x, momentum), list[MoveInfo]()
+    kernel, state, infos = chosen_kernel(options), init_state(target, x, momentum), list[StepInfo]()
     if isinstance(target, FusingTarget):
         kernel = target.fused(kernel)
     for _ in range(options.steps_per_level):
         state, info = kernel(state, target, step_size, generator)
         infos.append(info)
     if preconditioner is not None:
-        position, score = preconditioner.colour(state.x), preconditioner.colour_score(state.score)
+        position, score = preconditioner.unwhiten(state.x), preconditioner.unwhiten_score(state.score)
         state = ChainState(position, state.log_density, score, state.momentum)
     return state, infos

@@ -1,11 +1,11 @@
-r"""Preconditioned MCMC: the kernels as they are, in coordinates in which the target is nearly round (section 8).
+r"""Preconditioned MCMC: the unchanged kernels, in coordinates in which the target is closer to isotropic.
 
 With $x = L y$ the density of y has log density $L(L y)$ up to a constant and score $L^\top s(L y)$. A kernel that
-leaves that density invariant leaves the target invariant once its chains are mapped back, so ULA, MALA, U-HMC and HMC
-are all preconditioned by choosing coordinates; momentum lives in them too, and step sizes count in their units.
+leaves that density invariant leaves the target invariant after its chains are mapped back, so ULA, MALA, U-HMC and HMC
+are all preconditioned by a choice of coordinates. Momentum and step sizes refer to these coordinates.
 
 Preconditioners are fixed before a run. They may come from a pilot population (`estimate_preconditioner`,
-`warm_up.warm_up_preconditioners`), never from the chains that they move.
+`warm_up.warm_up_preconditioners`), never from the chains they are applied to.
 """
 
 from abc import ABC, abstractmethod
@@ -27,7 +27,7 @@ class Preconditioner(ABC):
     """A linear change of variables x = L y."""
 
     @abstractmethod
-    def colour(self, y: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
+    def unwhiten(self, y: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
         """x = L y."""
 
     @abstractmethod
@@ -39,7 +39,7 @@ class Preconditioner(ABC):
         """Score with respect to y, L^T s."""
 
     @abstractmethod
-    def colour_score(self, score: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
+    def unwhiten_score(self, score: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
         """Score with respect to x, L^-T s."""
 
 
@@ -47,7 +47,7 @@ class DiagonalPreconditioner(Preconditioner):
     """One scale for each coordinate.
 
     Args:
-        variances: [*event], above 0; the target's, or its guess. Coordinates are measured in their square roots.
+        variances: [*event], above 0; the target's, or an estimate. Coordinates are divided by their square roots.
 
     Raises:
         UsageError: variances that are not finite numbers above 0.
@@ -61,7 +61,7 @@ class DiagonalPreconditioner(Preconditioner):
             )
         self.scale = variances.double().sqrt()
 
-    def colour(self, y: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
+    def unwhiten(self, y: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
         """Each coordinate times its scale."""
         return self._scale_like(y) * y
 
@@ -71,9 +71,9 @@ class DiagonalPreconditioner(Preconditioner):
 
     def whiten_score(self, score: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
         """Each coordinate times its scale."""
-        return self.colour(score)
+        return self.unwhiten(score)
 
-    def colour_score(self, score: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
+    def unwhiten_score(self, score: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
         """Each coordinate over its scale."""
         return self.whiten(score)
 
@@ -87,13 +87,13 @@ class DiagonalPreconditioner(Preconditioner):
 
 
 class CovariancePreconditioner(Preconditioner):
-    """L L^T = covariance, L lower triangular, over the coordinates of a sample laid out in one row.
+    """L L^T = covariance with L lower triangular, over the flattened coordinates of a sample.
 
     Args:
         covariance: [dim, dim], symmetric and positive definite.
 
     Raises:
-        UsageError: another kind of matrix.
+        UsageError: a matrix that is not symmetric or not positive definite.
     """
 
     def __init__(self, covariance: Float[Tensor, "dim dim"]) -> None:
@@ -110,7 +110,7 @@ class CovariancePreconditioner(Preconditioner):
             )
         self.factor = factor
 
-    def colour(self, y: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
+    def unwhiten(self, y: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
         """L y."""
         return (self._rows(y) @ self.factor.to(y).mT).reshape(y.shape)
 
@@ -122,7 +122,7 @@ class CovariancePreconditioner(Preconditioner):
         """L^T s."""
         return (self._rows(score) @ self.factor.to(score)).reshape(score.shape)
 
-    def colour_score(self, score: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
+    def unwhiten_score(self, score: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch *event"]:
         """L^-T s, by substitution."""
         rows = torch.linalg.solve_triangular(self.factor.to(score).mT, self._rows(score).mT, upper=True)
         return rows.mT.reshape(score.shape)
@@ -141,7 +141,7 @@ Preconditioning = Preconditioner | Sequence[Preconditioner]
 
 
 def preconditioner_at(preconditioning: Preconditioning | None, t: int) -> Preconditioner | None:
-    """The preconditioner of level t: the only one, or the t-th of one for each level."""
+    """The preconditioner of level t: the same for all levels, or the t-th of a sequence."""
     if preconditioning is None or isinstance(preconditioning, Preconditioner):
         return preconditioning
     return preconditioning[t]
@@ -157,10 +157,10 @@ def check_preconditioning(preconditioning: Preconditioning | None, num_levels: i
 
 
 def preconditioned_target(target: Target, preconditioner: Preconditioner) -> Target:
-    """The target seen in coordinates y: (log density, score) as functions of y."""
+    """The target in coordinates y: (log density, score) as functions of y."""
 
     def in_coordinates(y: Tensor) -> tuple[Tensor | None, Tensor]:
-        log_density, score = target(preconditioner.colour(y))
+        log_density, score = target(preconditioner.unwhiten(y))
         return log_density, preconditioner.whiten_score(score)
 
     return in_coordinates
@@ -169,12 +169,12 @@ def preconditioned_target(target: Target, preconditioner: Preconditioner) -> Tar
 def estimate_preconditioner(
     x: Float[Tensor, "batch *event"], kind: Literal["diagonal", "full"] = "diagonal", *, shrinkage: float = 0.0
 ) -> Preconditioner:
-    r"""From the covariance of a pilot population; of all of it, so where modes lie apart, their distance counts too.
+    r"""Estimate a preconditioner from the covariance of all pilot samples, including the distances between modes.
 
     Args:
         x: independent chains, at least 2 ("diagonal"), or more than there are coordinates ("full").
         kind: "diagonal" or "full".
-        shrinkage: a in (1 - a) C + a diag(C), 0 to 1; makes up for few samples of many coordinates ("full" only).
+        shrinkage: a in (1 - a) C + a diag(C), 0 to 1; for few samples with many coordinates ("full" only).
 
     Raises:
         UsageError: too few samples, or coordinates that do not vary.

@@ -1,7 +1,7 @@
-"""How large an MCMC step is at each noise level, and how to learn it from the acceptance rate.
+"""Step sizes of MCMC at each noise level, and their adaptation to a target acceptance rate.
 
 Curvature grows as 1 / sigma_t^2 towards the data, so a constant step is too small at high noise and too large near
-level 0 (section 12). Langevin steps are squared lengths, natural power 2 of sigma; leapfrog steps are lengths, power 1.
+level 0. Langevin steps are squared lengths and scale as sigma_t^2; leapfrog steps are lengths and scale as sigma_t.
 """
 
 import math
@@ -15,13 +15,13 @@ from onepaper.errors import UsageError
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 
-# Acceptance rates of best efficiency in high dimension, where the warm-up aims by default.
+# Acceptance rates of best efficiency in high dimension: default targets of the adaptation.
 TARGET_ACCEPTANCE = {"mala": 0.574, "hmc": 0.65}
 
 
 @runtime_checkable
 class StepSize(Protocol):
-    """A law: the step size at a level."""
+    """A rule for the step size at each level."""
 
     def __call__(self, t: int, schedule: NoiseSchedule) -> float:
         """Step size at level t, above 0."""
@@ -30,7 +30,7 @@ class StepSize(Protocol):
 
 @dataclass(frozen=True)
 class ConstantStep:
-    """h_t = size at every level (the official toy)."""
+    """h_t = size at every level (official toy notebook)."""
 
     size: float
 
@@ -44,7 +44,7 @@ class ConstantStep:
 
 @dataclass(frozen=True)
 class BetaPowerStep:
-    """h_t = scale * beta_t ** power (the official image sampler has power 1; section 3.6)."""
+    """h_t = scale * beta_t ** power (power 1 in the official image sampler)."""
 
     scale: float
     power: float = 1.0
@@ -60,7 +60,7 @@ class BetaPowerStep:
 
 @dataclass(frozen=True)
 class SigmaPowerStep:
-    """h_t = scale * sigma_t ** power, which follows the curvature: power 2 for ULA and MALA, 1 for U-HMC and HMC."""
+    """h_t = scale * sigma_t ** power, which scales with the curvature for power 2 (ULA, MALA) or 1 (U-HMC, HMC)."""
 
     scale: float
     power: float = 2.0
@@ -76,7 +76,7 @@ class SigmaPowerStep:
 
 @dataclass(frozen=True)
 class TableStep:
-    """One step size for each level, from level 0 up: what a warm-up found."""
+    """One step size for each level, from level 0 up; the result of an adaptation."""
 
     sizes: tuple[float, ...]
 
@@ -95,7 +95,7 @@ class TableStep:
 
 
 def step_size_law(options: SamplerOptions) -> StepSize:
-    """The law that `options` describe."""
+    """The step size rule of `options`."""
     if options.step_law == "constant":
         return ConstantStep(options.step_scale)
     if options.step_law == "beta-power":
@@ -106,9 +106,9 @@ def step_size_law(options: SamplerOptions) -> StepSize:
 
 
 def adapted_step(size: float, acceptance: float, target: float, rate: float = 0.02) -> float:
-    """One correction, h (1 + rate (acceptance - target)): larger steps where too many proposals pass (section 3.6).
+    """One update, h (1 + rate (acceptance - target)), the rule of the official toy notebook.
 
-    Only for warm-up: a chain whose step depends on its own past no longer leaves the target invariant.
+    For adaptation before a run only: a chain whose step size depends on its past does not leave the target invariant.
     """
     check_positive("step size", size)
     check_between("target acceptance", target, 0.0, 1.0)
@@ -117,5 +117,5 @@ def adapted_step(size: float, acceptance: float, target: float, rate: float = 0.
 
 
 def frozen_table(sizes: Sequence[float]) -> TableStep:
-    """The adapted step sizes of levels 0 .. T - 1 as a law that no longer changes."""
+    """The adapted step sizes of levels 0 .. T - 1 as a fixed rule."""
     return TableStep(tuple(float(size) for size in sizes))

@@ -11,9 +11,9 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-# Sinusoids were chosen for times up to about a thousand; shorter schedules are stretched to that.
+# The frequencies suit times up to about 1000; levels of shorter schedules are scaled to that range.
 TIME_RANGE = 1000.0
-# Channels that are normalised together.
+# Channels of a normalisation group.
 GROUP_WIDTH = 8
 
 
@@ -69,7 +69,7 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
-    """A layer that gives 0 at first, so that each block starts as the identity."""
+    """The layer with weights 0, so that each residual block starts as the identity."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -1,4 +1,4 @@
-"""What is asked of the digits, as expressions, and the moves that suit them."""
+"""Networks of the digits as leaves and guided expressions, with default samplers for each kernel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,14 +15,14 @@ from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.models.digits import DigitModels
 
-# Pixels lie in [-1, 1]; reverse steps keep their estimate of the clean image there.
+# Pixels are in [-1, 1]; reverse steps clip the clean estimate to this range.
 CLIP_X0 = 1.0
 # A class for all images, or one for each.
 Label = int | Int[Tensor, " batch"]
 
 
 def label_leaf(models: DigitModels, label: Label | None, schedule: NoiseSchedule | None = None) -> PredictionLeaf:
-    """The denoiser given a class; given None, unconditional. On the levels of `schedule`, by default its own."""
+    """The denoiser for a class, or unconditional for None, on the levels of `schedule` (by default its own)."""
     label = models.denoiser.null_label if label is None else label
     condition = torch.as_tensor(label, dtype=torch.long).reshape(-1)
     if schedule is None or schedule is models.schedule:
@@ -32,7 +32,7 @@ def label_leaf(models: DigitModels, label: Label | None, schedule: NoiseSchedule
 
 
 def classifier_leaf(models: DigitModels, label: Label, schedule: NoiseSchedule | None = None) -> ClassifierLeaf:
-    """log p(label | x_t) of the noise-conditional classifier, on the levels of `schedule`, by default its own."""
+    """log p(label | x_t) of the noise-conditional classifier, on the levels of `schedule` (by default its own)."""
     if schedule is None or schedule is models.schedule:
         return ClassifierLeaf(models.classifier, label)
     timesteps = models.schedule.nearest_levels(schedule)
@@ -52,13 +52,14 @@ def guided_by_label(
     negation: float = 1.0,
     schedule: NoiseSchedule | None = None,
 ) -> Expression:
-    r"""$L_\emptyset + w \sum_{y\ wanted} (L_y - L_\emptyset) - v \sum_{y\ unwanted} (L_y - L_\emptyset)$ (section 3.3).
+    r"""$L_\emptyset + w \sum_{y\ wanted} (L_y - L_\emptyset) - v \sum_{y\ unwanted} (L_y - L_\emptyset)$:
+    classifier-free guidance.
 
-    Without any class, the unconditional model.
+    Without classes, the unconditional model.
 
     Args:
-        wanted: classes to show, all of them.
-        unwanted: classes not to show.
+        wanted: classes that samples should show, all of them.
+        unwanted: classes that samples should not show.
         weight: w.
         negation: v.
         schedule: noise levels to sample on, by default the models' own.
@@ -78,7 +79,7 @@ def guided_by_classifier(
     negation: float = 1.0,
     schedule: NoiseSchedule | None = None,
 ) -> Expression:
-    r"""$L_\emptyset + w \sum_{y\ wanted} \log p(y | x_t) - v \sum_{y\ unwanted} \log p(y | x_t)$ (section 3.3).
+    r"""$L_\emptyset + w \sum_{y\ wanted} \log p(y | x_t) - v \sum_{y\ unwanted} \log p(y | x_t)$: classifier guidance.
 
     Only the unconditional denoiser is used; arguments as of `guided_by_label`.
     """
@@ -88,8 +89,8 @@ def guided_by_classifier(
     return WeightedProduct([unconditional, *leaves], [1.0, *weights])
 
 
-# Moves that suit these digits. Steps follow the curvature, which is about 1 / sigma_t^2: a Langevin step is a squared
-# length, a Hamiltonian one a length. Momentum has no use between levels whose moves are mostly noise.
+# Defaults of each kernel. Step sizes scale with the curvature, about 1 / sigma_t^2: Langevin steps as sigma_t^2,
+# Hamiltonian steps as sigma_t. Momentum is sampled at each level, because reverse steps come in between.
 _LANGEVIN = SamplerOptions(kernel="ula", steps_per_level=2, step_law="sigma-power", step_scale=0.05, step_power=2.0)
 _HAMILTONIAN = SamplerOptions(
     kernel="uhmc", steps_per_level=2, step_law="sigma-power", step_scale=0.2, momentum="per-level"
@@ -103,7 +104,7 @@ KERNEL_DEFAULTS: Mapping[str, SamplerOptions] = {
 
 
 def load_models(weights: Path | None, accelerator: Accelerator) -> DigitModels:
-    """The networks of a folder (by default those shipped), on the accelerator's device and compiled if it says so."""
+    """The networks of a folder (by default the shipped ones) on the accelerator's device, compiled if requested."""
     models = DigitModels.from_pretrained(weights, accelerator.device)
     if accelerator.options.compile:
         models.denoiser.compile()

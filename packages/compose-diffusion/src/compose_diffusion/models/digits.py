@@ -1,4 +1,4 @@
-"""The networks: a small U-Net that predicts noise, and a classifier that knows the noise level.
+"""Networks of the digits: a small U-Net that predicts noise, and a noise-conditional classifier.
 
 Axes: B batch, C channels, H and W height and width, E embedding.
 """
@@ -24,10 +24,9 @@ SHIPPED_WEIGHTS = Path(__file__).parents[1] / "assets" / "weights" / "digits"
 
 
 class Denoiser(nn.Module):
-    r"""$\hat\epsilon_\theta(x_t, t, y)$: the noise in an image, given its class or, with the null label, given nothing.
+    r"""$\hat\epsilon_\theta(x_t, t, y)$: predicted noise, class-conditional or, with the null label, unconditional.
 
-    A U-Net: residual blocks at each resolution on the way down, as many on the way up, where each also sees the output
-    of its counterpart.
+    A U-Net with one residual block for each resolution in the encoder and in the decoder, and skip connections.
 
     Args:
         config: the architecture and the noise levels; kept as `config`.
@@ -56,7 +55,7 @@ class Denoiser(nn.Module):
 
     @property
     def null_label(self) -> int:
-        """The label that stands for 'any class'."""
+        """The label of the unconditional model."""
         return self.config.num_classes
 
     def forward(
@@ -97,7 +96,7 @@ class Denoiser(nn.Module):
 
 
 class NoisyClassifier(nn.Module):
-    r"""$\log p_\phi(y | x_t, t)$ up to a constant: logits for images at any noise level, to guide sampling with.
+    r"""$\log p_\phi(y | x_t, t)$ up to a constant: logits for images at any noise level, for classifier guidance.
 
     Args:
         config: the architecture and the noise levels; kept as `config`.
@@ -145,7 +144,7 @@ class NoisyClassifier(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class DigitModels:
-    """A denoiser and the classifier that guides it, made for the same noise levels."""
+    """A denoiser and a guiding classifier with the same noise levels."""
 
     denoiser: Denoiser
     classifier: NoisyClassifier
@@ -156,7 +155,7 @@ class DigitModels:
         """Both networks from the folder of a training run, or, without one, those that ship with the package.
 
         Raises:
-            UsageError: no such folder, it holds no such networks, or they were trained on different noise levels.
+            UsageError: no such folder, no such networks in it, or networks with different noise levels.
             OnePaperError: weights are missing or damaged.
         """
         folder = SHIPPED_WEIGHTS if folder is None else folder

@@ -1,7 +1,7 @@
 """Layers of guided-diffusion's networks, under the tensor names of the published checkpoints.
 
-Modules are called as those files call them (`input_blocks.1.0.in_layers.0`, ...), so that a file loads without a table
-of names. Attention is that of SDPA, whose fused kernels have no second derivative: energies, which are trained through
+Modules have the names of those files (`input_blocks.1.0.in_layers.0`, ...), so that a file loads without a mapping of
+names. Attention is that of SDPA, whose fused kernels have no second derivative: energies, which are trained through
 their gradient, use its plain kernel.
 
 Axes: B batch, C channels, H and W height and width, E embedding, T pixels or tokens, D features of a token.
@@ -32,12 +32,12 @@ def timestep_embedding(t: Int[Tensor, " batch"], dim: int, dtype: torch.dtype) -
 
 
 def token_mask(text: Float[Tensor, "batch tokens text_dim"]) -> Bool[Tensor, "batch tokens"]:
-    """Which tokens are there: those of zeros only pad a text, or are all there is of no text."""
+    """Mask of real tokens: tokens of zeros are padding, or represent an empty text."""
     return (text != 0).any(dim=2)
 
 
 class GroupNorm(nn.GroupNorm):
-    """In at least single precision, whatever the precision around it."""
+    """Group normalisation in float32 or higher, whatever the input precision."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(NUM_GROUPS, channels)
@@ -74,7 +74,7 @@ class Downsample(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """skip(x) + conv(silu(norm(conv(silu(norm(x)))))), the embedding added before, or modulating, the second norm.
+    """skip(x) + conv(silu(norm(conv(silu(norm(x)))))), the embedding is added before, or modulates, the second norm.
 
     Args:
         config: of the network.
@@ -123,7 +123,7 @@ class ResidualBlock(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """x + proj(attention(norm(x))): every pixel attends to every pixel, and to the tokens of a text if there is one."""
+    """x + proj(attention(norm(x))): pixels attend to all pixels and, if there is a text, to its tokens."""
 
     def __init__(self, config: BackboneConfig, channels: int) -> None:
         super().__init__()
@@ -148,8 +148,8 @@ class AttentionBlock(nn.Module):
         query, key, value = rearrange(self.qkv(pixels), self.pattern, qkv=3, heads=self.heads)
         mask = None
         if text is not None:
-            told = self.encoder_kv(rearrange(text, "b t d -> b d t"))
-            text_key, text_value = rearrange(told, "b (heads kv c) t -> kv b heads t c", kv=2, heads=self.heads)
+            encoded = self.encoder_kv(rearrange(text, "b t d -> b d t"))
+            text_key, text_value = rearrange(encoded, "b (heads kv c) t -> kv b heads t c", kv=2, heads=self.heads)
             key, value = torch.cat([text_key, key], dim=2), torch.cat([text_value, value], dim=2)
             mask = F.pad(token_mask(text), (0, pixels.shape[2]), value=True)[:, None, None]
         with sdpa_kernel(SDPBackend.MATH) if self.twice_differentiable else contextlib.nullcontext():
@@ -159,10 +159,10 @@ class AttentionBlock(nn.Module):
 
 
 class Stage(nn.Sequential):
-    """Layers of one place in the U-Net; each takes what it needs."""
+    """Consecutive layers of the U-Net, each called with the inputs it takes."""
 
     def forward(self, x: Tensor, embedding: Tensor, text: Tensor | None = None) -> Tensor:  # pyright: ignore
-        """[B, C, H, W], [B, E], [B, T, D] -> what the last layer gives."""
+        """[B, C, H, W], [B, E], [B, T, D] -> output of the last layer."""
         for layer in self:
             if isinstance(layer, ResidualBlock):
                 x = layer(x, embedding)
@@ -188,13 +188,13 @@ class AttentionPool(nn.Module):
         pixels = rearrange(x, "b c h w -> b c (h w)")
         pixels = torch.cat([pixels.mean(dim=2, keepdim=True), pixels], dim=2) + self.positional_embedding
         qkv = rearrange(self.qkv_proj(pixels), "b (qkv heads c) t -> qkv b heads t c", qkv=3, heads=self.heads)
-        # Only the mean asks; the published code lets every pixel ask and throws their answers away.
+        # Only the query of the mean is needed; the published code computes all queries.
         attended = F.scaled_dot_product_attention(qkv[0][:, :, :1], qkv[1], qkv[2])
         return self.c_proj(rearrange(attended, "b heads t c -> b (heads c) t"))[:, :, 0]
 
 
 class Backbone(nn.Module):
-    """Time embedding, the way down, and the middle: what U-Net and classifier share."""
+    """Time embedding, encoder and middle block, common to U-Net and classifier."""
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class Backbone(nn.Module):
         self.time_embed = nn.Sequential(nn.Linear(config.width, embed_dim), nn.SiLU(), nn.Linear(embed_dim, embed_dim))
         below = config.channels[0]
         self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(config.image_channels, below, 3, padding=1))])
-        # Of every input block, whose output the way up sees again.
+        # Channels of every input block, for the skip connections.
         self.passed_channels = [below]
         for level, channels in enumerate(config.channels):
             for _ in range(config.num_blocks):
@@ -229,7 +229,7 @@ class Backbone(nn.Module):
 
 
 def check_image(x: Tensor, config: BackboneConfig) -> None:
-    """Raise `UsageError` unless a network of that configuration can take x, [batch, channels, height, width]."""
+    """Raise `UsageError` unless x, [batch, channels, height, width], fits a network of this configuration."""
     coarsest = 2 ** (len(config.multipliers) - 1)
     if x.shape[1] != config.image_channels or x.shape[2] % coarsest or x.shape[3] % coarsest:
         raise UsageError(
@@ -239,7 +239,7 @@ def check_image(x: Tensor, config: BackboneConfig) -> None:
 
 
 def zeroed(layer: nn.Conv2d | nn.Conv1d) -> nn.Conv2d | nn.Conv1d:
-    """The layer, starting from zeros: a residual branch that at first adds nothing."""
+    """The layer with weights 0, so that a residual branch is 0 at first."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -25,12 +25,12 @@ from compose_diffusion.models.guided_blocks import (
     zeroed,
 )
 
-# The position that stands for 'given no position'.
+# Both coordinates of the null position.
 NULL_POSITION = -1.0
 
 
 class _UNet(Backbone):
-    """The U-Net up to its output; what the output means is said by the subclasses.
+    """The U-Net up to its output, which the subclasses interpret.
 
     Args:
         config: the architecture and the noise levels; kept as `config`.
@@ -65,13 +65,13 @@ class _UNet(Backbone):
                 self.output_blocks.append(Stage(*layers))
         out_channels = config.image_channels * (2 if config.predicts_variance else 1)
         last = nn.Conv2d(below, out_channels, 3, padding=1)
-        # An output of zeros would stop the gradient of |h|^2 and of x . h from reaching h (section 3.4).
+        # With h = 0 the gradient of |h|^2 with respect to every weight is 0, so these layers are not initialised at 0.
         self.out = nn.Sequential(GroupNorm(below), nn.SiLU(), last if config.form in ("l2", "dot") else zeroed(last))
 
     def outputs(
         self, x: Float[Tensor, "batch channels height width"], t: Int[Tensor, " batch"], condition: Tensor | None = None
     ) -> Float[Tensor, "batch out_channels height width"]:
-        """What the last layer gives: of image_channels, or twice as many with a variance."""
+        """Output of the last layer, with image_channels channels, or twice as many with a variance."""
         check_image(x, self.config)
         embedding, text = self._embed(x, t, condition)
         passed: list[Tensor] = []
@@ -122,10 +122,10 @@ class _UNet(Backbone):
 
 
 def null_condition(config: UNetConfig, x: Float[Tensor, "batch channels height width"]) -> Tensor:
-    """The condition that stands for 'given nothing', one for each image.
+    """The null condition, one for each image.
 
     Raises:
-        UsageError: the network was trained without one, so it always needs a condition.
+        UsageError: the network was trained without a null condition.
     """
     if config.condition == "text":
         return x.new_zeros(len(x), 1, config.text_dim)
@@ -142,7 +142,7 @@ class GuidedUNet(_UNet):
     r"""$\hat\epsilon_\theta(x_t, t, y)$: predicted noise, for `PredictionLeaf`.
 
     Raises:
-        UsageError: a configuration whose form is an energy.
+        UsageError: a configuration of an energy.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -169,7 +169,7 @@ class GuidedUNet(_UNet):
     def noise(
         self, x: Float[Tensor, "batch channels height width"], t: Int[Tensor, " batch"], condition: Tensor | None = None
     ) -> Float[Tensor, "batch channels height width"]:
-        """The same; what a training compares with the true noise, for networks and energies alike."""
+        """The same as `forward`; the prediction of the training loss, for networks and energies."""
         return self(x, t, condition)
 
     @classmethod
@@ -179,12 +179,12 @@ class GuidedUNet(_UNet):
 
 
 class GuidedEnergy(_UNet):
-    r"""$f_\theta(x_t, t, y)$ with $\hat\epsilon = \nabla_x f$, for `EnergyLeaf` with a schedule (section 3.4).
+    r"""$f_\theta(x_t, t, y)$ with $\hat\epsilon = \nabla_x f$, for `EnergyLeaf` with a schedule (paper, section 4.2).
 
-    Of the output h, by `config.form`: dae $\frac12 |h - x|^2$, l2 $\frac12 |h|^2$, dot $x \cdot h$.
+    For the output h and `config.form`: dae $\frac12 |h - x|^2$, l2 $\frac12 |h|^2$, dot $x \cdot h$.
 
     Raises:
-        UsageError: a configuration whose form is noise.
+        UsageError: a configuration of a noise predictor.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -195,7 +195,7 @@ class GuidedEnergy(_UNet):
     def forward(
         self, x: Float[Tensor, "batch channels height width"], t: Int[Tensor, " batch"], condition: Tensor | None = None
     ) -> Float[Tensor, " batch"]:
-        """The energy of each image, summed in at least single precision; arguments as of `GuidedUNet.forward`."""
+        """The energy of each image, summed in float32 or higher; arguments as of `GuidedUNet.forward`."""
         h = self.outputs(x, t, condition)
         x, h = (value.to(torch.promote_types(value.dtype, torch.float32)) for value in (x, h))
         if self.config.form == "dot":
@@ -205,7 +205,7 @@ class GuidedEnergy(_UNet):
     def noise(
         self, x: Float[Tensor, "batch channels height width"], t: Int[Tensor, " batch"], condition: Tensor | None = None
     ) -> Float[Tensor, "batch channels height width"]:
-        """The energy's gradient with respect to x, itself differentiable where gradients are on."""
+        """Gradient of the energy with respect to x; differentiable itself if gradients are enabled."""
         differentiable = torch.is_grad_enabled()
         with torch.enable_grad():
             x = x.detach().requires_grad_()
@@ -242,7 +242,8 @@ class GuidedClassifier(Backbone):
         """[B, C, H, W], [B] -> [B, classes].
 
         Raises:
-            UsageError: images of other channels, or with attention pooling of another size, than trained on.
+            UsageError: images with another number of channels or, with attention pooling, of another size than in
+                training.
         """
         check_image(x, self.config)
         size = self.config.image_size
@@ -271,7 +272,7 @@ GuidedNetwork = GuidedUNet | GuidedEnergy | GuidedClassifier
 
 
 def build_network(config: UNetConfig | EncoderConfig) -> GuidedNetwork:
-    """The network of a configuration, freshly initialised."""
+    """A new network of a configuration."""
     if isinstance(config, EncoderConfig):
         return GuidedClassifier(config)
     return GuidedUNet(config) if config.form == "noise" else GuidedEnergy(config)

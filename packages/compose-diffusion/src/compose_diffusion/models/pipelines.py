@@ -20,12 +20,12 @@ class TrainedPipeline:
         """Write the folder that `DDPMPipeline.from_pretrained` and `from_diffusers` read."""
         DDPMPipeline(unet=self.network, scheduler=self.scheduler).save_pretrained(folder, safe_serialization=True)
         for weights in folder.rglob("*.safetensors"):
-            weights.chmod(0o644)  # safetensors makes private files
+            weights.chmod(0o644)  # safetensors writes files without read permission for others
         return folder
 
 
 def make_network(config: UNetConfig) -> UNet2DModel:
-    """The network of a configuration for 8 x 8 grey images."""
+    """The network of a configuration, for 8 x 8 grey images."""
     return UNet2DModel(
         sample_size=IMAGE_SIZE,
         in_channels=1,
@@ -41,7 +41,7 @@ def make_network(config: UNetConfig) -> UNet2DModel:
 
 
 def make_scheduler(config: AttributeConfig) -> DDPMScheduler:
-    """The scheduler of a configuration, which noises the images and says what the network is to predict."""
+    """The scheduler of a configuration: noise levels and prediction type."""
     return DDPMScheduler(
         num_train_timesteps=config.num_train_timesteps,
         beta_schedule=config.beta_schedule,

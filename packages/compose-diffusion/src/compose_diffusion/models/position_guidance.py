@@ -1,4 +1,4 @@
-"""What is asked of a canvas, as expressions, and the moves that suit these networks."""
+"""Networks of canvases as leaves and guided expressions, with default samplers for each kernel."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,37 +21,37 @@ from compose_diffusion.models.positions import PositionModels
 # One position (x, y) for all canvases, or one for each.
 Position = tuple[int, int] | Int[Tensor, "batch 2"]
 
-# Pixels lie in [-1, 1]; reverse steps keep their estimate of the clean canvas there.
+# Pixels are in [-1, 1]; reverse steps clip the clean estimate to this range.
 CLIP_X0 = 1.0
 
 
 def position_leaf(
     models: PositionModels, position: Position | None, form: str = "score", schedule: NoiseSchedule | None = None
 ) -> PredictionLeaf | EnergyLeaf:
-    """One of the networks given the place of a digit; given None, unconditional.
+    """One of the networks, conditioned on the position of a digit, or unconditional for None.
 
     Args:
         models: both networks.
         position: (x, y) of the digit's top left pixel.
         form: which network, "score" or "energy".
-        schedule: the sampler's levels; those of the networks if absent. Others, e.g. `models.schedule.respace(50)`, are
-            matched by signal-to-noise ratio.
+        schedule: the sampler's levels; those of the networks if absent. Other levels, e.g.
+            `models.schedule.respace(50)`, are matched by signal-to-noise ratio.
 
     Raises:
         UsageError: no such form, or a digit there would leave the canvas.
     """
     check_choice("form", form, FORMS)
-    place = torch.as_tensor((NO_POSITION, NO_POSITION) if position is None else position, dtype=torch.long)
-    place = place.reshape(-1, 2)
+    top_left = torch.as_tensor((NO_POSITION, NO_POSITION) if position is None else position, dtype=torch.long)
+    top_left = top_left.reshape(-1, 2)
     last = models.score.config.canvas_size - DIGIT_SIZE
-    if position is not None and not bool(((place >= 0) & (place <= last)).all()):
-        wrong = place[((place < 0) | (place > last)).any(dim=1)][0].tolist()
+    if position is not None and not bool(((top_left >= 0) & (top_left <= last)).all()):
+        wrong = top_left[((top_left < 0) | (top_left > last)).any(dim=1)][0].tolist()
         raise UsageError(f"position is {tuple(wrong)}, expected x and y from 0 to {last}: a digit is {DIGIT_SIZE} wide")
     timesteps = None if schedule is None else models.schedule.nearest_levels(schedule)
     schedule = models.schedule if schedule is None else schedule
     if form == "energy":
-        return EnergyLeaf(models.energy, schedule, condition=place, timesteps=timesteps)
-    return PredictionLeaf(models.score, schedule, condition=place, timesteps=timesteps)
+        return EnergyLeaf(models.energy, schedule, condition=top_left, timesteps=timesteps)
+    return PredictionLeaf(models.score, schedule, condition=top_left, timesteps=timesteps)
 
 
 def digits_at(
@@ -62,9 +62,9 @@ def digits_at(
     form: str = "score",
     schedule: NoiseSchedule | None = None,
 ) -> Expression:
-    r"""$L_\emptyset + w \sum_i (L_i - L_\emptyset)$: a digit at every position (section 3.3).
+    r"""$L_\emptyset + w \sum_i (L_i - L_\emptyset)$: guidance to a digit at every position.
 
-    Without any position, the unconditional model; other arguments as of `position_leaf`.
+    Without positions, the unconditional model; other arguments as of `position_leaf`.
     """
     unconditional = position_leaf(models, None, form, schedule)
     leaves = [position_leaf(models, position, form, schedule) for position in positions]
@@ -78,7 +78,7 @@ def digit_at(
     canvas_size: int,
     schedule: NoiseSchedule,
 ) -> Crop:
-    """The denoiser of single digits, given a class or nothing, as a model of one place on a canvas.
+    """The denoiser of single digits, class-conditional or unconditional, as a model of one window of a canvas.
 
     Args:
         models: the networks of single digits.
@@ -106,10 +106,11 @@ def digits_of_class_at(
     weight: float,
     class_weight: float,
 ) -> Expression:
-    r"""$L_\emptyset + \sum_i [w (L_i - L_\emptyset) + v (K_i - K_\emptyset)]$: where by one network, what by another.
+    r"""$L_\emptyset + \sum_i [w (L_i - L_\emptyset) + v (K_i - K_\emptyset)]$: position by one network, class by
+    another.
 
-    L is the score network of canvases, K the denoiser of single digits at the place of position i (`digit_at`). The two
-    were trained apart, on images of different sizes, and neither is changed.
+    L is the score network of canvases, K the denoiser of single digits in the window at position i (`digit_at`). They
+    were trained separately, on images of different sizes, and are not fine-tuned.
 
     Args:
         positions: the networks of canvases.
@@ -123,18 +124,18 @@ def digits_of_class_at(
     size = positions.score.config.canvas_size
     terms: list[Expression] = [unconditional]
     weights = [1.0 - weight * len(asked)]
-    for place, label in asked.items():
+    for top_left, label in asked.items():
         terms += [
-            position_leaf(positions, place, schedule=schedule),
-            digit_at(digits, label, place, size, schedule),
-            digit_at(digits, None, place, size, schedule),
+            position_leaf(positions, top_left, schedule=schedule),
+            digit_at(digits, label, top_left, size, schedule),
+            digit_at(digits, None, top_left, size, schedule),
         ]
         weights += [weight, class_weight, -class_weight]
     return WeightedProduct(terms, weights)
 
 
-# Moves that suit these canvases. Steps follow the curvature, about 1 / sigma_t^2; the momentum is drawn anew at each
-# level, because reverse steps in between move the samples away from where it was heading.
+# Defaults of each kernel. Step sizes scale with the curvature, about 1 / sigma_t^2; momentum is sampled at each level,
+# because reverse steps come in between.
 KERNEL_DEFAULTS: Mapping[str, SamplerOptions] = {
     "ula": SamplerOptions(kernel="ula", steps_per_level=2, step_law="sigma-power", step_scale=0.05, step_power=2.0),
     "mala": SamplerOptions(kernel="mala", steps_per_level=2, step_law="sigma-power", step_scale=0.08, step_power=2.0),

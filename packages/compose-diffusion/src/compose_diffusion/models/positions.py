@@ -1,4 +1,4 @@
-"""The networks: a U-Net over patches that sees the asked position as a window, as a score and as a scalar energy.
+"""Networks of canvases: a U-Net over patches, conditioned on a position by a mask, as a score and as a scalar energy.
 
 Axes: B batch, H and W height and width of the canvas.
 """
@@ -24,9 +24,9 @@ SHIPPED_WEIGHTS = Path(__file__).parents[1] / "assets" / "weights" / "positions"
 
 
 def window_map(position: Int[Tensor, "batch 2"], size: int) -> Float[Tensor, "batch 1 size size"]:
-    """1 where a digit at the position would lie, 0 elsewhere; 0 everywhere for a position below 0 (none).
+    """Mask of the digit at the position: 1 inside its window, 0 elsewhere; 0 everywhere for a position below 0 (none).
 
-    A vector that scales channels cannot tell a small convolutional network *where*; a map can.
+    A spatial map, because a vector that scales channels does not encode a location for a small convolutional network.
     """
     axis = torch.arange(size, device=position.device)
     inside = (axis >= position[:, :, None]) & (axis < position[:, :, None] + DIGIT_SIZE)
@@ -36,12 +36,12 @@ def window_map(position: Int[Tensor, "batch 2"], size: int) -> Float[Tensor, "ba
 
 
 class CanvasUNet(nn.Module):
-    r"""For every pixel, a guess $\mu$ of its clean value and the variance $\tau^2$ of that guess.
+    r"""For every pixel, an estimate $\mu$ of its clean value and the variance $\tau^2$ of the estimate.
 
-    If the clean pixel were Gaussian with these, the noise in $x_t$ would on average be
+    If the clean pixel were Gaussian with this mean and variance, the posterior mean of the noise in $x_t$ would be
     $\hat\epsilon = g (x_t - \sqrt{\bar\alpha_t} \mu)$ with $g = \sigma_t / (\sigma_t^2 + \bar\alpha_t \tau^2)$. So the
-    U-Net need not carry the noise through to its output, and can be small. Residual blocks down and up, as in
-    `digits.model.Denoiser`, over patches of pixels.
+    U-Net does not have to reproduce the noise at its output, and can be small. Its blocks are those of
+    `models.digits.Denoiser`, over patches of pixels.
 
     Args:
         config: the architecture and the noise levels; kept as `config`.
@@ -58,7 +58,7 @@ class CanvasUNet(nn.Module):
         pixels = config.patch**2
         widths = [config.width * multiplier for multiplier in config.multipliers]
         self.time_embedding = TimeEmbedding(config.schedule.num_levels, embed_dim)
-        # Every patch is read as its pixels, and as many of the window.
+        # Channels of a patch: its pixels, and the same number of mask pixels.
         self.stem = nn.Conv2d(2 * pixels, widths[0], 3, padding=1)
         self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
         below = widths[0]
@@ -85,10 +85,10 @@ class CanvasUNet(nn.Module):
         Args:
             x: canvases at level t.
             t: noise levels.
-            position: (x, y) of one digit's top left pixel; none where below 0, and for all canvases if absent.
+            position: (x, y) of one digit's top left pixel; none if below 0, or for all canvases if absent.
 
         Raises:
-            UsageError: canvases of another size than the network was made for.
+            UsageError: canvases of another size than that of the network.
         """
         size, patch = self.config.canvas_size, self.config.patch
         if x.shape[1:] != (1, size, size):
@@ -146,11 +146,12 @@ class PositionDenoiser(nn.Module):
 
 
 class PositionEnergy(nn.Module):
-    r"""Energy form: $f_\theta(x_t, t, (x, y)) = \frac12 |h - x_t|^2$, the denoising autoencoder (section 3.4).
+    r"""Energy form: $f_\theta(x_t, t, (x, y)) = \frac12 |h - x_t|^2$, the denoising-autoencoder form of the official
+    toy notebook.
 
     Here $x_t - h = \sqrt g (x_t - \sqrt{\bar\alpha_t} \mu)$, see `CanvasUNet`. The gradient is the predicted noise,
     $\hat\epsilon = \nabla_x f$, so that $\log q_t = -f / \sigma_t$ up to a constant; with $\mu$ and $g$ held fixed it
-    is the score form's prediction.
+    equals the prediction of the score form.
 
     Args:
         config: of the U-Net.
@@ -177,7 +178,7 @@ class PositionEnergy(nn.Module):
         t: Int[Tensor, " batch"],
         position: Int[Tensor, "batch 2"] | None = None,
     ) -> Float[Tensor, "batch 1 height width"]:
-        """Gradient of f by x, of which a loss can be differentiated again where gradients are enabled."""
+        """Gradient of f with respect to x; differentiable itself if gradients are enabled."""
         differentiable = torch.is_grad_enabled()
         with torch.enable_grad():
             inputs = x.detach().requires_grad_()
@@ -198,7 +199,7 @@ PositionNetwork = PositionDenoiser | PositionEnergy
 
 
 def make_network(config: PositionNetworkConfig) -> PositionNetwork:
-    """A new network of the form that the configuration names."""
+    """A new network of the configured form."""
     return PositionEnergy(config) if config.form == "energy" else PositionDenoiser(config)
 
 
@@ -219,7 +220,7 @@ def _load(folder: Path, kind: type[ModelT], form: str) -> ModelT:
 
 @dataclass(frozen=True, eq=False)
 class PositionModels:
-    """The two separately trained networks, for the same noise levels and canvas."""
+    """Score network and energy network, trained separately for the same noise levels and canvas size."""
 
     score: PositionDenoiser
     energy: PositionEnergy
@@ -230,7 +231,7 @@ class PositionModels:
         """Both networks from the folder of a training run, or, without one, those that ship with the package.
 
         Raises:
-            UsageError: no such folder, it holds no such networks, or they differ in noise levels or canvas.
+            UsageError: no such folder, no such networks in it, or networks that differ in noise levels or canvas size.
             OnePaperError: weights are missing or damaged.
         """
         folder = SHIPPED_WEIGHTS if folder is None else folder

@@ -1,4 +1,4 @@
-"""The toy's networks: a residual perceptron h(x, t), read as the noise or as a scalar energy (sections 3.4 and 4)."""
+"""The toy's networks: a residual MLP h(x, t), as a noise predictor or as a scalar energy (paper, section 4.2)."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch width"], embedding: Float[Tensor, "batch time_dim"]
     ) -> Float[Tensor, "batch width"]:
-        """The stream after the block."""
+        """[B, width], [B, time_dim] -> [B, width]."""
         h = self.layer_in(F.silu(self.norm(x))) + self.layer_time(embedding)
         return x + self.layer_out(F.silu(self.layer_inner(F.silu(h))))
 
@@ -54,7 +54,7 @@ class ResidualMLP(nn.Module):
         """h at noise levels t, each from 0 to T - 1.
 
         Raises:
-            UsageError: points that are not of the plane, or a level that the network was not made for.
+            UsageError: points that are not in the plane, or a level outside the schedule of the network.
         """
         self._check(x, t)
         embedding = self.time_embedding(t)
@@ -78,7 +78,7 @@ class ResidualMLP(nn.Module):
 
 
 class ToyNetwork(nn.Module, ABC):
-    """What the score and the energy of the plane share: a perceptron, its settings, and files.
+    """Base class of score and energy: the MLP, its configuration, and saving.
 
     Args:
         config: architecture, form and noise levels; kept as `config`.
@@ -96,12 +96,12 @@ class ToyNetwork(nn.Module, ABC):
                 f"{type(self).__name__} of form '{config.form}', expected {' or '.join(self.forms)}; use make_network"
             )
         self.config = config
-        # With h = 0 the gradient of |h|^2 by every weight is zero, and nothing would ever be learnt (section 12).
+        # With h = 0 the gradient of |h|^2 with respect to every weight is 0, so the network could not learn.
         self.mlp = ResidualMLP(config, zero_output=config.form != "l2")
 
     @abstractmethod
     def noise(self, x: Float[Tensor, "batch 2"], t: Int[Tensor, " batch"]) -> Float[Tensor, "batch 2"]:
-        """The predicted noise; where gradients are enabled, it can be differentiated by the weights."""
+        """The predicted noise; differentiable with respect to the weights if gradients are enabled."""
 
     def save_pretrained(self, folder: Path) -> Path:
         """Write `model.safetensors` and `config.json`."""
@@ -127,7 +127,7 @@ class ToyEnergy(ToyNetwork):
 
     | form | f |
     |---|---|
-    | dae | $\sum_d (h - x)_d^2$, the official toy's |
+    | dae | $\sum_d (h - x)_d^2$, that of the official toy notebook |
     | l2 | $\frac{1}{2} \sum_d h_d^2$ |
     | dot | $x \cdot h$ |
     """
@@ -135,7 +135,7 @@ class ToyEnergy(ToyNetwork):
     forms: ClassVar[tuple[str, ...]] = ENERGY_FORMS
 
     def forward(self, x: Float[Tensor, "batch 2"], t: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """The energy of each point (section 3.4)."""
+        """The energy f of each point."""
         h = self.mlp(x, t)
         if self.config.form == "dae":
             return (h - x).square().sum(dim=1)
@@ -144,7 +144,8 @@ class ToyEnergy(ToyNetwork):
         return (x * h).sum(dim=1)
 
     def noise(self, x: Float[Tensor, "batch 2"], t: Int[Tensor, " batch"]) -> Float[Tensor, "batch 2"]:
-        """Gradient of the energy, with the graph of its own gradient (double backward) where gradients are enabled."""
+        """Gradient of the energy with respect to x; differentiable itself (double backward) if gradients are
+        enabled."""
         training = torch.is_grad_enabled()
         with torch.enable_grad():
             x = x.detach().requires_grad_()
@@ -153,7 +154,7 @@ class ToyEnergy(ToyNetwork):
 
 
 def make_network(config: ToyNetworkConfig) -> ToyScore | ToyEnergy:
-    """A new network of the form that its settings name; weights come from torch's global generator."""
+    """A new network of the configured form; its weights are drawn from torch's global generator."""
     return ToyScore(config) if config.form == "score" else ToyEnergy(config)
 
 
@@ -168,7 +169,7 @@ def load_network(folder: Path) -> ToyScore | ToyEnergy:
 
 
 def _linear(inputs: int, outputs: int, *, zero: bool = False) -> nn.Linear:
-    """As the official toy starts it: weights from a normal of variance 1 / inputs cut at 2 std, or zero; no bias."""
+    """Initialisation of the official toy: truncated normal weights with variance 1 / inputs, or zero; bias 0."""
     layer = nn.Linear(inputs, outputs)
     if zero:
         nn.init.zeros_(layer.weight)

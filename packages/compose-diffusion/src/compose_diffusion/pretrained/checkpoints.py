@@ -35,7 +35,7 @@ from compose_diffusion.pretrained.layouts import (
 
 CONFIG_TYPES = {"UNetConfig": UNetConfig, "EncoderConfig": EncoderConfig}
 # What shapes do not say.
-UNTOLD = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
+NOT_IN_SHAPES = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
 
 
 class OpenedCheckpoint(NamedTuple):
@@ -155,11 +155,11 @@ def _recognised(path: Path, tensors: Mapping[str, Tensor]) -> UNetConfig | Encod
             f"{path} has {len(shapes)} tensors in no layout of guided-diffusion (the first is "
             f"'{next(iter(shapes))}'), expected one of its U-Nets or classifiers; open diffusers models as folders"
         )
-    told = {name: value for name, value in to_dict(inferred).items() if name not in UNTOLD}
+    inferred_fields = {name: value for name, value in to_dict(inferred).items() if name not in NOT_IN_SHAPES}
     raise UsageError(
-        f"{path} is a network like guided-diffusion's, but none that was published, and its tensors do not tell "
-        f"{', '.join(UNTOLD)}; put {path.stem}.json beside it with type '{type(inferred).__name__}' and a config that "
-        f"adds them to {told}"
+        f"{path} is a network like guided-diffusion's, but not a published one, and shapes do not determine "
+        f"{', '.join(NOT_IN_SHAPES)}; put {path.stem}.json beside it with type '{type(inferred).__name__}' and a "
+        f"config that adds them to {inferred_fields}"
     )
 
 

@@ -129,9 +129,9 @@ def check_shapes(path: Path, expected: Shapes, found: Shapes) -> None:
     if not differences:
         return
     more = len(differences) - SHOWN_DIFFERENCES
-    told = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
+    listed = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
     fitting = infer_config(found)
     advice = "give the configuration it was trained with"
     if fitting is not None:
         advice = f"its tensors are those of {fitting}"
-    raise UsageError(f"{path} does not fit the configuration: {told}; {advice}")
+    raise UsageError(f"{path} does not fit the configuration: {listed}; {advice}")

@@ -1,9 +1,9 @@
-"""A composition of exact densities as one compiled loop over the samples, where the toy's arithmetic is the cost.
+"""Compilation of a composition of exact densities into one loop over the samples, by `torch.compile`.
 
-As it stands, every operation of every leaf passes over all samples once more. `compiled(expression)` is the same
-density with all operations fused by `torch.compile`, and MCMC moves on it are fused with their kernel's own operations.
-What changes with the noise level is passed in, so that one compilation serves all levels. Networks are compiled by
-themselves: give their leaf `torch.compile(network)`.
+Without compilation every operation of every leaf is a separate pass over all samples. `compiled(expression)` is the
+same density with all operations fused, and the MCMC steps of a kernel are fused with the density. Values that depend on
+the noise level are arguments, so one compilation serves all levels. Networks are compiled separately: give
+`torch.compile(network)` to their leaf.
 
     >>> fast = compiled(ExactLeaf(ring(), schedule) & ExactLeaf(bar(), schedule))
     >>> draw(fast, schedule, (100_000, 2), SamplerOptions(), torch.Generator().manual_seed(0))
@@ -27,14 +27,14 @@ from compose_diffusion.data.distributions import RowwiseDistribution, coordinate
 from compose_diffusion.mcmc.kernels import (
     ChainState,
     Kernel,
-    MoveDraws,
-    MoveInfo,
     Randomness,
+    StepInfo,
+    StepNoise,
     StepSize,
     Target,
+    draw_step_noise,
     hmc,
     mala,
-    move_draws,
     uhmc,
     ula,
 )
@@ -43,18 +43,18 @@ from compose_diffusion.mcmc.kernels import (
 # log density [batch] and score [dim, batch].
 Program = Callable[..., tuple[Tensor, ...]]
 
-# Compilations of one expression before it is left as it stands: another number of samples takes a new one, and so does
-# every level at which the expression combines its leaves differently, and every kernel.
+# Maximal number of compilations of one expression: one for each number of samples, kernel, and way in which the
+# expression combines its leaves at a level. Further programs run without compilation.
 MOST_PROGRAMS = 16
 
-# Kernels whose moves are compiled whole; those with a Metropolis test draw a uniform number for it.
+# Kernels whose steps are compiled; those with a Metropolis test draw a uniform number.
 ADJUSTED = (mala, hmc)
 KERNELS = (ula, uhmc, *ADJUSTED)
 
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """What evaluations at one level share: the leaves, their constants flattened, and how the leaves combine."""
+    """Data of one level: the leaves, their flattened constants, and how the leaves combine."""
 
     leaves: tuple[Leaf, ...]
     constants: tuple[Tensor, ...]
@@ -63,7 +63,7 @@ class _Level:
 
 
 class CompiledExpression(Expression):
-    """The density of `expression`, evaluated by compiled code; see `compiled`."""
+    """The density of an expression, evaluated by compiled code; see `compiled`."""
 
     def __init__(self, expression: Expression) -> None:
         leaves = expression.leaves()
@@ -74,7 +74,7 @@ class CompiledExpression(Expression):
         self._probes = {leaf: torch.randn(7, generator=generator, dtype=torch.float64) for leaf in leaves}
         self._levels: dict[tuple[int, torch.device], _Level] = {}
         self._programs: dict[Hashable, Program] = {}
-        # Of one move of each program, told by its tracing.
+        # Evaluations of one step of each program, known after tracing.
         self._evaluations: dict[Hashable, int] = {}
         self._compiles = True
 
@@ -103,7 +103,7 @@ class CompiledExpression(Expression):
         Args:
             x: [batch, dim].
             t: noise level, 0 .. T - 1.
-            energy: whether the log density is wanted; it costs nothing here.
+            energy: whether to return the log density, which is always computed.
 
         Raises:
             UsageError: points of another dimension.
@@ -124,18 +124,18 @@ class CompiledExpression(Expression):
         return Evaluation(log_density.to(x.dtype) if energy else None, score)
 
     def target(self, t: int) -> "CompiledTarget":
-        """Log density and score at level t, and whole moves on it."""
+        """Log density and score at level t, and compiled MCMC steps."""
         return CompiledTarget(self, t)
 
     def move(
         self, kernel: Kernel, state: ChainState, t: int, step_size: float, generator: torch.Generator
-    ) -> tuple[ChainState, MoveInfo]:
-        """One move at level t, kernel and density in one compiled piece; `CompiledTarget.fused` hands it out."""
+    ) -> tuple[ChainState, StepInfo]:
+        """One MCMC step at level t, kernel and density compiled together; used by `CompiledTarget.fused`."""
         level = self._level(t, state.x.device)
         function, keywords = (kernel.func, kernel.keywords) if isinstance(kernel, partial) else (kernel, {})
         if not level.leaves or function not in KERNELS or not self._compiles or state.log_density is None:
             return kernel(state, self.target(t), step_size, generator)
-        draws = move_draws(state.x, generator, adjusted=function in ADJUSTED)
+        draws = draw_step_noise(state.x, generator, adjusted=function in ADJUSTED)
         given = _present(state.x, state.log_density, state.score, state.momentum)
         drawn = _present(draws.normal, draws.uniform)
         step = torch.tensor(step_size, dtype=torch.float64, device=state.x.device)
@@ -143,7 +143,7 @@ class CompiledExpression(Expression):
         key = (level.signature, kind)
         program = self._program(key, lambda: self._whole_move(key, kernel, level, t, len(given)))
         *moved, probability, accepted, non_finite = program(step, *given, *drawn, *level.constants)
-        return ChainState(*moved), MoveInfo(probability, accepted, self._evaluations[key], non_finite)
+        return ChainState(*moved), StepInfo(probability, accepted, self._evaluations[key], non_finite)
 
     def _level(self, t: int, device: torch.device) -> _Level:
         if (t, device) not in self._levels:
@@ -156,20 +156,20 @@ class CompiledExpression(Expression):
         return self._levels[t, device]
 
     def _combination(self, leaves: Sequence[Leaf], t: int) -> tuple[Sequence[Tensor], Hashable]:
-        """How the leaves combine at level t, told by what the expression makes of probes.
+        """How the leaves combine at level t, found by evaluating the expression on probe values.
 
-        Products are sums of log densities times weights, one for each leaf, which are passed in; other formulas are
-        traced, without weights, and levels share a program if the numbers they give are the same.
+        A product is a weighted sum of log densities, whose weights are arguments of the program. Other formulas are
+        traced without weights, and levels share a program if they give the same numbers.
         """
         if not leaves:
             return (), "nothing"
         value, sensitivities = self.combine(t, {leaf: self._probes[leaf] for leaf in leaves})
-        value, told = cast(Tensor, value), [sensitivities[leaf] for leaf in leaves]
-        if not any(isinstance(sensitivity, Tensor) for sensitivity in told):
-            weights = torch.tensor(told, dtype=torch.float64)
+        value, derivatives = cast(Tensor, value), [sensitivities[leaf] for leaf in leaves]
+        if not any(isinstance(sensitivity, Tensor) for sensitivity in derivatives):
+            weights = torch.tensor(derivatives, dtype=torch.float64)
             if torch.allclose(weights @ torch.stack([self._probes[leaf] for leaf in leaves]), value):
                 return weights.unbind(), "sum"
-        numbers = [torch.as_tensor(part, dtype=torch.float64).flatten().tolist() for part in (value, *told)]
+        numbers = [torch.as_tensor(part, dtype=torch.float64).flatten().tolist() for part in (value, *derivatives)]
         return (), tuple(map(tuple, numbers))
 
     def _program(self, key: Hashable, write: Callable[[], Program]) -> Program:
@@ -193,7 +193,7 @@ class CompiledExpression(Expression):
                 log_density = sum(sensitivities[leaf] * cast(Tensor, log_densities[leaf]) for leaf in level.leaves)
             else:
                 log_density, sensitivities = self.combine(t, log_densities)
-            # Rows of coordinates: a sensitivity [batch] multiplies a score [dim, batch] as it is.
+            # A sensitivity [batch] broadcasts over a score [dim, batch].
             score = sum(sensitivities[leaf] * scores[leaf] for leaf in level.leaves)
             return cast(Tensor, log_density), cast(Tensor, score)
 
@@ -210,7 +210,7 @@ class CompiledExpression(Expression):
                 log_density, score = density(coordinate_rows(x), *constants)
                 return log_density.to(x.dtype), score.T.to(x.dtype)
 
-            moved, info = kernel(ChainState(*given), target, step_size, MoveDraws(*drawn))
+            moved, info = kernel(ChainState(*given), target, step_size, StepNoise(*drawn))
             self._evaluations[key] = info.gradient_evaluations  # known once this has been traced
             state = _present(moved.x, moved.log_density, moved.score, moved.momentum)
             return (*state, info.acceptance, info.accepted, info.non_finite)
@@ -218,7 +218,7 @@ class CompiledExpression(Expression):
         return move
 
     def _compiled(self, plain: Program) -> Program:
-        """`plain`, compiled when first called; as it stands where that fails, which a warning says once."""
+        """`plain`, compiled on its first call; if that fails, `plain` itself, with one warning."""
         chosen: list[Program] = []
 
         def program(*values: Tensor) -> tuple[Tensor, ...]:
@@ -231,7 +231,7 @@ class CompiledExpression(Expression):
                     traced = make_fx(plain)(*values)
                 fast = cast(Program, torch.compile(traced, fullgraph=True, dynamic=False))
                 found = fast(*values)
-            # Of this type are the failures of tracing, of torch.compile and of the compiler it calls.
+            # Tracing, torch.compile and the compiler it calls all raise this type.
             except RuntimeError as error:
                 reason = str(error).strip().splitlines() or [type(error).__name__]
                 _warn(f"expression could not be compiled ({reason[0]})")
@@ -245,7 +245,7 @@ class CompiledExpression(Expression):
 
 @dataclass(frozen=True, eq=False)
 class CompiledTarget:
-    """A compiled density at level t, for kernels: called, it gives log density and score."""
+    """A compiled density at level t as a target of MCMC kernels."""
 
     expression: CompiledExpression
     t: int
@@ -256,12 +256,12 @@ class CompiledTarget:
         return evaluation.log_density, evaluation.score
 
     def fused(self, kernel: Kernel) -> Kernel:
-        """The kernel on this target, with the move as one compiled piece: the same moves up to rounding."""
+        """The kernel on this target, compiled together with the density; equal up to rounding."""
 
         def fused(
             state: ChainState, target: Target, step_size: StepSize, generator: Randomness
-        ) -> tuple[ChainState, MoveInfo]:
-            if isinstance(step_size, Tensor) or isinstance(generator, MoveDraws):
+        ) -> tuple[ChainState, StepInfo]:
+            if isinstance(step_size, Tensor) or isinstance(generator, StepNoise):
                 return kernel(state, target, step_size, generator)
             return self.expression.move(kernel, state, self.t, step_size, generator)
 
@@ -269,12 +269,12 @@ class CompiledTarget:
 
 
 def compiled(expression: Expression) -> CompiledExpression:
-    """The same density, evaluation and moves compiled when first used: a matter of seconds, then several times as fast.
+    """The same density with evaluation and MCMC steps compiled on first use (seconds), then several times as fast.
 
-    Samplers take it as any other expression, and equal seeds give the samples of the expression itself up to rounding.
-    As a term of a larger expression it counts as the leaves it has and is evaluated leaf by leaf, so compile the
-    outermost one. Where nothing can compile (no C++ compiler on the machine), a warning says so, once, and the same
-    formulas run as they stand. Scores are not differentiable.
+    Samplers accept it as any other expression, and equal seeds give the samples of the expression itself up to
+    rounding. As a term of a larger expression it is evaluated leaf by leaf without compilation, so compile the
+    outermost one. If compilation fails (for example without a C++ compiler), there is one warning and the formulas run
+    uncompiled. Scores are not differentiable.
 
     Raises:
         UsageError: a leaf other than an `ExactLeaf` of Gaussians, boxes or mixtures of them.
@@ -283,7 +283,7 @@ def compiled(expression: Expression) -> CompiledExpression:
 
 
 def _warn(reason: str) -> None:
-    warnings.warn(f"{reason}; it is evaluated as it stands, with the same numbers", RuntimeWarning, stacklevel=2)
+    warnings.warn(f"{reason}; it is evaluated without compilation, with the same result", RuntimeWarning, stacklevel=2)
 
 
 def _present(*tensors: Tensor | None) -> list[Tensor]:

@@ -1,22 +1,22 @@
-r"""The Feynman-Kac corrector: a weighted population that follows a product of noised densities (section 3.8).
+r"""The Feynman-Kac corrector: weighted particles that follow a product of noised densities (Skreta et al., 2025).
 
-Every factor q_i solves the Fokker-Planck equation of the noising process, and the product $\hat q \propto \prod_i
-q_i^{b_i}$ does not: it solves one with a source term. Moving particles by the summed scores and weighing them by that
-source follows it exactly, up to the time step, and needs scores only.
+Every factor q_i solves the Fokker-Planck equation of the noising process; the product $\hat q \propto \prod_i
+q_i^{b_i}$ solves it with an additional source term. Particles that move by the summed scores and are weighted by the
+source follow the product exactly, up to the time step, and need scores only.
 
-With the clock $du = \beta_t\, dt$ running towards the data, $B = \sum_i b_i > 0$ and the mean score
+With time $du = \beta_t\, dt$ towards the data, $B = \sum_i b_i > 0$ and the mean score
 $\bar s = \frac{1}{B} \sum_i b_i s_i$,
 
 $$dx = B (\tfrac12 x + \bar s)\, du + dW_u, \qquad
 d \log w = \tfrac12 \big[ B (B - 1)\, \bar s \cdot (x + \bar s) - \sum_i b_i |s_i - \bar s|^2 \big]\, du.$$
 
-Why: each factor obeys $\partial_u \log q_i = -\frac{d}{2} - \frac12 x \cdot s_i - \frac12 (\nabla \cdot s_i +
-|s_i|^2)$, so the product's log density moves by the same with S = B \bar s in place of s_i, B d in place of d and
-$\sum_i b_i |s_i|^2$ in place of $|s_i|^2$. Drift by $v = \frac{B}{2} x + \frac12 S$ and a Langevin step of
-variance du, which keeps $\hat q_u$ as it is, changes a log density at a place by $-\nabla \cdot v - v \cdot S$; what
-the product's changes by beyond that is the weight. The coefficient 1/2 of S makes the unknown divergence of the scores
-cancel; that of x is free. B/2 lets a population of pure noise, N(0, I / B), rest with constant weights; 1/2 would be
-the published form, which spends its effective sample size there. For B = 1, guidance among it, both are the same.
+Derivation: each factor satisfies $\partial_u \log q_i = -\frac{d}{2} - \frac12 x \cdot s_i - \frac12 (\nabla \cdot s_i
++ |s_i|^2)$, so the log density of the product satisfies the same equation with S = B \bar s for s_i, B d for d and
+$\sum_i b_i |s_i|^2$ for $|s_i|^2$. A drift $v = \frac{B}{2} x + \frac12 S$ with a Langevin step of variance du, which
+leaves $\hat q_u$ invariant, changes a log density by $-\nabla \cdot v - v \cdot S$; the remaining change of the product
+is the log weight. With the coefficient 1/2 of S the unknown divergence of the scores cancels; the coefficient of x is
+free. With B/2 the weights stay constant for pure noise, N(0, I / B); the published form has 1/2, which loses effective
+sample size there. For B = 1, for example guidance, both are equal.
 """
 
 import math
@@ -38,7 +38,7 @@ _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Weighted samples, and what became of them on the way.
+    """Weighted samples, and statistics of the run.
 
     Attributes:
         x: [batch, *event], particles; averages need their weights.
@@ -54,46 +54,46 @@ class Population:
     num_resamplings: int
 
     def estimate(self, values: Float[Tensor, "batch *any"]) -> Float[Tensor, "*any"]:
-        r"""$\sum_n w_n f(x_n) / \sum_n w_n$ for the values f(x_n); particles of weight 0 do not count."""
+        r"""$\sum_n w_n f(x_n) / \sum_n w_n$ for the values f(x_n); particles of weight 0 are ignored."""
         weights = torch.softmax(self.log_weights, dim=0).to(values)
         weights = weights.reshape(-1, *[1] * (values.ndim - 1))
         return torch.where(weights > 0, weights * values, 0.0).sum(dim=0)
 
     def resampled(self, generator: torch.Generator) -> Float[Tensor, "batch *event"]:
-        """As many equally weighted samples, some of them equal."""
+        """Equally weighted samples of the same number, some of them equal."""
         return self.x[systematic_ancestors(self.log_weights, generator)]
 
 
 def effective_sample_size(log_weights: Float[Tensor, " batch"]) -> float:
-    r"""$(\sum_n w_n)^2 / \sum_n w_n^2$: the batch size for equal weights, 1 where one particle has them all."""
+    r"""$(\sum_n w_n)^2 / \sum_n w_n^2$: the batch size for equal weights, 1 if one particle has all the weight."""
     return float(torch.exp(2 * torch.logsumexp(log_weights, dim=0) - torch.logsumexp(2 * log_weights, dim=0)))
 
 
 def systematic_ancestors(log_weights: Float[Tensor, " batch"], generator: torch.Generator) -> Int[Tensor, " batch"]:
-    """Indices drawn by one uniform number on a comb of equal spacing: n w_i copies of particle i, rounded either way.
+    """Systematic resampling: n w_i copies of particle i, rounded up or down, from one uniform random number.
 
     Raises:
         UsageError: every weight is 0.
     """
-    shares = torch.softmax(log_weights, dim=0)
-    if not bool(shares.isfinite().all()):
+    fractions = torch.softmax(log_weights, dim=0)
+    if not bool(fractions.isfinite().all()):
         raise UsageError(
             f"all {len(log_weights)} weights are 0, expected particles with finite scores; lower the guidance or "
             "check the models at the highest level"
         )
-    uniform = torch.rand(1, generator=generator, dtype=shares.dtype, device=shares.device)
-    comb = (torch.arange(len(shares), device=shares.device) + uniform) / len(shares)
-    cumulative = torch.cumsum(shares, dim=0)
-    # Rounding may leave the last entry below 1: the comb's end then falls to the last particle that has any weight.
-    last = int(torch.nonzero(shares)[-1])
+    uniform = torch.rand(1, generator=generator, dtype=fractions.dtype, device=fractions.device)
+    comb = (torch.arange(len(fractions), device=fractions.device) + uniform) / len(fractions)
+    cumulative = torch.cumsum(fractions, dim=0)
+    # Rounding may leave the last entry below 1: then the last particle with positive weight is taken.
+    last = int(torch.nonzero(fractions)[-1])
     return torch.searchsorted(cumulative, comb).clamp(max=last)
 
 
 @dataclass(frozen=True, eq=False)
 class CorrectorSteps:
-    """For each level t: x_{t-1} = current * x_t + clean * X_t + sqrt(variance) * noise, X_t being the clean estimate.
+    """For each level t: x_{t-1} = current * x_t + clean * X_t + sqrt(variance) * noise, with clean estimate X_t.
 
-    `clock` is the time u that passes, log(abar_{t-1} / abar_t). At level 0 the step is the clean estimate itself.
+    `clock` is the time u of the step, log(abar_{t-1} / abar_t). At level 0 the step is the clean estimate itself.
     """
 
     current: Float[Tensor, " levels"]
@@ -103,12 +103,12 @@ class CorrectorSteps:
 
 
 def corrector_steps(schedule: NoiseSchedule, total_weight: float) -> CorrectorSteps:
-    r"""The corrector's drift, integrated exactly from level to level while the clean estimate X stands still.
+    r"""The corrector's drift, integrated exactly from level to level with the clean estimate X held fixed.
 
     With $\bar s = -(x - \sqrt{\bar\alpha} X) / \sigma^2$ the drift is linear in x. By $k = \sqrt{\bar\alpha} /
-    \sigma^2$, x keeps the share $(k_t / k_{t-1})^B$, X enters by $B \int (k / k_{t-1})^B \sqrt{\bar\alpha}\, d\ell$
-    and the variance is $\int (k / k_{t-1})^{2B} \sigma^2\, d\ell$, $\ell$ being the log SNR. Exact for pure noise and
-    for data at one point; for B = 1 it is the ancestral step with posterior variance.
+    \sigma^2$, x is multiplied by $(k_t / k_{t-1})^B$, the coefficient of X is $B \int (k / k_{t-1})^B
+    \sqrt{\bar\alpha}\, d\ell$ and the variance is $\int (k / k_{t-1})^{2B} \sigma^2\, d\ell$, $\ell$ being the log SNR.
+    Exact for pure noise and for data at one point; for B = 1 it is the ancestral step with posterior variance.
 
     Args:
         schedule: levels.
@@ -122,10 +122,10 @@ def corrector_steps(schedule: NoiseSchedule, total_weight: float) -> CorrectorSt
     def log_k(log_snr: np.ndarray) -> np.ndarray:
         return 0.5 * (log_snr + np.logaddexp(0.0, log_snr))
 
-    shares = total_weight * (log_k(places) - log_k(earlier)[:, None])
+    fractions = total_weight * (log_k(places) - log_k(earlier)[:, None])
     root_abar, squared_sigma = np.exp(-0.5 * np.logaddexp(0.0, -places)), np.exp(-np.logaddexp(0.0, places))
-    clean = total_weight * half * ((np.exp(shares) * root_abar) @ _NODE_WEIGHTS)
-    variance = half * ((np.exp(2 * shares) * squared_sigma) @ _NODE_WEIGHTS)
+    clean = total_weight * half * ((np.exp(fractions) * root_abar) @ _NODE_WEIGHTS)
+    variance = half * ((np.exp(2 * fractions) * squared_sigma) @ _NODE_WEIGHTS)
     current = np.exp(total_weight * (log_k(later) - log_k(earlier)))
     log_abar = -np.logaddexp(0.0, -log_snr)
     return CorrectorSteps(
@@ -137,15 +137,15 @@ def corrector_steps(schedule: NoiseSchedule, total_weight: float) -> CorrectorSt
 
 
 @dataclass(frozen=True, eq=False)
-class WeighedScores:
+class WeightedScores:
     """Mean score, and the rate of the log weight, at one level."""
 
     mean: Float[Tensor, "batch *event"]
     rate: Float[Tensor, " batch"]
 
-    def of(self, ancestors: Int[Tensor, " batch"]) -> "WeighedScores":
+    def of(self, ancestors: Int[Tensor, " batch"]) -> "WeightedScores":
         """Those of a resampled population."""
-        return WeighedScores(self.mean[ancestors], self.rate[ancestors])
+        return WeightedScores(self.mean[ancestors], self.rate[ancestors])
 
     def clean(self, x: Tensor, t: int, schedule: NoiseSchedule) -> Float[Tensor, "batch *event"]:
         """The clean estimate, the weighted mean of those of the factors."""
@@ -153,8 +153,8 @@ class WeighedScores:
         return (x + (1 - alpha_bar) * self.mean) / math.sqrt(alpha_bar)
 
 
-def weighed_scores(factors: Mapping[Leaf, float], x: Float[Tensor, "batch *event"], t: int) -> WeighedScores:
-    """Every factor's score at level t (models of one network in one call), and what the corrector makes of them."""
+def weighted_scores(factors: Mapping[Leaf, float], x: Float[Tensor, "batch *event"], t: int) -> WeightedScores:
+    """Mean score and weight rate at level t from the scores of all factors (one call for leaves of one network)."""
     evaluations = evaluate_leaves(list(factors), x, t, dict.fromkeys(factors, False))
     total = sum(factors.values())
     mean = torch.zeros_like(x)
@@ -163,11 +163,11 @@ def weighed_scores(factors: Mapping[Leaf, float], x: Float[Tensor, "batch *event
     rate = total * (total - 1) * (mean * (x + mean)).flatten(1).sum(dim=1)
     for leaf, weight in factors.items():
         rate = rate - weight * (evaluations[leaf].score - mean).flatten(1).square().sum(dim=1)
-    return WeighedScores(mean, 0.5 * rate)
+    return WeightedScores(mean, 0.5 * rate)
 
 
 def product_factors(expression: Expression, schedule: NoiseSchedule) -> dict[Leaf, float]:
-    """The weight of every leaf in a product of products; weights of a leaf that is named twice add up.
+    """The weight of every leaf in a product of products; weights of a repeated leaf are added.
 
     Raises:
         UsageError: anything that is not a weighted product of densities, weights that change from level to level or

@@ -1,7 +1,7 @@
-"""Drawing from a composition: ancestral steps, annealed MCMC, or both (section 3.5, Algorithm 1); or by weighing.
+"""Samplers of a composition: the reverse process, annealed MCMC (paper, Algorithm 1), both, or weighted particles.
 
-Each sampler is one function (expression, schedule, start, options, generator) -> SampleResult whose body is the
-algorithm; `draw` picks the one that the options name.
+Each sampler is one function (expression, schedule, start, options, generator) -> SampleResult; `draw` calls the one
+that the options name.
 """
 
 import math
@@ -16,8 +16,8 @@ from torch import Tensor
 from compose_diffusion.algebra.composition import Expression
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule, noise_from_score, reverse_step
-from compose_diffusion.mcmc.kernels import ChainState, MoveInfo
-from compose_diffusion.mcmc.level_steps import Start, check_moves, move_chains, runs_moves, start_samples
+from compose_diffusion.mcmc.kernels import ChainState, StepInfo
+from compose_diffusion.mcmc.level_steps import Start, check_mcmc, run_steps, runs_mcmc, start_samples
 from compose_diffusion.mcmc.preconditioning import Preconditioning, check_preconditioning, preconditioner_at
 from compose_diffusion.mcmc.step_sizes import step_size_law
 from compose_diffusion.samplers.feynman_kac import (
@@ -26,7 +26,7 @@ from compose_diffusion.samplers.feynman_kac import (
     effective_sample_size,
     product_factors,
     systematic_ancestors,
-    weighed_scores,
+    weighted_scores,
 )
 
 # Called after each level with the level and how many of all levels are done.
@@ -35,15 +35,16 @@ Progress = Callable[[int, int, int], None]
 
 @dataclass(eq=False)
 class SampleResult:
-    """Samples, and what it took to draw them.
+    """Samples, and statistics of the run.
 
     Attributes:
         x: [batch, *event], samples, all of equal weight.
-        acceptance: [levels], mean acceptance probability of the MCMC moves at each level, NaN where none ran.
-        gradient_evaluations: evaluations of the composition for every sample; times the number of leaves for models.
-        non_finite: proposals that were rejected because they were not finite, and particles of the corrector that lost
-            their weight for it; all samples together.
-        trajectory: [levels + 1, batch, *event], start and the samples as each level left them; None unless asked for.
+        acceptance: [levels], mean acceptance probability of the MCMC steps at each level, NaN where none ran.
+        gradient_evaluations: evaluations of the composition per sample; each evaluates every leaf once.
+        non_finite: number of non-finite proposals, which were rejected, and of corrector particles whose weight was set
+            to 0 for that reason.
+        trajectory: [levels + 1, batch, *event], the start and the samples after each level; None unless
+            `keep_trajectory`.
         population: of the Feynman-Kac corrector: the weighted particles that x was resampled from, effective sample
             sizes and resamplings; None for other methods.
     """
@@ -58,7 +59,7 @@ class SampleResult:
 
 @dataclass(eq=False)
 class _Record:
-    """What a run counts. Acceptance and non-finite proposals stay tensors, read once at the end."""
+    """Statistics of a run. Acceptance and non-finite proposals stay tensors until the end."""
 
     num_levels: int
     keep_trajectory: bool
@@ -72,8 +73,8 @@ class _Record:
         if self.keep_trajectory:
             self.visits.append(x)
 
-    def moves(self, t: int, infos: list[MoveInfo]) -> None:
-        """A level's moves, and the evaluation that its chains begin with."""
+    def mcmc_steps(self, t: int, infos: list[StepInfo]) -> None:
+        """Record the steps of a level, and the evaluation at the start of its chains."""
         self.acceptance[t] = [info.acceptance for info in infos]
         self.non_finite += [info.non_finite for info in infos]
         self.gradient_evaluations += 1 + sum(info.gradient_evaluations for info in infos)
@@ -103,9 +104,10 @@ def reverse_diffusion(
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
-    """Ancestral steps with the composed noise prediction: the wrong law for products (section 3.2)."""
+    """Ancestral steps with the composed noise prediction; does not sample the product distribution (paper, why the
+    reverse process fails)."""
     if preconditioning is not None:
-        raise UsageError("method 'reverse' was given a preconditioner, expected none: there are no MCMC moves")
+        raise UsageError("method 'reverse' was given a preconditioner, expected none: there are no MCMC steps")
     x, rounded = start_samples(expression, schedule, start, generator)
     record = _Record(len(schedule), keep_trajectory, progress)
     record.visit(x)
@@ -128,14 +130,15 @@ def annealed_mcmc(
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
-    """MCMC at every level from high to low noise, each started where the level above ended (the official toy)."""
+    """MCMC at every level from high to low noise, each level starting from the samples of the one above (paper,
+    Algorithm 1)."""
     x, _ = start_samples(expression, schedule, start, generator)
-    moves = _Moves(expression, schedule, options, preconditioning)
+    level_steps = _LevelSteps(expression, schedule, options, preconditioning)
     record = _Record(len(schedule), keep_trajectory, progress)
     record.visit(x)
     for t in reversed(range(len(schedule))):
-        if runs_moves(t, options):
-            x = moves.at(t, x, generator, record).x
+        if runs_mcmc(t, options):
+            x = level_steps.run_level(t, x, generator, record).x
         record.level_done(t, x)
     return record.result(x)
 
@@ -151,9 +154,9 @@ def reverse_mcmc(
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
-    """An ancestral step from level t to t - 1, then MCMC at t - 1, down to clean data (the official image sampler)."""
+    """An ancestral step from level t to t - 1, then MCMC at t - 1, down to clean data (official image sampler)."""
     x, rounded = start_samples(expression, schedule, start, generator)
-    moves = _Moves(expression, schedule, options, preconditioning)
+    level_steps = _LevelSteps(expression, schedule, options, preconditioning)
     record = _Record(len(schedule), keep_trajectory, progress)
     record.visit(x)
     state = None
@@ -161,12 +164,12 @@ def reverse_mcmc(
         if state is None:
             noise = expression.evaluate(x, t, energy=False).predicted_noise(t, rounded)
             record.gradient_evaluations += 1
-        else:  # the chains at this level have just computed the score where they ended
+        else:  # the last MCMC step has computed the score of x
             noise = noise_from_score(state.score, t, rounded)
         x = _reverse(x, noise, t, rounded, options, generator)
         state = None
-        if t > 0 and runs_moves(t - 1, options):
-            state = moves.at(t - 1, x, generator, record)
+        if t > 0 and runs_mcmc(t - 1, options):
+            state = level_steps.run_level(t - 1, x, generator, record)
             x = state.x
         record.level_done(t, x)
     return record.result(x)
@@ -183,18 +186,18 @@ def feynman_kac_corrector(
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
-    """Ancestral-like steps whose error weights make good, for products of densities (section 3.8, `feynman_kac`).
+    """Steps of the Feynman-Kac corrector with importance weights, for products of densities; see `feynman_kac`.
 
-    Particles are resampled where the effective sample size falls below `ess_threshold` of their number, and then move
-    by MCMC if the options ask for it. The weights are those of level 0: the last step only takes the noise away, which
-    leaves an error of order sigma_0^2. x is resampled from `population`, whose weighted averages vary less.
+    Particles are resampled where the effective sample size falls below `ess_threshold` of their number, followed by
+    MCMC steps if the options ask for them. The weights are those of level 0; the last step only removes the noise, with
+    an error of order sigma_0^2. x is resampled from `population`, whose weighted averages have less variance.
 
     Args:
-        start: from N(0, I), as for every method; scaled to N(0, I / B), the product's law at the highest level.
+        start: from N(0, I), as for every method; scaled to N(0, I / B), the product at the highest level.
     """
     x, _ = start_samples(expression, schedule, start, generator)
     factors = product_factors(expression, schedule)
-    moves = _Moves(expression, schedule, options, preconditioning)
+    level_steps = _LevelSteps(expression, schedule, options, preconditioning)
     total = sum(factors.values())
     steps = corrector_steps(schedule, total)
     record = _Record(len(schedule), keep_trajectory, progress)
@@ -203,16 +206,16 @@ def feynman_kac_corrector(
     log_weights = torch.zeros(len(x), dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
     ess = torch.full((len(schedule),), float(len(x)), dtype=torch.float64)
     num_resamplings = 0
-    scores = weighed_scores(factors, x, len(schedule) - 1)
+    scores = weighted_scores(factors, x, len(schedule) - 1)
     record.gradient_evaluations += 1
     for t in reversed(range(1, len(schedule))):
         rate = scores.rate
         mean = steps.current[t].to(x.dtype) * x + steps.clean[t].to(x.dtype) * scores.clean(x, t, schedule)
         noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
         x = mean + steps.variance[t].sqrt().to(x.dtype) * noise
-        scores = weighed_scores(factors, x, t - 1)
+        scores = weighted_scores(factors, x, t - 1)
         record.gradient_evaluations += 1
-        # The trapezoid rule, for the rate grows fast towards the data.
+        # Trapezoid rule, because the rate grows fast towards the data.
         increment = 0.5 * steps.clock[t].to(log_weights.dtype) * (rate + scores.rate)
         lost = ~increment.isfinite() & log_weights.isfinite()
         record.non_finite.append(lost.sum().to(log_weights.dtype))
@@ -224,11 +227,11 @@ def feynman_kac_corrector(
             x = x[ancestors]
             log_weights = torch.full_like(log_weights, float(log_weights.logsumexp(dim=0) - math.log(len(x))))
             num_resamplings += 1
-            moves.momentum = None if moves.momentum is None else moves.momentum[ancestors]
+            level_steps.momentum = None if level_steps.momentum is None else level_steps.momentum[ancestors]
             scores = scores.of(ancestors)
-        if runs_moves(t - 1, options):
-            x = moves.at(t - 1, x, generator, record).x
-            scores = weighed_scores(factors, x, t - 1)
+        if runs_mcmc(t - 1, options):
+            x = level_steps.run_level(t - 1, x, generator, record).x
+            scores = weighted_scores(factors, x, t - 1)
             record.gradient_evaluations += 1
         record.level_done(t, x)
     x = scores.clean(x, 0, schedule).to(x.dtype)
@@ -265,14 +268,14 @@ def draw(
             from N(0, I) in float32.
         options: method, kernel, step sizes.
         generator: all randomness, on start's device.
-        preconditioning: coordinates of the MCMC moves, one preconditioner for all levels or one for each; step sizes
-            then count in those coordinates.
+        preconditioning: coordinates of the MCMC steps, one preconditioner for all levels or one for each; step sizes
+            refer to those coordinates.
         keep_trajectory: also return the samples after each level.
         progress: called as progress(t, levels_done, num_levels) after each level.
 
     Raises:
-        UsageError: leaves made for other levels, a Metropolis kernel without energies, an MCMC window outside the
-            schedule, preconditioners that do not fit; with method "fkc", anything but a product of densities.
+        UsageError: leaves with other noise levels, a Metropolis kernel without energies, MCMC levels outside the
+            schedule, the wrong number of preconditioners; with method "fkc", anything but a product of densities.
     """
     return SAMPLERS[options.method](
         expression,
@@ -286,8 +289,8 @@ def draw(
     )
 
 
-class _Moves:
-    """The MCMC of one run, level by level; momentum goes along unless it is drawn anew at each."""
+class _LevelSteps:
+    """The MCMC steps of one run; keeps the momentum between levels unless it is sampled at each level."""
 
     def __init__(
         self,
@@ -296,7 +299,7 @@ class _Moves:
         options: SamplerOptions,
         preconditioning: Preconditioning | None,
     ) -> None:
-        check_moves(expression, schedule, options)
+        check_mcmc(expression, schedule, options)
         check_preconditioning(preconditioning, len(schedule))
         self.expression = expression
         self.schedule = schedule
@@ -304,15 +307,15 @@ class _Moves:
         self.preconditioning = preconditioning
         self.momentum: Tensor | None = None
 
-    def at(self, t: int, x: Tensor, generator: torch.Generator, record: _Record) -> ChainState:
-        """`steps_per_level` moves that leave the composed density of level t invariant."""
+    def run_level(self, t: int, x: Tensor, generator: torch.Generator, record: _Record) -> ChainState:
+        """`steps_per_level` MCMC steps at level t."""
         step_size = step_size_law(self.options)(t, self.schedule)
         momentum = None if self.options.momentum == "per-level" else self.momentum
         preconditioner = preconditioner_at(self.preconditioning, t)
         target = self.expression.target(t)
-        state, infos = move_chains(target, x, momentum, self.options, step_size, preconditioner, generator)
+        state, infos = run_steps(target, x, momentum, self.options, step_size, preconditioner, generator)
         self.momentum = state.momentum
-        record.moves(t, infos)
+        record.mcmc_steps(t, infos)
         return state
 
 

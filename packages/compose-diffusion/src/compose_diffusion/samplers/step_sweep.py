@@ -1,9 +1,8 @@
-r"""How moves of several sizes fare at every noise level, to choose step sizes by.
+r"""Comparison of step sizes at every noise level.
 
-A step that is too small accepts everything and goes nowhere; one that is too large is refused. In between lies the step
-that carries a chain farthest for its work: the largest mean squared distance of a move, $E |x' - x|^2$, for each
-evaluation of the composition. Distances are told in units of $\sigma_t^2$ and per coordinate, so that levels can be
-compared.
+With a small step size nearly every proposal is accepted but chains move slowly; with a large one most proposals are
+rejected. The criterion here is the expected squared jump distance, $E |x' - x|^2$, per evaluation of the composition,
+in units of $\sigma_t^2$ and per coordinate, so that levels can be compared.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,20 +17,20 @@ from torch import Tensor
 from compose_diffusion.algebra.composition import Expression
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
-from compose_diffusion.mcmc.level_steps import Start, move_chains, runs_moves
+from compose_diffusion.mcmc.level_steps import Start, run_steps, runs_mcmc
 from compose_diffusion.mcmc.step_sizes import step_size_law
 from compose_diffusion.samplers.samplers import draw
 
 
 @dataclass(frozen=True, eq=False)
 class StepSweep:
-    """What moves did, for each factor and level; NaN where the options ask for no moves.
+    """Statistics of one step for each factor and level; NaN at levels without MCMC.
 
     Attributes:
-        factors: times the step sizes of the options.
+        factors: multiples of the step sizes of the options.
         acceptance: mean acceptance probability.
-        distance: mean squared distance of a move over sigma_t^2, per coordinate and evaluation of the composition.
-        non_finite: proposals that were not finite, all levels together.
+        distance: mean squared jump distance over sigma_t^2, per coordinate and evaluation of the composition.
+        non_finite: number of non-finite proposals over all levels.
     """
 
     factors: tuple[float, ...]
@@ -41,9 +40,9 @@ class StepSweep:
 
     @property
     def best(self) -> float:
-        """The factor whose moves go farthest for their work: the geometric mean of the distance over the levels.
+        """The factor with the largest geometric mean of the distance over the levels.
 
-        Says something for MALA and HMC only; without a Metropolis test the farthest moves are the most biased ones.
+        Meaningful for MALA and HMC only; without a Metropolis test the largest distance has the largest bias.
         """
         moved = self.distance[:, ~self.distance.isnan().any(dim=0)]
         return self.factors[int(moved.clamp(min=1e-300).log().mean(dim=1).argmax())]
@@ -59,7 +58,7 @@ def sweep_step_sizes(
     *,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> StepSweep:
-    """Draw once as `options` say, and let the samples of every level make one move of each size, with fresh momentum.
+    """Sample once with `options`, then take one step of each size from the samples of every level, with new momentum.
 
     Args:
         expression: the composition.
@@ -71,32 +70,32 @@ def sweep_step_sizes(
         progress: as of `draw`, called for both passes.
 
     Raises:
-        UsageError: options without moves, a factor that is not above 0, and what `draw` refuses.
+        UsageError: options without MCMC steps, a factor that is not above 0, or as of `draw`.
     """
     if not factors:
         raise UsageError("factors are empty, expected at least one, e.g. 0.5 1 2")
     for factor in factors:
         check_positive("step factor", factor)
-    levels = [t for t in reversed(range(len(schedule))) if runs_moves(t, options)]
+    levels = [t for t in reversed(range(len(schedule))) if runs_mcmc(t, options)]
     if options.method not in ("annealed", "reverse-mcmc") or not levels:
         raise UsageError(
-            f"method '{options.method}' with {options.steps_per_level} moves at each level has no step to choose, "
+            f"method '{options.method}' with {options.steps_per_level} MCMC steps a level has no step size to compare, "
             "expected 'annealed' or 'reverse-mcmc' with 1 or more"
         )
     drawn = draw(expression, schedule, start, options, generator, keep_trajectory=True, progress=progress)
     assert drawn.trajectory is not None
-    # Visits are start, then levels from the top; after a reverse step one stands a level lower.
+    # The trajectory has the start, then the levels from the top; with reverse steps, each entry is one level lower.
     offset = len(schedule) if options.method == "annealed" else len(schedule) - 1
     law, single = step_size_law(options), replace(options, steps_per_level=1)
     acceptance = torch.full((len(factors), len(schedule)), torch.nan, dtype=torch.float64)
     distance, non_finite = acceptance.clone(), [0] * len(factors)
     for done, t in enumerate(levels, start=1):
         if options.method == "reverse-mcmc" and t == len(schedule) - 1:
-            continue  # such a run steps down first, and never moves at the top
+            continue  # there are no MCMC steps at the top level
         x, variance = drawn.trajectory[offset - t], 1 - float(schedule.alphas_cumprod[t])
         for index, factor in enumerate(factors):
             step_size = factor * law(t, schedule)
-            state, (info,) = move_chains(expression.target(t), x, None, single, step_size, None, generator)
+            state, (info,) = run_steps(expression.target(t), x, None, single, step_size, None, generator)
             squares = (state.x - x).double().square().mean()
             acceptance[index, t] = float(info.acceptance)
             distance[index, t] = float(squares) / variance / info.gradient_evaluations

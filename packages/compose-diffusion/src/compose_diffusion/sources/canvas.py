@@ -20,13 +20,13 @@ class CanvasSource:
     """The canvas as one model, for a `sampling.Request`; see `compose_diffusion.sources.registry.Source`.
 
     Args:
-        layout: what stands where.
+        layout: regions and size of the canvas.
         models: the expression of each region.
-        wanted: the conditions that each region asks for.
-        tile: the source of the regions' models; moves and pictures are its, and so is the judge, region by region.
+        wanted: the requested conditions of each region.
+        tile: the source of the regions' models; provides samplers, pictures, and the evaluation of each region.
 
     Raises:
-        UsageError: models of other data than images; as of `Tapestry` and `product_of_crops`.
+        UsageError: models of data other than images; as of `Tapestry` and `product_of_crops`.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class CanvasSource:
         self.clip_x0: float | None = tile.clip_x0
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
-        """None: a canvas has no name that an expression could mention."""
+        """Not available: a canvas has no name in expressions."""
         raise UsageError("a canvas is not part of an expression, expected expressions as parts of a canvas")
 
     def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
-        """As the models' own samples are shown."""
+        """The picture of the regions' source."""
         self.tile.write_picture(x, path)
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """What the models' judge sees of each region's own wish, for regions of the models' size."""
+        """Attribute accuracy of each region of scale 1, by the evaluator of the regions' source."""
         found: dict[str, float] = {}
         for place, wanted in zip(self.layout.regions, self.wanted, strict=True):
             if place.scale == 1 and wanted:

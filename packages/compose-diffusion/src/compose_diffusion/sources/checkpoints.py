@@ -1,7 +1,7 @@
-"""A published checkpoint as a name in an expression: `NAME`, `NAME[3]`, `NAME[0.1, 0.5]`.
+"""Source of a published checkpoint: `NAME`, `NAME[3]`, `NAME[0.1, 0.5]`.
 
-A denoiser or an energy gives the distribution of its images, given a class or a position in brackets; a classifier
-gives p(class | image), to be multiplied with one of them: `model + 10 * judge[207]`.
+A denoiser or an energy represents its image distribution, conditioned on a class or a position in brackets; a
+classifier represents p(class | image), to be multiplied with one of them: `model + 10 * classifier[207]`.
 """
 
 import io
@@ -21,13 +21,13 @@ from torch import Tensor
 from compose_diffusion.algebra.composition import Leaf
 from compose_diffusion.algebra.leaves import ClassifierLeaf, EnergyLeaf, PredictionLeaf
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
-from compose_diffusion.config.paper_images import IMAGE_KERNELS, LAST_MCMC_LEVEL
+from compose_diffusion.config.paper_images import IMAGE_SAMPLERS, LAST_MCMC_LEVEL
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.models.guided_diffusion import GuidedClassifier, GuidedUNet, null_condition
 from compose_diffusion.pretrained.checkpoints import open_checkpoint, respaced
 
-# Levels of the sampler, evenly spaced among the trained ones, as the official code takes them.
+# Number of levels of the sampler, evenly spaced among those of the training, as in the official code.
 NUM_LEVELS = 100
 
 
@@ -36,9 +36,9 @@ class CheckpointSource:
 
     Args:
         path: of the file, or the folder of a model.
-        config: what it holds, where neither the file nor anything beside it tells.
-        num_levels: of the sampler; at most as many as the network was trained on are taken.
-        device: where the network is moved to.
+        config: of the network; by default found as by `open_checkpoint`.
+        num_levels: of the sampler; at most the number of training levels.
+        device: of the network.
 
     Raises:
         UsageError: the checkpoint cannot be opened.
@@ -60,18 +60,19 @@ class CheckpointSource:
         self.name = path.name
         self.schedule: NoiseSchedule = respaced(self.trained_schedule, min(num_levels, len(self.trained_schedule)))[0]
         self.dtype = torch.float32
-        # Moves of the official code stop half way down.
+        # MCMC of the official code stops at half of the levels.
         stop = len(self.schedule) * LAST_MCMC_LEVEL // NUM_LEVELS
         self.kernel_defaults: Mapping[str, SamplerOptions] = {
-            kernel: replace(options, last_level=stop) for kernel, options in IMAGE_KERNELS.items()
+            kernel: replace(options, last_level=stop) for kernel, options in IMAGE_SAMPLERS.items()
         }
         self.clip_x0: float | None = 1.0
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
-        """The model given a class ("207") or a position ("0.1, 0.5"), asked at the trained levels nearest in log SNR.
+        """The model for a class ("207") or a position ("0.1, 0.5"), evaluated at the training levels nearest in log
+        SNR.
 
         Raises:
-            UsageError: a condition that the network does not know, or none where it needs one.
+            UsageError: an invalid condition, or none for a network that needs one.
         """
         timesteps = self.trained_schedule.nearest_levels(schedule)
         given = self._condition(condition)
@@ -91,7 +92,7 @@ class CheckpointSource:
                 return None
             if not config.null_condition:
                 raise UsageError(f"{self.name} was trained with a {kind} only, expected one in brackets")
-            # Given explicitly, the null condition is evaluated in one call with the others.
+            # With an explicit null condition, the unconditional leaf is evaluated in one call with the others.
             return null_condition(config, torch.zeros(1, 1, 1, 1))
         if kind == "class" and text.strip().isdigit() and int(text) < config.num_classes:
             return torch.tensor([int(text)])
@@ -105,10 +106,10 @@ class CheckpointSource:
             "position": "two numbers from 0 to 1, e.g. 0.1, 0.5",
             "text": "no condition on the command line; in Python give embeddings of tokens to EnergyLeaf",
         }[kind]
-        raise UsageError(f"{self.name} does not know the condition '{text}', expected {expected}")
+        raise UsageError(f"{self.name} does not accept the condition '{text}', expected {expected}")
 
     def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
-        """The images side by side, as a PNG."""
+        """The images in a grid."""
         columns = math.ceil(math.sqrt(len(x)))
         missing = x.new_full((-len(x) % columns, *x.shape[1:]), 1.0)
         tiles = rearrange(torch.cat([x, missing]), "(rows columns) c h w -> (rows h) (columns w) c", columns=columns)
@@ -118,7 +119,7 @@ class CheckpointSource:
         write_atomic(path, encoded.getvalue())
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """Nothing: no independent judge comes with a checkpoint."""
+        """Empty: there is no independent evaluator for a checkpoint."""
         return {}
 
 
@@ -130,7 +131,7 @@ def _numbers(text: str) -> list[float]:
 
 
 class _RespacedClassifier:
-    """A classifier asked at the levels of a sampler."""
+    """A classifier evaluated at the levels of a sampler."""
 
     def __init__(self, network: GuidedClassifier, timesteps: Int[Tensor, " levels"]) -> None:
         self.network, self.timesteps = network, timesteps

@@ -1,4 +1,4 @@
-"""The digits as a name of expressions: `digits` for any of them, `digits[3]` for one."""
+"""Source of the digits: `digits` for any digit, `digits[3]` for one."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from compose_diffusion.sources.pictures import image_grid, write_png
 
 
 class DigitsSource:
-    """The denoiser of digits under each of its labels.
+    """The denoiser of digits for each label.
 
     Args:
-        weights: folder of a training run; by default the weights that ship with the package.
-        device: where the networks go.
+        weights: folder of a training run; by default the shipped weights.
+        device: of the networks.
     """
 
     def __init__(self, weights: Path | None, device: torch.device) -> None:
@@ -34,7 +34,7 @@ class DigitsSource:
         self.clip_x0: float | None = CLIP_X0
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> PredictionLeaf:
-        """The denoiser given a digit, 0 to 9; without a condition, unconditional."""
+        """The denoiser conditioned on a digit, 0 to 9, or unconditional."""
         return label_leaf(self.models, None if condition is None else _digit(condition), schedule)
 
     def write_picture(self, x: Float[Tensor, "batch 1 height width"], path: Path) -> None:
@@ -42,9 +42,9 @@ class DigitsSource:
         write_png(path, image_grid(x))
 
     def attribute_accuracy(self, x: Float[Tensor, "batch 1 height width"], conditions: list[str]) -> dict[str, float]:
-        """Shares of images in which the evaluator, which names one digit for each, sees each digit asked about.
+        """Fractions of images that the evaluator classifies as each of the digits.
 
-        Asked about several, also the share that shows any of them; asked about none, the shares of all digits seen.
+        For several digits, also the fraction that shows any of them; without digits, the fractions of all ten.
         """
         seen = default_evaluator().predict(x.cpu())
         counts = torch.bincount(seen, minlength=NUM_DIGITS).double() / len(seen)

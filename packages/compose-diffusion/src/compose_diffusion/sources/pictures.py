@@ -10,21 +10,21 @@ from jaxtyping import Float, UInt8
 from onepaper.runs import write_atomic
 from torch import Tensor
 
-# Of a picture: screen pixels for each image pixel, and between images.
+# Screen pixels per image pixel, and between images.
 ENLARGEMENT = 8
 GAP = 4
-# Of a plot of points: its side, and screen pixels an inch.
+# Size and resolution of a scatter plot.
 INCHES, DOTS_PER_INCH = 4.0, 160
 
 
 def image_grid(
     images: Float[Tensor, "count 1 height width"], columns: int | None = None
 ) -> UInt8[np.ndarray, "rows columns"]:
-    """Images in [-1, 1] side by side, row by row, as one grey picture with dark ink; pixels stay square and sharp.
+    """Images in [-1, 1] in a grid, as one grey picture with dark ink, enlarged without interpolation.
 
     Args:
         images: at least one.
-        columns: images in a row; about twice as many as rows if absent.
+        columns: images in a row; about twice the number of rows if absent.
     """
     count = len(images)
     columns = columns or min(count, max(10, math.ceil(math.sqrt(2 * count))))
@@ -38,7 +38,7 @@ def image_grid(
 
 
 def write_png(path: Path, picture: UInt8[np.ndarray, "rows columns"]) -> None:
-    """Write a grey picture, whole or not at all."""
+    """Write a grey picture atomically."""
     from PIL import Image
 
     encoded = io.BytesIO()
@@ -47,7 +47,7 @@ def write_png(path: Path, picture: UInt8[np.ndarray, "rows columns"]) -> None:
 
 
 def write_points(path: Path, points: Float[Tensor, "count 2"]) -> None:
-    """Write points of the plane as a PNG, from -1 to 1 or as far as 99% of them lie."""
+    """Write a scatter plot of points as a PNG, from -1 to 1 or as far as 99% of them lie."""
     from matplotlib.figure import Figure
 
     places = points.detach().cpu().double()

@@ -1,4 +1,4 @@
-"""A saved pipeline as a source of leaves: `NAME[CONDITION]` is a class of class models and a prompt of text models."""
+"""Source of a saved pipeline: the condition in `NAME[CONDITION]` is a class or a prompt."""
 
 import io
 import math
@@ -24,18 +24,18 @@ from compose_diffusion.pretrained.schedulers import trained_levels
 from compose_diffusion.sources.checkpoints import CheckpointSource
 from compose_diffusion.sources.registry import Source
 
-# Steps follow the curvature, which is about 1 / sigma_t^2; small enough for two or three densities multiplied.
+# Step sizes scale with the curvature, about 1 / sigma_t^2; small enough for products of two or three densities.
 KERNEL_DEFAULTS: Mapping[str, SamplerOptions] = {
     "ula": SamplerOptions(kernel="ula", step_law="sigma-power", step_scale=0.05, step_power=2.0),
     "mala": SamplerOptions(kernel="mala", step_law="sigma-power", step_scale=0.05, step_power=2.0),
     "uhmc": SamplerOptions(kernel="uhmc", step_law="sigma-power", step_scale=0.2, momentum="per-level"),
     "hmc": SamplerOptions(kernel="hmc", step_law="sigma-power", step_scale=0.2, momentum="per-level"),
 }
-# Levels that a sampler takes where nobody says how many.
+# Default number of levels of a sampler.
 NUM_LEVELS = 100
-# Images smaller than this are enlarged to about it, pixel by pixel.
+# Smaller images are enlarged to about this size, without interpolation.
 SHOWN_SIZE = 64
-# Latents decoded at a time, for the decoder needs far more memory than the denoiser.
+# Latents decoded together, because the decoder needs far more memory than the denoiser.
 DECODED_AT_ONCE = 8
 
 
@@ -45,12 +45,12 @@ class PipelineSource:
     Args:
         folder: as `save_pretrained` writes it; read as `open_pipeline` says.
         guidance_scale: of every leaf with a prompt or class; None for none.
-        num_levels: levels that a sampler takes.
-        device: where the pipeline is moved to.
+        num_levels: of the sampler.
+        device: of the pipeline.
         dtype: of the network; samples and scores stay float32.
 
     Raises:
-        UsageError: see `from_diffusers`; also a network whose configuration leaves the size of its samples open.
+        UsageError: see `from_diffusers`; also a network whose configuration has no sample size.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class PipelineSource:
         self.clip_x0: float | None = trained.clip_x0
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
-        """The pipeline's network given a class (a number) or a prompt; without one, what stands for any.
+        """The pipeline's network conditioned on a class (a number) or a prompt, or unconditional.
 
         Raises:
-            UsageError: a condition for an unconditional model, a class that is no number or does not exist.
+            UsageError: a condition for an unconditional model, or an invalid class.
         """
         if self.kind.condition == "text":
             guidance = None if condition is None else self.guidance_scale
@@ -105,7 +105,7 @@ class PipelineSource:
         )
 
     def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
-        """The samples side by side as a PNG, latents decoded, colours or grey as the model has them."""
+        """The samples in a grid; latents are decoded."""
         images = to_pictures(decode(self.pipeline, x))
         columns = min(len(images), max(8, math.ceil(math.sqrt(len(images)))))
         images += [images[0].point(lambda _: 0)] * (-len(images) % columns)
@@ -115,12 +115,12 @@ class PipelineSource:
         write_atomic(path, encoded.getvalue())
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """None: nothing is known that could judge any model's samples."""
+        """Empty: there is no independent evaluator for arbitrary models."""
         return {}
 
 
 def open_source(path: Path, device: torch.device) -> Source:
-    """What stands at a path: a pipeline's folder, or else a published checkpoint.
+    """The source of a path: a pipeline's folder or a published checkpoint.
 
     Raises:
         UsageError: neither; see `PipelineSource` and `CheckpointSource`.
@@ -133,7 +133,7 @@ def open_source(path: Path, device: torch.device) -> Source:
 def decode(
     pipeline: DiffusionPipeline, x: Float[Tensor, "batch *event"]
 ) -> Float[Tensor, "batch channels height width"]:
-    """Images in [-1, 1] from samples: the pipeline's own autoencoder for latents, the samples themselves for pixels."""
+    """Images in [-1, 1] of samples: latents are decoded by the pipeline's autoencoder, pixels returned unchanged."""
     vae: Any = getattr(pipeline, "vae", None)
     if vae is None:
         return x.clamp(-1, 1)
@@ -145,7 +145,7 @@ def decode(
 
 
 def to_pictures(images: Float[Tensor, "count channels height width"]) -> list[Any]:
-    """Images in [-1, 1] as pictures, 1 channel grey and 3 in colour, small ones enlarged.
+    """Images in [-1, 1] as PIL images, 1 channel grey or 3 in colour; small ones are enlarged.
 
     Raises:
         UsageError: another number of channels.

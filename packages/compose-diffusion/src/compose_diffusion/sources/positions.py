@@ -1,4 +1,4 @@
-"""The position networks as the source of an expression's names: the condition "x,y" is a digit's top left pixel."""
+"""Source of canvases: the condition "x,y" is the top left pixel of a digit."""
 
 import re
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ _CONDITION = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*")
 
 
 class PositionsSource:
-    """Canvases with a digit at a place, or anywhere without a condition; see `sources.Source`.
+    """Canvases with a digit at a position, or unconditional; see `sources.registry.Source`.
 
     Args:
-        models: by default, those that ship with the package.
+        models: by default, the shipped networks.
         form: "score" (fast) or "energy" (for MALA, HMC and mixtures).
     """
 
@@ -42,10 +42,10 @@ class PositionsSource:
         self.clip_x0: float | None = CLIP_X0
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
-        """The network given "x,y", column and row of a digit's top left pixel, or given nothing.
+        """The network conditioned on "x,y", column and row of a digit's top left pixel, or unconditional.
 
         Raises:
-            UsageError: anything else, or a place where a digit would leave the canvas.
+            UsageError: another condition, or a position where a digit would leave the canvas.
         """
         position = None if condition is None else self._position(condition)
         return position_leaf(self.models, position, self.form, schedule)
@@ -65,7 +65,7 @@ class PositionsSource:
         write_png(path, image_grid(x))
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """Shares of canvases with a digit at every asked position, and at each."""
+        """Fractions of canvases with a digit at every requested position, and at each of them."""
         if not conditions:
             return {}
         detector = default_detector()
@@ -79,9 +79,9 @@ class PositionsSource:
 
 
 def open_positions(weights: Path | None = None, device: torch.device | str = "cpu") -> PositionsSource:
-    """The source of a training run's folder, or, without one, of the networks that ship with the package.
+    """The source of a training run's folder, or of the shipped networks.
 
     Raises:
-        UsageError: no such folder, or it holds no such networks.
+        UsageError: no such folder, or no such networks in it.
     """
     return PositionsSource(PositionModels.from_pretrained(weights, device))

@@ -1,7 +1,7 @@
-"""Where the names of an expression come from: a source turns `NAME[CONDITION]` into a leaf.
+"""Names of expressions: a source returns a leaf for `NAME[CONDITION]`.
 
-The `sample` verb parses an expression, asks the source of each name for a leaf, draws, and lets the source of the first
-name make a picture. The sources are the toy's distributions, the digits, their positions, and files of other models.
+The `sample` verb parses an expression, gets a leaf from the source of each name, samples, and uses the source of the
+first name to make a picture. There are sources for the toy's distributions, digits, canvases, and external models.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,10 +26,10 @@ class Source(Protocol):
     """Models of one kind of data, on one schedule.
 
     Attributes:
-        schedule: the noise levels its models were made for.
+        schedule: the noise levels of its models.
         event_shape: of one sample, without the batch axis.
-        dtype: that samples are drawn in.
-        kernel_defaults: kernel ("ula", "mala", "uhmc", "hmc") -> step sizes and counts that suit these models.
+        dtype: of samples.
+        kernel_defaults: kernel ("ula", "mala", "uhmc", "hmc") -> default step sizes and numbers of steps.
         clip_x0: bound on the clean estimate of reverse steps, None for no bound.
     """
 
@@ -43,29 +43,30 @@ class Source(Protocol):
         """The model given a condition (the text between the brackets; None without brackets), on `schedule`.
 
         Raises:
-            UsageError: a condition that these models do not know, naming it and what they know.
+            UsageError: a condition that is not valid for these models.
         """
         ...
 
     def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
-        """What the samples look like, as a PNG."""
+        """Write a picture of the samples as a PNG."""
         ...
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """What an independent judge sees in the samples, by name; empty where there is none.
+        """Fractions of samples with requested attributes, by name, as found by an independent evaluator; empty without
+        one.
 
         Args:
-            conditions: those that are asked about, in order: the wanted ones, and in another call the unwanted.
+            conditions: to evaluate; the wanted ones, or in another call the unwanted ones.
         """
         ...
 
 
-# Name -> what opens it, called with (weights folder or None, device); by name, for the sources lie above this module.
+# Name -> `module:function` of (weights folder or None, device), imported when used, for a short start-up.
 TRAINED: Mapping[str, str] = {
     "digits": "compose_diffusion.sources.digits:DigitsSource",
     "positions": "compose_diffusion.sources.positions:open_positions",
 }
-# Expression name -> distribution; '-' is the language's minus.
+# Expression name -> distribution name; '-' is an operator in expressions.
 EXACT: Mapping[str, str] = {name.replace("-", "_"): name for name in DISTRIBUTIONS}
 _EXACT_SOURCE = "compose_diffusion.sources.toy:ToySource"
 _OPEN_PATH = "compose_diffusion.sources.pipelines:open_source"
@@ -75,7 +76,7 @@ def parse_paths(given: Iterable[str]) -> dict[str, Path]:
     """`NAME=PATH` texts as paths by name.
 
     Raises:
-        UsageError: not of that form, a name that an expression cannot hold or that is taken.
+        UsageError: not of that form, a name that is not an identifier or is already defined.
     """
     paths: dict[str, Path] = {}
     for text in given:
@@ -93,13 +94,13 @@ def open_source(name: str, paths: Mapping[str, Path], weights: Path | None, devi
     """The source of a name.
 
     Args:
-        name: built in, or a key of `paths`.
+        name: a built-in name, or a key of `paths`.
         paths: models outside the package: a diffusers pipeline's folder, or a checkpoint.
-        weights: the folder of a training run for the names in `TRAINED`; by default the shipped weights.
-        device: where the models go.
+        weights: folder of a training run for the names in `TRAINED`; by default the shipped weights.
+        device: of the models.
 
     Raises:
-        UsageError: an unknown name (the message has the nearest), or what stands at its path cannot be opened.
+        UsageError: an unknown name (the message has the most similar one), or a path that cannot be opened.
     """
     if name in paths:
         return resolve(_OPEN_PATH)(paths[name], device)

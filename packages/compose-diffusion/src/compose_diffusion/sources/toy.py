@@ -1,4 +1,4 @@
-"""The toy's distributions as names of expressions: `ring & bar`."""
+"""Source of the toy's distributions: `ring & bar`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,16 +15,16 @@ from compose_diffusion.diffusion import NoiseSchedule, cosine_schedule
 from compose_diffusion.sources.pictures import write_points
 
 NUM_LEVELS = 100
-# The official toy's constant steps (section 3.6).
+# Constant step sizes of the official toy notebook.
 _LANGEVIN, _HAMILTONIAN = 1e-3, 0.03
 
 
 class ToySource:
-    """One distribution of the plane, its noised densities exact.
+    """One distribution of the plane with exact noised densities.
 
     Args:
         name: a key of `DISTRIBUTIONS`.
-        device: Apple's GPU knows no float64, so samples are float32 there.
+        device: samples are float32 on Apple GPUs, which have no float64.
     """
 
     def __init__(self, name: str, device: torch.device) -> None:
@@ -42,7 +42,7 @@ class ToySource:
         }
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> ExactLeaf:
-        """The distribution on the levels of `schedule`; it takes no condition."""
+        """The distribution on the levels of `schedule`; there is no condition."""
         if condition is not None:
             raise UsageError(
                 f"{self.name} was given the condition '{condition}', expected none: it is one fixed distribution; "
@@ -55,5 +55,5 @@ class ToySource:
         write_points(path, x)
 
     def attribute_accuracy(self, x: Float[Tensor, "batch 2"], conditions: list[str]) -> dict[str, float]:
-        """None: what a composition of distributions means is known for the toy's tasks only."""
+        """Empty: targets are defined for the toy's tasks only."""
         return {}

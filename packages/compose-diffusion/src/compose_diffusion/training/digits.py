@@ -1,4 +1,4 @@
-"""Training of the digit networks: the denoiser, and the classifier that can guide it."""
+"""Training of the networks of digits: the denoiser and the guiding classifier."""
 
 import copy
 from collections.abc import Callable
@@ -24,14 +24,14 @@ Batch = dict[str, Tensor]
 # Sums over a batch, its size, and further sums to log.
 LossSums = tuple[Tensor, int] | tuple[Tensor, int, dict[str, Tensor]]
 
-# The noise that held-out losses are measured with, the same at every evaluation.
+# Seed of the noise of held-out losses, the same at every evaluation.
 EVALUATION_SEED = 0
 
 
 def withhold_labels(
     labels: Int[Tensor, " batch"], null_label: int, share: float, generator: torch.Generator
 ) -> Int[Tensor, " batch"]:
-    """Replace that share of the labels, at random, by the null label."""
+    """Replace a random fraction of the labels by the null label."""
     withheld = torch.rand(labels.shape, generator=generator, device=labels.device) < share
     return torch.where(withheld, null_label, labels)
 
@@ -39,7 +39,7 @@ def withhold_labels(
 def denoiser_loss(
     schedule: NoiseSchedule, label_dropout: float
 ) -> Callable[[Denoiser, Batch, torch.Generator], LossSums]:
-    r"""$|\hat\epsilon(x_t, t, y) - \epsilon|^2 / D$ at a uniform level, some labels withheld (section 3.1)."""
+    r"""$|\hat\epsilon(x_t, t, y) - \epsilon|^2 / D$ at a uniformly drawn level, with label dropout."""
 
     def loss(model: Denoiser, batch: Batch, generator: torch.Generator) -> LossSums:
         noised, noise, t = _noised(batch["images"], schedule, generator)
@@ -70,7 +70,7 @@ def _noised(images: Tensor, schedule: NoiseSchedule, generator: torch.Generator)
 
 
 def trainings(config: DigitsConfig) -> list[Training]:
-    """What the `train` verb runs: the denoiser, then the classifier."""
+    """The trainings of the `train` verb: the denoiser, then the classifier."""
 
     def denoiser(
         run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
@@ -92,12 +92,12 @@ def trainings(config: DigitsConfig) -> list[Training]:
 def train_denoiser(
     config: DigitsConfig, run: Run | None, loop: LoopOptions, *, seed: int = 0, accelerator: Accelerator | None = None
 ) -> tuple[Denoiser, Fitted[TorchState]]:
-    """Train, or go on training, the denoiser of a configuration.
+    """Train the denoiser of a configuration, or resume its training.
 
     Args:
         config: architecture, noise levels, optimiser, label dropout.
-        run: where checkpoints and logs go; None keeps nothing.
-        loop: cadence; its number of steps is that of `config`, see `loop_options`.
+        run: destination of checkpoints and logs; None writes none.
+        loop: number of steps (that of `config`) and intervals of logs and checkpoints.
         seed: of weights, order of the images, levels, noise.
         accelerator: device and precision; the best device by default.
 
@@ -120,7 +120,7 @@ def train_denoiser(
 def train_classifier(
     config: DigitsConfig, run: Run | None, loop: LoopOptions, *, seed: int = 0, accelerator: Accelerator | None = None
 ) -> tuple[NoisyClassifier, Fitted[TorchState]]:
-    """Train, or go on training, the guiding classifier; arguments and results as of `train_denoiser`."""
+    """Train the guiding classifier, or resume its training; arguments and results as of `train_denoiser`."""
     task = TorchTask(
         lambda: NoisyClassifier(config.classifier),
         classifier_loss(make_schedule(config.classifier.schedule)),
@@ -160,7 +160,7 @@ def _train(
 
 
 def _held_out(task: TorchTask, state: TorchState, digits: Digits) -> dict[str, float]:
-    """The loss, and what is logged with it, of the averaged weights on the evaluator's images."""
+    """Loss and further logged values of the averaged weights on the evaluator's images."""
     device = task.accelerator.device
     batch = {"images": digits.images.to(device), "labels": digits.labels.to(device)}
     with task.evaluating(state) as model:

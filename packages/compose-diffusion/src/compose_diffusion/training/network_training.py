@@ -1,4 +1,4 @@
-"""What the `train` verb runs: one network after the other, each resumable, each saved the same way."""
+"""One training of the `train` verb: a network that is trained, resumed and saved in the same way as all others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Pretrained(Protocol):
     """A network that can be written as a folder of `model.safetensors` and `config.json`."""
 
     def save_pretrained(self, folder: Path) -> Path:
-        """Write it."""
+        """Write the folder."""
         ...
 
 
@@ -29,10 +29,10 @@ class Training:
     """One network of a configuration.
 
     Attributes:
-        name: its folder below the run's (or the export's) folder.
+        name: name of its folder below that of the run or of the export.
         steps: updates in all.
         description: what is trained, for `--dry-run`, e.g. "a denoiser on 1198 images".
-        fit: trains it, or goes on training it.
+        fit: trains the network or resumes its training.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Training of the paper's image networks on a user's own folder of images: the U-Net, then its classifier if any.
+"""Training of the paper's image networks on a folder of images: the U-Net, then the classifier if there is one.
 
 `onepaper compose-diffusion train --preset paper-clevr`, alone or on several devices under torchrun, runs what
-`trainings` lists. An energy is trained through its gradient: its loss is that of the noise it predicts (section 3.4).
+`trainings` lists. The loss of an energy is that of its gradient, the predicted noise (paper, section 4.2).
 """
 
 import copy
@@ -38,7 +38,7 @@ Loss = Callable[[ModelT, Batch, torch.Generator], tuple[Tensor, int] | tuple[Ten
 
 NETWORK_FOLDER = "network"
 CLASSIFIER_FOLDER = "classifier"
-# Batches that are decoded ahead of the training, and threads that do so.
+# Number of batches decoded in advance, and of decoding threads.
 BATCHES_AHEAD = 4
 DECODERS = 4
 
@@ -47,7 +47,7 @@ def trainings(config: PaperImagesConfig) -> list[Training]:
     """The networks of a preset, on the images of `$ONEPAPER_DATA/DATASET`.
 
     Raises:
-        UsageError: the folder of images or its labels are missing or are not what the networks need.
+        UsageError: images or labels are missing, or do not fit the networks.
     """
     network = config.network
     images = _images(config, network.condition, network.num_classes)
@@ -64,7 +64,7 @@ def trainings(config: PaperImagesConfig) -> list[Training]:
 
 
 def noise_loss(schedule: NoiseSchedule, condition_dropout: float) -> Loss[GuidedUNet | GuidedEnergy]:
-    r"""$|\hat\epsilon(x_t, t, y) - \epsilon|^2 / D$ at a uniform level, some conditions withheld (section 3.1)."""
+    r"""$|\hat\epsilon(x_t, t, y) - \epsilon|^2 / D$ at a uniformly drawn level, with condition dropout."""
 
     def loss(model: GuidedUNet | GuidedEnergy, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         images, condition = batch["images"], batch.get("condition")
@@ -80,7 +80,7 @@ def noise_loss(schedule: NoiseSchedule, condition_dropout: float) -> Loss[Guided
 
 
 def class_loss(schedule: NoiseSchedule) -> Loss[GuidedClassifier]:
-    r"""$-\log p(y | x_t, t)$ at a uniform level; logs the accuracy over all levels too."""
+    r"""$-\log p(y | x_t, t)$ at a uniformly drawn level; logs the accuracy over all levels too."""
 
     def loss(
         model: GuidedClassifier, batch: Batch, generator: torch.Generator

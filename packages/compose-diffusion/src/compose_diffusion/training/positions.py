@@ -1,4 +1,4 @@
-"""Training of both networks of the position task on a stream of fresh canvases."""
+"""Training of both networks of canvases, on new canvases at every step."""
 
 import copy
 from collections.abc import Callable
@@ -26,14 +26,14 @@ from compose_diffusion.training.network_training import Training
 
 Batch = dict[str, Tensor]
 
-# Held-out canvases, and the noise that losses on them are measured with, are the same at every evaluation.
+# Seed of the held-out canvases and their noise, the same at every evaluation.
 EVALUATION_SEED = 0
 NUM_HELD_OUT = 128
 
 
 def noise_loss(schedule: NoiseSchedule) -> Callable[[PositionNetwork, Batch, torch.Generator], tuple[Tensor, int]]:
-    r"""$|\hat\epsilon(x_t, t, (x, y)) - \epsilon|^2 / D$ at a uniform level (section 3.1); an energy's gradient is
-    the prediction, so its loss is differentiated twice (section 3.4)."""
+    r"""$|\hat\epsilon(x_t, t, (x, y)) - \epsilon|^2 / D$ at a uniformly drawn level; the prediction of an
+    energy is its gradient, so its loss is differentiated twice."""
 
     def loss(model: PositionNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         images = batch["images"]
@@ -56,13 +56,13 @@ def train_network(
     seed: int = 0,
     accelerator: Accelerator | None = None,
 ) -> tuple[PositionNetwork, Fitted[TorchState]]:
-    """Train, or go on training, one network.
+    """Train one network, or resume its training.
 
     Args:
-        config: canvases, both networks' training, share of withheld positions.
+        config: canvases, both networks' training, fraction of withheld positions.
         network: `config.score` or `config.energy`.
-        run: where checkpoints and logs go; None keeps nothing.
-        loop: cadence; its number of steps is that of the network's `FitConfig`.
+        run: destination of checkpoints and logs; None writes none.
+        loop: number of steps (that of the network's `FitConfig`) and intervals of logs and checkpoints.
         seed: of weights, canvases, levels, noise.
         accelerator: device and precision; the best device by default.
 
@@ -107,7 +107,7 @@ def _held_out(task: TorchTask, state: TorchState, config: PositionsConfig) -> fl
 
 
 def trainings(config: PositionsConfig) -> list[Training]:
-    """What `train` makes of a configuration: the score network, then the energy."""
+    """The trainings of the `train` verb: the score network, then the energy."""
 
     def training(name: str, network: PositionNetworkConfig, steps: int) -> Training:
         def fit_network(
@@ -115,7 +115,7 @@ def trainings(config: PositionsConfig) -> list[Training]:
         ) -> tuple[PositionNetwork, Fitted[TorchState]]:
             return train_network(config, network, run, loop, seed=seed, accelerator=accelerator)
 
-        description = f"the {network.form} network of 1 to {config.canvas.max_digits} digits on fresh canvases"
+        description = f"the {network.form} network of 1 to {config.canvas.max_digits} digits on new canvases"
         return Training(name, steps, description, fit_network)
 
     return [

@@ -1,6 +1,6 @@
-"""Training of the two models, as a user of diffusers would: its network, its scheduler, one attribute's images.
+"""Training of the two models with the network and scheduler of diffusers, each on the images of one attribute.
 
-Nothing here knows of the composition. Each model is saved as an ordinary `DDPMPipeline` folder.
+The composition plays no role in training. Each model is saved as an ordinary `DDPMPipeline` folder.
 """
 
 import copy
@@ -21,14 +21,14 @@ from compose_diffusion.data.digits import attribute_images
 from compose_diffusion.models.pipelines import TrainedPipeline, make_network, make_scheduler
 from compose_diffusion.training.network_training import Training
 
-# The noise that held-out losses are measured with, the same at every evaluation.
+# Seed of the noise of held-out losses, the same at every evaluation.
 EVALUATION_SEED = 0
 
 
 def attribute_loss(
     scheduler: DDPMScheduler,
 ) -> Callable[[Callable[..., Any], Tensor, torch.Generator], tuple[Tensor, int]]:
-    r"""$|h_\theta(x_t, t) - y|^2 / D$ at a uniform level, y being noise, velocity or clean image (section 3.1)."""
+    r"""$|h_\theta(x_t, t) - y|^2 / D$ at a uniformly drawn level, y being noise, velocity or clean image."""
     config = cast(Any, scheduler.config)
 
     def loss(model: Callable[..., Any], images: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
@@ -53,12 +53,12 @@ def train_attribute(
     seed: int = 0,
     accelerator: Accelerator | None = None,
 ) -> tuple[TrainedPipeline, Fitted[TorchState]]:
-    """Train, or go on training, one model.
+    """Train one model, or resume its training.
 
     Args:
         config: images, network, scheduler, optimiser.
-        run: where checkpoints and logs go; None keeps nothing.
-        loop: cadence and number of steps.
+        run: destination of checkpoints and logs; None writes none.
+        loop: number of steps and intervals of logs and checkpoints.
         seed: of weights, order of the images, levels, noise.
         accelerator: device and precision; the best device by default.
 
@@ -101,7 +101,7 @@ def train_attribute(
 
 
 def trainings(config: ReuseConfig) -> list[Training]:
-    """Both models, for the `train` verb."""
+    """The trainings of the `train` verb: both models."""
     return [_training("shape", config.shape), _training("thick", config.thick)]
 
 

@@ -1,6 +1,6 @@
-"""Training of the toy's networks on fresh samples: noise prediction, or an energy distilled from a score (section 3.4).
+"""Training of the toy's networks on new samples: noise prediction, or distillation of a score network into an energy.
 
-Batch number `step` is a function of seed, step and process alone, so a resumed training sees what it would have seen.
+Batch number `step` is a function of seed, step and process, so a resumed training continues with the same batches.
 """
 
 import copy
@@ -26,13 +26,13 @@ from compose_diffusion.training.network_training import Fit, Training
 Batch = dict[str, Tensor]
 Loss = Callable[[ToyNetwork, Batch, torch.Generator], tuple[Tensor, int]]
 
-# The points and noise that held-out losses are measured with, the same at every evaluation and for every network.
+# Seed of the held-out points and their noise, the same at every evaluation and for every network.
 EVALUATION_SEED = 0
 HELD_OUT_POINTS = 4096
 
 
 def noise_loss(schedule: NoiseSchedule) -> Loss:
-    r"""$|\hat\epsilon_\theta(x_t, t) - \epsilon|^2 / D$ at a uniformly drawn level; for energies by double backward."""
+    r"""$|\hat\epsilon_\theta(x_t, t) - \epsilon|^2 / D$ at a uniformly drawn level; double backward for energies."""
 
     def loss(network: ToyNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         noised, noise, t = _noised(batch["points"], schedule, generator)
@@ -42,13 +42,13 @@ def noise_loss(schedule: NoiseSchedule) -> Loss:
 
 
 def distillation_loss(schedule: NoiseSchedule, teacher: ToyNetwork) -> Loss:
-    r"""$|\nabla_x f_\theta(x_t, t) - \hat\epsilon_{teacher}(x_t, t)|^2 / D$: no noise in the target (section 6.3).
+    r"""$|\nabla_x f_\theta(x_t, t) - \hat\epsilon_{teacher}(x_t, t)|^2 / D$: distillation (Thornton et al., 2025).
 
-    The gradient field nearest to the teacher's prediction is what an energy can learn of it.
+    The target has no noise. An energy learns the gradient field nearest to the teacher's prediction.
 
     Args:
         schedule: noise levels of both.
-        teacher: a trained network, which stays as it is.
+        teacher: a trained network, which is not changed.
     """
 
     def loss(network: ToyNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
@@ -73,7 +73,7 @@ def _squared_error(prediction: Tensor, target: Tensor) -> tuple[Tensor, int]:
 def fresh_samples(
     distribution: Distribution, batch_size: int, seed: int, *, rank: int = 0, world: int = 1
 ) -> Callable[[int], Batch]:
-    """Batches of new samples: step -> this process's points, a function of seed, step and rank.
+    """Batches of new samples: step -> points of this process, a function of seed, step and rank.
 
     Raises:
         UsageError: a batch that does not divide among the processes.
@@ -102,23 +102,23 @@ def train_network(
     teacher: ToyNetwork | None = None,
     hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[ToyNetwork, Fitted[TorchState]]:
-    """Train, or go on training, the network of one distribution.
+    """Train the network of one distribution, or resume its training.
 
     Args:
         config: architecture, form, noise levels, optimiser.
         component: name of the distribution.
-        run: where checkpoints and logs go; None keeps nothing.
-        loop: cadence; its number of steps is that of `config`.
+        run: destination of checkpoints and logs; None writes none.
+        loop: number of steps (that of `config`) and intervals of logs and checkpoints.
         seed: of weights, samples, levels, noise.
         accelerator: device and precision; the best device by default.
-        teacher: a score network of the same distribution to distil from; without one, the noise is predicted.
+        teacher: a score network of the same distribution to distil; if absent, the network predicts noise.
         hooks: called as `hook(step, state, row)` after each log row.
 
     Returns:
         The network with averaged weights in evaluation mode, and how the training ended.
 
     Raises:
-        UsageError: `torch.compile` asked for an energy, which it cannot differentiate twice.
+        UsageError: `torch.compile` with an energy, which it cannot differentiate twice.
     """
     accelerator = accelerator or Accelerator()
     if accelerator.options.compile and config.network.form != "score":
@@ -159,7 +159,7 @@ def train_network(
 def _held_out(
     task: TorchTask, state: TorchState, distribution: Distribution, schedule: NoiseSchedule
 ) -> dict[str, float]:
-    """The noise loss of the averaged weights on points of no training batch."""
+    """Noise loss of the averaged weights on held-out points."""
     device = task.accelerator.device
     points = distribution.sample(HELD_OUT_POINTS, torch.Generator().manual_seed(EVALUATION_SEED), torch.float32)
     generator = torch.Generator(device).manual_seed(EVALUATION_SEED)
@@ -170,9 +170,9 @@ def _held_out(
 
 
 def trainings(config: ToyLearnedConfig) -> list[Training]:
-    """One network for each distribution; to distil, a score network `NAME-teacher` before the energy `NAME`."""
+    """The trainings of the `train` verb: a network for each distribution; to distil, `NAME-teacher` before `NAME`."""
     listed: list[Training] = []
-    taught = f"{config.fit.batch_size} fresh points a step"
+    taught = f"{config.fit.batch_size} new points per step"
     for component in config.components:
         if config.objective == "noise":
             description = f"the {config.network.form} network of {component} on {taught}"
