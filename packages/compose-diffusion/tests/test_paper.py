@@ -38,7 +38,7 @@ def test_every_public_name_is_there():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["sample", "--all-of", "12"], "12"),
         (["sample", "--count", "0"], "count"),
@@ -53,17 +53,17 @@ def test_every_public_name_is_there():
         (["gallery", "--only", "toy-nor"], "did you mean 'toy-or'"),
     ],
 )
-def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, told):
+def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, reported):
     monkeypatch.chdir(tmp_path)
     assert run(*words) != 0
     err = capsys.readouterr().err
     assert err.startswith("onepaper: ")
     assert err.count("\n") == 1
-    assert told in err
+    assert reported in err
 
 
 @pytest.mark.parametrize(
-    ("expression", "place", "told"),
+    ("expression", "place", "reported"),
     [
         ("digits[3] & & digits[5]", 12, "'&' after '&', expected a model's name or '('"),
         ("digits[3] | digits[5]", 10, "which has only a score"),
@@ -73,12 +73,12 @@ def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, told):
         ("3", 0, "3 alone is not a density, expected 3*NAME"),
     ],
 )
-def test_mistakes_in_expressions_are_shown_with_a_caret(capsys, tmp_path, monkeypatch, expression, place, told):
+def test_mistakes_in_expressions_are_shown_with_a_caret(capsys, tmp_path, monkeypatch, expression, place, reported):
     monkeypatch.chdir(tmp_path)
     assert run("sample", expression) == 2
     message, shown, caret = capsys.readouterr().err.splitlines()
     assert message.startswith("onepaper: ")
-    assert told in message
+    assert reported in message
     assert (shown, caret) == (f"  {expression}", f"  {' ' * place}^")
 
 
@@ -110,7 +110,7 @@ def test_presets_have_a_cost(capsys):
 
 
 def test_every_preset_is_asked_for_its_cost(capsys, monkeypatch):
-    """`test_costs` counts them; here each is told with its own."""
+    """`test_costs` counts them; here each preset is printed with its own."""
     monkeypatch.setattr("compose_diffusion.cli.costs.cost_of", lambda config: {"networks of": str(hash(config))})
     assert run("presets", "--cost") == 0
     out = capsys.readouterr().out

@@ -33,9 +33,9 @@ _LAPTOP_LEARNED = ToyLearnedConfig(
 )
 
 TOY_PRESETS = {
-    "paper-toy-exact": Preset("constant steps of the official toy notebook, with every open choice fixed", _OFFICIAL),
+    "paper-toy-exact": Preset("the official toy's constant steps, every open choice pinned", _OFFICIAL),
     "laptop-toy-exact": Preset(
-        "the same densities; three times the MCMC steps, and HMC at the lowest levels",
+        "the same densities; three times the moves, and HMC where the product is narrow",
         replace(
             _OFFICIAL,
             langevin=replace(_OFFICIAL.langevin, steps_per_level=30),
@@ -44,7 +44,9 @@ TOY_PRESETS = {
             ),
         ),
     ),
-    "paper-toy": Preset("train energies of the six toy distributions as in the official notebook", ToyLearnedConfig()),
+    "paper-toy": Preset(
+        "train energies of the toy's six distributions as the official notebook does", ToyLearnedConfig()
+    ),
     "laptop-toy": Preset("the same six energies, narrower networks and shorter training", _LAPTOP_LEARNED),
     "paper-suite": Preset(
         "train energies of the nine-task suite's distributions, on the suite's own noise levels",
@@ -53,7 +55,7 @@ TOY_PRESETS = {
         ),
     ),
     "laptop-suite": Preset(
-        "the suite's distributions, narrower networks and shorter training, on the toy's noise levels",
+        "the suite's distributions, narrower and shorter still, on the toy's noise levels",
         replace(_LAPTOP_LEARNED, fit=replace(_LAPTOP_LEARNED.fit, steps=2000), components=SUITE_COMPONENTS),
     ),
 }

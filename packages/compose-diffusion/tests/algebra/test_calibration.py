@@ -92,7 +92,7 @@ def test_equal_constants_on_both_sides_shift_the_ratio(generator):
     assert far - plain == pytest.approx(5000, abs=1e-6)
 
 
-def test_bad_input_is_told(generator):
+def test_bad_input_is_reported(generator):
     energy = shifted(bar(), CONSTANTS)
     score_only = PredictionLeaf(lambda x, t: x, SCHEDULE)
     x = bar().sample(20, generator)

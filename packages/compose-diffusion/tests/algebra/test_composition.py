@@ -156,7 +156,7 @@ def test_the_official_mixture_is_an_expression(x):
     torch.testing.assert_close(expression.evaluate(x, 5).log_density, expected)
 
 
-def test_energies_are_left_out_where_nobody_needs_them(x):
+def test_energies_are_left_out_where_they_are_not_needed(x):
     assert (A & B).evaluate(x, 3, energy=False).log_density is None
     assert (A & ScoreOnlyLeaf()).evaluate(x, 3).log_density is None
     assert not (A & ScoreOnlyLeaf()).has_energy
@@ -198,7 +198,7 @@ def test_proper_negations_do_not_warn():
         _ = 1.3 * A - 0.3 * B
 
 
-def test_shapes_that_do_not_fit_are_told(x):
+def test_shapes_that_do_not_fit_are_reported(x):
     wrong_score = PredictionLeaf(lambda x, t: x[:, :1], SCHEDULE)
     wrong_energy = EnergyLeaf(lambda x, t: x.square())
     wrong_classes = ClassifierLeaf(lambda x, t: x, 2)

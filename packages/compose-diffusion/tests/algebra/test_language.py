@@ -113,8 +113,8 @@ def test_any_text_is_a_tree_or_a_clear_error(text):
     try:
         tree = parse(text)
     except ExpressionError as error:
-        told, place = str(error), error.position
-        assert "\n" not in told
+        reported, place = str(error), error.position
+        assert "\n" not in reported
         assert 0 <= place <= len(text)
     else:
         assert parse(str(tree)) == tree
@@ -206,11 +206,11 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "place", "told"), MISTAKES, ids=[text[:12] or "empty" for text, *_ in MISTAKES])
-def test_mistakes_are_told_with_their_place(text, place, told):
+@pytest.mark.parametrize(("text", "place", "reported"), MISTAKES, ids=[text[:12] or "empty" for text, *_ in MISTAKES])
+def test_mistakes_are_reported_with_their_position(text, place, reported):
     with pytest.raises(ExpressionError) as caught:
         parse(text)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.position == place
     shown, caret = caught.value.__notes__[0].splitlines()
@@ -219,21 +219,21 @@ def test_mistakes_are_told_with_their_place(text, place, told):
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "told"),
+    ("text", "place", "reported"),
     [
-        ("a & nobody", 4, "unknown model 'nobody'"),
+        ("a & unknown_name", 4, "unknown model 'unknown_name'"),
         ("a & (s | b)", 7, "has only a score"),
         ("a & ~(s | b)", 8, "has only a score"),
     ],
 )
-def test_what_the_models_refuse_is_told_with_its_place(text, place, told):
+def test_what_the_models_refuse_is_reported_with_its_position(text, place, reported):
     scores = {"s": PredictionLeaf(lambda x, t: x, SCHEDULE)}
-    with pytest.raises(ExpressionError, match=told) as caught:
+    with pytest.raises(ExpressionError, match=reported) as caught:
         build(parse(text), lambda name: scores.get(name.name) or leaf(name), text)
     assert caught.value.position == place
 
 
 def test_without_its_text_a_tree_is_shown_in_canonical_form():
     with pytest.raises(ExpressionError) as caught:
-        build(And((A, Name("nobody"))), leaf)
-    assert caught.value.__notes__ == ["  a & nobody\n      ^"]
+        build(And((A, Name("unknown_name"))), leaf)
+    assert caught.value.__notes__ == ["  a & unknown_name\n      ^"]

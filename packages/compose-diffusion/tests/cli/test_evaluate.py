@@ -57,8 +57,8 @@ def test_verb_on_digits(few_levels, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "30 images for each of 1 seeds and 2 arms" in said
     assert all(heading in said for heading in MEASURES.values())
-    told = json.loads((tmp_path / "run" / "guidance.json").read_text())
-    assert told["by_seed"][0]["reverse/accuracy"] == told["summary"]["reverse/accuracy"]["mean"]
+    reported = json.loads((tmp_path / "run" / "guidance.json").read_text())
+    assert reported["by_seed"][0]["reverse/accuracy"] == reported["summary"]["reverse/accuracy"]["mean"]
     assert {path.name for path in (tmp_path / "run").glob("*.png")} == {"reverse.png", "mcmc.png"}
 
 
@@ -72,8 +72,8 @@ def test_verb_on_the_toy(tmp_path, capsys):
     options = EvaluateOptions(output=tmp_path / "run", seeds=(0, 1))
     assert evaluate_verb(Invocation(PAPER, PAPER.verb("evaluate"), config, options, "paper-toy-exact")) == 0
     assert "accuracy" in capsys.readouterr().out
-    told = json.loads((tmp_path / "run" / "toy.json").read_text())
-    assert {f"{row}/accuracy" for row in ROWS} <= told["summary"].keys()
+    reported = json.loads((tmp_path / "run" / "toy.json").read_text())
+    assert {f"{row}/accuracy" for row in ROWS} <= reported["summary"].keys()
 
 
 def test_verb_on_learned_toys(tmp_path, capsys, monkeypatch):
@@ -88,9 +88,9 @@ def test_verb_on_learned_toys(tmp_path, capsys, monkeypatch):
     options = replace(options, weights=tmp_path / "weights")
     assert evaluate_verb(Invocation(PAPER, PAPER.verb("evaluate"), config, options)) == 0
     assert "product for each of 1 seeds" in capsys.readouterr().out
-    told = json.loads((tmp_path / "run" / "learned.json").read_text())
-    assert told["by_seed"][0]["trained/ring loss"] == told["quality"]["trained/ring loss"]["mean"]
-    assert {name.partition("/")[0] for name in told["summary"]} == set(ROWS)
+    reported = json.loads((tmp_path / "run" / "learned.json").read_text())
+    assert reported["by_seed"][0]["trained/ring loss"] == reported["quality"]["trained/ring loss"]["mean"]
+    assert {name.partition("/")[0] for name in reported["summary"]} == set(ROWS)
 
 
 @pytest.mark.parametrize("config", [FEW, ToyExactConfig(), ToyLearnedConfig()])

@@ -6,7 +6,7 @@ from compose_diffusion.cli.options import EvaluateOptions, SampleOptions, TrainO
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "reported"),
     [
         (lambda: TrainOptions(max_minutes=-1.0), "max_minutes is -1.0"),
         (lambda: SampleOptions(all_of=(12,)), "digit 12 does not exist, expected a number from 0 to 9"),
@@ -37,8 +37,8 @@ from compose_diffusion.cli.options import EvaluateOptions, SampleOptions, TrainO
         (lambda: SampleOptions(expression="digits[3]", guidance=3.0), "--guidance was given with the expression"),
     ],
 )
-def test_wrong_values_are_told_in_one_line(make, told):
+def test_wrong_values_give_one_line(make, reported):
     with pytest.raises(UsageError) as caught:
         make()
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "\n" not in str(caught.value)

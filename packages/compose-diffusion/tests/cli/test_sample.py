@@ -33,7 +33,7 @@ def sampler_options(options):
     return described(options, ToySource("ring", CPU))
 
 
-def test_a_weighted_population_tells_its_effective_size(tmp_path, capsys):
+def test_a_weighted_population_reports_its_effective_size(tmp_path, capsys):
     options = replace(TOY, sampler="fkc", count=60, num_levels=20, output=tmp_path)
     assert call(options) == 0
     found = json.loads((tmp_path / "samples.json").read_text())
@@ -41,8 +41,10 @@ def test_a_weighted_population_tells_its_effective_size(tmp_path, capsys):
     assert len(sizes) == 20
     assert all(1 <= size <= 60 for size in sizes)
     assert found["acceptance"] == [None] * 20
-    told = f"effective sample size: {min(sizes):.0f} of 60 at the worst level; resampled {found['resamplings']} times"
-    assert told in capsys.readouterr().out
+    reported = (
+        f"effective sample size: {min(sizes):.0f} of 60 at the worst level; resampled {found['resamplings']} times"
+    )
+    assert reported in capsys.readouterr().out
     assert (tmp_path / "levels.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -72,14 +74,14 @@ def test_defaults_name_a_known_kernel():
 
 
 def test_samplers_in_words():
-    told = {
+    reported = {
         "the reverse process": SampleOptions(sampler="reverse"),
         "the Feynman-Kac corrector": SampleOptions(sampler="fkc"),
         "the Feynman-Kac corrector and 3 ULA steps at each level": SampleOptions(sampler="fkc", steps_per_level=3),
         "reverse steps and 3 HMC steps at each level": SampleOptions(sampler="hmc", steps_per_level=3),
         "3 MALA steps at each level": SampleOptions(sampler="mala", steps_per_level=3, ancestral=False),
     }
-    for words, options in told.items():
+    for words, options in reported.items():
         assert sampler_name(sampler_options(options)) == words
 
 
@@ -94,10 +96,10 @@ def test_two_processes_draw_the_samples_of_one(tmp_path):
     call(replace(TOY, output=tmp_path / "one"))
     one, two = (np.load(tmp_path / name / "samples.npz")["samples"] for name in ("one", "two"))
     assert np.array_equal(one, two)
-    told = [json.loads((tmp_path / name / "samples.json").read_text()) for name in ("one", "two")]
-    for facts in told:
+    reported = [json.loads((tmp_path / name / "samples.json").read_text()) for name in ("one", "two")]
+    for facts in reported:
         facts.pop("seconds")
-    assert told[0] == told[1]
+    assert reported[0] == reported[1]
 
 
 def test_verb_draws_what_was_asked_for(tmp_path, capsys):
@@ -108,8 +110,8 @@ def test_verb_draws_what_was_asked_for(tmp_path, capsys):
     assert "200 network evaluations for each sample" in said
     assert str(tmp_path / "run" / "samples.png") in said
     assert np.load(tmp_path / "run" / "samples.npz")["samples"].shape == (12, 1, 8, 8)
-    told = json.loads((tmp_path / "run" / "samples.json").read_text())
-    share = told["attribute_accuracy"]["wanted"]["shows 3"]
+    reported = json.loads((tmp_path / "run" / "samples.json").read_text())
+    share = reported["attribute_accuracy"]["wanted"]["shows 3"]
     assert share > 0.8
     assert f"wanted: shows 3 {share:.1%}" in said
     cell = 8 * ENLARGEMENT + GAP
@@ -124,13 +126,13 @@ def test_verb_draws_an_expression(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "ring & bar @ 0.5; 10 samples by reverse steps and 10 MALA steps at each level" in said
     assert "acceptance: " in said
-    told = json.loads((tmp_path / "run" / "samples.json").read_text())
-    assert told["request"] == "ring & bar @ 0.5"
-    assert len(told["acceptance"]) == 4
-    assert told["acceptance"][3] is None
+    reported = json.loads((tmp_path / "run" / "samples.json").read_text())
+    assert reported["request"] == "ring & bar @ 0.5"
+    assert len(reported["acceptance"]) == 4
+    assert reported["acceptance"][3] is None
 
 
-def test_improper_densities_are_told(tmp_path, capsys):
+def test_improper_densities_are_reported(tmp_path, capsys):
     call(replace(TOY, expression="ring - bar", sampler="reverse", output=tmp_path / "run"))
     assert "warning: weights of the composed densities sum to 0" in capsys.readouterr().out
 

@@ -18,9 +18,9 @@ def call(options):
 
 def test_a_line_for_each_step_size_and_the_one_to_take(tmp_path, capsys):
     assert call(TuneOptions(expression="ring & bar", factors=(0.5, 1.0, 100.0), output=tmp_path, **FEW)) == 0
-    told = capsys.readouterr().out
-    assert [line.split()[0] for line in told.splitlines()[2:5]] == ["0.015", "0.03", "3"]
-    assert "largest distance per evaluation: --step-scale 0.03\n" in told
+    reported = capsys.readouterr().out
+    assert [line.split()[0] for line in reported.splitlines()[2:5]] == ["0.015", "0.03", "3"]
+    assert "largest distance per evaluation: --step-scale 0.03\n" in reported
     rows = json.loads((tmp_path / "steps.json").read_text())["rows"]
     assert [row["step_scale"] for row in rows] == [0.015, 0.03, 3.0]
     assert rows[0]["acceptance"][0] > 0.9 > rows[2]["acceptance"][0]
@@ -28,7 +28,7 @@ def test_a_line_for_each_step_size_and_the_one_to_take(tmp_path, capsys):
     assert (tmp_path / "steps.png").stat().st_size > 5000
 
 
-def test_the_edge_and_unadjusted_kernels_are_told(tmp_path, capsys):
+def test_the_edge_and_unadjusted_kernels_are_reported(tmp_path, capsys):
     call(TuneOptions(expression="ring", factors=(0.1, 0.2), output=tmp_path / "a", **FEW))
     assert "it is the first or last that was tried" in capsys.readouterr().out
     call(TuneOptions(expression="ring", sampler="ula", factors=(1.0,), output=tmp_path / "b", **FEW))

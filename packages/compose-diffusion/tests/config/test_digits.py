@@ -9,7 +9,7 @@ from compose_diffusion.config.samplers import SamplerOptions
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "reported"),
     [
         (lambda: DenoiserConfig(width=0), "width is 0"),
         (lambda: DenoiserConfig(width=12), "multiple of 8"),
@@ -26,10 +26,10 @@ from compose_diffusion.config.samplers import SamplerOptions
         (lambda: GuidanceConfig(mcmc=SamplerOptions(method="annealed")), "'reverse-mcmc'"),
     ],
 )
-def test_wrong_values_are_told_in_one_line(make, told):
+def test_wrong_values_give_one_line(make, reported):
     with pytest.raises(UsageError) as caught:
         make()
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

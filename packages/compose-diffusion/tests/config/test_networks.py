@@ -11,7 +11,7 @@ def test_round_trip_through_plain_values():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "reported"),
     [
         (lambda: from_dict(ScheduleConfig, {"kind": "cosin"}), "did you mean 'cosine'"),
         (lambda: ScheduleConfig(num_levels=0), "num_levels is 0"),
@@ -20,8 +20,8 @@ def test_round_trip_through_plain_values():
         (lambda: FitConfig(batch_size=-1), "batch_size is -1"),
     ],
 )
-def test_wrong_values_are_told_in_one_line(make, told):
+def test_wrong_values_give_one_line(make, reported):
     with pytest.raises(UsageError) as caught:
         make()
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "\n" not in str(caught.value)

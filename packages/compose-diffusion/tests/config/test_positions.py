@@ -45,7 +45,7 @@ def test_presets_survive_json():
         (lambda: WhatWhereComparison(class_weight=0.0), "class_weight is 0"),
     ],
 )
-def test_wrong_settings_are_told(make, message):
+def test_wrong_settings_are_reported(make, message):
     with pytest.raises(UsageError, match=message):
         make()
 

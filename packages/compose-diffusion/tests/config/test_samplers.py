@@ -33,7 +33,7 @@ def test_round_trip_through_plain_values():
         ({"method": "fk"}, "did you mean 'fkc'"),
     ],
 )
-def test_bad_values_are_told_in_one_line(values, expected):
+def test_bad_values_give_one_line(values, expected):
     with pytest.raises(UsageError, match=expected) as error:
         from_dict(SamplerOptions, values)
     assert "\n" not in str(error.value)

@@ -151,7 +151,7 @@ def test_full_covariances_come_back():
         (lambda: make_distribution("rng"), "did you mean 'ring'"),
     ],
 )
-def test_bad_input_is_told_in_one_line(build, expected):
+def test_bad_input_gives_one_line(build, expected):
     with pytest.raises(UsageError, match=expected) as error:
         build()
     assert "\n" not in str(error.value)

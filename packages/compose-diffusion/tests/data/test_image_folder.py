@@ -8,7 +8,7 @@ from compose_diffusion.data.image_folder import open_image_folder
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three images whose red channel tells them apart: 0, 100, 200."""
+    """Three images which differ in the red channel: 0, 100, 200."""
     (tmp_path / "images" / "more").mkdir(parents=True)
     for index, name in enumerate(("a.png", "b.png", "more/c.png")):
         pixels = np.zeros((8, 12, 3), np.uint8)

@@ -12,7 +12,7 @@ from compose_diffusion.models.position_guidance import KERNEL_DEFAULTS
 FEW = PositionsComparison(num_images=4, num_levels=8, langevin_moves=4, hamiltonian_moves=2, lowest_level=2)
 
 
-def test_arms_are_reverse_steps_with_the_moves_that_suit():
+def test_arms_are_reverse_steps_with_the_steps_that_suit():
     assert arm_options(FEW, "energy/reverse").method == "reverse"
     for arm in ARMS:
         kernel = arm.split("/")[1]
@@ -48,7 +48,7 @@ def test_measures_and_cost(arm, evaluations):
     assert not torch.equal(drawn.positions, compose_positions(FEW, "score/reverse", 2, 101).positions)
 
 
-def test_arms_are_asked_for_the_same_and_judged_by_all_positions():
+def test_arms_are_asked_for_the_same_and_evaluated_by_all_positions():
     class Stub(Detector):
         def __init__(self):
             self.asked = None

@@ -65,7 +65,7 @@ def test_same_seed_same_samples(few_levels):
     assert not torch.equal(first.images["mcmc"], first.images["reverse"])
 
 
-def test_arms_without_moves_are_equal(few_levels):
+def test_arms_without_steps_are_equal(few_levels):
     config = replace(FEW, mcmc=replace(FEW.mcmc, steps_per_level=0))
     samples = guidance_accuracy(config, 1, DigitModels.from_pretrained(few_levels))
     torch.testing.assert_close(samples.images["mcmc"], samples.images["reverse"], rtol=0, atol=0)

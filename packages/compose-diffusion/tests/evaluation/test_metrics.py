@@ -54,7 +54,7 @@ def test_true_samples_have_their_analytic_log_likelihood(generator):
     assert found.mean == pytest.approx(analytic, abs=0.03)
 
 
-def test_samples_outside_the_outer_box_are_told_and_stay_finite():
+def test_samples_outside_the_outer_box_are_reported_and_stay_finite():
     found = product_log_likelihood(torch.tensor([[0.0, 0.5], [1.2, 0.0], [0.0, -3.0], [0.0, -0.5]]))
     assert found.outside == 0.5
     assert math.isfinite(found.mean)
@@ -130,7 +130,7 @@ def test_box_fractions(generator):
     ("x", "expected"),
     [(torch.zeros(0, 2), "at least one sample"), (torch.tensor([[0.0, math.nan]]), "1 of 1 samples are not finite")],
 )
-def test_samples_that_cannot_be_judged_are_refused(measure, x, expected):
+def test_samples_that_cannot_be_evaluated_are_refused(measure, x, expected):
     with pytest.raises(UsageError, match=expected):
         measure(x)
 

@@ -5,7 +5,7 @@ from compose_diffusion.data.digits import ink, ink_threshold, load_digits
 from compose_diffusion.evaluation.reused_models import ARMS, ReusedModels, composed_attributes, has_attributes
 
 
-def test_the_judges_know_real_images():
+def test_the_evaluators_know_real_images():
     digits = load_digits("evaluator")
     shape, thick = has_attributes(digits.images)
     right = (shape == torch.isin(digits.labels, torch.tensor([3, 5, 8])).double()).double().mean()

@@ -108,7 +108,7 @@ def test_unknown_task():
         suite_task("mixture-d")
 
 
-def test_tasks_are_sampled_and_judged():
+def test_tasks_are_sampled_and_evaluated():
     """Reverse diffusion with exact densities is right for a mixture; an empty task still returns its points."""
     schedule = cosine_schedule(40)
     leaves = {name: ExactLeaf(make_component(name), schedule) for name in SUITE_COMPONENTS}

@@ -44,7 +44,7 @@ def test_the_steep_product_is_the_gaussian_it_says():
         assert float(score[index, index]) == pytest.approx(-2 / (abar * variance + 1 - abar))
 
 
-def test_learnt_coordinates_mend_what_plain_moves_leave(monkeypatch):
+def test_learnt_coordinates_mend_what_plain_steps_leave(monkeypatch):
     mcmc = replace(experiments.STEEP.mcmc, steps_per_level=10)
     small = replace(experiments.STEEP, num_samples=600, num_levels=10, pilot_samples=200, mcmc=mcmc)
     monkeypatch.setattr(experiments, "STEEP", small)

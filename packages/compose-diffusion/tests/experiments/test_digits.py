@@ -19,6 +19,6 @@ def test_evidence_has_what_the_rule_reads(monkeypatch, tmp_path):
     monkeypatch.setattr(experiments, "guidance_accuracy", partial(experiments.guidance_accuracy, models=models))
     monkeypatch.setattr(experiments, "GuidanceConfig", lambda: GuidanceConfig(num_images=30))
     (claim,) = [claim for claim in CLAIMS if claim.measure.startswith("compose_diffusion.experiments.digits")]
-    evidence, judgement = claim.run(ClaimContext(seeds=(100,)))
+    evidence, outcome = claim.run(ClaimContext(seeds=(100,)))
     assert "30 images each" in evidence.headline
-    assert judgement.verdict == "inconclusive", "one seed decides nothing"
+    assert outcome.verdict == "inconclusive", "one seed decides nothing"

@@ -44,10 +44,10 @@ def shared_arms():
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("claim", EXACT, ids=[claim.id for claim in EXACT])
 def test_evidence_has_what_the_rule_reads(claim, shared_arms):
-    evidence, judgement = claim.run(ClaimContext(seeds=(0,), shared_arms=shared_arms))
+    evidence, outcome = claim.run(ClaimContext(seeds=(0,), shared_arms=shared_arms))
     assert evidence.headline
     if claim.id != "X3":  # the only one without randomness
-        assert judgement.verdict == "inconclusive", "one seed decides nothing"
+        assert outcome.verdict == "inconclusive", "one seed decides nothing"
 
 
 def test_two_gaussians_against_simulation(generator):

@@ -81,7 +81,7 @@ def test_preconditioners_are_the_covariances_of_every_level(seed):
     assert float(found.acceptance.max() - found.acceptance.min()) < 0.1, "one step size fits all levels"
 
 
-def test_bad_settings_are_told(generator):
+def test_bad_settings_are_reported(generator):
     schedule = cosine_schedule(4)
     leaf = ExactLeaf(ring(), schedule)
     x = start(4, generator)

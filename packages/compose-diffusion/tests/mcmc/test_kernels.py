@@ -97,7 +97,8 @@ def test_metropolis_kernels_are_unbiased_at_the_same_step(name, generator):
 # The trapezoid rule with so few points is not exact for this score, so the line integrals are left out.
 @pytest.mark.parametrize("name", [name for name in ADJUSTED if "line" not in name])
 def test_one_move_leaves_a_bimodal_law_invariant(name, generator):
-    """Joint test: exact draws of (x, momentum), one move, then x must still follow the law, which quadrature gives."""
+    """Joint test: exact draws of (x, momentum), one move, then x must still have the distribution that quadrature
+    gives."""
     grid = np.linspace(-3, 3, 6001)
     density = np.exp(-((grid**2 - 1) ** 2) - 0.3 * grid)
     cumulative = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2)])
@@ -236,8 +237,8 @@ def test_cached_values_save_evaluations(generator):
 
 @pytest.mark.parametrize("kernel", [ula, mala, uhmc, hmc])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_moves_to_where_nothing_is_known_are_rejected_and_counted(kernel, bad, generator):
-    """A target without a finite value on the right half line: nobody may end there."""
+def test_steps_to_where_nothing_is_known_are_rejected_and_counted(kernel, bad, generator):
+    """A target without a finite value on the right half line: no chain may end there."""
 
     def half(x):
         log_density, score = gaussian_target(1.0)(x)

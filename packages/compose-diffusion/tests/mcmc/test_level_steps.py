@@ -22,7 +22,7 @@ LEAF = ExactLeaf(GaussianMixture([[0.3, -0.1]], std=0.5), SCHEDULE)
 
 
 @pytest.mark.parametrize("kernel", ["ula", "mala", "uhmc", "hmc"])
-def test_moves_end_with_what_is_known_where_they_end(kernel, generator):
+def test_steps_end_with_what_is_known_where_they_end(kernel, generator):
     """Position, log density and score belong together, in the coordinates of x, preconditioned or not."""
     x = torch.randn(30, 2, generator=generator, dtype=torch.float64)
     options = SamplerOptions(kernel=kernel, steps_per_level=4)
@@ -78,7 +78,7 @@ def test_starts_are_drawn_or_taken(generator):
     assert exact.betas.dtype == torch.float64
 
 
-def test_what_cannot_run_is_told(generator):
+def test_what_cannot_run_is_reported(generator):
     score_only = PredictionLeaf(lambda x, t: x, SCHEDULE)
     cases = [
         (lambda: start_samples(LEAF, cosine_schedule(9), (4, 2), generator), "made for 8 noise levels"),

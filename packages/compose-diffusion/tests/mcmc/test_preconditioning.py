@@ -55,7 +55,8 @@ def run(kernel, target, x, steps, seed=0):
 @pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("kind", ["diagonal", "full"])
 def test_a_linear_map_of_the_target_maps_the_chain(name, kind, generator):
-    """With z = A x, the chain preconditioned by A on the law of z is A times the plain chain, noise for noise."""
+    """With z = A x, the chain preconditioned by A on the distribution of z is A times the plain chain, noise for
+    noise."""
     if kind == "full":
         preconditioner = CovariancePreconditioner(COVARIANCE)
         matrix = torch.from_numpy(np.linalg.cholesky(COVARIANCE.numpy()))
@@ -131,7 +132,7 @@ def test_levels_have_their_own_or_share_one():
     assert preconditioner_at([one, two], 1) is two
 
 
-def test_bad_preconditioners_are_told():
+def test_bad_preconditioners_are_reported():
     one = DiagonalPreconditioner(torch.ones(2))
     cases = [
         (lambda: DiagonalPreconditioner(torch.tensor([1.0, 0.0])), "range from 0 to 1"),

@@ -83,7 +83,7 @@ def test_on_other_levels_the_networks_are_asked_for_the_nearest(models, x):
     torch.testing.assert_close(found.log_density, expected.log_density)
 
 
-def test_moves_are_named_by_their_kernel():
+def test_steps_are_named_by_their_kernel():
     assert {name: options.kernel for name, options in KERNEL_DEFAULTS.items()} == {name: name for name in KERNELS}
 
 

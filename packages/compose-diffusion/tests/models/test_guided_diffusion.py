@@ -76,12 +76,12 @@ class Naive:
     def residual(self, name, x, emb, change):
         h = change(F.silu(self.norm(f"{name}.in_layers.0", x)))
         h = self.conv(f"{name}.in_layers.2", h)
-        told = self.linear(f"{name}.emb_layers.1", F.silu(emb))[:, :, None, None]
+        reported = self.linear(f"{name}.emb_layers.1", F.silu(emb))[:, :, None, None]
         if self.scale_shift:
-            scale, shift = told.chunk(2, dim=1)
+            scale, shift = reported.chunk(2, dim=1)
             h = self.norm(f"{name}.out_layers.0", h) * (1 + scale) + shift
         else:
-            h = self.norm(f"{name}.out_layers.0", h + told)
+            h = self.norm(f"{name}.out_layers.0", h + reported)
         h = self.conv(f"{name}.out_layers.3", F.silu(h))
         x = change(x)
         return h + (self.conv(f"{name}.skip_connection", x) if self.has(f"{name}.skip_connection") else x)
@@ -196,10 +196,10 @@ def test_conditions_matter_and_without_one_the_null_condition_is_meant(kind, gen
         if condition is None:
             return
         torch.testing.assert_close(free, network(x, t, null_condition(config, x)), rtol=0, atol=0)
-        told = network(x, t, condition)
-        assert not torch.allclose(told, free)
+        reported = network(x, t, condition)
+        assert not torch.allclose(reported, free)
         # Each sample sees its own condition only.
-        torch.testing.assert_close(network(x[1:], t[1:], condition[1:])[0], told[1])
+        torch.testing.assert_close(network(x[1:], t[1:], condition[1:])[0], reported[1])
 
 
 def test_null_embedding_takes_the_place_of_the_label(generator):
@@ -328,10 +328,10 @@ def test_networks_as_leaves(generator):
     sigma = float(cosine_schedule(1000).sigma[500])
     torch.testing.assert_close(found.log_density, -energy(x, torch.tensor([500, 500])).detach() / sigma)
     classifier = randomised(GuidedClassifier(EncoderConfig(**SMALL, num_classes=7))).float()
-    judged = ClassifierLeaf(classifier, 3).evaluate(x, 500)
+    evaluated = ClassifierLeaf(classifier, 3).evaluate(x, 500)
     expected = torch.log_softmax(classifier(x, torch.tensor([500, 500])), dim=1)[:, 3]
-    torch.testing.assert_close(judged.log_density, expected.detach())
-    assert judged.score.abs().max() > 0
+    torch.testing.assert_close(evaluated.log_density, expected.detach())
+    assert evaluated.score.abs().max() > 0
 
 
 @pytest.mark.parametrize(

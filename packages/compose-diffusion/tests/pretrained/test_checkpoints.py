@@ -146,9 +146,9 @@ class Harmful:
 
 def test_pickles_with_code_are_refused_and_not_run(tmp_path, capsys):
     torch.save({"weight": torch.zeros(1), "more": Harmful()}, tmp_path / "harmful.pt")
-    with pytest.raises(UsageError, match="harmful.pt holds Python objects, which can run code when read") as told:
+    with pytest.raises(UsageError, match="harmful.pt holds Python objects, which can run code when read") as reported:
         open_checkpoint(tmp_path / "harmful.pt")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(reported.value)
     assert capsys.readouterr().out == ""
 
 
@@ -157,9 +157,9 @@ def test_files_that_are_no_checkpoints(tmp_path):
         open_checkpoint(tmp_path / "none.pt")
     for name in ("text.pt", "text.safetensors"):
         (tmp_path / name).write_text("hello, this is no checkpoint")
-        with pytest.raises(OnePaperError, match=f"{name} is damaged or no checkpoint") as told:
+        with pytest.raises(OnePaperError, match=f"{name} is damaged or no checkpoint") as reported:
             open_checkpoint(tmp_path / name)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(reported.value)
     (tmp_path / "empty.pt").touch()
     with pytest.raises(OnePaperError, match="empty.pt is damaged or no checkpoint"):
         open_checkpoint(tmp_path / "empty.pt")
@@ -172,9 +172,9 @@ def test_truncated_files(network, tmp_path):
     path = tmp_path / "cut.pt"
     torch.save(network.state_dict(), path)
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(OnePaperError, match="cut.pt is damaged or no checkpoint") as told:
+    with pytest.raises(OnePaperError, match="cut.pt is damaged or no checkpoint") as reported:
         open_checkpoint(path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(reported.value)
 
 
 @pytest.mark.parametrize("count", [25, 100, 250, 1000, 1])

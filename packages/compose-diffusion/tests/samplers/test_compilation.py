@@ -68,7 +68,7 @@ def test_traced_expressions_are_the_expressions(name, points, monkeypatch):
 
 @pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="needs a C++ compiler")
 def test_the_compiled_loop_gives_the_same_numbers_and_samples(points):
-    """The real thing, once: numbers at all levels, near and far, and a whole run of the sampler with equal seeds."""
+    """With the real compiler, once: values at all levels, near and far, and a run of the sampler with equal seeds."""
     fast = compiled(EXPRESSIONS["product"])
     options = SamplerOptions(steps_per_level=2, step_law="sigma-power", step_scale=0.3, step_power=1.0)
     with warnings.catch_warnings():
@@ -98,7 +98,7 @@ KERNEL_DEFAULTS = {
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", KERNEL_DEFAULTS)
-def test_fused_moves_are_the_kernels_moves(name, dtype, points, monkeypatch):
+def test_fused_steps_are_the_kernels_moves(name, dtype, points, monkeypatch):
     """With equal seeds, at two levels and step sizes by one program, each of three moves in turn."""
     monkeypatch.setattr(torch, "compile", traced)
     kernel, plain, fast = KERNEL_DEFAULTS[name], EXPRESSIONS["product"], compiled(EXPRESSIONS["product"])
@@ -114,12 +114,12 @@ def test_fused_moves_are_the_kernels_moves(name, dtype, points, monkeypatch):
                 state, info = move(state, target, step_size, generator)
                 infos.append(info)
             moved.append((state, infos))
-        (reference, told), (ours, ours_told) = moved
+        (reference, reported), (ours, ours_info) = moved
         assert ours.x.dtype == ours.score.dtype == ours.log_density.dtype == dtype
         rtol = 1e-9 if dtype == torch.float64 else 1e-4
         for field in ("x", "score", "log_density", "momentum"):
             torch.testing.assert_close(getattr(ours, field), getattr(reference, field), rtol=rtol, atol=rtol)
-        for info, expected in zip(ours_told, told, strict=True):
+        for info, expected in zip(ours_info, reported, strict=True):
             torch.testing.assert_close(info.acceptance, expected.acceptance, rtol=rtol, atol=rtol)
             assert torch.equal(info.accepted, expected.accepted)
             assert info.gradient_evaluations == expected.gradient_evaluations
@@ -140,7 +140,7 @@ def test_kernels_that_are_not_ours_are_left_as_they_are(points):
     assert seen == [generator]
 
 
-def test_a_state_without_a_log_density_moves_by_the_kernel_itself(points, monkeypatch):
+def test_a_state_without_a_log_density_steps_by_the_kernel_itself(points, monkeypatch):
     monkeypatch.setattr(torch, "compile", traced)
     target, plain = compiled(EXPRESSIONS["product"]).target(3), EXPRESSIONS["product"].target(3)
     state = replace(init_state(plain, points), log_density=None)
@@ -172,7 +172,7 @@ def test_a_level_without_any_weight_is_flat(points):
     assert torch.equal(evaluation.score, torch.zeros_like(points))
 
 
-def test_too_many_programs_are_told_and_run_as_they_stand(points, monkeypatch):
+def test_too_many_programs_are_reported_and_run_as_they_stand(points, monkeypatch):
     monkeypatch.setattr(torch, "compile", traced)
     monkeypatch.setattr(module, "MOST_PROGRAMS", 2)
     expression = mixture([RING, BAR], torch.linspace(-3.0, 0.0, 24).reshape(12, 2))
@@ -207,7 +207,7 @@ def test_without_a_compiler_a_warning_and_the_same_numbers(points, monkeypatch):
     torch.testing.assert_close(*runs, rtol=1e-9, atol=1e-9)
 
 
-def test_what_cannot_be_traced_is_told_and_runs_as_it_stands(points):
+def test_what_cannot_be_traced_is_reported_and_runs_as_it_stands(points):
     """A weight read from a tensor inside a mixture is a number that tracing does not see."""
     expression = mixture([RING @ torch.linspace(0.5, 1.0, 12), BAR])
     fast = compiled(expression)

@@ -154,7 +154,7 @@ def test_nested_products_become_one_weight_for_each_leaf():
     assert product_factors(WeightedProduct([a, b, b], [1.0, 0.5, -0.5]), SCHEDULE) == {a: 1.0}
 
 
-def test_what_the_corrector_cannot_follow_is_told():
+def test_what_the_corrector_cannot_follow_is_reported():
     a, b = leaf(), leaf(0.3)
     classifier = ClassifierLeaf(lambda x, t: x, 0)
     cases = [

@@ -355,7 +355,7 @@ def test_the_corrector_errs_by_the_time_step_as_computed(generator):
     assert errors[1] / errors[2] == pytest.approx(2, rel=0.1)
 
 
-def test_moves_after_each_level_take_the_step_error_away(generator):
+def test_steps_after_each_level_take_the_step_error_away(generator):
     schedule = cosine_schedule(20)
     expression = gaussian_leaf([0.5], 0.25, schedule) & gaussian_leaf([-0.3], 0.25, schedule)
     options = replace(FKC, kernel="hmc", steps_per_level=3, step_law="sigma-power", step_scale=0.6)
@@ -462,7 +462,7 @@ def test_line_integrals_of_any_number_of_points_keep_a_gaussian(points, kernel, 
     assert 0.2 < float(with_energy.acceptance.min()) < 0.999
 
 
-def test_bad_input_is_told_before_sampling(generator, small_network):
+def test_bad_input_is_reported_before_sampling(generator, small_network):
     leaf = gaussian_leaf([0.0, 0.0], 0.25)
     x = start(4, generator)
     score_only = PredictionLeaf(small_network, SCHEDULE)

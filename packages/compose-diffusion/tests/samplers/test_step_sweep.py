@@ -48,7 +48,7 @@ def test_acceptance_is_that_of_a_chain_at_rest(method):
         torch.testing.assert_close(rates, expected.expand(len(rates)), atol=0.025, rtol=0)
 
 
-def test_levels_without_moves_are_nan_and_do_not_count():
+def test_levels_without_steps_are_nan_and_do_not_count():
     found = sweep(
         SamplerOptions(kernel="hmc", steps_per_level=1, step_scale=0.3, first_level=3, last_level=2), count=50
     )

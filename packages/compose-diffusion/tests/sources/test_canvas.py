@@ -43,13 +43,13 @@ def test_a_layout_is_the_tapestry_written_by_hand(overlap, tmp_path, generator):
     assert (request.wanted, request.source.event_shape) == (["3", "5"], (1, 8, 14))
 
 
-def test_the_verb_draws_it_and_every_region_is_judged(layout_file, tmp_path, capsys):
+def test_the_verb_draws_it_and_every_region_is_evaluated(layout_file, tmp_path, capsys):
     options = SampleOptions(
         canvas=layout_file, count=5, sampler="reverse", num_levels=40, device="cpu", output=tmp_path
     )
     assert sample_verb(Invocation(PAPER, PAPER.verb("sample"), None, options)) == 0
-    told = capsys.readouterr().out
-    assert "2 regions on a canvas of 8 x 14" in told
+    reported = capsys.readouterr().out
+    assert "2 regions on a canvas of 8 x 14" in reported
     found = json.loads((tmp_path / "samples.json").read_text())["attribute_accuracy"]["wanted"]
     assert list(found) == ["at x=0, y=0 shows 3", "at x=6, y=0 shows 5"]
     assert min(found.values()) >= 0.6

@@ -27,7 +27,7 @@ CONFIGS = {
     "none": UNetConfig(**SMALL),
     "always": UNetConfig(**SMALL, condition="class", num_classes=3),
     "text": UNetConfig(**SMALL, condition="text", text_dim=5),
-    "judge": EncoderConfig(**SMALL, num_classes=4),
+    "classifier": EncoderConfig(**SMALL, num_classes=4),
 }
 
 
@@ -59,7 +59,7 @@ def test_levels_are_spaced_among_the_trained_ones(source):
 
 def test_leaves_are_the_network_at_its_own_levels(source, generator):
     x = torch.randn(2, 3, 8, 8, generator=generator)
-    for kind, told, condition in (
+    for kind, reported, condition in (
         ("class", "2", torch.tensor([2, 2])),
         ("class", None, torch.tensor([3, 3])),
         ("position", "0.25, 0.5", torch.tensor([[0.25, 0.5]] * 2)),
@@ -67,7 +67,7 @@ def test_leaves_are_the_network_at_its_own_levels(source, generator):
         ("none", None, None),
     ):
         made = source(kind)
-        found = made.leaf(told, made.schedule).evaluate(x, 4)
+        found = made.leaf(reported, made.schedule).evaluate(x, 4)
         expected = made.network.noise(x, torch.full((2,), round(4 * 19 / 9)), condition)
         torch.testing.assert_close(found.noise, expected.detach())
         assert not torch.allclose(found.noise, made.network.noise(x, torch.full((2,), 4), condition), rtol=1e-3)
@@ -76,18 +76,18 @@ def test_leaves_are_the_network_at_its_own_levels(source, generator):
 
 def test_classifier_is_asked_at_its_own_levels(source, generator):
     x = torch.randn(2, 3, 8, 8, generator=generator)
-    judge = source("judge")
-    found = judge.leaf("1", judge.schedule).evaluate(x, 4)
-    logits = judge.network(x, torch.full((2,), round(4 * 19 / 9)))
+    classifier = source("classifier")
+    found = classifier.leaf("1", classifier.schedule).evaluate(x, 4)
+    logits = classifier.network(x, torch.full((2,), round(4 * 19 / 9)))
     torch.testing.assert_close(found.log_density, torch.log_softmax(logits, dim=1)[:, 1].detach())
-    assert not torch.allclose(logits, judge.network(x, torch.full((2,), 4)), rtol=1e-3)
+    assert not torch.allclose(logits, classifier.network(x, torch.full((2,), 4)), rtol=1e-3)
 
 
 def test_guided_images_are_drawn_in_one_call_a_step(source, generator):
     made = source("class")
     calls = []
     made.network.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
-    leaves = [made.leaf(told, made.schedule) for told in (None, "0", "2")]
+    leaves = [made.leaf(reported, made.schedule) for reported in (None, "0", "2")]
     composed = guidance(leaves[0], leaves[1:], [4.0, 4.0])
     start = torch.randn(2, *made.event_shape, generator=generator)
     drawn = draw(composed, made.schedule, start, made.kernel_defaults["mala"], generator)
@@ -96,7 +96,7 @@ def test_guided_images_are_drawn_in_one_call_a_step(source, generator):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told", "message"),
+    ("kind", "reported", "message"),
     [
         ("class", "3", "does not accept the condition '3', expected a whole number from 0 to 2"),
         ("class", "cube", "expected a whole number from 0 to 2"),
@@ -106,14 +106,14 @@ def test_guided_images_are_drawn_in_one_call_a_step(source, generator):
         ("none", "1", "does not accept the condition '1', expected no condition"),
         ("text", "a cat", "expected no condition on the command line"),
         ("always", None, "always.pt was trained with a class only, expected one in brackets"),
-        ("judge", None, r"judge.pt is a classifier, expected a class in brackets, e.g. judge.pt\[0\]"),
-        ("judge", "4", "expected a whole number from 0 to 3"),
+        ("classifier", None, r"classifier.pt is a classifier, expected a class in brackets, e.g. classifier.pt\[0\]"),
+        ("classifier", "4", "expected a whole number from 0 to 3"),
     ],
 )
-def test_conditions_that_a_network_does_not_know(kind, told, message, source):
+def test_conditions_that_a_network_does_not_know(kind, reported, message, source):
     made = source(kind)
     with pytest.raises(UsageError, match=message):
-        made.leaf(told, made.schedule)
+        made.leaf(reported, made.schedule)
 
 
 def test_picture(source, tmp_path):

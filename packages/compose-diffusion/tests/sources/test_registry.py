@@ -49,7 +49,7 @@ def test_paths_by_name():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         (["folder"], "--leaf folder is not NAME=PATH"),
         (["a="], "--leaf a= is not NAME=PATH"),
@@ -60,8 +60,8 @@ def test_paths_by_name():
         (["ring=x"], "'ring' is built in; choose another name"),
     ],
 )
-def test_wrong_paths_are_told_in_one_line(given, told):
+def test_wrong_paths_give_one_line(given, reported):
     with pytest.raises(UsageError) as caught:
         parse_paths(given)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "\n" not in str(caught.value)

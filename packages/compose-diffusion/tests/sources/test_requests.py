@@ -40,7 +40,7 @@ def test_one_condition_on_both_sides_is_wanted(few_levels):
 
 
 @pytest.mark.parametrize(
-    ("options", "told", "place"),
+    ("options", "reported", "place"),
     [
         (SampleOptions(expression="ring & bra"), "unknown model 'bra': did you mean 'bar'", 7),
         (SampleOptions(expression="ring & digits"), "digits has samples of shape [1, 8, 8] and ring of [2]", 7),
@@ -51,16 +51,16 @@ def test_one_condition_on_both_sides_is_wanted(few_levels):
         (SampleOptions(expression="mine & ring"), "unknown model 'mine'", 0),
     ],
 )
-def test_mistakes_in_expressions_have_their_place(options, told, place):
+def test_mistakes_in_expressions_have_their_place(options, reported, place):
     with pytest.raises(ExpressionError) as caught:
         requested(options, CPU)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert caught.value.position == place
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (
             SampleOptions(expression="ring", leaf=("mine=folder",)),
@@ -69,8 +69,8 @@ def test_mistakes_in_expressions_have_their_place(options, told, place):
         (SampleOptions(expression="ring", num_levels=101), "num_levels is 101, expected at most the 100 levels"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(options, told):
-    with pytest.raises(UsageError, match=told):
+def test_options_that_do_not_fit_are_refused(options, reported):
+    with pytest.raises(UsageError, match=reported):
         requested(options, CPU)
 
 

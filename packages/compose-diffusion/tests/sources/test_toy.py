@@ -20,7 +20,7 @@ def test_the_leaf_is_the_distribution(name, generator):
     torch.testing.assert_close(found.score, score)
 
 
-def test_moves_picture_and_judge(tmp_path):
+def test_steps_picture_and_evaluator(tmp_path):
     source = ToySource("ring", torch.device("cpu"))
     assert {name: options.kernel for name, options in source.kernel_defaults.items()} == {
         name: name for name in KERNELS

@@ -31,9 +31,9 @@ TINY = {
     "schedule": ScheduleConfig("cosine", 20),
 }
 ENERGY = UNetConfig(**TINY, form="dae", condition="class", num_classes=2, null_condition=True)
-JUDGE = EncoderConfig(**TINY, num_classes=2)
+CLASSIFIER = EncoderConfig(**TINY, num_classes=2)
 FIT = FitConfig(steps=6, batch_size=4, optimizer=OptimizerOptions(lr=1e-3, ema_decay=0.5))
-CONFIG = PaperImagesConfig("tiny", ENERGY, FIT, JUDGE, FIT, condition_dropout=0.25)
+CONFIG = PaperImagesConfig("tiny", ENERGY, FIT, CLASSIFIER, FIT, condition_dropout=0.25)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_share_of_the_conditions_is_withheld(fields, condition, null, generato
 
 
 def test_class_loss_is_the_cross_entropy(generator):
-    network, schedule = randomised(JUDGE), cosine_schedule(20)
+    network, schedule = randomised(CLASSIFIER), cosine_schedule(20)
     batch = {"images": torch.randn(3, 1, 8, 8, generator=generator), "condition": torch.tensor([0, 1, 1])}
     loss_sum, weight, more = class_loss(schedule)(network, batch, torch.Generator().manual_seed(5))
     again = torch.Generator().manual_seed(5)
@@ -151,7 +151,7 @@ def test_class_loss_is_the_cross_entropy(generator):
     assert (weight, int(more["accuracy"])) == (3, int((logits.argmax(1) == batch["condition"]).sum()))
 
 
-def test_missing_data_are_told_before_anything_is_trained(dataset, monkeypatch):
+def test_missing_data_is_reported_before_anything_is_trained(dataset, monkeypatch):
     (dataset / "labels.csv").unlink()
     with pytest.raises(UsageError, match="tiny lacks labels.csv or labels.npz, expected the 'class' of every image"):
         trainings(CONFIG)
