@@ -1,4 +1,4 @@
-"""The paper as the command line knows it."""
+"""Metadata, presets and verbs of the paper."""
 
 from onepaper.paper import Paper, Verb
 
@@ -38,19 +38,19 @@ PAPER = Paper(
         ),
         Verb(
             "sample",
-            'draw from an expression of models, e.g. "digits[3] & ~digits[5]"',
+            'sample from an expression of models, e.g. "digits[3] & ~digits[5]"',
             "compose_diffusion.cli.sample:sample_verb",
             SampleOptions,
         ),
         Verb(
             "tune",
-            "try step sizes on an expression: acceptance and distance at every noise level",
+            "compare step sizes on an expression: acceptance and jump distance at every noise level",
             "compose_diffusion.cli.tune:tune_verb",
             TuneOptions,
         ),
         Verb(
             "gallery",
-            "draw every shipped model by the reverse process and with MCMC, as one page",
+            "sample compositions of the shipped models by the reverse process and with MCMC, as one page",
             "compose_diffusion.cli.gallery:gallery_verb",
             GalleryOptions,
         ),

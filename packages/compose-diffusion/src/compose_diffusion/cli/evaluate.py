@@ -1,4 +1,4 @@
-"""Samplers compared, over seeds: the `evaluate` verb, the exact toy, and guided digits (claim C10)."""
+"""The `evaluate` verb: comparison of samplers over seeds, on the exact toy, the learned toy, and guided digits."""
 
 import math
 from collections.abc import Sequence
@@ -26,29 +26,29 @@ from compose_diffusion.evaluation.trained_toy import evaluate_folder, tasks_of
 from compose_diffusion.models.digit_guidance import load_models
 from compose_diffusion.sources.pictures import image_grid, write_png
 
-# Characters of a table's headings and cells.
+# Widths of the columns of a table, in characters.
 HEADING_WIDTH, CELL_WIDTH = 25, 15
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A measure over seeds."""
+    """Mean and standard error of a measure over seeds."""
 
     mean: float
     standard_error: float
-    """of the mean, from the spread between seeds; NaN for a single seed"""
+    """of the mean, over seeds; NaN for a single seed"""
 
     def __str__(self) -> str:
         return f"{self.mean:.3g}" + (f"±{self.standard_error:.2g}" if math.isfinite(self.standard_error) else "")
 
     def to_json(self) -> dict[str, float | None]:
-        """As JSON, which knows no NaN."""
+        """For JSON, which has no NaN: None instead."""
         values = {"mean": self.mean, "standard_error": self.standard_error}
         return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def with_differences(measured: dict[str, float]) -> dict[str, float]:
-    """What a seed measured, and `difference/MEASURE`: MCMC minus reverse."""
+    """The measures of a seed, and `difference/MEASURE`: MCMC minus reverse."""
     reverse, mcmc = ARMS
     return measured | {
         f"difference/{name}": measured[f"{mcmc}/{name}"] - measured[f"{reverse}/{name}"] for name in MEASURES
@@ -56,7 +56,7 @@ def with_differences(measured: dict[str, float]) -> dict[str, float]:
 
 
 def summarise(by_seed: Sequence[dict[str, float]]) -> dict[str, Summary]:
-    """Mean and standard error over seeds of every name."""
+    """Mean and standard error over seeds of every measure."""
     return {name: _summary([measured[name] for measured in by_seed]) for name in by_seed[0]}
 
 
@@ -81,13 +81,13 @@ def table(summary: dict[str, Summary], columns: Sequence[str], measures: Sequenc
 
 
 def evaluate_verb(call: Invocation) -> int:
-    """The `evaluate` verb: what `config.EVALUATIONS` has for the configuration's type."""
+    """Call the evaluation of the configuration's type, see `options.EVALUATIONS`."""
     with Accelerator(call.options) as accelerator:
         return resolve(EVALUATIONS[type(call.config)])(call, accelerator)
 
 
 def evaluate_guidance(call: Invocation, accelerator: Accelerator) -> int:
-    """Prints the table of both arms, of which one takes MCMC moves; writes `guidance.json` and a picture for each."""
+    """Prints the measures of both arms; writes `guidance.json` and a picture for each arm."""
     config: GuidanceConfig = call.config
     options: EvaluateOptions = call.options
     models = load_models(options.weights, accelerator)
@@ -124,7 +124,7 @@ def evaluate_guidance(call: Invocation, accelerator: Accelerator) -> int:
 
 
 def evaluate_toy(call: Invocation, _accelerator: Accelerator) -> int:
-    """Prints the table of all samplers on the exact toy, which runs on the CPU; writes `toy.json`."""
+    """Prints the measures of all samplers on the exact toy, on the CPU; writes `toy.json`."""
     config: ToyExactConfig = call.config
     options: EvaluateOptions = call.options
     description = f"{config.num_samples} samples of the {config.task} for each of {len(options.seeds)} seeds"
@@ -157,7 +157,7 @@ def evaluate_toy(call: Invocation, _accelerator: Accelerator) -> int:
 
 
 def evaluate_learned_toy(call: Invocation, _accelerator: Accelerator) -> int:
-    """Prints how good trained toy networks are, and all samplers on their compositions; writes `learned.json`."""
+    """Prints measures of trained toy networks and of all samplers on their compositions; writes `learned.json`."""
     config: ToyLearnedConfig = call.config
     options: EvaluateOptions = call.options
     description = f"{', '.join(tasks_of(config))} for each of {len(options.seeds)} seeds and {len(ROWS)} samplers"

@@ -1,4 +1,4 @@
-"""Plots over noise levels: what a run's moves and weights did, and how moves of several sizes fare."""
+"""Plots over noise levels: statistics of a run, and the comparison of step sizes."""
 
 import io
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ DOTS_PER_INCH = 130
 
 
 def curves_by_level(fractions: ByLevel) -> Figure:
-    """Curves of numbers from 0 to 1, high noise to the left; levels that are NaN are left out.
+    """Curves of values from 0 to 1, high noise on the left; NaN is left out.
 
     Args:
         fractions: by the curve's name.
@@ -29,7 +29,7 @@ def curves_by_level(fractions: ByLevel) -> Figure:
 
 
 def sweep_figure(acceptance: ByLevel, distances: ByLevel) -> Figure:
-    """Acceptance, and distance for the work, over the levels, each a curve for each step size.
+    """Acceptance, and squared jump distance per evaluation, over the levels; one curve for each step size.
 
     Args:
         acceptance: by the step size's name.
@@ -44,7 +44,7 @@ def sweep_figure(acceptance: ByLevel, distances: ByLevel) -> Figure:
 
 
 def write_figure(path: Path, figure: Figure) -> None:
-    """Write a figure as a PNG, whole or not at all."""
+    """Write a figure as a PNG atomically."""
     encoded = io.BytesIO()
     figure.savefig(encoded, format="png", dpi=DOTS_PER_INCH)
     write_atomic(path, encoded.getvalue())

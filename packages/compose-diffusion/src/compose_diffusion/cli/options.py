@@ -22,17 +22,17 @@ GUIDES = ("label", "classifier")
 
 @dataclass(frozen=True)
 class TrainOptions(RunOptions):
-    """Options of `train`; the configuration says what is learnt, these how."""
+    """Options of `train`."""
 
     log_every: int = 100
-    """steps between log rows"""
+    """training steps between log rows"""
     checkpoint_every: int = 500
-    """steps between checkpoints"""
+    """training steps between checkpoints"""
     max_minutes: float = 0.0
-    """stop each network's training after this time, with a checkpoint; 0 sets no limit"""
+    """stop the training of each network after this time, with a checkpoint; 0 sets no limit"""
     resume: Literal["auto", "require", "restart"] = "auto"
     export: Path | None = None
-    """also write the trained networks to this folder, as the package ships them"""
+    """also write the trained networks to this folder, in the layout of the shipped weights"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,46 +43,48 @@ class TrainOptions(RunOptions):
 
 @dataclass(frozen=True)
 class SampleOptions(RunOptions):
-    """Options of `sample`: what to ask for, and how to draw it."""
+    """Options of `sample`: the composition, and the sampler."""
 
     expression: Annotated[str, "positional"] = ""
-    """what to draw, e.g. "digits[3] & ~digits[5]" or "ring & bar"; without it, digits by the options below"""
+    """expression to sample, e.g. "digits[3] & ~digits[5]" or "ring & bar"; if absent, digits by the options below"""
     leaf: Annotated[tuple[str, ...], "repeatable"] = ()
-    """NAME=PATH, a name for a model of your own: a diffusers pipeline's folder or a checkpoint; repeatable"""
+    """NAME=PATH, a name for another model: the folder of a diffusers pipeline, or a checkpoint; repeatable"""
     canvas: Path | None = None
-    """JSON file of a canvas: which expression at which place (see the guide on tapestries); instead of an expression"""
+    """JSON file of a canvas with an expression for each region (see the guide on tapestries), instead of an
+    expression"""
     all_of: tuple[int, ...] = ()
-    """digits that each image shall show; several are a product (AND)"""
+    """digits that each image should show; several are a product (AND)"""
     none_of: tuple[int, ...] = ()
-    """digits that no image shall show (NOT)"""
+    """digits that no image should show (NOT)"""
     guidance: float = 2.0
     """weight of every digit of --all-of"""
     negation: float = 1.0
     """weight of every digit of --none-of"""
     by: Literal["label", "classifier"] = "label"
-    """what knows the digits: the denoiser's own label, or the noise-conditional classifier"""
+    """condition on digits by the denoiser's label or by the noise-conditional classifier"""
     sampler: Literal["reverse", "fkc", "ula", "mala", "uhmc", "hmc"] = "ula"
-    """reverse process alone, weighted and resampled (fkc), or followed by MCMC with this kernel at every level"""
+    """reverse process, Feynman-Kac corrector (fkc), or MCMC with this kernel at every level"""
     ancestral: bool = True
-    """take a reverse step between levels; without, MCMC alone moves the samples (annealed MCMC)"""
+    """take a reverse step between levels; --no-ancestral for annealed MCMC without reverse steps"""
     steps_per_level: int | None = None
-    """MCMC moves at each level; by default a number that suits the models"""
+    """MCMC steps at each level; by default those of the models"""
     step_scale: float | None = None
-    """step size in the units of the models' step law (sigma_t^2 or sigma_t for networks); by default one that suits"""
+    """step size in the models' units (sigma_t^2 or sigma_t for networks); by default that of the models"""
     line_points: int | Literal["path"] | None = None
-    """let MALA and HMC run without energies: points of the line integral of the score, or path, those of the move"""
+    """for MALA and HMC without energies: points of the line integral of the score, or path for those of the
+    trajectory"""
     first_level: int | None = None
-    """highest level at which MCMC runs; by default the top"""
+    """highest level with MCMC; by default the top"""
     last_level: int | None = None
-    """lowest level at which MCMC runs"""
+    """lowest level with MCMC"""
     num_levels: int | None = None
-    """sample on this many of the models' noise levels, evenly spaced; by default on all"""
+    """number of noise levels to sample on, evenly spaced among those of the models; by default all"""
     count: int = 40
     """number of samples"""
     batch_size: int = 100
-    """samples drawn together; each batch has its own stream of randomness, whichever process draws it"""
+    """samples drawn together; each batch has its own stream of random numbers, independent of the process"""
     weights: Path | None = None
-    """folder of a training run (or its export); by default the weights that ship with the package"""
+    """folder of a training run (or its export); by default the shipped weights"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,17 +113,17 @@ class SampleOptions(RunOptions):
         check_positive("batch_size", self.batch_size)
         check_non_negative("seed", self.seed)
         if self.sampler in ("reverse", "fkc") and not self.ancestral:
-            raise UsageError(f"--sampler {self.sampler} with --no-ancestral would never move a sample; choose a kernel")
+            raise UsageError(f"--sampler {self.sampler} with --no-ancestral has no steps; choose a kernel")
         self._check_request()
 
     def _check_request(self) -> None:
-        """An expression, a canvas and the digits' options are three ways to ask; one at a time."""
+        """Raise `UsageError` unless there is one of: an expression, a canvas, options of digits."""
         if self.canvas is not None and self.expression.strip():
             raise UsageError(
                 f"--canvas was given with the expression '{self.expression}', expected one of them; a canvas has an "
                 "expression for each of its regions"
             )
-        asked = f"--canvas {self.canvas}" if self.canvas is not None else f"the expression '{self.expression}'"
+        request = f"--canvas {self.canvas}" if self.canvas is not None else f"the expression '{self.expression}'"
         if self.canvas is None and not self.expression.strip():
             if self.leaf:
                 raise UsageError("--leaf was given without an expression that names it; write the expression first")
@@ -130,19 +132,19 @@ class SampleOptions(RunOptions):
         for name in ("all_of", "none_of", "guidance", "negation", "by"):
             if getattr(self, name) != defaults[name]:
                 raise UsageError(
-                    f"--{name.replace('_', '-')} was given with {asked}, expected one of them; put weights and digits "
-                    "into the expression, e.g. '2*digits[3] - digits'"
+                    f"--{name.replace('_', '-')} was given with {request}, expected one of them; put weights and "
+                    "digits into the expression, e.g. '2*digits[3] - digits'"
                 )
 
 
 @dataclass(frozen=True)
 class TuneOptions(SampleOptions):
-    """Options of `tune`: those of `sample`, and the step sizes to try."""
+    """Options of `tune`: those of `sample`, and the step sizes to compare."""
 
     factors: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
-    """times the step scale"""
+    """multiples of the step scale"""
     sampler: Literal["ula", "mala", "uhmc", "hmc"] = "hmc"
-    """kernel whose steps are tried"""
+    """kernel whose step sizes are compared"""
     count: int = 200
     """number of samples"""
 
@@ -160,7 +162,7 @@ class GalleryOptions(RunOptions):
     """Options of `gallery`."""
 
     only: tuple[str, ...] = ()
-    """names of the exhibits to show; by default all"""
+    """names of the examples to show; by default all"""
 
 
 @dataclass(frozen=True)
@@ -168,9 +170,9 @@ class EvaluateOptions(RunOptions):
     """Options of `evaluate`."""
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    """one measurement of both arms for each; `seed` is not used"""
+    """seeds of the measurements; `seed` is not used"""
     weights: Path | None = None
-    """folder of a training run (or its export); by default the weights that ship with the package"""
+    """folder of a training run (or its export); by default the shipped weights"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -182,10 +184,10 @@ class EvaluateOptions(RunOptions):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the `train` verb trains a kind of configuration.
+    """Training of one type of configuration by the `train` verb.
 
     Attributes:
-        trainings: `module:function`, configuration -> list of `fitting.Training`.
+        trainings: `module:function`, configuration -> list of `training.network_training.Training`.
         next_command: what follows the paper's name in a command that uses the result; {folder} is the run's folder.
     """
 
@@ -193,7 +195,7 @@ class Recipe:
     next_command: str
 
 
-# Configuration type -> how it is trained, evaluated and costed, by name so that nothing is loaded before its time.
+# Configuration type -> training; functions are named by strings and imported when used, for a short start-up.
 RECIPES: Mapping[type, Recipe] = {
     ToyLearnedConfig: Recipe(
         "compose_diffusion.training.toy:trainings", "evaluate --config {folder} --weights {folder}"
@@ -210,7 +212,7 @@ RECIPES: Mapping[type, Recipe] = {
         "compose_diffusion.training.paper_images:trainings", "sample model --leaf model={folder}/network"
     ),
 }
-# `module:function`, called with (Invocation, Accelerator); it prints, writes into the run's folder, returns the status.
+# Configuration type -> `module:function` of (Invocation, Accelerator), which returns the exit status.
 EVALUATIONS: Mapping[type, str] = {
     ToyExactConfig: "compose_diffusion.cli.evaluate:evaluate_toy",
     ToyLearnedConfig: "compose_diffusion.cli.evaluate:evaluate_learned_toy",

@@ -1,6 +1,6 @@
-"""The `train` verb: the networks of a configuration, one after the other, each resumable.
+"""The `train` verb: train the networks of a configuration one after the other; each can be resumed.
 
-One command makes the digits' weights that the package ships:
+This command makes the shipped weights of the digits:
 
     onepaper compose-diffusion train --preset laptop-digits --export src/compose_diffusion/assets/weights/digits
 """
@@ -17,7 +17,7 @@ from compose_diffusion.training.network_training import Training
 
 
 def loop_options(steps: int, options: TrainOptions) -> LoopOptions:
-    """The loop's options from the verb's."""
+    """Options of the training loop."""
     return LoopOptions(
         steps=steps,
         log_every=options.log_every,
@@ -29,7 +29,7 @@ def loop_options(steps: int, options: TrainOptions) -> LoopOptions:
 
 
 def train_verb(call: Invocation) -> int:
-    """The `train` verb: every network of the configuration into a folder of its name below the run's folder."""
+    """Train every network of the configuration into a folder of its name below the run folder."""
     options: TrainOptions = call.options
     recipe = RECIPES[type(call.config)]
     trainings: list[Training] = resolve(recipe.trainings)(call.config)
@@ -46,9 +46,7 @@ def train_verb(call: Invocation) -> int:
             model, fitted = training.fit(part, loop_options(training.steps, options), options.seed, accelerator)
             if not fitted.finished:
                 if accelerator.is_main:
-                    print(
-                        f"{training.name}: stopped at step {fitted.step} of {training.steps}; the same command goes on"
-                    )
+                    print(f"{training.name}: stopped at step {fitted.step} of {training.steps}; run again to resume")
                 return 0
             if accelerator.is_main:
                 for folder in (run.folder, options.export):
@@ -59,12 +57,12 @@ def train_verb(call: Invocation) -> int:
             if options.export is not None:
                 write_sums(options.export)
             print(f"run folder: {run.folder}")
-            print(f"go on: onepaper {call.paper.name} {recipe.next_command.format(folder=run.folder)}")
+            print(f"next: onepaper {call.paper.name} {recipe.next_command.format(folder=run.folder)}")
     return 0
 
 
 def _summary(fitted: Fitted[TorchState]) -> str:
-    """How a training ended: its loss, what was measured on held-out data, the time."""
+    """Losses, held-out measures and time of a training."""
     numbers = {key.removeprefix("evaluate/"): value for key, value in fitted.metrics.items()}
     losses = ", ".join(f"{key} {value:.4g}" for key, value in numbers.items() if key == "loss" or "held_out" in key)
     return f"{fitted.step} steps, {losses}, {fitted.seconds:.0f} s"

@@ -52,13 +52,13 @@ def arm_options(config: PositionsComparison, arm: str) -> SamplerOptions:
     kernel = arm.split("/")[1]
     if kernel == "reverse":
         return SamplerOptions(method="reverse", clip_x0=CLIP_X0)
-    moves = config.langevin_moves if kernel in ("ula", "mala") else config.hamiltonian_moves
+    mcmc_steps = config.langevin_moves if kernel in ("ula", "mala") else config.hamiltonian_moves
     suitable = KERNEL_DEFAULTS[kernel]
     return replace(
         suitable,
         step_scale=config.ula_step if kernel == "ula" else suitable.step_scale,
         method="reverse-mcmc",
-        steps_per_level=moves,
+        steps_per_level=mcmc_steps,
         last_level=config.lowest_level,
         clip_x0=CLIP_X0,
     )

@@ -145,12 +145,12 @@ def digit_tapestry(
     return Mosaics(measured, asked.T, x)
 
 
-def _options(reverse: bool, moves: int, step_scale: float) -> SamplerOptions:
+def _options(reverse: bool, mcmc_steps: int, step_scale: float) -> SamplerOptions:
     """Reverse steps alone, or each followed by this number of ULA steps."""
     return SamplerOptions(
         method="reverse" if reverse else "reverse-mcmc",
         kernel="ula",
-        steps_per_level=moves,
+        steps_per_level=mcmc_steps,
         step_law="sigma-power",
         step_scale=step_scale,
         step_power=2.0,

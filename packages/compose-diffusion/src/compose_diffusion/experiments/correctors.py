@@ -230,7 +230,7 @@ def preconditioning_a_steep_product(context: ClaimContext) -> Evidence:
     ]
     return Evidence(
         f"variance along the long axis over the exact one: reverse {measured[0].mean:.3f}, with "
-        f"{STEEP.mcmc.steps_per_level} plain HMC moves {measured[1].mean:.3f}, preconditioned {measured[2].mean:.3f}",
+        f"{STEEP.mcmc.steps_per_level} plain HMC steps {measured[1].mean:.3f}, preconditioned {measured[2].mean:.3f}",
         [*measured, *errors],
-        [Table("Means over the seeds", ["moves at level 0", *columns], rows)],
+        [Table("Means over the seeds", ["MCMC at level 0", *columns], rows)],
     )

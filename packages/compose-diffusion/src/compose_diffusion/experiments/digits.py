@@ -49,14 +49,14 @@ def guided_digits(context: ClaimContext) -> Evidence:
     reverse, mcmc = (m.mean for m in measured[:2])
     spread = (reverse * (1 - reverse) / (count * seeds)) ** 0.5
     return Evidence(
-        f"{mcmc:.1%} of the images show the digit asked for, with reverse alone {reverse:.1%} "
+        f"{mcmc:.1%} of the images show the requested digit, with reverse alone {reverse:.1%} "
         f"({seeds} x {count} images each, binomial standard error {spread:.1%})",
         measured,
         [
             *grids,
             Note(
-                f"Guidance scale {config.scale:g}. The judge is a support vector machine trained on images that "
-                "neither network has seen. As many real digits score a Frechet distance of "
+                f"Guidance scale {config.scale:g}. The evaluator is a support vector machine trained on images "
+                "that neither network has seen. For as many real digits the Frechet distance is "
                 f"{real_frechet_distance(count):.3f}."
             ),
         ],

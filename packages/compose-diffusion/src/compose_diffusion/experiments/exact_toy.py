@@ -161,9 +161,13 @@ def mcmc_on_a_product(context: ClaimContext) -> Evidence:
             panels(PAPER_TOY, arms, "All samplers on the product of ring and bar", "accuracy"),
             table_of(arms, PRODUCT_COLUMNS, "Means over the seeds"),
             Plot(
-                "More moves at each level",
+                "More MCMC steps at each level",
                 lines_with_intervals(
-                    STEPS_PER_LEVEL, lines, "moves at each level, K", "accuracy", reference=("reverse alone", reverse)
+                    STEPS_PER_LEVEL,
+                    lines,
+                    "MCMC steps at each level, K",
+                    "accuracy",
+                    reference=("reverse alone", reverse),
                 ),
             ),
         ],
@@ -177,7 +181,7 @@ def sampler_not_model(context: ClaimContext) -> Evidence:
     arms = {**reverse, **tuned}
     measured = accuracies(arms)
     return Evidence(
-        f"reverse {measured[1].mean:.3f}, reverse + ULA with 30 moves a level {measured[2].mean:.3f}, true samples "
+        f"reverse {measured[1].mean:.3f}, reverse + ULA with 30 steps per level {measured[2].mean:.3f}, true samples "
         f"{measured[0].mean:.3f}",
         measured,
         [

@@ -188,7 +188,7 @@ def ranking(
             Plot(
                 f"Samplers on the learned {task}",
                 figure,
-                "Points: samples of the first seed. Contours: the exact log density of what is meant, near zero noise.",
+                "Points: samples of the first seed. Contours: the exact log density of the target, near zero noise.",
                 clouds=True,
             ),
             Table("Means over the seeds", ["sampler", *columns], rows),
@@ -213,7 +213,7 @@ def distilled_energies(context: ClaimContext) -> Evidence:
                 "Each form's own training loss, ring",
                 {name: arms[name]["ring"] for name in configs},
                 floor=loss_of(arms["exact"]["ring"]),
-                caption="The distilled energy's target has no noise, so its loss goes towards 0.",
+                caption="The target of distillation has no noise, so the loss decreases towards 0.",
             )
         ],
     )

@@ -113,11 +113,11 @@ def _canvases(context: ClaimContext, arms: Arms, arm: str, count: int) -> ImageG
     first = arms[arm, count][context.seeds[0]]
     images = np.stack([_marked(*pair) for pair in zip(first["images"], first["positions"], strict=True)])
     return ImageGrid(
-        f"{LABELS[arm]}: {count} positions asked for",
+        f"{LABELS[arm]}: {count} requested positions",
         images,
         columns=4,
         upscale=4,
-        caption="First canvases of the first seed; frames show where digits were asked for.",
+        caption="First canvases of the first seed; frames show the requested positions.",
     )
 
 
@@ -150,10 +150,10 @@ def _evaluation_note(config: PositionsComparison) -> Note:
     return Note(
         f"{config.num_images} canvases for each seed, sampler and number of positions, on {config.num_levels} levels; "
         f"weight {config.weight:g}; after each reverse step {config.langevin_moves} Langevin or "
-        f"{config.hamiltonian_moves} Hamiltonian moves, down to level {config.lowest_level}. The judge is a perceptron "
-        f"on windows, trained on digits that no network has seen. On real canvases of {most} digits it finds all of "
-        f"them on {real['all found']:.1%}, counts them right on {real['right count']:.1%}, and finds one at "
-        f"{real['false finds']:.2%} of the empty places."
+        f"{config.hamiltonian_moves} Hamiltonian steps, down to level {config.lowest_level}. The detector is an MLP on "
+        f"windows, trained on digits that no network has seen. On real canvases of {most} digits it finds all of "
+        f"them on {real['all found']:.1%}, has the right number on {real['right count']:.1%}, and detects one at "
+        f"{real['false finds']:.2%} of the empty positions."
     )
 
 
@@ -194,7 +194,7 @@ def digit_tapestries(context: ClaimContext) -> Evidence:
     ]
     height, width = config.canvas
     return Evidence(
-        f"{by_name['regional accuracy, reverse + ULA']:.1%} of the regions show the digit asked for, with reverse "
+        f"{by_name['regional accuracy, reverse + ULA']:.1%} of the regions show the requested digit, with reverse "
         f"alone {by_name['regional accuracy, reverse']:.1%}",
         measured,
         [
@@ -238,15 +238,15 @@ def what_and_where(context: ClaimContext) -> Evidence:
         for arm, by_seed in arms.items()
     ]
     return Evidence(
-        f"{by_name['right digits, both, reverse + ULA']:.1%} of the asked digits stand at their place, by the network "
-        f"of places alone {by_name['right digits, places alone, reverse + ULA']:.1%}",
+        f"{by_name['right digits, both, reverse + ULA']:.1%} of the requested digits are right, by the network of "
+        f"positions alone {by_name['right digits, places alone, reverse + ULA']:.1%}",
         measured,
         [
             *grids,
             Note(
                 f"{config.num_digits} digits, weights {config.weight:g} (place) and {config.class_weight:g} (class), "
-                f"{config.num_images} canvases for each seed and sampler. A digit counts if the detector finds one at "
-                "its place and the evaluator names it right; neither has seen what the networks learnt from."
+                f"{config.num_images} canvases for each seed and sampler. A digit is right if the detector finds one "
+                "at its position and the evaluator classifies it correctly; both were trained on other digits."
             ),
         ],
     )

@@ -64,10 +64,10 @@ def reused_models(context: ClaimContext) -> Evidence:
 def _note(config: CompositionConfig, first: Mapping[str, float]) -> str:
     real_shape, real_thick = has_attributes(load_digits("model").images)
     return (
-        "A predicts noise on linear betas, B velocity on a cosine schedule; both are asked on "
-        f"{config.num_levels} levels of A's. An image counts that a support vector machine, trained on other images, "
-        "takes for a 3, 5 or 8 and that has more ink than the median training image; "
-        f"{float((real_shape * real_thick).mean()):.1%} of the real images do. Evaluations of both networks for "
-        f"an image: {first['reverse/evaluations']:.0f} by reverse, {first['reverse-finer/evaluations']:.0f} on twice "
+        "A predicts noise on linear betas, B velocity on a cosine schedule; both are evaluated on "
+        f"{config.num_levels} levels of A. An image has both attributes if a support vector machine, trained on other "
+        "images, classifies it as 3, 5 or 8 and it has more ink than the median training image; "
+        f"{float((real_shape * real_thick).mean()):.1%} of the real images have. Evaluations of both networks per "
+        f"image: {first['reverse/evaluations']:.0f} by reverse, {first['reverse-finer/evaluations']:.0f} on twice "
         f"the levels, {first['mcmc/evaluations']:.0f} with MCMC."
     )

@@ -1,8 +1,8 @@
-"""Published checkpoints of guided-diffusion and its CLEVR variants, read without running any code of theirs.
+"""Published checkpoints of guided-diffusion and its CLEVR variants, read without running code from the files.
 
-A `.pt` file is read as plain tensors (`weights_only`), a `.safetensors` file as it is. Names and shapes must be those
-of the network, and say most of it; what they cannot say (noise levels, heads, whether the output is an energy) is known
-for the published files, and for others stands in a `.json` file beside them:
+A `.pt` file is read as plain tensors (`weights_only`), a `.safetensors` file directly. Names and shapes must be those
+of the network and determine most of its configuration. The rest (noise levels, heads, whether the output is an energy)
+is known for published files; for other files it is read from a `.json` file beside them:
 
     {"type": "UNetConfig", "config": {"image_size": 64, "width": 128, "condition": "class", "num_classes": 3, ...}}
 """
@@ -34,7 +34,7 @@ from compose_diffusion.pretrained.layouts import (
 )
 
 CONFIG_TYPES = {"UNetConfig": UNetConfig, "EncoderConfig": EncoderConfig}
-# What shapes do not say.
+# Fields that shapes do not determine.
 NOT_IN_SHAPES = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
 
 
@@ -59,11 +59,11 @@ def open_checkpoint(path: Path, config: UNetConfig | EncoderConfig | None = None
 
     Args:
         path: a `.pt` or `.safetensors` file, or a folder with `model.safetensors` and `config.json`.
-        config: what the file holds; by default it is read from NAME.json or config.json beside it, or else recognised
-            as a published file by names and shapes of its tensors.
+        config: configuration of the network; by default read from NAME.json or config.json beside the file, or that of
+            the published file with these names and shapes.
 
     Raises:
-        UsageError: no such file, a pickle with code in it, a layout that is not recognised, or tensors that do not fit.
+        UsageError: no such file, a pickle with code in it, an unknown layout, or tensors that do not fit.
         OnePaperError: the file is damaged.
     """
     if path.is_dir():
@@ -84,17 +84,17 @@ def load_guided_diffusion(path: Path, config: UNetConfig | EncoderConfig) -> Gui
     """The network of a configuration with the weights of a `.pt` or `.safetensors` file, in evaluation mode.
 
     Raises:
-        UsageError: no such file, a pickle with code in it, or names or shapes that are not the network's; the first
-            differences are named, and the configuration that would fit, where there is one.
+        UsageError: no such file, a pickle with code in it, or names or shapes that differ from the network's; the
+            message has the first differences and, if there is one, a configuration that fits.
         OnePaperError: the file is damaged.
     """
     return _filled(path, read_tensors(path), config)
 
 
 def respaced(schedule: NoiseSchedule, num_levels: int) -> tuple[NoiseSchedule, Int[Tensor, " num_levels"]]:
-    """Fewer levels as guided-diffusion's `timestep_respacing` takes them, and the time steps to ask the network for.
+    """Fewer levels as by guided-diffusion's `timestep_respacing`, and their time steps.
 
-    Evenly spaced with both ends kept, unlike `NoiseSchedule.respace`, which does not keep the lowest level.
+    Evenly spaced including both ends, unlike `NoiseSchedule.respace`, which omits the lowest level.
 
     Raises:
         UsageError: fewer than one level, or more than there are.
@@ -110,10 +110,10 @@ def respaced(schedule: NoiseSchedule, num_levels: int) -> tuple[NoiseSchedule, I
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Named tensors of a `.safetensors` file, or of one that `torch.save` wrote.
 
-    A `state_dict` entry around them, and the prefix `module.` that DDP leaves on all names, are taken off.
+    An enclosing `state_dict` entry and the prefix `module.` of DDP are removed.
 
     Raises:
-        UsageError: no such file, anything other than plain tensors in it, or a kind of file that is not read.
+        UsageError: no such file, anything other than plain tensors in it, or an unknown file type.
         OnePaperError: the file is damaged.
     """
     if not path.is_file():
@@ -122,7 +122,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             content = load_file(path)
         else:
-            # Mapped files cost memory only for what is used, but older files cannot be mapped.
+            # Memory mapping loads only what is used, but older files cannot be mapped.
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         if "weights_only" not in str(error).lower():
@@ -131,7 +131,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path} holds Python objects, which can run code when read, expected plain tensors; save its state_dict "
             "alone, best as .safetensors, on a machine where you trust it"
         ) from None
-    except Exception as error:  # bytes that are no pickle make its reader fail in any way
+    except Exception as error:  # the unpickler raises many types of errors for invalid bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OnePaperError(f"{path} is damaged or no checkpoint ({reason}); fetch it again") from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
@@ -164,7 +164,7 @@ def _recognised(path: Path, tensors: Mapping[str, Tensor]) -> UNetConfig | Encod
 
 
 def _filled(path: Path, tensors: Mapping[str, Tensor], config: UNetConfig | EncoderConfig) -> GuidedNetwork:
-    """The configuration's network with those weights, which are not copied unless their precision changes."""
+    """The network of a configuration with these weights, which are not copied unless their precision changes."""
     check_shapes(path, expected_shapes(config), shapes_of(tensors))
     with torch.device("meta"):
         network = build_network(config)
