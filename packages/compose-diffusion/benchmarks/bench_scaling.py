@@ -1,4 +1,4 @@
-"""How time grows with leaves, levels and moves per level, and what a chain takes of memory.
+"""Scaling of time with leaves, levels and MCMC steps per level, and memory of a chain.
 
     python bench_scaling.py [--quick] [--rounds N] [--output scaling.json]
 
@@ -44,7 +44,7 @@ def run(num_chains: int, leaves: int = 2, levels: int = 10, moves: int = 4, *, c
 
 
 def exponents(num_chains: int, rounds: int, clock: str) -> list[dict[str, Any]]:
-    """For leaves, levels and moves: median seconds at each size and the slope in log-log."""
+    """For leaves, levels and MCMC steps: median seconds at each size and the slope in log-log."""
     cases: dict[str, Callable[[int], None]] = {
         "leaves": lambda size: run(num_chains, leaves=size),
         "levels": lambda size: run(num_chains, levels=size),

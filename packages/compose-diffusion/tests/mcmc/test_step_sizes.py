@@ -13,7 +13,7 @@ from compose_diffusion.mcmc.step_sizes import (
     TableStep,
     adapted_step,
     frozen_table,
-    step_size_law,
+    step_size_rule,
 )
 
 SCHEDULE = cosine_schedule(50)
@@ -32,11 +32,11 @@ def test_sigma_law_defaults_to_the_square():
 
 
 def test_options_name_their_law():
-    assert step_size_law(SamplerOptions(step_scale=0.2)) == ConstantStep(0.2)
-    assert step_size_law(SamplerOptions(step_law="beta-power", step_scale=2.0)) == BetaPowerStep(2.0, 1.0)
+    assert step_size_rule(SamplerOptions(step_scale=0.2)) == ConstantStep(0.2)
+    assert step_size_rule(SamplerOptions(step_law="beta-power", step_scale=2.0)) == BetaPowerStep(2.0, 1.0)
     options = SamplerOptions(step_law="sigma-power", step_scale=2.0, step_power=2.0)
-    assert step_size_law(options) == SigmaPowerStep(2.0, 2.0)
-    assert step_size_law(SamplerOptions(step_law="table", step_table=(0.1,) * 50)) == TableStep((0.1,) * 50)
+    assert step_size_rule(options) == SigmaPowerStep(2.0, 2.0)
+    assert step_size_rule(SamplerOptions(step_law="table", step_table=(0.1,) * 50)) == TableStep((0.1,) * 50)
 
 
 def test_a_table_is_read_by_level_and_must_fit_the_schedule():

@@ -11,7 +11,7 @@ r"""Expressions as text, for the command line: a parser for the operators of `co
     sd["a red cube, lit from [above]"]
 
 Operators in order of precedence: `~`, `@`, `*`, then `+` and `-`, `&`, `|`; parentheses group. The
-coefficient of a whole term of `|` is its mixing weight, so `0.7*(ring & bar) | 0.3*ring` is a mixture with weights 0.7
+coefficient of a term of `|` is its mixing weight, so `0.7*(ring & bar) | 0.3*ring` is a mixture with weights 0.7
 and 0.3, while in `0.7*ring & bar` the log density of the ring is multiplied by 0.7. A name refers to a model; its
 condition is written in brackets, with or without quotes (a quote inside quotes is escaped by a backslash).
 
@@ -44,25 +44,25 @@ class _Token(NamedTuple):
 
 def _tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
-    place = 0
-    while place < len(text):
-        if text[place].isspace():
-            place += 1
-        elif match := _NUMBER.match(text, place):
-            found.append(_Token("number", match.group(), place))
-            place = match.end()
-        elif match := _NAME.match(text, place):
-            found.append(_Token("name", match.group(), place))
-            place = match.end()
-        elif text[place] == "[" and found and found[-1].kind == "name":
-            condition, end = _condition(text, place)
-            found.append(_Token("condition", condition, place))
-            place = end
-        elif text[place] in _SYMBOLS:
-            found.append(_Token(text[place], text[place], place))
-            place += 1
+    index = 0
+    while index < len(text):
+        if text[index].isspace():
+            index += 1
+        elif match := _NUMBER.match(text, index):
+            found.append(_Token("number", match.group(), index))
+            index = match.end()
+        elif match := _NAME.match(text, index):
+            found.append(_Token("name", match.group(), index))
+            index = match.end()
+        elif text[index] == "[" and found and found[-1].kind == "name":
+            condition, end = _condition(text, index)
+            found.append(_Token("condition", condition, index))
+            index = end
+        elif text[index] in _SYMBOLS:
+            found.append(_Token(text[index], text[index], index))
+            index += 1
         else:
-            raise ExpressionError(_stray(text[place]), text, place)
+            raise ExpressionError(_stray(text[index]), text, index)
     return [*found, _Token("end", "the end", len(text))]
 
 
@@ -129,7 +129,7 @@ class _Parser:
     def fail(self, problem: str, token: _Token | None = None) -> Never:
         raise ExpressionError(problem, self.text, (token or self.next).position)
 
-    def whole(self) -> Node:
+    def expression(self) -> Node:
         if self.next.kind == "end":
             self.fail("the expression is empty, expected a model, e.g. 'digits[3]' or 'ring & bar'")
         tree = self.mixture()
@@ -260,7 +260,7 @@ def parse(text: str) -> Node:
     Raises:
         ExpressionError: a syntax error; the message names it, and a note shows its position.
     """
-    return _Parser(text).whole()
+    return _Parser(text).expression()
 
 
 def build(tree: Node, leaf: Callable[[Name], Expression], text: str | None = None) -> Expression:

@@ -214,9 +214,9 @@ def _weights(tile: tuple[int, int], scale: int) -> Float[Tensor, "height width"]
     """1 / scale^2, falling off towards the edges: distance in pixels of the tile, cut at `EDGE` of its side."""
 
     def along(side: int) -> Tensor:
-        place = torch.arange(side, dtype=torch.float64)
+        pixel = torch.arange(side, dtype=torch.float64)
         cut = max(EDGE * side, 1.0)
-        return torch.minimum(place, side - 1 - place).clamp(max=cut) / cut
+        return torch.minimum(pixel, side - 1 - pixel).clamp(max=cut) / cut
 
     rows, columns = (along(side) for side in tile)
     weights = torch.minimum(rows[:, None], columns[None, :]) + EDGE_WEIGHT

@@ -160,7 +160,7 @@ def log_density_grid(
     schedule = cosine_schedule(config.num_levels)
     axis = torch.linspace(-half_width, half_width, points, dtype=torch.float64)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    places = torch.stack([x.flatten(), y.flatten()], dim=1)
-    log_density = composition(config, schedule).evaluate(places, level).log_density
+    coordinates = torch.stack([x.flatten(), y.flatten()], dim=1)
+    log_density = composition(config, schedule).evaluate(coordinates, level).log_density
     assert log_density is not None
     return (log_density - log_density.max()).reshape(points, points)

@@ -33,14 +33,14 @@ def target_grid(task: str, points: int = 120) -> Float[np.ndarray, "points point
     if task != "negation":
         exact = replace(PAPER_TOY, task=cast('Literal["product", "mixture"]', task))
         return log_density_grid(exact, SHOWN_LEVEL, points=points).numpy()
-    places = grid_points(points)
+    coordinates = grid_points(points)
     schedule = cosine_schedule(PAPER_TOY.num_levels)
-    log_density = ExactLeaf(frame(), schedule).evaluate(places, SHOWN_LEVEL).log_density
+    log_density = ExactLeaf(frame(), schedule).evaluate(coordinates, SHOWN_LEVEL).log_density
     assert log_density is not None
     return (log_density - log_density.max()).reshape(points, points).numpy()
 
 
-def grid_points(points: int) -> Float[Tensor, "places 2"]:
+def grid_points(points: int) -> Float[Tensor, "coordinates 2"]:
     """A square grid on [-1, 1]^2 as [points^2, 2], rows from low to high y."""
     axis = torch.linspace(-1, 1, points, dtype=torch.float64)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
@@ -89,14 +89,14 @@ def learning_curves(title: str, arms: Mapping[str, Mapping[int, ArmResult]], flo
 def landscapes(networks: Mapping[str, ToyNetwork], schedule: NoiseSchedule, points: int = 80) -> Plot:
     """f / sigma_t on [-1, 1]^2 with minimum 0: one row for each form and one for the exact energy, a column per
     level."""
-    places = grid_points(points)
+    coordinates = grid_points(points)
     levels = [level for level in LANDSCAPE_LEVELS if level < len(schedule)]
     leaves = {name: network_leaf(network, schedule) for name, network in networks.items()}
     leaves["exact"] = ExactLeaf(make_component("ring"), schedule)
     figure = Figure(figsize=(2.2 * len(levels), 2.2 * len(leaves)), layout="constrained")
     for line, (name, leaf) in enumerate(leaves.items()):
         for column, level in enumerate(levels):
-            log_density = leaf.evaluate(places.float() if name != "exact" else places, level).log_density
+            log_density = leaf.evaluate(coordinates.float() if name != "exact" else coordinates, level).log_density
             assert log_density is not None
             energy = (log_density.max() - log_density).reshape(points, points).numpy()
             axes = figure.add_subplot(len(leaves), len(levels), line * len(levels) + column + 1)

@@ -25,7 +25,7 @@ from compose_diffusion.mcmc.preconditioning import (
     preconditioned_target,
     preconditioner_at,
 )
-from compose_diffusion.mcmc.step_sizes import TARGET_ACCEPTANCE, TableStep, adapted_step, frozen_table, step_size_law
+from compose_diffusion.mcmc.step_sizes import TARGET_ACCEPTANCE, TableStep, adapted_step, frozen_table, step_size_rule
 
 
 def warm_up_step_sizes(
@@ -57,7 +57,7 @@ def warm_up_step_sizes(
     x, _ = start_samples(expression, schedule, start, generator)
     check_mcmc(expression, schedule, options)
     check_preconditioning(preconditioning, len(schedule))
-    size = step_size_law(options)(len(schedule) - 1, schedule)
+    size = step_size_rule(options)(len(schedule) - 1, schedule)
     sizes = [size] * len(schedule)
     for t in reversed(range(len(schedule))):
         target, preconditioner = expression.target(t), preconditioner_at(preconditioning, t)
@@ -108,11 +108,11 @@ def warm_up_preconditioners(
     x, _ = start_samples(expression, schedule, start, generator)
     check_mcmc(expression, schedule, options)
     if options.steps_per_level == 0:
-        raise UsageError("steps_per_level is 0, expected moves that spread the pilot population; use 1 or more")
+        raise UsageError("steps_per_level is 0, expected MCMC steps of the pilot population; use 1 or more")
     fresh = replace(options, momentum="per-level")
     learnt: list[Preconditioner] = []
     for t in reversed(range(len(schedule))):
-        target, step_size = expression.target(t), step_size_law(options)(t, schedule)
+        target, step_size = expression.target(t), step_size_rule(options)(t, schedule)
         for _ in range(rounds):
             preconditioner = estimate_preconditioner(x, kind, shrinkage=shrinkage)
             # Random: for an isotropic Gaussian, trajectories of exactly half a period only reflect the population.

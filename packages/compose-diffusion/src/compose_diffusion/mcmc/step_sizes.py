@@ -94,7 +94,7 @@ class TableStep:
         return self.sizes[t]
 
 
-def step_size_law(options: SamplerOptions) -> StepSize:
+def step_size_rule(options: SamplerOptions) -> StepSize:
     """The step size rule of `options`."""
     if options.step_law == "constant":
         return ConstantStep(options.step_scale)

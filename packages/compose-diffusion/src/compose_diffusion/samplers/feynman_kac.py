@@ -117,13 +117,13 @@ def corrector_steps(schedule: NoiseSchedule, total_weight: float) -> CorrectorSt
     log_snr = torch.special.logit(schedule.alphas_cumprod.double().cpu()).numpy()
     later, earlier = log_snr[1:], log_snr[:-1]  # a step goes from `later`, level t, down to `earlier`, level t - 1
     middle, half = (earlier + later) / 2, (earlier - later) / 2
-    places = middle[:, None] + half[:, None] * _NODES
+    nodes = middle[:, None] + half[:, None] * _NODES
 
     def log_k(log_snr: np.ndarray) -> np.ndarray:
         return 0.5 * (log_snr + np.logaddexp(0.0, log_snr))
 
-    fractions = total_weight * (log_k(places) - log_k(earlier)[:, None])
-    root_abar, squared_sigma = np.exp(-0.5 * np.logaddexp(0.0, -places)), np.exp(-np.logaddexp(0.0, places))
+    fractions = total_weight * (log_k(nodes) - log_k(earlier)[:, None])
+    root_abar, squared_sigma = np.exp(-0.5 * np.logaddexp(0.0, -nodes)), np.exp(-np.logaddexp(0.0, nodes))
     clean = total_weight * half * ((np.exp(fractions) * root_abar) @ _NODE_WEIGHTS)
     variance = half * ((np.exp(2 * fractions) * squared_sigma) @ _NODE_WEIGHTS)
     current = np.exp(total_weight * (log_k(later) - log_k(earlier)))

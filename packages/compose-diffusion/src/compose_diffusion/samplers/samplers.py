@@ -19,7 +19,7 @@ from compose_diffusion.diffusion import NoiseSchedule, noise_from_score, reverse
 from compose_diffusion.mcmc.kernels import ChainState, StepInfo
 from compose_diffusion.mcmc.level_steps import Start, check_mcmc, run_steps, runs_mcmc, start_samples
 from compose_diffusion.mcmc.preconditioning import Preconditioning, check_preconditioning, preconditioner_at
-from compose_diffusion.mcmc.step_sizes import step_size_law
+from compose_diffusion.mcmc.step_sizes import step_size_rule
 from compose_diffusion.samplers.feynman_kac import (
     Population,
     corrector_steps,
@@ -309,7 +309,7 @@ class _LevelSteps:
 
     def run_level(self, t: int, x: Tensor, generator: torch.Generator, record: _Record) -> ChainState:
         """`steps_per_level` MCMC steps at level t."""
-        step_size = step_size_law(self.options)(t, self.schedule)
+        step_size = step_size_rule(self.options)(t, self.schedule)
         momentum = None if self.options.momentum == "per-level" else self.momentum
         preconditioner = preconditioner_at(self.preconditioning, t)
         target = self.expression.target(t)

@@ -18,7 +18,7 @@ from compose_diffusion.algebra.composition import Expression
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.mcmc.level_steps import Start, run_steps, runs_mcmc
-from compose_diffusion.mcmc.step_sizes import step_size_law
+from compose_diffusion.mcmc.step_sizes import step_size_rule
 from compose_diffusion.samplers.samplers import draw
 
 
@@ -86,7 +86,7 @@ def sweep_step_sizes(
     assert drawn.trajectory is not None
     # The trajectory has the start, then the levels from the top; with reverse steps, each entry is one level lower.
     offset = len(schedule) if options.method == "annealed" else len(schedule) - 1
-    law, single = step_size_law(options), replace(options, steps_per_level=1)
+    step_size_at, single = step_size_rule(options), replace(options, steps_per_level=1)
     acceptance = torch.full((len(factors), len(schedule)), torch.nan, dtype=torch.float64)
     distance, non_finite = acceptance.clone(), [0] * len(factors)
     for done, t in enumerate(levels, start=1):
@@ -94,7 +94,7 @@ def sweep_step_sizes(
             continue  # there are no MCMC steps at the top level
         x, variance = drawn.trajectory[offset - t], 1 - float(schedule.alphas_cumprod[t])
         for index, factor in enumerate(factors):
-            step_size = factor * law(t, schedule)
+            step_size = factor * step_size_at(t, schedule)
             state, (info,) = run_steps(expression.target(t), x, None, single, step_size, None, generator)
             squares = (state.x - x).double().square().mean()
             acceptance[index, t] = float(info.acceptance)

@@ -41,7 +41,8 @@ class CanvasSource:
         channels, *side = tile.event_shape
         self.side: tuple[int, int] = (side[0], side[1])
         regions = [
-            Region(model, place.x, place.y, place.scale) for model, place in zip(models, layout.regions, strict=True)
+            Region(model, region.x, region.y, region.scale)
+            for model, region in zip(models, layout.regions, strict=True)
         ]
         join = Tapestry if layout.overlap == "average" else product_of_crops
         self.expression: Expression = join(regions, layout.canvas, self.side)
@@ -62,9 +63,9 @@ class CanvasSource:
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
         """Attribute accuracy of each region of scale 1, by the evaluator of the regions' source."""
         found: dict[str, float] = {}
-        for place, wanted in zip(self.layout.regions, self.wanted, strict=True):
-            if place.scale == 1 and wanted:
-                rows, columns = slice(place.y, place.y + self.side[0]), slice(place.x, place.x + self.side[1])
+        for region, wanted in zip(self.layout.regions, self.wanted, strict=True):
+            if region.scale == 1 and wanted:
+                rows, columns = slice(region.y, region.y + self.side[0]), slice(region.x, region.x + self.side[1])
                 seen = self.tile.attribute_accuracy(x[..., rows, columns], list(wanted))
-                found |= {f"at x={place.x}, y={place.y} {name}": share for name, share in seen.items()}
+                found |= {f"at x={region.x}, y={region.y} {name}": fraction for name, fraction in seen.items()}
         return found

@@ -50,12 +50,12 @@ def write_points(path: Path, points: Float[Tensor, "count 2"]) -> None:
     """Write a scatter plot of points as a PNG, from -1 to 1 or as far as 99% of them lie."""
     from matplotlib.figure import Figure
 
-    places = points.detach().cpu().double()
-    far = places.abs().amax(dim=1).nan_to_num(0.0).quantile(0.99).item()
+    coordinates = points.detach().cpu().double()
+    far = coordinates.abs().amax(dim=1).nan_to_num(0.0).quantile(0.99).item()
     half_width = max(1.0, math.ceil(2 * far) / 2)
     figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
     axes = figure.add_subplot()
-    axes.scatter(*places.numpy().T, s=4, c="#d1495b", alpha=0.5, linewidths=0)
+    axes.scatter(*coordinates.numpy().T, s=4, c="#d1495b", alpha=0.5, linewidths=0)
     axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width), aspect="equal")
     encoded = io.BytesIO()
     figure.savefig(encoded, format="png", dpi=DOTS_PER_INCH)
