@@ -31,7 +31,6 @@ _EXPORTS = {
     "PipelineSource": "sources.pipelines",
     "CheckpointSource": "sources.checkpoints",
     "open_checkpoint": "pretrained.checkpoints",
-    "load_guided_diffusion": "pretrained.checkpoints",
     "UNetConfig": "config.guided_diffusion",
     "draw": "samplers.samplers",
     "warm_up_step_sizes": "mcmc.adaptation",

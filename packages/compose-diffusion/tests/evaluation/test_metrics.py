@@ -15,7 +15,6 @@ from compose_diffusion.evaluation.metrics import (
     product_log_likelihood,
     product_normaliser,
     variance_error,
-    wasserstein2,
 )
 
 
@@ -85,19 +84,6 @@ def test_variance_error_is_the_difference_of_covariances_whatever_the_order(gene
     up, down = samples[samples[:, 1].argsort()], targets[targets[:, 1].argsort(descending=True)]
     for seed in range(3):
         assert variance_error(up, down, seed=seed) == pytest.approx(expected, rel=0.1)
-
-
-def test_wasserstein_distance_of_moved_points_is_the_way_they_moved(generator):
-    x = torch.randn(300, 2, generator=generator, dtype=torch.float64)
-    shuffled = x[torch.randperm(300, generator=generator)]
-    assert wasserstein2(x, shuffled) == pytest.approx(0, abs=1e-6)
-    assert wasserstein2(x, shuffled + torch.tensor([3.0, -4.0])) == pytest.approx(5.0)
-
-
-def test_wasserstein_distance_on_a_line_matches_sorted_points(generator):
-    x, y = (torch.randn(200, 1, generator=generator, dtype=torch.float64) * scale for scale in (1.0, 2.0))
-    expected = float((x.sort(dim=0).values - y.sort(dim=0).values).square().mean().sqrt())
-    assert wasserstein2(x, y) == pytest.approx(expected)
 
 
 def test_mmd_is_its_double_sum(generator):

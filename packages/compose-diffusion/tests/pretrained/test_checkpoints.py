@@ -10,7 +10,7 @@ from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.diffusion import cosine_schedule, linear_schedule
 from compose_diffusion.models.guided_diffusion import GuidedClassifier, GuidedEnergy, GuidedUNet, build_network
 from compose_diffusion.presets import PUBLISHED
-from compose_diffusion.pretrained.checkpoints import load_guided_diffusion, open_checkpoint, read_tensors, respaced
+from compose_diffusion.pretrained.checkpoints import open_checkpoint, read_tensors, respaced
 from compose_diffusion.pretrained.layouts import expected_shapes
 
 SMALL = {
@@ -51,7 +51,7 @@ def test_files_in_the_published_layout_are_loaded(kind, ending, tmp_path, genera
         save_file(saved.state_dict(), path)
     else:
         torch.save(saved.state_dict(), path, _use_new_zipfile_serialization=not ending.startswith("old"))
-    network = load_guided_diffusion(path, CONFIGS[kind])
+    network = open_checkpoint(path, CONFIGS[kind]).network
     assert type(network) is type(saved)
     assert not network.training
     for name, value in saved.state_dict().items():
@@ -63,7 +63,7 @@ def test_files_in_the_published_layout_are_loaded(kind, ending, tmp_path, genera
 
 def test_half_precision_is_read_as_single(network, tmp_path):
     torch.save(network.half().state_dict(), tmp_path / "half.pt")
-    again = load_guided_diffusion(tmp_path / "half.pt", CONFIGS["noise"])
+    again = open_checkpoint(tmp_path / "half.pt", CONFIGS["noise"]).network
     assert {tensor.dtype for tensor in again.state_dict().values()} == {torch.float32}
 
 
@@ -136,7 +136,7 @@ def test_tensors_that_do_not_fit_are_named(network, tmp_path):
     with pytest.raises(
         UsageError, match="a.pt does not fit .*'out.2.weight' is missing; 'out.2.weights' is unexpected; give"
     ):
-        load_guided_diffusion(tmp_path / "a.pt", CONFIGS["noise"])
+        open_checkpoint(tmp_path / "a.pt", CONFIGS["noise"])
 
 
 class Harmful:

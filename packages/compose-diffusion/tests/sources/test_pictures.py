@@ -8,6 +8,7 @@ from compose_diffusion.sources.pictures import (
     GAP,
     INCHES,
     image_grid,
+    tiles,
     write_png,
     write_points,
 )
@@ -54,3 +55,9 @@ def test_far_points_widen_the_frame(tmp_path, generator):
     assert coloured(tmp_path / "far.png")[0] > 0
     write_points(tmp_path / "lost.png", torch.full((5, 2), torch.nan))
     assert coloured(tmp_path / "lost.png") == (0, 0)
+
+
+def test_tiles_keep_the_values():
+    images = torch.tensor([-1.0, 0.0, 1.0, 1.0]).reshape(1, 1, 2, 2)
+    assert tiles(images, 2).tolist() == [[0, 128, 255, 255], [255, 255, 255, 255]]
+    assert tiles(images.expand(3, 3, 2, 2), 2).shape == (4, 4, 3)

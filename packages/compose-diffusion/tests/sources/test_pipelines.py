@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from diffusers import DDPMPipeline, DDPMScheduler
@@ -8,7 +7,7 @@ from PIL import Image
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.pretrained.adapters import from_diffusers
 from compose_diffusion.samplers.samplers import draw
-from compose_diffusion.sources.pipelines import PipelineSource, decode, open_source, to_pictures
+from compose_diffusion.sources.pipelines import PipelineSource, decode, open_source
 from compose_diffusion.sources.registry import Source
 
 
@@ -62,13 +61,10 @@ def test_latents_are_decoded_as_the_pipeline_decodes_them(text_pipeline, flow_pi
     assert (picture.mode, picture.size) == ("RGB", (8 * 64, 2 * 64))
 
 
-def test_pictures_keep_the_values():
-    images = torch.tensor([-1.0, 0.0, 1.0, 1.0]).reshape(1, 1, 2, 2)
-    (picture,) = to_pictures(images)
-    assert np.unique(np.asarray(picture)).tolist() == [0, 128, 255]
-    assert np.asarray(picture)[0, 0] == 0
+def test_pictures_of_latents_without_a_decoder_are_refused(make_unet, tmp_path):
+    DDPMPipeline(make_unet(), DDPMScheduler()).save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="samples have 4 channels, expected 1 .grey. or 3"):
-        to_pictures(torch.zeros(1, 4, 2, 2))
+        PipelineSource(tmp_path, num_levels=5).write_picture(torch.zeros(1, 4, 2, 2), tmp_path / "picture.png")
 
 
 def test_networks_of_any_size_need_one(make_unet, tmp_path):

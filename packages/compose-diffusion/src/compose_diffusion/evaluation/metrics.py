@@ -115,17 +115,6 @@ def _fit_mixture(x: Tensor, num_components: int, seed: int) -> tuple[np.ndarray,
     return np.asarray(fitted.means_), np.asarray(fitted.covariances_)
 
 
-def wasserstein2(x: Float[Tensor, "num_samples dim"], y: Float[Tensor, "num_samples dim"]) -> float:
-    """Wasserstein-2 distance of two equally large samples: root of the mean squared distance of the best matching.
-
-    The matching is exact, at cubic cost: about a second for 2,000 points.
-    """
-    _check_points(x, x.shape[-1])
-    squared = torch.cdist(x.double(), y.double()).square().cpu().numpy()
-    rows, columns = linear_sum_assignment(squared)
-    return float(np.sqrt(squared[rows, columns].mean()))
-
-
 def mmd2(
     x: Float[Tensor, "num_samples dim"],
     y: Float[Tensor, "num_targets dim"],

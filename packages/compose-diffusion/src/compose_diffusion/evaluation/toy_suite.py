@@ -190,8 +190,3 @@ def suite_task(name: str) -> SuiteTask:
     if name not in SUITE:
         raise UsageError(unknown("suite task", name, SUITE))
     return SUITE[name]
-
-
-def component_names() -> tuple[str, ...]:
-    """The distributions that the nine tasks compose, each once."""
-    return tuple(dict.fromkeys(name for task in SUITE.values() for name in task.terms))

@@ -80,17 +80,6 @@ def open_checkpoint(path: Path, config: UNetConfig | EncoderConfig | None = None
     return OpenedCheckpoint(network, make_schedule(config.schedule), prediction, event_shape)
 
 
-def load_guided_diffusion(path: Path, config: UNetConfig | EncoderConfig) -> GuidedNetwork:
-    """The network of a configuration with the weights of a `.pt` or `.safetensors` file, in evaluation mode.
-
-    Raises:
-        UsageError: no such file, a pickle with code in it, or names or shapes that differ from the network's; the
-            message has the first differences and, if there is one, a configuration that fits.
-        OnePaperError: the file is damaged.
-    """
-    return _filled(path, read_tensors(path), config)
-
-
 def respaced(schedule: NoiseSchedule, num_levels: int) -> tuple[NoiseSchedule, Int[Tensor, " num_levels"]]:
     """Fewer levels as by guided-diffusion's `timestep_respacing`, and their time steps.
 

@@ -4,18 +4,14 @@ A denoiser or an energy represents its image distribution, conditioned on a clas
 classifier represents p(class | image), to be multiplied with one of them: `model + 10 * classifier[207]`.
 """
 
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from einops import rearrange
 from jaxtyping import Float, Int
 from onepaper.errors import UsageError
-from onepaper.runs import write_atomic
-from PIL import Image
 from torch import Tensor
 
 from compose_diffusion.algebra.composition import Leaf
@@ -26,6 +22,7 @@ from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.models.guided_diffusion import GuidedClassifier, GuidedUNet, null_condition
 from compose_diffusion.pretrained.checkpoints import open_checkpoint, respaced
+from compose_diffusion.sources.pictures import tiles, write_png
 
 # Number of levels of the sampler, evenly spaced among those of the training, as in the official code.
 NUM_LEVELS = 100
@@ -110,13 +107,7 @@ class CheckpointSource:
 
     def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
         """The images in a grid."""
-        columns = math.ceil(math.sqrt(len(x)))
-        missing = x.new_full((-len(x) % columns, *x.shape[1:]), 1.0)
-        tiles = rearrange(torch.cat([x, missing]), "(rows columns) c h w -> (rows h) (columns w) c", columns=columns)
-        pixels = ((tiles.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
-        encoded = io.BytesIO()
-        Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(encoded, format="PNG")
-        write_atomic(path, encoded.getvalue())
+        write_png(path, tiles(x, math.ceil(math.sqrt(len(x)))))
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
         """Empty: there is no independent evaluator for a checkpoint."""

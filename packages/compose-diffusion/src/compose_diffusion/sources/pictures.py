@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import torch
 from einops import rearrange
 from jaxtyping import Float, UInt8
 from onepaper.runs import write_atomic
@@ -37,8 +38,16 @@ def image_grid(
     return np.round(255 * (1 - picture)).astype(np.uint8)
 
 
-def write_png(path: Path, picture: UInt8[np.ndarray, "rows columns"]) -> None:
-    """Write a grey picture atomically."""
+def tiles(images: Float[Tensor, "count channels height width"], columns: int) -> UInt8[np.ndarray, "rows columns *rgb"]:
+    """Images in [-1, 1] with 1 (grey) or 3 channels in a grid, without gaps; missing images are white."""
+    missing = images.new_full((-len(images) % columns, *images.shape[1:]), 1.0)
+    grid = rearrange(torch.cat([images, missing]), "(rows columns) c h w -> (rows h) (columns w) c", columns=columns)
+    pixels = ((grid.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+    return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+
+
+def write_png(path: Path, picture: UInt8[np.ndarray, "rows columns *rgb"]) -> None:
+    """Write a picture, grey or [rows, columns, 3], atomically."""
     from PIL import Image
 
     encoded = io.BytesIO()

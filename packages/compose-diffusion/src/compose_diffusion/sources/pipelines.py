@@ -1,6 +1,5 @@
 """Source of a saved pipeline: the condition in `NAME[CONDITION]` is a class or a prompt."""
 
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +7,8 @@ from typing import Any, cast
 
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils import make_image_grid
 from jaxtyping import Float
 from onepaper.errors import UsageError
-from onepaper.runs import write_atomic
 from torch import Tensor
 
 from compose_diffusion.algebra.composition import Leaf
@@ -22,6 +19,7 @@ from compose_diffusion.pretrained.folders import open_pipeline
 from compose_diffusion.pretrained.networks import network_kind
 from compose_diffusion.pretrained.schedulers import trained_levels
 from compose_diffusion.sources.checkpoints import CheckpointSource
+from compose_diffusion.sources.pictures import tiles, write_png
 from compose_diffusion.sources.registry import Source
 
 # Step sizes scale with the curvature, about 1 / sigma_t^2; small enough for products of two or three densities.
@@ -106,13 +104,12 @@ class PipelineSource:
 
     def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
         """The samples in a grid; latents are decoded."""
-        images = to_pictures(decode(self.pipeline, x))
-        columns = min(len(images), max(8, math.ceil(math.sqrt(len(images)))))
-        images += [images[0].point(lambda _: 0)] * (-len(images) % columns)
-        encoded = io.BytesIO()
-        grid = make_image_grid(images, rows=len(images) // columns, cols=columns)
-        grid.convert(images[0].mode).save(encoded, format="PNG")
-        write_atomic(path, encoded.getvalue())
+        images = decode(self.pipeline, x)
+        if images.shape[1] not in (1, 3):
+            raise UsageError(f"samples have {images.shape[1]} channels, expected 1 (grey) or 3 (colour) for a picture")
+        factor = max(1, SHOWN_SIZE // max(images.shape[2:]))
+        enlarged = images.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
+        write_png(path, tiles(enlarged, min(len(images), max(8, math.ceil(math.sqrt(len(images)))))))
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
         """Empty: there is no independent evaluator for arbitrary models."""
@@ -142,24 +139,3 @@ def decode(
     with torch.no_grad():
         parts = [vae.decode(part.to(vae.dtype)).sample for part in latents.split(DECODED_AT_ONCE)]
     return torch.cat(parts).to(x.dtype).clamp(-1, 1)
-
-
-def to_pictures(images: Float[Tensor, "count channels height width"]) -> list[Any]:
-    """Images in [-1, 1] as PIL images, 1 channel grey or 3 in colour; small ones are enlarged.
-
-    Raises:
-        UsageError: another number of channels.
-    """
-    from PIL import Image
-
-    if images.shape[1] not in (1, 3):
-        raise UsageError(f"samples have {images.shape[1]} channels, expected 1 (grey) or 3 (colour) for a picture")
-    pixels = ((images.detach().cpu().double() + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    factor = max(1, SHOWN_SIZE // max(images.shape[2:]))
-    height, width = images.shape[2] * factor, images.shape[3] * factor
-    return [
-        Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).resize(
-            (width, height), Image.Resampling.NEAREST
-        )
-        for array in pixels
-    ]

@@ -1,7 +1,8 @@
 """Training of the networks of digits: the denoiser and the guiding classifier."""
 
-import copy
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, LoopOptions, fit
+from onepaper.training import Fitted, LoopOptions
 from torch import Tensor
 
 from compose_diffusion.config.digits import DigitsConfig
@@ -18,7 +19,7 @@ from compose_diffusion.config.networks import FitConfig
 from compose_diffusion.data.digits import Digits, load_digits
 from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
 from compose_diffusion.models.digits import CLASSIFIER_FOLDER, DENOISER_FOLDER, Denoiser, NoisyClassifier
-from compose_diffusion.training.network_training import Training
+from compose_diffusion.training.network_training import Training, fit_averaged
 
 Batch = dict[str, Tensor]
 # Sums over a batch, its size, and further sums to log.
@@ -71,26 +72,17 @@ def _noised(images: Tensor, schedule: NoiseSchedule, generator: torch.Generator)
 
 def trainings(config: DigitsConfig) -> list[Training]:
     """The trainings of the `train` verb: the denoiser, then the classifier."""
-
-    def denoiser(
-        run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
-    ) -> tuple[Denoiser, Fitted[TorchState]]:
-        return train_denoiser(config, run, loop, seed=seed, accelerator=accelerator)
-
-    def classifier(
-        run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
-    ) -> tuple[NoisyClassifier, Fitted[TorchState]]:
-        return train_classifier(config, run, loop, seed=seed, accelerator=accelerator)
-
     images = f"on {len(load_digits('model'))} images"
     return [
-        Training(DENOISER_FOLDER, config.denoiser_fit.steps, f"a denoiser {images}", denoiser),
-        Training(CLASSIFIER_FOLDER, config.classifier_fit.steps, f"a classifier {images}", classifier),
+        Training(DENOISER_FOLDER, config.denoiser_fit.steps, f"a denoiser {images}", partial(train_denoiser, config)),
+        Training(
+            CLASSIFIER_FOLDER, config.classifier_fit.steps, f"a classifier {images}", partial(train_classifier, config)
+        ),
     ]
 
 
 def train_denoiser(
-    config: DigitsConfig, run: Run | None, loop: LoopOptions, *, seed: int = 0, accelerator: Accelerator | None = None
+    config: DigitsConfig, run: Run | None, loop: LoopOptions, seed: int = 0, accelerator: Accelerator | None = None
 ) -> tuple[Denoiser, Fitted[TorchState]]:
     """Train the denoiser of a configuration, or resume its training.
 
@@ -112,13 +104,11 @@ def train_denoiser(
         total_steps=config.denoiser_fit.steps,
         accelerator=accelerator,
     )
-    model, fitted = _train(task, config.denoiser_fit, run, loop, seed, "denoiser")
-    assert isinstance(model, Denoiser)
-    return model, fitted
+    return _train(task, config.denoiser_fit, run, loop, seed, "denoiser")
 
 
 def train_classifier(
-    config: DigitsConfig, run: Run | None, loop: LoopOptions, *, seed: int = 0, accelerator: Accelerator | None = None
+    config: DigitsConfig, run: Run | None, loop: LoopOptions, seed: int = 0, accelerator: Accelerator | None = None
 ) -> tuple[NoisyClassifier, Fitted[TorchState]]:
     """Train the guiding classifier, or resume its training; arguments and results as of `train_denoiser`."""
     task = TorchTask(
@@ -128,14 +118,12 @@ def train_classifier(
         total_steps=config.classifier_fit.steps,
         accelerator=accelerator,
     )
-    model, fitted = _train(task, config.classifier_fit, run, loop, seed, "classifier")
-    assert isinstance(model, NoisyClassifier)
-    return model, fitted
+    return _train(task, config.classifier_fit, run, loop, seed, "classifier")
 
 
 def _train(
     task: TorchTask, config: FitConfig, run: Run | None, loop: LoopOptions, seed: int, name: str
-) -> tuple[torch.nn.Module, Fitted[TorchState]]:
+) -> tuple[Any, Fitted[TorchState]]:
     digits, held_out = load_digits("model"), load_digits("evaluator")
     accelerator = task.accelerator
     sampler = BatchSampler(len(digits), config.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
@@ -144,19 +132,15 @@ def _train(
         chosen = torch.from_numpy(sampler(step))
         return {"images": digits.images[chosen], "labels": digits.labels[chosen]}
 
-    fitted = fit(
+    return fit_averaged(
         task,
         batches,
         loop,
         run,
         seed=seed,
-        evaluate=lambda state: _held_out(task, state, held_out),
-        processes=accelerator,
         description=name,
+        evaluate=lambda state: _held_out(task, state, held_out),
     )
-    with task.evaluating(fitted.state) as model:
-        averaged = copy.deepcopy(model)
-    return averaged, fitted
 
 
 def _held_out(task: TorchTask, state: TorchState, digits: Digits) -> dict[str, float]:

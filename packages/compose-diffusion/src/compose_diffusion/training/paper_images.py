@@ -4,7 +4,6 @@
 `trainings` lists. The loss of an energy is that of its gradient, the predicted noise (paper, section 4.2).
 """
 
-import copy
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from onepaper.data import BatchSampler, Prefetch
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, LoopOptions, fit
+from onepaper.training import Fitted, LoopOptions
 from torch import Tensor
 
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
@@ -30,7 +29,7 @@ from compose_diffusion.models.guided_diffusion import (
     build_network,
     null_condition,
 )
-from compose_diffusion.training.network_training import Training
+from compose_diffusion.training.network_training import Training, fit_averaged
 
 Batch = dict[str, Tensor]
 ModelT = TypeVar("ModelT", bound=torch.nn.Module)
@@ -128,10 +127,6 @@ def _training(
             len(images), settings.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world
         )
         with Prefetch(lambda step: images(sampler(step)), ahead=BATCHES_AHEAD, workers=DECODERS) as batches:
-            fitted = fit(task, batches, loop, run, seed=seed, processes=accelerator, description=name)
-        with task.evaluating(fitted.state) as model:
-            averaged = copy.deepcopy(model)
-        assert isinstance(averaged, GuidedUNet | GuidedEnergy | GuidedClassifier)
-        return averaged, fitted
+            return fit_averaged(task, batches, loop, run, seed=seed, description=name)
 
     return Training(name, settings.steps, f"the {kind} on {len(images)} examples of {images.root.name}", train)

@@ -1,14 +1,14 @@
 """Training of both networks of canvases, on new canvases at every step."""
 
-import copy
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, LoopOptions, fit
+from onepaper.training import Fitted, LoopOptions
 from torch import Tensor
 
 from compose_diffusion.config.positions import PositionNetworkConfig, PositionsConfig
@@ -17,12 +17,11 @@ from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
 from compose_diffusion.models.positions import (
     ENERGY_FOLDER,
     SCORE_FOLDER,
-    PositionDenoiser,
     PositionEnergy,
     PositionNetwork,
     make_network,
 )
-from compose_diffusion.training.network_training import Training
+from compose_diffusion.training.network_training import Training, fit_averaged
 
 Batch = dict[str, Tensor]
 
@@ -52,7 +51,6 @@ def train_network(
     network: PositionNetworkConfig,
     run: Run | None,
     loop: LoopOptions,
-    *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
 ) -> tuple[PositionNetwork, Fitted[TorchState]]:
@@ -78,20 +76,15 @@ def train_network(
         accelerator=accelerator,
     )
     accelerator = task.accelerator
-    fitted = fit(
+    return fit_averaged(
         task,
         training_batches(config, options.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world),
         loop,
         run,
         seed=seed,
-        evaluate=lambda state: {"held_out_loss": _held_out(task, state, config)},
-        processes=accelerator,
         description=network.form,
+        evaluate=lambda state: {"held_out_loss": _held_out(task, state, config)},
     )
-    with task.evaluating(fitted.state) as model:
-        averaged = copy.deepcopy(model)
-    assert isinstance(averaged, PositionDenoiser | PositionEnergy)
-    return averaged, fitted
 
 
 def _held_out(task: TorchTask, state: TorchState, config: PositionsConfig) -> float:
@@ -110,13 +103,8 @@ def trainings(config: PositionsConfig) -> list[Training]:
     """The trainings of the `train` verb: the score network, then the energy."""
 
     def training(name: str, network: PositionNetworkConfig, steps: int) -> Training:
-        def fit_network(
-            run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
-        ) -> tuple[PositionNetwork, Fitted[TorchState]]:
-            return train_network(config, network, run, loop, seed=seed, accelerator=accelerator)
-
         description = f"the {network.form} network of 1 to {config.canvas.max_digits} digits on new canvases"
-        return Training(name, steps, description, fit_network)
+        return Training(name, steps, description, partial(train_network, config, network))
 
     return [
         training(SCORE_FOLDER, config.score, config.score_fit.steps),

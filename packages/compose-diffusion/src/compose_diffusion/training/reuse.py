@@ -3,23 +3,23 @@
 The composition plays no role in training. Each model is saved as an ordinary `DDPMPipeline` folder.
 """
 
-import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
-from diffusers import DDPMScheduler, UNet2DModel
+from diffusers import DDPMScheduler
 from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, LoopOptions, fit
+from onepaper.training import Fitted, LoopOptions
 from torch import Tensor
 
 from compose_diffusion.config.reuse import AttributeConfig, ReuseConfig
 from compose_diffusion.data.digits import attribute_images
 from compose_diffusion.models.pipelines import TrainedPipeline, make_network, make_scheduler
-from compose_diffusion.training.network_training import Training
+from compose_diffusion.training.network_training import Training, fit_averaged
 
 # Seed of the noise of held-out losses, the same at every evaluation.
 EVALUATION_SEED = 0
@@ -49,7 +49,6 @@ def train_attribute(
     config: AttributeConfig,
     run: Run | None,
     loop: LoopOptions,
-    *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
 ) -> tuple[TrainedPipeline, Fitted[TorchState]]:
@@ -84,20 +83,16 @@ def train_attribute(
             loss_sum, weight = task.loss(model, held_out.to(device), generator)
         return {"held_out_loss": float(loss_sum) / weight}
 
-    fitted = fit(
+    network, fitted = fit_averaged(
         task,
         lambda step: images[torch.from_numpy(sampler(step))],
         loop,
         run,
         seed=seed,
-        evaluate=held_out_loss,
-        processes=task.accelerator,
         description=f"{config.prediction_type} on {len(images)} images",
+        evaluate=held_out_loss,
     )
-    with task.evaluating(fitted.state) as model:
-        averaged = copy.deepcopy(model)
-    assert isinstance(averaged, UNet2DModel)
-    return TrainedPipeline(averaged, scheduler), fitted
+    return TrainedPipeline(network, scheduler), fitted
 
 
 def trainings(config: ReuseConfig) -> list[Training]:
@@ -106,10 +101,5 @@ def trainings(config: ReuseConfig) -> list[Training]:
 
 
 def _training(name: str, config: AttributeConfig) -> Training:
-    def fit_it(
-        run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
-    ) -> tuple[TrainedPipeline, Fitted[TorchState]]:
-        return train_attribute(config, run, loop, seed=seed, accelerator=accelerator)
-
     description = f"a UNet2DModel ({config.prediction_type}) on {len(attribute_images(config, 'model'))} images"
-    return Training(name, config.fit.steps, description, fit_it)
+    return Training(name, config.fit.steps, description, partial(train_attribute, config))
