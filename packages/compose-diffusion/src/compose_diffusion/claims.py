@@ -54,7 +54,7 @@ CLAIMS = (
         measure=f"{_TOY}:reverse_on_a_product",
         seeds=5,
         rule=AllOf(Below("reverse accuracy", 0.75), Above("true samples accuracy", 0.98)),
-        note="Exact noised scores, no network. Accuracy: share of samples within 3 standard deviations of a mode.",
+        note="Exact noised scores, no network. Accuracy: fraction of samples within 3 standard deviations of a mode.",
     ),
     Claim(
         id="C2",

@@ -264,7 +264,7 @@ def parse(text: str) -> Node:
 
 
 def build(tree: Node, leaf: Callable[[Name], Expression], text: str | None = None) -> Expression:
-    """The expression that a tree stands for.
+    """The expression of a tree.
 
     Args:
         tree: from `parse`.

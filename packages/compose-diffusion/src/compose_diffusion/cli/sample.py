@@ -50,7 +50,7 @@ def sampler_options(options: SampleOptions, source: Source) -> SamplerOptions:
         return SamplerOptions(method="reverse", clip_x0=source.clip_x0)
     weighted = options.sampler == "fkc"
     defaults = source.kernel_defaults["ula" if weighted else options.sampler]
-    # The weights make MCMC steps unnecessary and hold for unclipped steps only.
+    # The weights make MCMC steps unnecessary and assume unclipped steps.
     steps = 0 if weighted else defaults.steps_per_level
     return dataclasses.replace(
         defaults,
@@ -163,7 +163,7 @@ def numbers(values: Float[Tensor, " n"], digits: int = 4) -> list[float | None]:
 
 
 def compile_networks(expression: Expression) -> None:
-    """Compile every network that a leaf holds, in place."""
+    """Compile the networks of all leaves, in place."""
     held = {id(part): part for leaf in expression.leaves() for part in vars(leaf).values()}
     for part in held.values():
         if isinstance(part, nn.Module):
@@ -171,7 +171,7 @@ def compile_networks(expression: Expression) -> None:
 
 
 def sampler_name(options: SamplerOptions) -> str:
-    """A sampler in words."""
+    """Description of a sampler."""
     if options.method == "reverse":
         return "the reverse process"
     steps = f"{options.steps_per_level} {options.kernel.upper()} steps at each level"

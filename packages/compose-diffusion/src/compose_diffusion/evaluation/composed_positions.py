@@ -37,12 +37,12 @@ class ComposedCanvases:
 
     Attributes:
         measured: every name of `MEASURES`; acceptance is NaN without a Metropolis test.
-        positions: [count, asked, 2], requested positions.
+        positions: [count, requested, 2], requested positions.
         images: [count, 1, size, size].
     """
 
     measured: dict[str, float]
-    positions: Int[Tensor, "count asked 2"]
+    positions: Int[Tensor, "count requested 2"]
     images: Float[Tensor, "count 1 height width"]
 
 

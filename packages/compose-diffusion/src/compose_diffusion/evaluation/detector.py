@@ -68,8 +68,8 @@ class Detector:
         return torch.from_numpy(probabilities.astype(np.float32)).reshape(len(images), rows, columns)
 
     def found_at(
-        self, scores: Float[Tensor, "count rows columns"], positions: Int[Tensor, "count asked 2"]
-    ) -> Bool[Tensor, "count asked"]:
+        self, scores: Float[Tensor, "count rows columns"], positions: Int[Tensor, "count requested 2"]
+    ) -> Bool[Tensor, "count requested"]:
         """Whether a digit is detected within `TOLERANCE` of each position (x, y)."""
         reach = 2 * TOLERANCE + 1
         nearby = F.max_pool2d(scores[:, None], reach, stride=1, padding=TOLERANCE)[:, 0]
@@ -150,9 +150,9 @@ def _examples(split: str, config: CanvasConfig, rng: np.random.Generator) -> tup
         shown_positions = positions[canvas, :count]
         beside = shown_positions + rng.integers(-DIGIT_SIZE, DIGIT_SIZE + 1, shown_positions.shape)
         anywhere = rng.integers(0, config.last_position + 1, (3, 2))
-        asked = np.concatenate([shown_positions, np.clip(beside, 0, config.last_position), anywhere])
-        distance = np.abs(asked[:, None] - shown_positions[None]).max(axis=2).min(axis=1)
-        for index, ((x, y), off) in enumerate(zip(asked, distance, strict=True)):
+        requested = np.concatenate([shown_positions, np.clip(beside, 0, config.last_position), anywhere])
+        distance = np.abs(requested[:, None] - shown_positions[None]).max(axis=2).min(axis=1)
+        for index, ((x, y), off) in enumerate(zip(requested, distance, strict=True)):
             if index < count or off >= MIN_OFFSET:
                 windows.append(padded[canvas, y : y + WINDOW, x : x + WINDOW].reshape(-1))
                 labels.append(index < count and not faint[canvas, index])

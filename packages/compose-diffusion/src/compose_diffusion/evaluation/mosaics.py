@@ -36,12 +36,12 @@ class Mosaics:
 
     Attributes:
         measured: name -> number.
-        labels: [count, asked], requested digits.
+        labels: [count, requested], requested digits.
         images: [count, 1, height, width].
     """
 
     measured: dict[str, float]
-    labels: Int[Tensor, "count asked"]
+    labels: Int[Tensor, "count requested"]
     images: Float[Tensor, "count 1 height width"]
 
 
@@ -81,9 +81,9 @@ def what_where(
     if arm == "places alone":
         expression = digits_at(positions, top_lefts, weight=config.weight, schedule=schedule)
     else:
-        asked = dict(zip(top_lefts, labels.unbind(dim=1), strict=True))
+        requested = dict(zip(top_lefts, labels.unbind(dim=1), strict=True))
         expression = digits_of_class_at(
-            positions, digits, asked, schedule, weight=config.weight, class_weight=config.class_weight
+            positions, digits, requested, schedule, weight=config.weight, class_weight=config.class_weight
         )
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(config.num_images, 1, size, size, generator=generator)
@@ -136,13 +136,13 @@ def digit_tapestry(
     options = _options(sampler == "reverse", config.moves, config.step_scale)
     x = draw(make(regions, config.canvas, TILE), schedule, start, options, generator).x
     crops = [x[:, :, region.y : region.y + DIGIT_SIZE, region.x : region.x + DIGIT_SIZE] for region in regions]
-    asked = labels.flatten(0, 1)
-    right = torch.stack([evaluator.correct(crop, label) for crop, label in zip(crops, asked, strict=True)], dim=1)
+    requested = labels.flatten(0, 1)
+    right = torch.stack([evaluator.correct(crop, label) for crop, label in zip(crops, requested, strict=True)], dim=1)
     measured = {
         "regional accuracy": float(right.mean()),
         "whole tapestries": float((right == 1).all(dim=1).double().mean()),
     }
-    return Mosaics(measured, asked.T, x)
+    return Mosaics(measured, requested.T, x)
 
 
 def _options(reverse: bool, mcmc_steps: int, step_scale: float) -> SamplerOptions:

@@ -1,4 +1,4 @@
-"""Layers that the U-Nets of digits and of canvases share: time embedding and residual block.
+"""Layers of the U-Nets of digits and of canvases: time embedding and residual block.
 
 Axes: B batch, C channels, H and W height and width, E embedding.
 """

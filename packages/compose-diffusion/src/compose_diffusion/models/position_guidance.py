@@ -100,7 +100,7 @@ def digit_at(
 def digits_of_class_at(
     positions: PositionModels,
     digits: DigitModels,
-    asked: Mapping[tuple[int, int], Label],
+    requested: Mapping[tuple[int, int], Label],
     schedule: NoiseSchedule,
     *,
     weight: float,
@@ -115,7 +115,7 @@ def digits_of_class_at(
     Args:
         positions: the networks of canvases.
         digits: the networks of single digits.
-        asked: position -> class.
+        requested: position -> class.
         schedule: the sampler's levels.
         weight: w.
         class_weight: v.
@@ -123,8 +123,8 @@ def digits_of_class_at(
     unconditional = position_leaf(positions, None, schedule=schedule)
     size = positions.score.config.canvas_size
     terms: list[Expression] = [unconditional]
-    weights = [1.0 - weight * len(asked)]
-    for top_left, label in asked.items():
+    weights = [1.0 - weight * len(requested)]
+    for top_left, label in requested.items():
         terms += [
             position_leaf(positions, top_left, schedule=schedule),
             digit_at(digits, label, top_left, size, schedule),

@@ -41,7 +41,7 @@ class PipelineSource:
     """A pipeline of diffusers from a folder, on its own noise levels; see `compose_diffusion.sources.registry.Source`.
 
     Args:
-        folder: as `save_pretrained` writes it; read as `open_pipeline` says.
+        folder: as written by `save_pretrained`; read by `open_pipeline`.
         guidance_scale: of every leaf with a prompt or class; None for none.
         num_levels: of the sampler.
         device: of the pipeline.

@@ -69,8 +69,8 @@ class PositionsSource:
         if not conditions:
             return {}
         detector = default_detector()
-        asked = torch.tensor([self._position(condition) for condition in conditions])
-        found = detector.found_at(detector.scores(x), asked.expand(len(x), -1, 2))
+        requested = torch.tensor([self._position(condition) for condition in conditions])
+        found = detector.found_at(detector.scores(x), requested.expand(len(x), -1, 2))
         each = {
             f"digit at {condition}": float(share)
             for condition, share in zip(conditions, found.double().mean(dim=0), strict=True)

@@ -30,10 +30,10 @@ EVALUATION_SEED = 0
 
 
 def withhold_labels(
-    labels: Int[Tensor, " batch"], null_label: int, share: float, generator: torch.Generator
+    labels: Int[Tensor, " batch"], null_label: int, fraction: float, generator: torch.Generator
 ) -> Int[Tensor, " batch"]:
     """Replace a random fraction of the labels by the null label."""
-    withheld = torch.rand(labels.shape, generator=generator, device=labels.device) < share
+    withheld = torch.rand(labels.shape, generator=generator, device=labels.device) < fraction
     return torch.where(withheld, null_label, labels)
 
 
