@@ -167,7 +167,7 @@ def test_energies_are_left_out_where_they_are_not_needed(x):
 
 
 def test_a_floor_keeps_boxes_from_being_pushed_out():
-    """Outside both boxes plain negation points outwards close to level 0 (section 12), the floored one inwards."""
+    """Outside both boxes plain negation points outwards close to level 0, the floored one inwards."""
     schedule = cosine_schedule(100)
     big, small = (ExactLeaf(centred_box(width), schedule) for width in (0.7, 0.3))
     x = torch.tensor([[0.75, 0.75]], dtype=torch.float64)

@@ -54,4 +54,4 @@ def test_digit_tapestries():
 def test_what_and_where():
     evidence = experiments.what_and_where(ClaimContext(seeds=(100,)))
     assert {"right digits, both, reverse + ULA", "all right, places alone, reverse + ULA"} <= names(evidence)
-    assert "of the asked digits stand at their place" in evidence.headline
+    assert "of the requested digits are right" in evidence.headline

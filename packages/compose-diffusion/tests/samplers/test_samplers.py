@@ -280,7 +280,7 @@ PRODUCTS = {
 
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_the_corrector_draws_the_product(name, generator):
-    """Section 10, item 7: weighted moments within 3 standard errors of the exact product's, with scores only."""
+    """Weighted moments within 3 standard errors of the exact product's, with scores only."""
     means, variances, weights = PRODUCTS[name]
     schedule = cosine_schedule(300)
 
