@@ -2,7 +2,7 @@
 
     python benchmarks/bench_energy_training.py [--width 128] [--batch-size 1000] [--threads 1]
 
-The toy's perceptron, the whole training step (loss, double backward, Adam). Forms take turns step by step, so that a
+The toy's MLP, the complete training step (loss, double backward, Adam). Forms take turns step by step, so that a
 busy machine slows all alike, in several processes. The goal is a ratio of at most 2.6.
 """
 
@@ -29,11 +29,11 @@ def measure(width: int, batch_size: int, steps: int, threads: int) -> Measured:
     from onepaper.torch.accelerator import Accelerator
     from onepaper.torch.steps import TorchTask
 
+    from compose_diffusion.config.toy import PAPER_OPTIMIZER, ToyNetworkConfig
+    from compose_diffusion.data.circles import make_component
     from compose_diffusion.diffusion import make_schedule
-    from compose_diffusion.toy.circles import make_component
-    from compose_diffusion.toy.config import PAPER_OPTIMIZER, ToyNetworkConfig
-    from compose_diffusion.toy.networks import ToyNetwork, make_network
-    from compose_diffusion.toy.training import fresh_samples, noise_loss
+    from compose_diffusion.models.toy import ToyNetwork, make_network
+    from compose_diffusion.training.toy import fresh_samples, noise_loss
 
     accelerator = Accelerator(AcceleratorOptions(device="cpu", threads=threads))
     configs = {form: replace(ToyNetworkConfig(), form=form, width=width) for form in FORMS}
@@ -102,8 +102,8 @@ def main() -> None:
         ratio = statistics.median(found[form]["milliseconds"] / found["score"]["milliseconds"] for found in rounds)
         mebibytes = rounds[0][form]["mebibytes"]
         memory_ratio = mebibytes / rounds[0]["score"]["mebibytes"]
-        told = "" if form == "score" else "  goal met" if ratio <= GOAL else f"  goal of {GOAL} missed"
-        print(f"{form:8}{milliseconds:12.1f}{ratio:14.2f}{mebibytes:12.1f}{memory_ratio:14.2f}{told}")
+        verdict = "" if form == "score" else "  goal met" if ratio <= GOAL else f"  goal of {GOAL} missed"
+        print(f"{form:8}{milliseconds:12.1f}{ratio:14.2f}{mebibytes:12.1f}{memory_ratio:14.2f}{verdict}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     python bench_samplers.py --profile          # what bounds a move: torch.profiler, eager and compiled
 
 The density is the toy's product of ring and bar at level 50 of 100. A round runs every sampler once, each in a process
-of its own pinned to as many cores as it has threads; a rate is the median over rounds of chains * moves * leapfrog
+of its own pinned to as many cores as it has threads; a rate is the median over rounds of chains * MCMC steps * leapfrog
 steps / second, so gradients that a sampler computes twice do not count twice.
 """
 
@@ -26,17 +26,17 @@ from machine import describe_machine, ratio_table
 STEP_SIZE, NUM_LEAPFROG, LEVEL, NUM_LEVELS = 0.03, 3, 50, 100
 SAMPLERS = ("eager", "compiled", "blackjax", "torchebm", "torchebm-analytic")
 DTYPES = ("float32", "float64")
-# Builds a run of so many chains in this precision: a function that makes so many moves of all chains.
+# (chains, precision) -> a function that runs a given number of MCMC steps of all chains.
 Maker = Callable[[int, str], Callable[[int], Any]]
 
 
 def ours(compile_expression: bool) -> Maker:
-    """Our moves at one level, on our expression."""
+    """Our MCMC steps at one level, on our expression."""
     import torch
 
-    from compose_diffusion.compiled import compiled
-    from compose_diffusion.level_moves import move_chains
-    from compose_diffusion.sampler_options import SamplerOptions
+    from compose_diffusion.config.samplers import SamplerOptions
+    from compose_diffusion.mcmc.level_steps import run_steps
+    from compose_diffusion.samplers.compilation import compiled
 
     target = (compiled(_expression()) if compile_expression else _expression()).target(LEVEL)
 
@@ -48,7 +48,7 @@ def ours(compile_expression: bool) -> Maker:
             options = SamplerOptions(
                 kernel="hmc", steps_per_level=num_moves, num_leapfrog=NUM_LEAPFROG, damping=0.0, momentum="per-level"
             )
-            move_chains(target, x, None, options, STEP_SIZE, None, generator)
+            run_steps(target, x, None, options, STEP_SIZE, None, generator)
 
         return run
 
@@ -56,7 +56,7 @@ def ours(compile_expression: bool) -> Maker:
 
 
 def blackjax() -> Maker:
-    """blackjax's HMC, chains by vmap, moves by scan, all under jit; every number of moves is compiled before timing."""
+    """blackjax's HMC, chains by vmap, steps by scan, under jit; every number of steps is compiled before timing."""
     import blackjax as peer
     import jax
     import jax.numpy as jnp
@@ -141,9 +141,9 @@ def torchebm(analytic: bool) -> Maker:
 
 
 def _expression() -> Any:
+    from compose_diffusion.algebra.leaves import ExactLeaf
+    from compose_diffusion.data.distributions import bar, ring
     from compose_diffusion.diffusion import cosine_schedule
-    from compose_diffusion.distributions import bar, ring
-    from compose_diffusion.leaves import ExactLeaf
 
     schedule = cosine_schedule(NUM_LEVELS)
     return ExactLeaf(ring(), schedule) & ExactLeaf(bar(), schedule)
@@ -151,8 +151,8 @@ def _expression() -> Any:
 
 def _density() -> tuple[float, list[list[float]], list[float]]:
     """abar, means of the ring and the lower corner of the bar at that level, as plain numbers for the peers."""
+    from compose_diffusion.data.distributions import bar, ring
     from compose_diffusion.diffusion import cosine_schedule
-    from compose_diffusion.distributions import bar, ring
 
     alpha_bar = float(cosine_schedule(NUM_LEVELS).alphas_cumprod[LEVEL])
     scale = math.sqrt(alpha_bar)
@@ -186,7 +186,7 @@ def work(sampler: str, threads: int, chains: list[int], seconds: float, clock: s
             begun = time.perf_counter()
             run(1)
             first = time.perf_counter() - begun
-            # About `seconds` of moves at the slowest sampler's pace, the same number for all.
+            # Number of steps that take about `seconds` with the slowest sampler, the same for all.
             num_moves = max(2, round(seconds * 4e5 / (num_chains * NUM_LEAPFROG)))
             run(num_moves)
             begun = CLOCKS[clock]()
@@ -232,7 +232,7 @@ def _in_a_process(words: list[str], threads: int, cache: str) -> list[dict[str, 
 
 
 def profile() -> str:
-    """Tables of torch.profiler for 50 moves of 2,000 chains, single precision, one thread."""
+    """Tables of torch.profiler for 50 steps of 2,000 chains, single precision, one thread."""
     import torch
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as recorded

@@ -1,4 +1,4 @@
-"""How time grows with leaves, levels and moves per level, and what a chain takes of memory.
+"""Scaling of time with leaves, levels and MCMC steps per level, and memory of a chain.
 
     python bench_scaling.py [--quick] [--rounds N] [--output scaling.json]
 
@@ -22,13 +22,13 @@ from typing import Any
 import torch
 from machine import describe_machine
 
-from compose_diffusion.compiled import compiled
-from compose_diffusion.composition import Expression, product
+from compose_diffusion.algebra.composition import Expression, product
+from compose_diffusion.algebra.leaves import ExactLeaf
+from compose_diffusion.config.samplers import SamplerOptions
+from compose_diffusion.data.distributions import bar, ring
 from compose_diffusion.diffusion import cosine_schedule
-from compose_diffusion.distributions import bar, ring
-from compose_diffusion.leaves import ExactLeaf
-from compose_diffusion.sampler_options import SamplerOptions
-from compose_diffusion.samplers import draw
+from compose_diffusion.samplers.compilation import compiled
+from compose_diffusion.samplers.samplers import draw
 
 SIZES = {"leaves": (1, 2, 4, 8), "levels": (5, 10, 20, 40), "moves per level": (2, 4, 8, 16)}
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -44,7 +44,7 @@ def run(num_chains: int, leaves: int = 2, levels: int = 10, moves: int = 4, *, c
 
 
 def exponents(num_chains: int, rounds: int, clock: str) -> list[dict[str, Any]]:
-    """For leaves, levels and moves: median seconds at each size and the slope in log-log."""
+    """For leaves, levels and MCMC steps: median seconds at each size and the slope in log-log."""
     cases: dict[str, Callable[[int], None]] = {
         "leaves": lambda size: run(num_chains, leaves=size),
         "levels": lambda size: run(num_chains, levels=size),

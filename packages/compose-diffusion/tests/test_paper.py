@@ -38,7 +38,7 @@ def test_every_public_name_is_there():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["sample", "--all-of", "12"], "12"),
         (["sample", "--count", "0"], "count"),
@@ -53,32 +53,32 @@ def test_every_public_name_is_there():
         (["gallery", "--only", "toy-nor"], "did you mean 'toy-or'"),
     ],
 )
-def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, told):
+def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, reported):
     monkeypatch.chdir(tmp_path)
     assert run(*words) != 0
     err = capsys.readouterr().err
     assert err.startswith("onepaper: ")
     assert err.count("\n") == 1
-    assert told in err
+    assert reported in err
 
 
 @pytest.mark.parametrize(
-    ("expression", "place", "told"),
+    ("expression", "place", "reported"),
     [
         ("digits[3] & & digits[5]", 12, "'&' after '&', expected a model's name or '('"),
-        ("digits[3] | digits[5]", 10, "which knows only a score"),
+        ("digits[3] | digits[5]", 10, "which has only a score"),
         ("(ring & bar", 0, "'(' is never closed"),
         ("ring & digits", 7, "samples of shape [1, 8, 8]"),
         ("ring & rng", 7, "did you mean 'ring'"),
-        ("3", 0, "3 alone is no density, expected 3*NAME"),
+        ("3", 0, "3 alone is not a density, expected 3*NAME"),
     ],
 )
-def test_mistakes_in_expressions_are_shown_with_a_caret(capsys, tmp_path, monkeypatch, expression, place, told):
+def test_mistakes_in_expressions_are_shown_with_a_caret(capsys, tmp_path, monkeypatch, expression, place, reported):
     monkeypatch.chdir(tmp_path)
     assert run("sample", expression) == 2
     message, shown, caret = capsys.readouterr().err.splitlines()
     assert message.startswith("onepaper: ")
-    assert told in message
+    assert reported in message
     assert (shown, caret) == (f"  {expression}", f"  {' ' * place}^")
 
 
@@ -110,9 +110,19 @@ def test_presets_have_a_cost(capsys):
 
 
 def test_every_preset_is_asked_for_its_cost(capsys, monkeypatch):
-    """`test_costs` counts them; here each is told with its own."""
-    monkeypatch.setattr("compose_diffusion.costs.cost_of", lambda config: {"networks of": str(hash(config))})
+    """`test_costs` counts them; here each preset is printed with its own."""
+    monkeypatch.setattr("compose_diffusion.cli.costs.cost_of", lambda config: {"networks of": str(hash(config))})
     assert run("presets", "--cost") == 0
     out = capsys.readouterr().out
     for name, preset in PAPER.presets.items():
         assert f"cost of {name}: networks of {hash(preset.config)}\n" in out
+
+
+def test_no_public_name_is_that_of_a_module():
+    """Importing such a module would replace the attribute of the package."""
+    modules = {path.stem for path in Path(compose_diffusion.__file__).parent.iterdir()}
+    assert modules.isdisjoint(compose_diffusion.__all__)
+    from compose_diffusion import compiled
+
+    assert callable(compiled)
+    assert compose_diffusion.compiled is compiled

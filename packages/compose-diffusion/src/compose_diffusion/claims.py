@@ -1,16 +1,16 @@
-"""The claims ledger: what the paper says, how it is measured here, and the rule of each verdict."""
+"""The claims of the paper, how each is measured, and the rule of its verdict."""
 
 from onepaper.claims import Above, AllOf, Below, Claim, Greater, Increasing, Ordered, Within
 
-_TOY = "compose_diffusion.toy.experiments"
-_DIGITS = "compose_diffusion.digits.experiments"
-_LEARNED = "compose_diffusion.toy.learned_experiments"
-_CORRECTORS = "compose_diffusion.toy.corrector_experiments"
-_REUSE = "compose_diffusion.reuse.experiments"
-_POSITIONS = "compose_diffusion.positions.experiments"
+_TOY = "compose_diffusion.experiments.exact_toy"
+_DIGITS = "compose_diffusion.experiments.digits"
+_LEARNED = "compose_diffusion.experiments.learned_toy"
+_CORRECTORS = "compose_diffusion.experiments.correctors"
+_REUSE = "compose_diffusion.experiments.reuse"
+_POSITIONS = "compose_diffusion.experiments.positions"
 _LANGEVIN = ("0.1s^2", "0.3s^2", "0.6s^2", "1s^2")
 _HAMILTONIAN = ("0.3s", "0.6s", "0.9s")
-# Rows of the reference table (an independent earlier run), best first, with their accuracy.
+# Rows of the reference table (an independent implementation), best first, with their accuracy.
 _REFERENCE = (
     ("reverse + ULA", 0.952),
     ("reverse + HMC", 0.922),
@@ -22,7 +22,7 @@ _REFERENCE = (
 )
 
 _REUSED_FILES = tuple(
-    f"weights/reuse/{name}/{file}"
+    f"assets/weights/reuse/{name}/{file}"
     for name in ("shape", "thick")
     for file in (
         "unet/diffusion_pytorch_model.safetensors",
@@ -31,8 +31,8 @@ _REUSED_FILES = tuple(
     )
 )
 
-_POSITION_FILES = tuple(f"weights/positions/{form}/model.safetensors" for form in ("score", "energy"))
-_DIGIT_FILES = tuple(f"weights/digits/{network}/model.safetensors" for network in ("denoiser", "classifier"))
+_POSITION_FILES = tuple(f"assets/weights/positions/{form}/model.safetensors" for form in ("score", "energy"))
+_DIGIT_FILES = tuple(f"assets/weights/digits/{network}/model.safetensors" for network in ("denoiser", "classifier"))
 
 
 def _ranking(share: str) -> AllOf:
@@ -48,18 +48,18 @@ def _ranking(share: str) -> AllOf:
 CLAIMS = (
     Claim(
         id="C1",
-        place="Sections 3 and 4",
+        place="paper: failure of the reverse process",
         statement="Summing the scores of two models and running the reverse process samples the wrong distribution.",
-        paper="Table 1 (its numbers are not at hand)",
+        paper="Table 1 (numbers not available to us)",
         measure=f"{_TOY}:reverse_on_a_product",
         seeds=5,
         rule=AllOf(Below("reverse accuracy", 0.75), Above("true samples accuracy", 0.98)),
-        note="Exact noised scores, no network. Accuracy: share of samples within 3 standard deviations of a mode.",
+        note="Exact noised scores, no network. Accuracy: fraction of samples within 3 standard deviations of a mode.",
     ),
     Claim(
         id="C2",
-        place="Section 4",
-        statement="MCMC at each noise level repairs it, and more steps repair it better.",
+        place="paper: annealed MCMC, Algorithm 1",
+        statement="MCMC at each noise level corrects this, and more MCMC steps correct it better.",
         paper="-",
         measure=f"{_TOY}:mcmc_on_a_product",
         seeds=5,
@@ -71,8 +71,8 @@ CLAIMS = (
     ),
     Claim(
         id="C3",
-        place="Section 4",
-        statement="The failure is the sampler's, not the model's: with the same scores another sampler is right.",
+        place="paper: abstract",
+        statement="The failure is due to the sampler, not the model: with the same scores another sampler is correct.",
         paper="-",
         measure=f"{_TOY}:sampler_not_model",
         seeds=5,
@@ -81,7 +81,7 @@ CLAIMS = (
     ),
     Claim(
         id="C4",
-        place="Sections 4 and 5",
+        place="paper: Metropolis correction",
         statement="At equal step size the Metropolis test removes the bias of the unadjusted kernels.",
         paper="-",
         measure=f"{_TOY}:metropolis_once_mixed",
@@ -93,22 +93,27 @@ CLAIMS = (
             Increasing(tuple(f"U-HMC variance, h={step}" for step in _HAMILTONIAN)),
             Above("ULA variance, h=1s^2", 1.5),
         ),
-        note="For chains that have mixed. X4 shows that it need not help in an annealed run whose chains have not.",
+        note=(
+            "For chains that have mixed. X4 is an annealed run with chains that have not mixed, where it does not help."
+        ),
     ),
     Claim(
         id="C5",
-        place="Section 5",
+        place="paper: section 4.2",
         statement="Energies train almost as well as scores.",
         paper="-",
         tier="full",
         measure=f"{_LEARNED}:energies_train_like_scores",
         rule=AllOf(Below("loss, energy / score", 1.05), Greater("ELBO, energy", "ELBO, score", margin=-0.1)),
-        note="Six distributions, equal steps. Margins: 5% of the loss, 0.05 nats for each of the two axes.",
+        note=(
+            "Six distributions, equal numbers of training steps. Margins: 5% of the loss, 0.05 nats for each of "
+            "the two axes."
+        ),
     ),
     Claim(
         id="C6",
-        place="Section 5",
-        statement="Energies make mixtures and negations possible, which scores alone do not give.",
+        place="paper: section 4.2",
+        statement="Energies allow mixtures and negations, which scores alone do not.",
         paper="-",
         measure=f"{_TOY}:energies_of_mixtures_and_negations",
         seeds=5,
@@ -118,52 +123,59 @@ CLAIMS = (
             Below("negation, error of the mean", 0.06),
             Within("negation, variance ratio", 1.0, 0.05),
         ),
-        note="The exact part: a mixture of two bars, and one Gaussian without another, known in closed form.",
+        note="Exact densities: a mixture of two bars, and one Gaussian negated by another, both known in closed form.",
     ),
     Claim(
         id="C7",
-        place="Section 5",
+        place="paper: section 4.2",
         statement="Of three energy forms, the squared distance to the input trains best.",
         paper="-",
         tier="full",
         measure=f"{_LEARNED}:three_energy_forms",
         rule=AllOf(Greater("excess loss, l2", "excess loss, dae"), Greater("excess loss, dot", "excess loss, dae")),
-        note="Held-out loss above the exact prediction's, mean of ring and bar.",
+        note="Held-out loss minus that of the exact prediction, mean of ring and bar.",
     ),
     Claim(
         id="C8a",
-        place="Section 6, Table 1",
+        place="paper: 2D experiment, Table 1",
         statement="On a learned product HMC is best, then U-HMC, then ULA; all beat the reverse process.",
-        paper="Table 1 (its numbers are not at hand)",
+        paper="Table 1 (numbers not available to us)",
         tier="full",
         measure=f"{_LEARNED}:samplers_on_a_learned_product",
         rule=_ranking("accuracy"),
     ),
     Claim(
         id="C8b",
-        place="Section 6, Table 1",
-        statement="The same order on a learned mixture.",
-        paper="Table 1 (its numbers are not at hand)",
+        place="paper: 2D experiment, Table 1",
+        statement="The same order of samplers holds on a learned mixture.",
+        paper="Table 1 (numbers not available to us)",
         tier="full",
         measure=f"{_LEARNED}:samplers_on_a_learned_mixture",
         rule=_ranking("inside"),
-        note="Noised mixtures are mixtures of noised densities, so with true energies reverse is right already.",
+        note=(
+            "A noised mixture is the mixture of the noised densities, so with exact energies the reverse process "
+            "is correct."
+        ),
     ),
     Claim(
         id="C8c",
-        place="Section 6, Table 1",
-        statement="The same order on a learned negation.",
-        paper="Table 1 (its numbers are not at hand)",
+        place="paper: 2D experiment, Table 1",
+        statement="The same order of samplers holds on a learned negation.",
+        paper="Table 1 (numbers not available to us)",
         tier="full",
         measure=f"{_LEARNED}:samplers_on_a_learned_negation",
         rule=_ranking("inside"),
-        note="Share inside the big box and outside the small one. Exact noised boxes have no mass there near level 0.",
+        note=(
+            "Fraction inside the big box and outside the small one. Exact noised boxes have no mass there near level 0."
+        ),
     ),
     Claim(
         id="C9",
-        place="Section 6, CLEVR experiment",
-        statement="Composing position models, accuracy falls with the number of positions, and MCMC slows the fall.",
-        paper="Table 2 (its numbers are not at hand)",
+        place="paper: CLEVR experiment, Table 2",
+        statement=(
+            "The accuracy of composed position models decreases with the number of positions, with MCMC more slowly."
+        ),
+        paper="Table 2 (numbers not available to us)",
         measure=f"{_POSITIONS}:composed_positions",
         seeds=5,
         assets=_POSITION_FILES,
@@ -173,15 +185,18 @@ CLAIMS = (
             Greater("gain by ULA, 5 positions", "gain by ULA, 1 position"),
         ),
         note=(
-            "Score network, weight 1. Window, step, moves, weight, judge, sample size and the first part of the rule "
-            "were settled on other seeds; ULA at every level with a smaller step lowered the accuracy there."
+            "Score network, weight 1. Levels with MCMC, step size, number of steps, weight, detector, sample "
+            "size and the "
+            "first part of the rule were chosen on other seeds, where ULA at every level with a smaller step "
+            "size had a "
+            "lower accuracy."
         ),
     ),
     Claim(
         id="C9b",
-        place="Section 6, CLEVR experiment",
+        place="paper: CLEVR experiment, Table 2",
         statement="Energies with HMC compose positions best.",
-        paper="Table 2 (its numbers are not at hand)",
+        paper="Table 2 (numbers not available to us)",
         tier="full",
         measure=f"{_POSITIONS}:composed_positions_by_energy",
         assets=_POSITION_FILES,
@@ -199,14 +214,15 @@ CLAIMS = (
                 )
             )
         ),
-        note="The energy that ships is the weaker model to begin with: one position alone it hits in 62% by reverse, "
-        "the score network in 99%. It was trained once, for the steps of the preset, and not tuned.",
+        note="The shipped energy is the weaker model: with a single position it satisfies 62% by the reverse "
+        "process, the "
+        "score network 99%. It was trained once, for the steps of the preset, and not tuned.",
     ),
     Claim(
         id="C10",
-        place="Section 6, ImageNet experiment",
+        place="paper: ImageNet experiment, Table 3",
         statement="At the same guidance scale, MCMC improves classifier guidance of an unconditional model.",
-        paper="Table 3 (its numbers are not at hand)",
+        paper="Table 3 (numbers not available to us)",
         measure=f"{_DIGITS}:guided_digits",
         seeds=5,
         assets=_DIGIT_FILES,
@@ -214,26 +230,30 @@ CLAIMS = (
             Greater("accuracy, reverse + ULA", "accuracy, reverse"),
             Greater("Frechet distance, reverse", "Frechet distance, reverse + ULA", margin=-0.02),
         ),
-        note="On 8 x 8 handwritten digits, one kernel. A larger guidance scale raises the accuracy too, for less work.",
+        note=(
+            "On 8 x 8 handwritten digits, one kernel. A larger guidance scale also raises the accuracy, at a "
+            "lower cost."
+        ),
     ),
     Claim(
         id="C11",
-        place="Section 6, text-to-image experiment",
-        statement="Tapestries, many models at different places of one canvas, improve with MCMC.",
+        place="paper: text-to-image experiment",
+        statement="Tapestries, many models in different regions of one canvas, improve with MCMC.",
         paper="pictures only",
         measure=f"{_POSITIONS}:digit_tapestries",
         seeds=5,
         assets=_DIGIT_FILES,
         rule=Greater("regional accuracy, reverse + ULA", "regional accuracy, reverse"),
         note=(
-            "Digits on one canvas. Overlap and step were chosen on other seeds; MCMC takes more evaluations. Where the "
-            "regions' densities are multiplied instead of their predictions averaged, the gain is not settled."
+            "Digits on one canvas. Overlap and step size were chosen on other seeds; MCMC takes more "
+            "evaluations. The rule "
+            "is about averaged predictions; for products of the regions' densities the gain is uncertain."
         ),
     ),
     Claim(
         id="C12",
-        place="Section 1",
-        statement="Models trained apart are composed without fine-tuning, and MCMC composes them better.",
+        place="paper: introduction",
+        statement="Separately trained models are composed without fine-tuning, and MCMC improves their composition.",
         paper="-",
         measure=f"{_REUSE}:reused_models",
         seeds=5,
@@ -244,12 +264,12 @@ CLAIMS = (
                 for other in ("A & B, reverse", "A (digits 3, 5, 8)", "B (thick strokes)")
             )
         ),
-        note="Settings chosen on other seeds. MCMC takes about twice the evaluations; twice the levels do too.",
+        note="Settings were chosen on other seeds. MCMC takes about twice the evaluations, as do twice the levels.",
     ),
     Claim(
         id="C12b",
-        place="Section 1",
-        statement="Networks trained apart compose without fine-tuning: one knows where, the other what.",
+        place="paper: introduction",
+        statement="Separately trained networks, of positions and of classes, are composed without fine-tuning.",
         paper="-",
         measure=f"{_POSITIONS}:what_and_where",
         assets=_POSITION_FILES + _DIGIT_FILES,
@@ -257,12 +277,15 @@ CLAIMS = (
             Above("right digits, both, reverse + ULA", 0.5),
             Greater("right digits, both, reverse + ULA", "right digits, places alone, reverse + ULA"),
         ),
-        note="About reuse, not about samplers: reverse steps alone do as well. Weights were chosen on other seeds.",
+        note=(
+            "A claim about reuse, not about samplers: reverse steps alone are as accurate. Weights were chosen "
+            "on other seeds."
+        ),
     ),
     Claim(
         id="X1",
         place="our own",
-        statement="The official toy, its open choices pinned, gives the same accuracies as an independent earlier run.",
+        statement="The official toy with fixed open choices has the same accuracies as an independent implementation.",
         paper="-",
         measure=f"{_TOY}:reference_table",
         seeds=8,
@@ -275,7 +298,7 @@ CLAIMS = (
     Claim(
         id="X2",
         place="our own",
-        statement="The samplers of the official toy rank as in that run.",
+        statement="The samplers of the official toy have the same order as in that implementation.",
         paper="-",
         measure=f"{_TOY}:reference_table",
         seeds=8,
@@ -284,7 +307,7 @@ CLAIMS = (
     Claim(
         id="X3",
         place="our own",
-        statement="In closed form: for two equal Gaussians the reverse process ends with too small a variance.",
+        statement="In closed form: for two equal Gaussians the reverse process ends with a variance that is too small.",
         paper="-",
         measure=f"{_TOY}:two_gaussians",
         rule=AllOf(Below("reverse variance, beta", 0.1), Below("reverse variance, posterior", 0.1)),
@@ -298,12 +321,15 @@ CLAIMS = (
         measure=f"{_TOY}:metropolis_in_the_annealed_run",
         seeds=5,
         rule=Greater("ULA accuracy", "MALA accuracy"),
-        note="Chains that rejections hold back at the last levels stay stuck: the test pays once chains mix.",
+        note=(
+            "Chains with many rejections at the last levels do not reach a mode; the Metropolis test helps once "
+            "chains mix."
+        ),
     ),
     Claim(
         id="X5",
         place="our own",
-        statement="An energy distilled from a score samples as well as one trained directly.",
+        statement="Samples of an energy distilled from a score are as accurate as those of one trained directly.",
         paper="-",
         tier="full",
         measure=f"{_LEARNED}:distilled_energies",
@@ -312,7 +338,7 @@ CLAIMS = (
     Claim(
         id="X6",
         place="our own",
-        statement="On the nine-task suite HMC mends products; mixtures need no mending.",
+        statement="On the nine-task suite HMC improves products; mixtures are correct with the reverse process.",
         paper="-",
         tier="full",
         measure=f"{_LEARNED}:nine_tasks",
@@ -320,13 +346,15 @@ CLAIMS = (
             Greater("products, HMC", "products, reverse"),
             Greater("mixtures, reverse", "mixtures, HMC", margin=-0.05),
         ),
-        note="Support accuracy over the seven tasks that are not empty. The rule is about products and mixtures; of "
-        "the negations no sampler makes more than a few samples right, which was not looked into.",
+        note="Support accuracy over the seven tasks that are not empty. The rule is about products and mixtures; on "
+        "negations the accuracy of all samplers is below 10%, which was not investigated.",
     ),
     Claim(
         id="X7",
         place="our own",
-        statement="The weighted population of the Feynman-Kac corrector follows the product where reverse does not.",
+        statement=(
+            "The weighted particles of the Feynman-Kac corrector follow the product, the reverse process does not."
+        ),
         paper="-",
         measure=f"{_CORRECTORS}:corrector_on_a_product",
         seeds=5,
@@ -335,12 +363,15 @@ CLAIMS = (
             Above("FKC, N=2000 accuracy", 0.97),
             Greater("reverse MMD^2", "FKC, N=2000 MMD^2"),
         ),
-        note="The same exact scores, no MCMC moves. 0.97 is the accuracy of true samples, 0.995, less 0.025.",
+        note="The same exact scores, no MCMC steps. 0.97 is the accuracy of true samples, 0.995, less 0.025.",
     ),
     Claim(
         id="X8",
         place="our own",
-        statement="On a long, thin product preconditioned HMC mends a variance that as many plain moves leave wrong.",
+        statement=(
+            "On an elongated product preconditioned HMC corrects a variance that the same number of plain steps "
+            "does not."
+        ),
         paper="-",
         measure=f"{_CORRECTORS}:preconditioning_a_steep_product",
         seeds=5,
@@ -349,6 +380,8 @@ CLAIMS = (
             Within("preconditioned HMC, thin", 1.0, 0.05),
             Greater("plain HMC, error", "preconditioned HMC, error", margin=0.1),
         ),
-        note="20 moves at the lowest level after the reverse process; coordinates from a pilot run, which costs extra.",
+        note=(
+            "20 steps at the lowest level after the reverse process; coordinates from a pilot run, at additional cost."
+        ),
     ),
 )

@@ -1,4 +1,5 @@
-"""Forward noising, its reversal one level at a time, and the ways a network may state its prediction (section 3.1).
+"""Noise levels, the forward process, one reverse (ancestral) step, and conversions between the quantities a network
+predicts.
 
 Levels run from 0 (almost clean) to T - 1 (almost pure noise); the level before 0 is clean data, where abar = 1.
 Coefficients stay on the CPU as zero-dimensional tensors: PyTorch hands those to any device without a transfer.
@@ -14,7 +15,7 @@ from onepaper.config import check_between, check_choice, check_positive
 from onepaper.errors import UsageError
 from torch import Tensor
 
-from compose_diffusion.network_options import ScheduleConfig
+from compose_diffusion.config.networks import ScheduleConfig
 
 Prediction = Literal["eps", "v", "x0"]
 ReverseVariance = Literal["beta", "posterior"]
@@ -28,11 +29,11 @@ class NoiseSchedule:
     r"""Noise levels $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sigma_t \epsilon$, $\sigma_t^2 = 1 - \bar\alpha_t$.
 
     Attributes:
-        betas: share of variance replaced by noise from level t - 1 to level t, each in (0, 1).
+        betas: fraction of the variance replaced by noise from level t - 1 to level t, each in (0, 1).
         alphas_cumprod: abar_t, the cumulative product of 1 - betas; decreasing.
 
     Raises:
-        UsageError: levels that are missing, unequal in number, outside (0, 1) or not decreasing.
+        UsageError: no level, unequal numbers of entries, or values outside (0, 1).
     """
 
     betas: Float[Tensor, " levels"]
@@ -69,11 +70,11 @@ class NoiseSchedule:
         return torch.logit(self.alphas_cumprod)
 
     def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> "NoiseSchedule":
-        """The same betas rounded to `dtype`; abar is multiplied up again there, as diffusers' schedulers do."""
+        """The same betas rounded to `dtype`; abar is computed from the rounded betas, as in diffusers' schedulers."""
         return NoiseSchedule.from_betas(self.betas.to(device=device, dtype=dtype))
 
     def respace(self, num_levels: int) -> "NoiseSchedule":
-        """`num_levels` of these levels, evenly spaced, the last one included; see `nearest_levels` for their places."""
+        """`num_levels` of these levels, evenly spaced, the last one included; `nearest_levels` gives their indices."""
         check_between("num_levels", num_levels, 1, len(self))
         kept = torch.tensor([round((level + 1) * len(self) / num_levels) - 1 for level in range(num_levels)])
         alphas_cumprod = self.alphas_cumprod[kept]
@@ -81,19 +82,20 @@ class NoiseSchedule:
         return NoiseSchedule(1 - alphas_cumprod / previous, alphas_cumprod)
 
     def nearest_levels(self, other: "NoiseSchedule") -> Int[Tensor, " other_levels"]:
-        """For each level of `other`, the level here of nearest log SNR: the time to ask a network trained here for."""
+        """Index of the level here whose log SNR is nearest, for each level of `other`."""
         distance = other.log_snr.double()[:, None] - self.log_snr.double()[None, :]
         return distance.abs().argmin(dim=1)
 
     def same_levels(self, other: "NoiseSchedule") -> bool:
-        """Whether both have the same noise levels, up to single precision."""
+        """Whether both have the same noise levels, compared in log SNR to 1e-3."""
         return len(self) == len(other) and torch.allclose(
             self.log_snr.double().cpu(), other.log_snr.double().cpu(), rtol=1e-3, atol=1e-3
         )
 
 
 def cosine_schedule(num_levels: int, offset: float = 0.008, max_beta: float = 0.999) -> NoiseSchedule:
-    r"""$\bar\alpha(u) \propto \cos^2(\frac{u + s}{1 + s} \frac{\pi}{2})$ at u = (t + 1) / T, capped betas (3.6)."""
+    r"""$\bar\alpha(u) \propto \cos^2(\frac{u + s}{1 + s} \frac{\pi}{2})$ at u = (t + 1) / T, betas capped (Nichol and
+    Dhariwal, 2021)."""
     check_positive("num_levels", num_levels)
     check_between("offset", offset, 0.0, 1.0)
     check_between("max_beta", max_beta, 0.0, 1.0)
@@ -115,14 +117,14 @@ def linear_schedule(num_levels: int, beta_start: float = 1e-4, beta_end: float =
 
 
 def make_schedule(config: ScheduleConfig) -> NoiseSchedule:
-    """The noise levels a network was, or is to be, trained on."""
+    """The noise schedule of a configuration."""
     if config.kind == "cosine":
         return cosine_schedule(config.num_levels)
     return linear_schedule(config.num_levels, config.beta_start, config.beta_end)
 
 
 def at_level(values: Tensor, t: int | Int[Tensor, " batch"], x: Tensor) -> Tensor:
-    """A schedule's value at level t (one for all samples or one each) in x's dtype, ready to multiply x."""
+    """A schedule's value at level t (one level, or one for each sample), broadcast and cast so that it multiplies x."""
     if isinstance(t, int):
         return values[t].to(_coefficient_dtype(x))
     picked = values.to(x.device)[t].to(x.dtype)
@@ -139,7 +141,7 @@ def add_noise(
     t: int | Int[Tensor, " batch"],
     schedule: NoiseSchedule,
 ) -> Float[Tensor, "batch *event"]:
-    r"""$x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ (section 3.1)."""
+    r"""$x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$, the forward process."""
     abar = schedule.alphas_cumprod
     return at_level(abar**0.5, t, x0) * x0 + at_level((1 - abar) ** 0.5, t, x0) * noise
 
@@ -188,9 +190,10 @@ def noise_from_prediction(
     schedule: NoiseSchedule,
     kind: Prediction,
 ) -> Float[Tensor, "batch *event"]:
-    r"""A network's output as $\hat\epsilon$.
+    r"""Convert a network's output to a noise prediction $\hat\epsilon$.
 
-    eps as it is; v by $\sqrt{\bar\alpha_t}\, v + \sigma_t x$; x0 by $(x - \sqrt{\bar\alpha_t}\, x_0) / \sigma_t$.
+    eps is returned unchanged; v by $\sqrt{\bar\alpha_t}\, v + \sigma_t x$; x0 by $(x - \sqrt{\bar\alpha_t}\, x_0) /
+    \sigma_t$.
     """
     check_choice("prediction", kind, PREDICTIONS)
     if kind == "eps":
@@ -204,7 +207,7 @@ def noise_from_prediction(
 
 @dataclass(frozen=True, eq=False)
 class ReverseCoefficients:
-    """Of one ancestral step: x_{t-1} = clean * x0_hat + current * x_t + sqrt(variance) * noise."""
+    """Coefficients of one ancestral step: x_{t-1} = clean * x0_hat + current * x_t + sqrt(variance) * noise."""
 
     clean: Float[Tensor, ""]
     current: Float[Tensor, ""]
@@ -212,7 +215,7 @@ class ReverseCoefficients:
 
 
 def reverse_coefficients(schedule: NoiseSchedule, t: int, variance: ReverseVariance = "beta") -> ReverseCoefficients:
-    r"""Mean and variance of $q(x_{t-1} | x_t, x_0)$, the order of operations being that of diffusers' DDPMScheduler.
+    r"""Mean and variance of $q(x_{t-1} | x_t, x_0)$, in the order of operations of diffusers' DDPMScheduler.
 
     The mean is $\frac{\sqrt{\bar\alpha_{t-1}} \beta_t}{1 - \bar\alpha_t} x_0
     + \frac{\sqrt{\alpha_t} (1 - \bar\alpha_{t-1})}{1 - \bar\alpha_t} x_t$. The variance is $\beta_t$ ("beta") or

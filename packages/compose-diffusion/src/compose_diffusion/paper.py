@@ -1,11 +1,9 @@
-"""The paper as the command line knows it."""
+"""Metadata, presets and verbs of the paper."""
 
 from onepaper.paper import Paper, Verb
 
-from compose_diffusion.config import (
-    ALIASES,
+from compose_diffusion.cli.options import (
     EVALUATIONS,
-    PRESETS,
     RECIPES,
     EvaluateOptions,
     GalleryOptions,
@@ -13,6 +11,7 @@ from compose_diffusion.config import (
     TrainOptions,
     TuneOptions,
 )
+from compose_diffusion.presets import ALIASES, PRESETS
 
 PAPER = Paper(
     name="compose-diffusion",
@@ -32,38 +31,38 @@ PAPER = Paper(
         Verb(
             "train",
             "train the networks of a preset",
-            "compose_diffusion.training:train_verb",
+            "compose_diffusion.cli.train:train_verb",
             TrainOptions,
             preset="laptop-digits",
             configs=tuple(RECIPES),
         ),
         Verb(
             "sample",
-            'draw from an expression of models, e.g. "digits[3] & ~digits[5]"',
-            "compose_diffusion.sampling:sample_verb",
+            'sample from an expression of models, e.g. "digits[3] & ~digits[5]"',
+            "compose_diffusion.cli.sample:sample_verb",
             SampleOptions,
         ),
         Verb(
             "tune",
-            "try step sizes on an expression: acceptance and distance at every noise level",
-            "compose_diffusion.tuning:tune_verb",
+            "compare step sizes on an expression: acceptance and jump distance at every noise level",
+            "compose_diffusion.cli.tune:tune_verb",
             TuneOptions,
         ),
         Verb(
             "gallery",
-            "draw every shipped model by the reverse process and with MCMC, as one page",
-            "compose_diffusion.gallery:gallery_verb",
+            "sample compositions of the shipped models by the reverse process and with MCMC, as one page",
+            "compose_diffusion.cli.gallery:gallery_verb",
             GalleryOptions,
         ),
         Verb(
             "evaluate",
             "compare samplers on the task of a preset",
-            "compose_diffusion.evaluation:evaluate_verb",
+            "compose_diffusion.cli.evaluate:evaluate_verb",
             EvaluateOptions,
             preset="laptop-toy-exact",
             configs=tuple(EVALUATIONS),
         ),
     ),
     claims_in="compose_diffusion.claims:CLAIMS",
-    cost_of="compose_diffusion.costs:cost_of",
+    cost_of="compose_diffusion.cli.costs:cost_of",
 )

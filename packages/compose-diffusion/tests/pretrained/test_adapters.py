@@ -6,11 +6,11 @@ from diffusers import DDPMPipeline, DDPMScheduler, FlowMatchEulerDiscreteSchedul
 from onepaper.errors import UsageError
 from torch import nn
 
-from compose_diffusion.composition import guidance
+from compose_diffusion.algebra.composition import guidance
+from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import cosine_schedule, score_from_noise
 from compose_diffusion.pretrained.adapters import denoiser_of, from_diffusers
-from compose_diffusion.sampler_options import SamplerOptions
-from compose_diffusion.samplers import draw
+from compose_diffusion.samplers.samplers import draw
 
 
 def seeded(seed=3):
@@ -264,7 +264,7 @@ def test_pipelines_and_networks_of_other_kinds(make_unet):
 
 def test_leaf_and_package_lead_to_the_same_function(make_unet):
     from compose_diffusion import pretrained
-    from compose_diffusion.composition import Leaf
+    from compose_diffusion.algebra.composition import Leaf
 
     assert pretrained.from_diffusers is from_diffusers
     leaf = Leaf.from_diffusers(make_unet(), scheduler=DDPMScheduler(), num_levels=5)

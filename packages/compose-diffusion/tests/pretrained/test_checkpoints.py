@@ -6,10 +6,11 @@ from onepaper.config import to_dict
 from onepaper.errors import OnePaperError, UsageError
 from safetensors.torch import save_file
 
+from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.diffusion import cosine_schedule, linear_schedule
-from compose_diffusion.pretrained.architectures import PUBLISHED, EncoderConfig, UNetConfig
-from compose_diffusion.pretrained.checkpoints import load_guided_diffusion, open_checkpoint, read_tensors, respaced
-from compose_diffusion.pretrained.guided_diffusion import GuidedClassifier, GuidedEnergy, GuidedUNet, build_network
+from compose_diffusion.models.guided_diffusion import GuidedClassifier, GuidedEnergy, GuidedUNet, build_network
+from compose_diffusion.presets import PUBLISHED
+from compose_diffusion.pretrained.checkpoints import open_checkpoint, read_tensors, respaced
 from compose_diffusion.pretrained.layouts import expected_shapes
 
 SMALL = {
@@ -50,7 +51,7 @@ def test_files_in_the_published_layout_are_loaded(kind, ending, tmp_path, genera
         save_file(saved.state_dict(), path)
     else:
         torch.save(saved.state_dict(), path, _use_new_zipfile_serialization=not ending.startswith("old"))
-    network = load_guided_diffusion(path, CONFIGS[kind])
+    network = open_checkpoint(path, CONFIGS[kind]).network
     assert type(network) is type(saved)
     assert not network.training
     for name, value in saved.state_dict().items():
@@ -62,7 +63,7 @@ def test_files_in_the_published_layout_are_loaded(kind, ending, tmp_path, genera
 
 def test_half_precision_is_read_as_single(network, tmp_path):
     torch.save(network.half().state_dict(), tmp_path / "half.pt")
-    again = load_guided_diffusion(tmp_path / "half.pt", CONFIGS["noise"])
+    again = open_checkpoint(tmp_path / "half.pt", CONFIGS["noise"]).network
     assert {tensor.dtype for tensor in again.state_dict().values()} == {torch.float32}
 
 
@@ -114,7 +115,9 @@ def test_folders_of_this_package(kind, tmp_path):
 
 def test_networks_that_were_not_published_need_a_configuration(network, tmp_path):
     torch.save(network.state_dict(), tmp_path / "mine.pt")
-    message = r"do not tell schedule, form, .*put mine.json beside it with type 'UNetConfig'.*'predicts_variance': True"
+    message = (
+        r"do not determine schedule, form, .*put mine.json beside it with type 'UNetConfig'.*'predicts_variance': True"
+    )
     with pytest.raises(UsageError, match=message):
         open_checkpoint(tmp_path / "mine.pt")
     assert open_checkpoint(tmp_path / "mine.pt", CONFIGS["noise"]).prediction == "eps"
@@ -133,7 +136,7 @@ def test_tensors_that_do_not_fit_are_named(network, tmp_path):
     with pytest.raises(
         UsageError, match="a.pt does not fit .*'out.2.weight' is missing; 'out.2.weights' is unexpected; give"
     ):
-        load_guided_diffusion(tmp_path / "a.pt", CONFIGS["noise"])
+        open_checkpoint(tmp_path / "a.pt", CONFIGS["noise"])
 
 
 class Harmful:
@@ -143,9 +146,9 @@ class Harmful:
 
 def test_pickles_with_code_are_refused_and_not_run(tmp_path, capsys):
     torch.save({"weight": torch.zeros(1), "more": Harmful()}, tmp_path / "harmful.pt")
-    with pytest.raises(UsageError, match="harmful.pt holds Python objects, which can run code when read") as told:
+    with pytest.raises(UsageError, match="harmful.pt holds Python objects, which can run code when read") as reported:
         open_checkpoint(tmp_path / "harmful.pt")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(reported.value)
     assert capsys.readouterr().out == ""
 
 
@@ -154,9 +157,9 @@ def test_files_that_are_no_checkpoints(tmp_path):
         open_checkpoint(tmp_path / "none.pt")
     for name in ("text.pt", "text.safetensors"):
         (tmp_path / name).write_text("hello, this is no checkpoint")
-        with pytest.raises(OnePaperError, match=f"{name} is damaged or no checkpoint") as told:
+        with pytest.raises(OnePaperError, match=f"{name} is damaged or no checkpoint") as reported:
             open_checkpoint(tmp_path / name)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(reported.value)
     (tmp_path / "empty.pt").touch()
     with pytest.raises(OnePaperError, match="empty.pt is damaged or no checkpoint"):
         open_checkpoint(tmp_path / "empty.pt")
@@ -169,9 +172,9 @@ def test_truncated_files(network, tmp_path):
     path = tmp_path / "cut.pt"
     torch.save(network.state_dict(), path)
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(OnePaperError, match="cut.pt is damaged or no checkpoint") as told:
+    with pytest.raises(OnePaperError, match="cut.pt is damaged or no checkpoint") as reported:
         open_checkpoint(path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(reported.value)
 
 
 @pytest.mark.parametrize("count", [25, 100, 250, 1000, 1])

@@ -75,7 +75,7 @@ def test_folders_that_hold_something_else(folder, tmp_path):
         open_pipeline(folder)
 
 
-def test_missing_weights_are_told_in_one_line(folder):
+def test_missing_weights_give_one_line(folder):
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     for reader, what in ((open_pipeline, "a pipeline"), (lambda folder: open_network(folder / "unet"), "a network")):
         with pytest.raises(UsageError, match=f"cannot be read as {what}: ") as caught:

@@ -2,7 +2,8 @@ import pytest
 import torch
 from onepaper.errors import UsageError
 
-from compose_diffusion.pretrained.architectures import PUBLISHED, EncoderConfig, UNetConfig
+from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
+from compose_diffusion.presets import PUBLISHED
 from compose_diffusion.pretrained.layouts import (
     check_shapes,
     expected_shapes,
@@ -148,12 +149,12 @@ def test_parameters_of_the_published_files(name, millions):
 
 
 def test_structure_of_published_files_is_inferred():
-    untold = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
+    not_in_shapes = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
     for config in PUBLISHED.values():
         inferred = infer_config(expected_shapes(config))
         assert type(inferred) is type(config)
-        told = {name: value for name, value in vars(config).items() if name not in untold}
-        assert {name: value for name, value in vars(inferred).items() if name not in untold} == told
+        reported = {name: value for name, value in vars(config).items() if name not in not_in_shapes}
+        assert {name: value for name, value in vars(inferred).items() if name not in not_in_shapes} == reported
 
 
 @pytest.mark.parametrize(
@@ -187,9 +188,9 @@ def test_differences_are_named_and_a_fitting_configuration(tmp_path):
     check_shapes(tmp_path, expected_shapes(config), expected_shapes(config))
     with pytest.raises(
         UsageError, match=r"'label_emb.weight' is missing; its tensors are those of UNetConfig\("
-    ) as told:
+    ) as reported:
         check_shapes(tmp_path / "a.pt", expected_shapes(other), expected_shapes(config))
-    assert str(told.value).startswith(f"{tmp_path / 'a.pt'} does not fit the configuration: ")
+    assert str(reported.value).startswith(f"{tmp_path / 'a.pt'} does not fit the configuration: ")
     with pytest.raises(UsageError, match="'label_emb.weight' is unexpected; .*num_classes=4"):
         check_shapes(tmp_path, expected_shapes(config), expected_shapes(other))
     wider = expected_shapes(UNetConfig(**SMALL | {"width": 128}))

@@ -1,9 +1,9 @@
-"""Networks that others trained or that take a large machine: diffusers pipelines, published checkpoints."""
+"""Models trained by others: diffusers pipelines and published checkpoints."""
 
 import importlib
 from typing import Any
 
-# Resolved on first use (PEP 562): published checkpoints need no diffusers, whose import takes seconds.
+# Imported on first use (PEP 562): published checkpoints do not need diffusers, whose import takes seconds.
 _EXPORTS = {"from_diffusers": "adapters"}
 
 __all__ = [*_EXPORTS]

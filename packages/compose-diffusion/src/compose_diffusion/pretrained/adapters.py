@@ -25,7 +25,7 @@ from compose_diffusion.pretrained.matching import match_levels
 from compose_diffusion.pretrained.networks import NetworkKind, network_kind
 from compose_diffusion.pretrained.schedulers import trained_levels
 
-# Pipelines name their denoiser after its kind.
+# Attribute names of the denoiser of a pipeline.
 DENOISERS = ("unet", "transformer")
 
 
@@ -46,39 +46,39 @@ def from_diffusers(
     device: torch.device | str | None = None,
     offload: bool = False,
 ) -> DiffusersLeaf:
-    r"""A model of diffusers, without fine-tuning, as a leaf of an expression (the paper's introduction).
+    r"""A model of diffusers, without fine-tuning, as a leaf of an expression.
 
         >>> first = from_diffusers("folder/of/a/pipeline", num_levels=100)
         >>> second = from_diffusers(another_pipeline, prompt="in watercolour", schedule=first.schedule)
         >>> both = first & second
 
-    Known networks: UNet2DModel (unconditional or of classes), UNet2DConditionModel (Stable Diffusion, XL),
-    DiTTransformer2DModel, SD3Transformer2DModel, PixArtTransformer2DModel; predictions eps, v, x0 and flow. Where a
-    network works on latents, so does the leaf.
+    Supported networks: UNet2DModel (unconditional or of classes), UNet2DConditionModel (Stable Diffusion, XL),
+    DiTTransformer2DModel, SD3Transformer2DModel, PixArtTransformer2DModel; predictions eps, v, x0 and flow. The leaf
+    of a latent model works on latents.
 
     Args:
-        model: a pipeline, a network with `scheduler`, or a folder of either as `save_pretrained` writes it. From disk,
-            only safetensors and JSON are read, and nothing is fetched. Leaves of one loaded model share its calls, so
-            load a model once where several leaves need it.
+        model: a pipeline, a network with `scheduler`, or a folder of either as written by `save_pretrained`. From disk,
+            only safetensors and JSON are read, and nothing is downloaded. Leaves of one loaded model share its calls,
+            so load a model once for several leaves.
         condition: class or [batch] classes, or the network's own arguments as tensors by name.
         prompt: text for all samples or one for each, encoded by the pipeline.
-        negative_prompt: what guidance leads away from; "" is the unconditional prompt.
+        negative_prompt: prompt of the negative branch of guidance; "" is the unconditional prompt.
         guidance_scale: weight w of classifier-free guidance, n + w (c - n); None or 1 for none.
-        null_class: the class that stands for any, for the guidance of class-conditional U-Nets; transformers of
-            classes know theirs.
-        schedule: levels of the sampler; the model's own if absent. A network is asked at its level of equal
+        null_class: the unconditional class, for guidance of class-conditional U-Nets; class-conditional transformers
+            define theirs.
+        schedule: levels of the sampler; the model's own if absent. The network is evaluated at its level of equal
             signal-to-noise ratio.
-        num_levels: without `schedule`, how many of the model's own levels a sampler takes; all of them if absent.
+        num_levels: without `schedule`, number of the model's own levels to use; all if absent.
         scheduler: in place of the pipeline's.
-        prediction: what the network predicts, where its scheduler's configuration does not say so.
-        match: "exact" refuses a schedule with levels that the network was not trained on.
+        prediction: prediction of the network, if the configuration of its scheduler does not state it.
+        match: "exact" raises an error for levels that the network was not trained on.
         dtype: of the network's weights and computation, e.g. torch.bfloat16; the leaf's scores stay float32. The model
-            that was passed is itself converted.
-        device: where the network is moved to; samples must live there too.
-        offload: keep the weights in main memory and bring them to `device` layer by layer (needs accelerate).
+            that was passed is converted in place.
+        device: of the network; samples must be on the same device.
+        offload: keep the weights in main memory and copy them to `device` layer by layer (needs accelerate).
 
     Returns:
-        The leaf; its `schedule` is what samplers and further leaves are to be given.
+        The leaf; give its `schedule` to samplers and further leaves.
 
     Raises:
         UsageError: an unknown network, scheduler or prediction type; a condition or prompt that the network does not
@@ -124,7 +124,7 @@ def _opened(model: DiffusionPipeline | nn.Module | str | Path) -> tuple[Diffusio
 
 
 def denoiser_of(pipeline: DiffusionPipeline) -> nn.Module:
-    """The network of a pipeline that denoises, in evaluation mode.
+    """The denoiser of a pipeline, in evaluation mode.
 
     Raises:
         UsageError: it has none.
@@ -147,7 +147,7 @@ def _place(
     if offload:
         from accelerate import cpu_offload
 
-        if hasattr(network, "_hf_hook"):  # an earlier leaf has done it
+        if hasattr(network, "_hf_hook"):  # already offloaded by an earlier leaf
             return
         cpu_offload(network, execution_device=torch.device(device or "cpu"))
     elif device is not None:
@@ -165,7 +165,7 @@ def _conditions(
     guided: bool,
     null_class: int | None,
 ) -> tuple[Condition, Condition | None]:
-    """The leaf's condition and, with guidance, the one it leads away from."""
+    """The leaf's condition and, with guidance, the negative condition."""
     if prompt is not None and condition is not None:
         raise UsageError(f"prompt is {prompt!r} beside a condition, expected one of them")
     if prompt is not None:

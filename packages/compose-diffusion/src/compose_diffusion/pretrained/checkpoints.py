@@ -1,8 +1,8 @@
-"""Published checkpoints of guided-diffusion and its CLEVR variants, read without running any code of theirs.
+"""Published checkpoints of guided-diffusion and its CLEVR variants, read without running code from the files.
 
-A `.pt` file is read as plain tensors (`weights_only`), a `.safetensors` file as it is. Names and shapes must be those
-of the network, and say most of it; what they cannot say (noise levels, heads, whether the output is an energy) is known
-for the published files, and for others stands in a `.json` file beside them:
+A `.pt` file is read as plain tensors (`weights_only`), a `.safetensors` file directly. Names and shapes must be those
+of the network and determine most of its configuration. The rest (noise levels, heads, whether the output is an energy)
+is known for published files; for other files it is read from a `.json` file beside them:
 
     {"type": "UNetConfig", "config": {"image_size": 64, "width": 128, "condition": "class", "num_classes": 3, ...}}
 """
@@ -22,9 +22,9 @@ from onepaper.torch.state_files import load_pretrained
 from safetensors.torch import load_file
 from torch import Tensor
 
+from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.diffusion import NoiseSchedule, make_schedule
-from compose_diffusion.pretrained.architectures import EncoderConfig, UNetConfig
-from compose_diffusion.pretrained.guided_diffusion import GuidedNetwork, GuidedUNet, build_network
+from compose_diffusion.models.guided_diffusion import GuidedNetwork, GuidedUNet, build_network
 from compose_diffusion.pretrained.layouts import (
     check_shapes,
     expected_shapes,
@@ -34,8 +34,8 @@ from compose_diffusion.pretrained.layouts import (
 )
 
 CONFIG_TYPES = {"UNetConfig": UNetConfig, "EncoderConfig": EncoderConfig}
-# What shapes do not say.
-UNTOLD = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
+# Fields that shapes do not determine.
+NOT_IN_SHAPES = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
 
 
 class OpenedCheckpoint(NamedTuple):
@@ -59,11 +59,11 @@ def open_checkpoint(path: Path, config: UNetConfig | EncoderConfig | None = None
 
     Args:
         path: a `.pt` or `.safetensors` file, or a folder with `model.safetensors` and `config.json`.
-        config: what the file holds; by default it is read from NAME.json or config.json beside it, or else recognised
-            as a published file by names and shapes of its tensors.
+        config: configuration of the network; by default read from NAME.json or config.json beside the file, or that of
+            the published file with these names and shapes.
 
     Raises:
-        UsageError: no such file, a pickle with code in it, a layout that is not recognised, or tensors that do not fit.
+        UsageError: no such file, a pickle with code in it, an unknown layout, or tensors that do not fit.
         OnePaperError: the file is damaged.
     """
     if path.is_dir():
@@ -80,21 +80,10 @@ def open_checkpoint(path: Path, config: UNetConfig | EncoderConfig | None = None
     return OpenedCheckpoint(network, make_schedule(config.schedule), prediction, event_shape)
 
 
-def load_guided_diffusion(path: Path, config: UNetConfig | EncoderConfig) -> GuidedNetwork:
-    """The network of a configuration with the weights of a `.pt` or `.safetensors` file, in evaluation mode.
-
-    Raises:
-        UsageError: no such file, a pickle with code in it, or names or shapes that are not the network's; the first
-            differences are named, and the configuration that would fit, where there is one.
-        OnePaperError: the file is damaged.
-    """
-    return _filled(path, read_tensors(path), config)
-
-
 def respaced(schedule: NoiseSchedule, num_levels: int) -> tuple[NoiseSchedule, Int[Tensor, " num_levels"]]:
-    """Fewer levels as guided-diffusion's `timestep_respacing` takes them, and the time steps to ask the network for.
+    """Fewer levels as by guided-diffusion's `timestep_respacing`, and their time steps.
 
-    Evenly spaced with both ends kept, unlike `NoiseSchedule.respace`, which does not keep the lowest level.
+    Evenly spaced including both ends, unlike `NoiseSchedule.respace`, which omits the lowest level.
 
     Raises:
         UsageError: fewer than one level, or more than there are.
@@ -110,10 +99,10 @@ def respaced(schedule: NoiseSchedule, num_levels: int) -> tuple[NoiseSchedule, I
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Named tensors of a `.safetensors` file, or of one that `torch.save` wrote.
 
-    A `state_dict` entry around them, and the prefix `module.` that DDP leaves on all names, are taken off.
+    An enclosing `state_dict` entry and the prefix `module.` of DDP are removed.
 
     Raises:
-        UsageError: no such file, anything other than plain tensors in it, or a kind of file that is not read.
+        UsageError: no such file, anything other than plain tensors in it, or an unknown file type.
         OnePaperError: the file is damaged.
     """
     if not path.is_file():
@@ -122,7 +111,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             content = load_file(path)
         else:
-            # Mapped files cost memory only for what is used, but older files cannot be mapped.
+            # Memory mapping loads only what is used, but older files cannot be mapped.
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         if "weights_only" not in str(error).lower():
@@ -131,7 +120,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path} holds Python objects, which can run code when read, expected plain tensors; save its state_dict "
             "alone, best as .safetensors, on a machine where you trust it"
         ) from None
-    except Exception as error:  # bytes that are no pickle make its reader fail in any way
+    except Exception as error:  # the unpickler raises many types of errors for invalid bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OnePaperError(f"{path} is damaged or no checkpoint ({reason}); fetch it again") from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
@@ -155,16 +144,16 @@ def _recognised(path: Path, tensors: Mapping[str, Tensor]) -> UNetConfig | Encod
             f"{path} has {len(shapes)} tensors in no layout of guided-diffusion (the first is "
             f"'{next(iter(shapes))}'), expected one of its U-Nets or classifiers; open diffusers models as folders"
         )
-    told = {name: value for name, value in to_dict(inferred).items() if name not in UNTOLD}
+    inferred_fields = {name: value for name, value in to_dict(inferred).items() if name not in NOT_IN_SHAPES}
     raise UsageError(
-        f"{path} is a network like guided-diffusion's, but none that was published, and its tensors do not tell "
-        f"{', '.join(UNTOLD)}; put {path.stem}.json beside it with type '{type(inferred).__name__}' and a config that "
-        f"adds them to {told}"
+        f"{path} is a network like guided-diffusion's, but not a published one, and shapes do not determine "
+        f"{', '.join(NOT_IN_SHAPES)}; put {path.stem}.json beside it with type '{type(inferred).__name__}' and a "
+        f"config that adds them to {inferred_fields}"
     )
 
 
 def _filled(path: Path, tensors: Mapping[str, Tensor], config: UNetConfig | EncoderConfig) -> GuidedNetwork:
-    """The configuration's network with those weights, which are not copied unless their precision changes."""
+    """The network of a configuration with these weights, which are not copied unless their precision changes."""
     check_shapes(path, expected_shapes(config), shapes_of(tensors))
     with torch.device("meta"):
         network = build_network(config)

@@ -1,4 +1,4 @@
-"""What a network is conditioned on: classes, prompts encoded by the pipeline's own text encoders, or given tensors."""
+"""Conditions of a network: classes, prompts encoded by the pipeline's text encoders, or tensors."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ Label = int | Int[Tensor, " batch"]
 
 @dataclass(frozen=True)
 class Condition:
-    """Arguments of a network beyond samples and time; those of equal `key` are evaluated once.
+    """Arguments of a network other than samples and time; conditions with equal `key` are evaluated once.
 
     Attributes:
-        key: what it says, in a form that can be compared.
+        key: hashable description of the condition.
         tensors: by the network's argument name, each [1, ...] for all samples or [batch, ...].
     """
 
@@ -54,7 +54,7 @@ def class_condition(label: Label, kind: NetworkKind) -> Condition:
     """The condition of a class-conditional network.
 
     Raises:
-        UsageError: a network without classes, or a class that it does not have.
+        UsageError: a network without classes, or a class that does not exist.
     """
     if kind.condition != "class":
         raise UsageError(
@@ -73,21 +73,21 @@ def class_condition(label: Label, kind: NetworkKind) -> Condition:
 
 
 def given_condition(tensors: Mapping[str, Tensor]) -> Condition:
-    """A condition of the caller's own making, compared by which tensors it holds."""
+    """A condition of given tensors, compared by the identity of the tensors."""
     return Condition(("given", *((name, id(tensor)) for name, tensor in sorted(tensors.items()))), dict(tensors))
 
 
 def encode_prompt(
     pipeline: DiffusionPipeline, network: nn.Module, kind: NetworkKind, prompt: Prompt, negative: Prompt | None
 ) -> tuple[Condition, Condition | None]:
-    """A prompt as the pipeline's own text encoders see it, and what guidance leads away from.
+    """A prompt encoded by the pipeline's text encoders, and the negative prompt.
 
     Args:
         prompt: one text for all samples, or one for each.
         negative: of classifier-free guidance ("" is the usual unconditional prompt); None without guidance.
 
     Raises:
-        UsageError: the network takes no text, or the pipeline has no text encoder.
+        UsageError: the network is not conditioned on text, or the pipeline has no text encoder.
     """
     if kind.condition != "text":
         raise UsageError(
@@ -155,7 +155,7 @@ def _image_size(kind: NetworkKind, pipeline: Any, like: Tensor) -> Tensor:
 
 
 def _pixart_size(network: nn.Module, pipeline: Any, like: Tensor) -> dict[str, Tensor]:
-    """What PixArt's 1024-pixel models are told of the image: its size and aspect ratio."""
+    """Image size and aspect ratio, additional conditions of PixArt's 1024-pixel models."""
     length = getattr(network, "config").sample_size  # noqa: B009
     if length != 128:
         return {}

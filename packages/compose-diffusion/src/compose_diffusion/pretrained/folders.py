@@ -1,4 +1,4 @@
-"""Models of diffusers from disk: safetensors and JSON only, nothing fetched, no code from the folder."""
+"""Models of diffusers from disk: safetensors and JSON only, no downloads, no code from the folder."""
 
 import contextlib
 import inspect
@@ -13,21 +13,21 @@ from diffusers.utils import is_accelerate_available, logging
 from onepaper.errors import UsageError
 from torch import nn
 
-# Libraries whose classes a pipeline's index may name; diffusers' own pipeline modules may, too.
+# Libraries whose classes a pipeline may use, in addition to the pipeline modules of diffusers.
 LIBRARIES = ("diffusers", "transformers")
-# Parts that a pipeline may be saved without.
+# Components that a saved pipeline may lack.
 TEXT_PARTS = ("text_encoder", "tokenizer")
 READING: dict[str, Any] = {
     "use_safetensors": True,
     "local_files_only": True,
-    # What diffusers does anyway; said outright, it gives no advice to install accelerate.
+    # The default of diffusers; set explicitly to avoid its message about accelerate.
     "low_cpu_mem_usage": is_accelerate_available(),
 }
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def open_pipeline(folder: Path) -> DiffusionPipeline:
-    """The pipeline that `save_pretrained` wrote, on the CPU. Text encoders that it was saved without stay out.
+    """The pipeline that `save_pretrained` wrote, on the CPU, without text encoders if they were not saved.
 
     Raises:
         UsageError: no such folder or no pipeline in it, Python code or pickled weights in it, classes of other
@@ -80,7 +80,7 @@ def open_network(folder: Path) -> nn.Module:
 
 @contextlib.contextmanager
 def _no_bar() -> Iterator[None]:
-    """Without diffusers' own progress bar, which would run through ours."""
+    """Disable the progress bar of diffusers."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -104,7 +104,7 @@ def _read_json(folder: Path, name: str, expected: str) -> dict[str, Any]:
 
 
 def _check_safe(folder: Path) -> None:
-    """No code, and no component whose only weights are pickled."""
+    """Raise `UsageError` for Python code, or components with pickled weights only."""
     code = sorted(path.relative_to(folder) for path in folder.rglob("*.py"))
     if code:
         raise UsageError(

@@ -1,6 +1,6 @@
-"""Names and shapes of tensors, and the configurations they tell of.
+"""Configurations of networks from the names and shapes of their tensors.
 
-What shapes do not say: noise levels, heads of attention, whether an output is noise or makes an energy, dropout.
+Shapes do not determine noise levels, attention heads, dropout, and whether an output is noise or defines an energy.
 """
 
 import functools
@@ -12,13 +12,14 @@ import torch
 from onepaper.errors import UsageError
 from torch import Tensor
 
-from compose_diffusion.pretrained.architectures import PUBLISHED, EncoderConfig, UNetConfig
-from compose_diffusion.pretrained.guided_diffusion import build_network
+from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
+from compose_diffusion.models.guided_diffusion import build_network
+from compose_diffusion.presets import PUBLISHED
 
 Shapes = Mapping[str, tuple[int, ...]]
-# Published networks see 8 x 8 at their lowest resolution; no shape of a U-Net says its image size.
+# Lowest resolution of published networks; the shapes of a U-Net do not determine its image size.
 COARSEST_SIZE = 8
-# Differences that an error message names.
+# Number of differences in an error message.
 SHOWN_DIFFERENCES = 3
 
 
@@ -35,11 +36,11 @@ def expected_shapes(config: UNetConfig | EncoderConfig) -> Shapes:
 
 
 def published_config(shapes: Shapes, name: str = "") -> UNetConfig | EncoderConfig | None:
-    """The configuration of the published file with just these names and shapes, None if there is none.
+    """The configuration of the published file with exactly these names and shapes; None if there is none.
 
     Args:
         shapes: of the file's tensors.
-        name: of the file without its ending; among files of one layout, that of this name is preferred.
+        name: of the file without extension; preferred among published files with equal shapes.
     """
     for published in sorted(PUBLISHED, key=lambda known: known != name):
         if expected_shapes(PUBLISHED[published]) == shapes:
@@ -48,10 +49,10 @@ def published_config(shapes: Shapes, name: str = "") -> UNetConfig | EncoderConf
 
 
 def infer_config(shapes: Shapes) -> UNetConfig | EncoderConfig | None:
-    """The configuration whose network has just these names and shapes, None if there is none.
+    """The configuration whose network has exactly these names and shapes; None if there is none.
 
-    Noise levels, form, heads and dropout, which shapes do not say, are the defaults, and the image size of a U-Net
-    supposes 8 x 8 pixels at its lowest resolution, as in all published ones.
+    Noise levels, form, heads and dropout are the defaults, and the image size of a U-Net assumes 8 x 8 pixels at its
+    lowest resolution.
     """
     for config in _candidates(shapes):
         if config is not None and expected_shapes(config) == shapes:
@@ -60,7 +61,7 @@ def infer_config(shapes: Shapes) -> UNetConfig | EncoderConfig | None:
 
 
 def _candidates(shapes: Shapes) -> list[UNetConfig | EncoderConfig | None]:
-    """A configuration for each number of resolutions into which the input blocks divide."""
+    """A configuration for each possible number of resolutions."""
     blocks = 1 + max((int(name.split(".")[1]) for name in shapes if name.startswith("input_blocks.")), default=0)
     divisors = [count for count in range(1, blocks + 1) if blocks % count == 0 and blocks // count > 1]
     return [_candidate(shapes, resolutions, blocks // resolutions - 1) for resolutions in divisors]
@@ -91,7 +92,7 @@ def _candidate(shapes: Shapes, resolutions: int, num_blocks: int) -> UNetConfig 
         "scale_shift_norm": modulation == 2 * widths[0],
         "residual_resampling": not any(".op." in name for name in shapes),
         "image_channels": channels,
-        # Only where 64 does not divide the channels is another width of a head supposed.
+        # 64, unless it does not divide the channels.
         "head_width": 64 if all(count % 64 == 0 for count in widths) else 32,
     }
     try:
@@ -117,7 +118,7 @@ def _condition(shapes: Shapes) -> dict[str, Any]:
 
 
 def check_shapes(path: Path, expected: Shapes, found: Shapes) -> None:
-    """Raise `UsageError` naming the first differences, and what would fit."""
+    """Raise `UsageError` with the first differences, and a configuration that fits."""
     differences = [f"'{name}' is missing" for name in expected if name not in found]
     differences += [f"'{name}' is unexpected" for name in found if name not in expected]
     differences += [
@@ -128,9 +129,9 @@ def check_shapes(path: Path, expected: Shapes, found: Shapes) -> None:
     if not differences:
         return
     more = len(differences) - SHOWN_DIFFERENCES
-    told = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
+    listed = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
     fitting = infer_config(found)
     advice = "give the configuration it was trained with"
     if fitting is not None:
         advice = f"its tensors are those of {fitting}"
-    raise UsageError(f"{path} does not fit the configuration: {told}; {advice}")
+    raise UsageError(f"{path} does not fit the configuration: {listed}; {advice}")

@@ -1,4 +1,4 @@
-"""A network of diffusers as a leaf: any prediction, on any sampler's levels, guided or not."""
+"""A network of diffusers as a leaf: any prediction, on the levels of any sampler, with or without guidance."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any, cast
@@ -7,7 +7,7 @@ import torch
 from onepaper.errors import UsageError
 from torch import Tensor, nn
 
-from compose_diffusion.composition import Evaluation, Leaf
+from compose_diffusion.algebra.composition import Evaluation, Leaf
 from compose_diffusion.diffusion import NoiseSchedule, score_from_noise
 from compose_diffusion.pretrained.conditions import Condition
 from compose_diffusion.pretrained.matching import Reading
@@ -15,27 +15,27 @@ from compose_diffusion.pretrained.networks import NetworkKind, network_dtype
 
 
 class DiffusersLeaf(Leaf):
-    r"""A score network as its pipeline would use it; no log density.
+    r"""A score network, used as in its pipeline; no log density.
 
     With guidance, its score is that of $q(x \mid n) \left( q(x \mid c) / q(x \mid n) \right)^w$, c being the condition
-    and n the negative one: the network's outputs are combined as n + w (c - n) before they are read, as pipelines do.
-    The network computes in its own precision; what it says is float32, or the samples' dtype if that is wider, before
-    anything is added or compared.
+    and n the negative one: the network's outputs are combined as n + w (c - n) before conversion, as in pipelines.
+    The network computes in its own precision; its output is converted to float32, or to the samples' dtype if that is
+    wider.
 
-    Leaves of one network are evaluated in one call, in which every distinct condition appears once: two guided leaves
-    with one negative prompt take three rows for each sample, not four.
+    Leaves of one network are evaluated in one call with each distinct condition once: two guided leaves with the same
+    negative prompt take three rows per sample.
 
     Attributes:
-        network: called as its `kind` says.
+        network: called as defined by `kind`.
         schedule: the sampler's levels.
-        reading: how the network is asked and read at each of them.
+        reading: inputs of the network and conversion of its output at each level.
         condition: c.
         negative: n; None without guidance.
         guidance_scale: w; 1 without guidance.
-        clip_x0: bound on the clean estimate that its own pipeline sets, for `SamplerOptions`; None for none.
+        clip_x0: bound on the clean estimate in its pipeline, for `SamplerOptions`; None for none.
     """
 
-    # Narrower than a leaf's in general: this one always has levels.
+    # Narrower than in the base class: this leaf always has levels.
     schedule: NoiseSchedule
 
     def __init__(
@@ -72,7 +72,7 @@ class DiffusersLeaf(Leaf):
 
     @property
     def batch_key(self) -> Hashable | None:
-        """The network, how it is read, and which arguments it takes."""
+        """The network, its reading, and the names of its arguments."""
         return self._batch_key
 
     def evaluate(self, x: Tensor, t: int, *, energy: bool = True) -> Evaluation:
@@ -81,7 +81,7 @@ class DiffusersLeaf(Leaf):
 
     @classmethod
     def evaluate_together(cls, leaves: Sequence[Leaf], x: Tensor, t: int, *, energy: bool) -> list[Evaluation]:
-        """One call of the network for all leaves and both sides of their guidance, without gradients."""
+        """One call of the network for all leaves and both branches of guidance, without gradients."""
         guided = cast("Sequence[DiffusersLeaf]", leaves)
         first = guided[0]
         first._check_samples(x)
@@ -118,7 +118,7 @@ class DiffusersLeaf(Leaf):
         return list(output.to(torch.promote_types(x.dtype, torch.float32)).chunk(len(conditions)))
 
     def _noise(self, output: Tensor, x: Tensor, t: int) -> Tensor:
-        """eps = output_weight * output + x_weight * x; a network's own eps stays bit for bit."""
+        """eps = output_weight * output + x_weight * x; exact for networks that predict eps."""
         output_weight, x_weight = self.reading.output_weight[t], self.reading.x_weight[t]
         scaled = output if output_weight == 1.0 else output_weight * output
         return scaled if x_weight == 0.0 else scaled + x_weight * x

@@ -1,8 +1,8 @@
-r"""How a network trained on its own noise levels answers at the levels of a sampler.
+r"""Evaluation of a network at the levels of a sampler, which may differ from those of its training.
 
-Samplers here move $x = \sqrt{\bar\alpha_t}\, x_0 + \sigma_t \epsilon$. A network may have learnt from other levels, or
-from straight lines $z = (1 - s)\, x_0 + s\, \epsilon$ (flow matching). Both are the same noised data up to a factor
-wherever the signal-to-noise ratio is the same, so a network is asked there, and what it says becomes a noise estimate.
+Samplers here use $x = \sqrt{\bar\alpha_t}\, x_0 + \sigma_t \epsilon$. A network may have been trained on other levels,
+or on straight lines $z = (1 - s)\, x_0 + s\, \epsilon$ (flow matching). For equal signal-to-noise ratio both are the
+same noised data up to a factor, so the network is evaluated there and its output converted to a noise prediction.
 """
 
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ NetworkPrediction = Literal["eps", "v", "x0", "flow"]
 
 NETWORK_PREDICTIONS = ("eps", "v", "x0", "flow")
 MATCHES = ("snr", "exact")
-# Levels count as equal where their log SNR differs by less; neighbours of a thousand levels differ by more.
+# Largest difference in log SNR of equal levels; neighbours among a thousand levels differ by more.
 EXACT_TOLERANCE = 1e-3
-# Signal share where a schedule ends in pure noise: the least that float16 knows, as diffusers' schedulers set it.
+# Signal fraction of a level of pure noise: the smallest float16, as in the schedulers of diffusers.
 SMALLEST_SIGNAL = 2.0**-24
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedLevels:
-    """The noise a network was trained with, and what it predicts of it.
+    """Noise levels and prediction of a trained network.
 
     Attributes:
         prediction: "eps", "v" or "x0" of a network with discrete times; "flow" (epsilon - x0) in continuous time.
-        schedule: levels that a sampler takes by default.
+        schedule: default levels of a sampler.
         own: all levels of a network with discrete times, level t being its time t; for "flow", None.
-        num_train_timesteps: what a flow network calls the time of pure noise.
-        clip_x0: bound on the clean estimate that its own pipeline sets, None for none.
+        num_train_timesteps: time step of pure noise of a flow network.
+        clip_x0: bound on the clean estimate in its pipeline, None for none.
     """
 
     prediction: NetworkPrediction
@@ -55,14 +55,14 @@ class TrainedLevels:
 
 @dataclass(frozen=True)
 class Reading:
-    r"""At each level t of a sampler, how the network is asked and read.
+    r"""Inputs of the network and conversion of its output, at each level t of a sampler.
 
     It is called as network(input_scale[t] * x, times[t]), and
     $\hat\epsilon = \mathrm{output\_weight}[t] \cdot \mathrm{output} + \mathrm{x\_weight}[t] \cdot x$.
     """
 
     discrete: bool
-    """whether times are whole numbers, a network's own levels"""
+    """whether times are integers, indices of the training levels"""
     times: tuple[float, ...]
     input_scale: tuple[float, ...]
     output_weight: tuple[float, ...]
@@ -70,16 +70,16 @@ class Reading:
 
 
 def match_levels(trained: TrainedLevels, schedule: NoiseSchedule, match: str = "snr") -> Reading:
-    r"""How a network is asked at the levels of `schedule`, those of equal signal-to-noise ratio being the same.
+    r"""The reading of a network at the levels of `schedule`, matched by signal-to-noise ratio.
 
-    A flow network is asked at the exact time $s = \sigma / (\sqrt{\bar\alpha} + \sigma)$ with
-    $z = x / (\sqrt{\bar\alpha} + \sigma)$, hence $\hat\epsilon = z + (1 - s)\, v$. One with discrete times is asked at
-    its level of nearest log SNR, and its v or x0 is read as that level's.
+    A flow network is evaluated at the exact time $s = \sigma / (\sqrt{\bar\alpha} + \sigma)$ with
+    $z = x / (\sqrt{\bar\alpha} + \sigma)$, hence $\hat\epsilon = z + (1 - s)\, v$. One with discrete times is evaluated
+    at its level of nearest log SNR, whose coefficients convert its v or x0.
 
     Args:
         trained: levels and prediction of the network.
         schedule: the sampler's levels.
-        match: "snr", or "exact" to refuse levels that the network was not trained on.
+        match: "snr", or "exact" to raise an error for levels that the network was not trained on.
 
     Raises:
         UsageError: with "exact", levels that differ.
@@ -94,7 +94,7 @@ def match_levels(trained: TrainedLevels, schedule: NoiseSchedule, match: str = "
         raise UsageError(
             f"the network was trained on {len(trained.own)} noise levels, of which none has log SNR "
             f"{float(schedule.log_snr[worst]):.3f} as the sampler's level {worst} does (the nearest is "
-            f"{float(gap.max()):.3g} off), expected the same levels; use match='snr' to ask it at the nearest ones"
+            f"{float(gap.max()):.3g} off), expected the same levels; use match='snr' to evaluate it at the nearest ones"
         )
     alpha_bar = trained.own.alphas_cumprod.double()[levels]
     root, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
@@ -117,7 +117,7 @@ def _flow_reading(schedule: NoiseSchedule, num_train_timesteps: int) -> Reading:
 def flow_schedule(times: Float[Tensor, " levels"]) -> NoiseSchedule:
     r"""Levels of given flow times s, ascending in (0, 1]: $\bar\alpha = (1 - s)^2 / ((1 - s)^2 + s^2)$.
 
-    Pure noise, s = 1, keeps the smallest signal that a schedule can have.
+    Pure noise, s = 1, is given the signal fraction `SMALLEST_SIGNAL`.
 
     Raises:
         UsageError: times outside (0, 1] or not ascending.
@@ -133,7 +133,7 @@ def flow_schedule(times: Float[Tensor, " levels"]) -> NoiseSchedule:
 
 
 def schedule_of_signal(alphas_cumprod: Float[Tensor, " levels"]) -> NoiseSchedule:
-    """Levels of given abar, level 0 first, in double precision; a last one of pure noise keeps the smallest signal."""
+    """Levels of given abar, level 0 first, in double precision; a last level of pure noise gets `SMALLEST_SIGNAL`."""
     alphas_cumprod = alphas_cumprod.double()
     if float(alphas_cumprod[-1]) == 0.0:
         before = float(alphas_cumprod[-2]) if len(alphas_cumprod) > 1 else 1.0

@@ -1,4 +1,4 @@
-"""How diffusers' networks are called: one signature for U-Nets and transformers, with whatever conditions them."""
+"""One call signature for the U-Nets and transformers of diffusers, with their conditions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,23 +16,22 @@ from onepaper.errors import UsageError
 from torch import Tensor, nn
 
 Tensors = Mapping[str, Tensor]
-# (network, x [batch, channels, height, width], time [batch], conditions) -> output, perhaps with a variance.
+# (network, x [batch, channels, height, width], time [batch], conditions) -> output, possibly with a variance.
 Call = Callable[[Any, Tensor, Tensor, Tensors], Tensor]
 ConditionKind = Literal["none", "class", "text"]
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkKind:
-    """What a network is asked with.
+    """Inputs of a network.
 
     Attributes:
-        call: calls it.
-        condition: what it is conditioned on.
-        event_shape: (channels, height, width) of one sample, latents where it works on latents; None where the
-            configuration leaves the size open.
+        call: function that calls the network.
+        condition: type of its condition.
+        event_shape: (channels, height, width) of one sample or latent; None if the configuration has no size.
         channels: of one sample.
         num_classes: of class-conditional networks.
-        null_class: the class that stands for any, where the network's design has one.
+        null_class: the unconditional class, if the network defines one.
     """
 
     call: Call
@@ -47,7 +46,7 @@ def network_kind(network: nn.Module) -> NetworkKind:
     """How to call a network of diffusers.
 
     Raises:
-        UsageError: a network of another class, or one that takes more than noised samples.
+        UsageError: a network of another class, or one with inputs other than noised samples.
     """
     original: nn.Module = getattr(network, "_orig_mod", network)  # what torch.compile wraps
     entry = next((entry for entry in _FAMILIES if isinstance(original, entry[0])), None)
@@ -110,7 +109,7 @@ def _call_sd3(network: Any, x: Tensor, time: Tensor, conditions: Tensors) -> Ten
 
 
 def _call_pixart(network: Any, x: Tensor, time: Tensor, conditions: Tensors) -> Tensor:
-    # Only the largest PixArt models know the image's size; to the others it is nothing.
+    # Only the largest PixArt models use the image size.
     size = {name: conditions.get(name) for name in ("resolution", "aspect_ratio")}
     return network(
         x,

@@ -1,4 +1,4 @@
-"""Noise levels of diffusers' schedulers: what a pipeline's scheduler says about how its network was trained."""
+"""Noise levels and prediction type of a network, from the scheduler of its pipeline."""
 
 import math
 from typing import Any, cast
@@ -24,27 +24,27 @@ PREDICTION_TYPES: dict[str, NetworkPrediction] = {
 }
 # The settings that define the noise of networks with discrete times, under one name in all of diffusers' schedulers.
 NOISE_SETTINGS = ("beta_start", "beta_end", "beta_schedule", "num_train_timesteps")
-# Schedulers of networks that take sigma itself, with inputs scaled in a way of their own.
+# Schedulers of networks that take sigma as time, with inputs scaled differently.
 OTHER_NOISE = ("EDM", "ScoreSdeVe", "KarrasVe", "CMStochastic", "VQDiffusion", "UnCLIP", "CosineDPM", "Amused")
 
 
 def trained_levels(
     scheduler: SchedulerMixin, num_levels: int | None = None, prediction: str | None = None
 ) -> TrainedLevels:
-    """Levels and prediction that a scheduler's configuration states.
+    """Levels and prediction in the configuration of a scheduler.
 
-    Any scheduler of a variance-preserving network will do (DDPM, DDIM, PNDM, Euler, DPM-Solver, UniPC, ...), for they
-    share the settings of the noise; so will those of flow matching. Which of a network's levels a sampler visits
-    follows the scheduler's own `timestep_spacing`, or its sigmas with their shift. Where the shift depends on the
-    image size (`use_dynamic_shifting`), it is that of the smallest images, `base_shift`.
+    All schedulers of variance-preserving networks are supported (DDPM, DDIM, PNDM, Euler, DPM-Solver, UniPC, ...),
+    since they have the same noise settings, and those of flow matching. With `num_levels`, levels follow the
+    scheduler's `timestep_spacing`, or its sigmas with their shift. If the shift depends on the image size
+    (`use_dynamic_shifting`), it is that of the smallest images, `base_shift`.
 
     Args:
         scheduler: of the pipeline.
-        num_levels: how many levels a sampler takes; all trained ones if absent.
-        prediction: what the network predicts, where the scheduler's configuration is wrong about it.
+        num_levels: number of levels; all training levels if absent.
+        prediction: of the network, if it differs from the configuration of the scheduler.
 
     Raises:
-        UsageError: a scheduler or prediction type of another kind, or more levels than there are.
+        UsageError: an unsupported scheduler or prediction type, or more levels than there are.
     """
     config = cast(Any, scheduler).config
     name = type(scheduler).__name__
@@ -70,9 +70,9 @@ def trained_levels(
             f"or of flow matching for a network that predicts '{chosen}'; pass scheduler= with the noise it was "
             "trained on"
         )
-    # One class reads the settings of all; its steps are the ancestral steps of this package.
+    # DDPMScheduler accepts the settings of all; its steps are the ancestral steps of this package.
     ddpm = cast(Any, _from_config(DDPMScheduler, config, name))
-    # As rounded by diffusers, for so was the noise that the network learnt from.
+    # In the precision of diffusers, with which the network was trained.
     betas, alphas_cumprod = ddpm.betas.double(), ddpm.alphas_cumprod.double()
     ends_in_noise = float(alphas_cumprod[-1]) == 0.0
     own = schedule_of_signal(alphas_cumprod) if ends_in_noise else NoiseSchedule(betas, alphas_cumprod)
@@ -88,7 +88,7 @@ def _flow_levels(config: Any, name: str, num_levels: int | None) -> TrainedLevel
     if config.get("invert_sigmas", False):
         raise UsageError(f"{name} has invert_sigmas, expected times that rise with the noise; no such network is known")
     settings = dict(config)
-    if "shift" not in settings:  # DPM-Solver, UniPC and others call it so
+    if "shift" not in settings:  # the name in DPM-Solver, UniPC and others
         settings["shift"] = settings.get("flow_shift", 1.0)
     if settings.get("use_dynamic_shifting", False):
         settings |= {"use_dynamic_shifting": False, "shift": math.exp(settings.get("base_shift", 0.5))}
@@ -103,7 +103,7 @@ def _flow_levels(config: Any, name: str, num_levels: int | None) -> TrainedLevel
 
 
 def _from_config(kind: type, config: Any, name: str) -> SchedulerMixin:
-    """A fresh scheduler of `kind` with another's settings, whatever steps the other was last set to."""
+    """A new scheduler of `kind` with the settings of another."""
     accepted = set(cast(Any, kind)._get_init_keys(kind))
     try:
         return kind(**{key: value for key, value in dict(config).items() if key in accepted})

@@ -1,0 +1,1 @@
+"""Compositions of diffusion models: leaves, the operators on their log densities, and expressions as text."""

@@ -1,0 +1,68 @@
+"""The `train` verb: train the networks of a configuration one after the other; each can be resumed.
+
+This command makes the shipped weights of the digits:
+
+    onepaper compose-diffusion train --preset laptop-digits --export src/compose_diffusion/assets/weights/digits
+"""
+
+from onepaper.data import write_sums
+from onepaper.paper import Invocation, resolve
+from onepaper.runs import Run
+from onepaper.torch.accelerator import Accelerator
+from onepaper.torch.steps import TorchState
+from onepaper.training import Fitted, LoopOptions
+
+from compose_diffusion.cli.options import RECIPES, TrainOptions
+from compose_diffusion.training.network_training import Training
+
+
+def loop_options(steps: int, options: TrainOptions) -> LoopOptions:
+    """Options of the training loop."""
+    return LoopOptions(
+        steps=steps,
+        log_every=options.log_every,
+        evaluate_every=options.checkpoint_every,
+        checkpoint_every=options.checkpoint_every,
+        max_minutes=options.max_minutes,
+        resume=options.resume,
+    )
+
+
+def train_verb(call: Invocation) -> int:
+    """Train every network of the configuration into a folder of its name below the run folder."""
+    options: TrainOptions = call.options
+    recipe = RECIPES[type(call.config)]
+    trainings: list[Training] = resolve(recipe.trainings)(call.config)
+    if options.dry_run:
+        for training in trainings:
+            print(f"would train {training.description} for {training.steps} steps")
+        return 0
+    with (
+        Accelerator(options) as accelerator,
+        call.open_run(main_process=accelerator.is_main) as run,
+    ):
+        for training in trainings:
+            part = Run(run.folder / training.name, run.record)
+            model, fitted = training.fit(part, loop_options(training.steps, options), options.seed, accelerator)
+            if not fitted.finished:
+                if accelerator.is_main:
+                    print(f"{training.name}: stopped at step {fitted.step} of {training.steps}; run again to resume")
+                return 0
+            if accelerator.is_main:
+                for folder in (run.folder, options.export):
+                    if folder is not None:
+                        model.save_pretrained(folder / training.name)
+                print(f"{training.name}: {_summary(fitted)}")
+        if accelerator.is_main:
+            if options.export is not None:
+                write_sums(options.export)
+            print(f"run folder: {run.folder}")
+            print(f"next: onepaper {call.paper.name} {recipe.next_command.format(folder=run.folder)}")
+    return 0
+
+
+def _summary(fitted: Fitted[TorchState]) -> str:
+    """Losses, held-out measures and time of a training."""
+    numbers = {key.removeprefix("evaluate/"): value for key, value in fitted.metrics.items()}
+    losses = ", ".join(f"{key} {value:.4g}" for key, value in numbers.items() if key == "loss" or "held_out" in key)
+    return f"{fitted.step} steps, {losses}, {fitted.seconds:.0f} s"

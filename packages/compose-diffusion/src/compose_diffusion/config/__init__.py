@@ -1,0 +1,1 @@
+"""Every configuration as a frozen dataclass; imports nothing else of this package."""

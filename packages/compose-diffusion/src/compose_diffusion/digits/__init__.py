@@ -1,1 +1,0 @@
-"""Real handwritten digits: a denoiser, a guiding classifier, an independent judge."""

@@ -1,0 +1,1 @@
+"""Metrics, independent evaluators, and the measured comparisons of samplers."""

@@ -1,0 +1,1 @@
+"""The measurements behind the claims; each takes a `ClaimContext` and returns `Evidence`."""

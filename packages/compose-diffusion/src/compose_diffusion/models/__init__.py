@@ -1,0 +1,1 @@
+"""Networks, and trained networks as leaves and guided expressions."""

@@ -1,1 +1,0 @@
-"""The toy of the plane: exact densities and learnt networks, so that what goes wrong can be told apart."""
