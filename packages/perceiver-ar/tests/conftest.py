@@ -5,10 +5,10 @@ import jax
 import pytest
 from flax import nnx
 
-sys.path.insert(0, str(Path(__file__).parent))  # for reference.py
+sys.path.insert(0, str(Path(__file__).parent))  # for the helper modules of this folder
 
 from perceiver_ar.config import ModelConfig
-from perceiver_ar.model import PerceiverAR
+from perceiver_ar.models.perceiver_ar import PerceiverAR
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 from onepaper.jax.state_files import model_arrays
 
 from perceiver_ar.config import ModelConfig
-from perceiver_ar.model import PerceiverAR
+from perceiver_ar.models.perceiver_ar import PerceiverAR
 
 
 def norm(x: np.ndarray, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:

@@ -1,44 +1,12 @@
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
 
-from perceiver_ar.config import ALIASES, PRESETS, ExperimentConfig, ModelConfig
-
-# Every row of the table of architectures, by the names of the presets.
-ROWS = [
-    "copy-32", "copy-131k", "imagenet64", "imagenet64-order-full", "imagenet64-order-1k",
-    "wikitext103-1k", "wikitext103-2k", "wikitext103-4k", "wikitext103-8k", "pg19-2k", "pg19-4k",
-    "books-1k", "books-2k", "books-4k", "books-8k", "books-16k", "books-deep",
-    "maestro", "piano-10kh", "soundstream-8k", "soundstream-16k", "soundstream-32k", "soundstream-64k",
-]  # fmt: skip
-
-
-def test_every_row_of_the_paper_has_a_preset() -> None:
-    assert [name for name in PRESETS if name.startswith("paper-")] == [f"paper-{row}" for row in ROWS]
-    assert all(target in PRESETS for target in ALIASES.values())
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name: str) -> None:
-    config = PRESETS[name].config
-    assert from_dict(ExperimentConfig, to_dict(config)) == config
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_unsure_fields_exist(name: str) -> None:
-    for path in PRESETS[name].unsure:
-        value = PRESETS[name].config
-        for part in path.split("."):
-            value = getattr(value, part)
-
-
-def test_the_papers_runs_sum_and_clip() -> None:
-    for name, preset in PRESETS.items():
-        assert preset.config.optimizer.clip_norm == 1.0
-        assert preset.config.loss_reduction == ("sum" if name.startswith("paper-") else "mean")
+from perceiver_ar.config import KINDS, OWN, DataConfig, ExperimentConfig, ModelConfig, SamplingOptions
 
 
 @pytest.mark.parametrize(
@@ -85,3 +53,31 @@ def test_labels_keep_some_probability() -> None:
 def test_zero_means_the_natural_value() -> None:
     config = ModelConfig(width=64, heads=8, context_length=300, num_latents=10)
     assert (config.input_dim, config.num_cross_heads, config.wavelength, config.axis_sizes) == (64, 8, 300.0, (301,))
+
+
+@pytest.mark.parametrize("options", [{"temperature": -1.0}, {"top_p": 0.0}, {"top_p": 1.2}, {"top_k": -1}])
+def test_bad_sampling_options_are_told(options: dict) -> None:
+    with pytest.raises(UsageError, match=next(iter(options))):
+        SamplingOptions(**options)
+
+
+def test_every_dataset_has_a_kind_and_survives_json() -> None:
+    for name in KINDS:
+        config = DataConfig(name, Path("somewhere") if name in OWN else None)
+        assert config.kind in ("copy", "text", "images", "events", "codes")
+        assert from_dict(DataConfig, to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"dataset": "novel"}, "did you mean 'novels'?"),
+        ({"dataset": "text"}, "dataset 'text' is yours: give its path with --data.path"),
+        ({"dataset": "digits", "path": "x"}, "dataset 'digits' has no path"),
+        ({"pieces": 0}, "pieces is 0, expected a number above 0"),
+        ({"least_inputs": -1}, "least_inputs is -1, expected a number of at least 0"),
+    ],
+)
+def test_bad_data_raise_one_line(values: dict, told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        from_dict(DataConfig, values)

@@ -15,11 +15,13 @@ from onepaper.runs import Run
 from onepaper.training import LoopOptions, read_metrics
 
 from perceiver_ar import training
-from perceiver_ar.config import PRESETS, DataConfig, ExperimentConfig, ModelConfig
-from perceiver_ar.copying import mirrored
-from perceiver_ar.model import PerceiverAR
-from perceiver_ar.sharding import MeshAccelerator, model_builder
-from perceiver_ar.training import copy_accuracy, copy_batches, held_out_evaluation, make_loss, train
+from perceiver_ar.config import DataConfig, ExperimentConfig, ModelConfig
+from perceiver_ar.data.copy_task import mirrored
+from perceiver_ar.evaluation.copies import copy_accuracy
+from perceiver_ar.models.perceiver_ar import PerceiverAR
+from perceiver_ar.parallel import MeshAccelerator, model_builder
+from perceiver_ar.presets import PRESETS
+from perceiver_ar.training import copy_batches, make_loss, train
 
 SMOKE: ExperimentConfig = PRESETS["smoke"].config
 TEXT: ExperimentConfig = PRESETS["smoke-text"].config
@@ -78,39 +80,6 @@ def test_the_sum_grows_with_the_batch_and_the_mean_does_not(stirred) -> None:
     np.testing.assert_allclose([ratios["sum"], ratios["mean"]], [2, 1], rtol=1e-5)
 
 
-class Oracle(PerceiverAR):
-    """Knows the sequence: says what stands at the mirror place among the inputs it may see, else symbol 3."""
-
-    def __call__(self, tokens, lengths=None, coordinates=None, *, num_latents=None, key=None):
-        del key
-        config = self.config
-        length = config.context_length
-        out = []
-        for row in range(len(tokens)):
-            places = {int(coordinates[row, m, 0]) - 1: tokens[row, m] for m in range(tokens.shape[1])}
-            start = int(coordinates[row, 0, 0]) - 1
-            size = int(lengths[row])
-            for latent in range(num_latents):
-                target = start + size - num_latents + latent + 1
-                source = length - 1 - target
-                guess = 1 if source == 0 else places[source] if start <= source < start + size else 3
-                out.append(jnp.eye(config.vocab_size)[guess])
-        return jnp.stack(out).reshape(len(tokens), num_latents, -1)
-
-
-def test_accuracy_speaks_of_every_distance(monkeypatch: pytest.MonkeyPatch, stirred) -> None:
-    monkeypatch.setattr(jax, "jit", lambda function: function)
-    events = mirrored(np.random.default_rng(0), 3, 16, 7)
-    model = stirred(SMOKE.model)
-    monkeypatch.setattr(PerceiverAR, "__call__", Oracle.__call__)
-    np.testing.assert_array_equal(copy_accuracy(model, events), np.ones(8))
-    # With seven inputs the first latent of the last window stands at input 8: originals before it are out of sight.
-    events = np.where(events == 3, 4, events)  # so that a guess of 3 is always wrong
-    blind = copy_accuracy(model, events, context=7)
-    assert blind[0] == 1
-    assert (blind[4:7] == 0).all()
-
-
 def test_a_short_training_learns_something() -> None:
     config = replace(SMOKE, loop=replace(SMOKE.loop, steps=60, log_every=20))
     model = train(config)
@@ -138,13 +107,6 @@ def test_a_training_on_documents_goes_on_with_the_same_bits(tmp_path: Path) -> N
     for one, other in zip(model_arrays(straight).items(), model_arrays(resumed).items(), strict=True):
         assert one[0] == other[0]
         np.testing.assert_array_equal(one[1], other[1])
-
-
-def test_held_out_nats_are_those_of_the_model(stirred) -> None:
-    found = held_out_evaluation(TEXT)(PerceiverAR(TEXT.model, nnx.Rngs(0)))
-    # a fresh model gives every id the same probability
-    assert found["nats"] == pytest.approx(np.log(259), abs=1e-5)
-    assert found["bits_per_byte"] == pytest.approx(np.log2(259), abs=1e-3)
 
 
 def test_what_cannot_be_trained_is_told() -> None:

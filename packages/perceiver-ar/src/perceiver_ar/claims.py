@@ -16,12 +16,12 @@ from onepaper.claims import (
     PaperScale,
 )
 
-_HERE, _STUDIES = "perceiver_ar.experiments", "perceiver_ar.studies"
-_COPY = ("weights/copy/model.safetensors", "weights/copy/config.json")
-_TEXT = ("weights/text/model.safetensors", "weights/text/config.json", "data/persuasion.txt.xz")
-_MUSIC = ("weights/music/model.safetensors", "weights/music/config.json", "data/freedoom.npz.xz")
+_HERE, _STUDIES = "perceiver_ar.experiments.inference", "perceiver_ar.experiments.training"
+_COPY = ("assets/weights/copy/model.safetensors", "assets/weights/copy/config.json")
+_TEXT = ("assets/weights/text/model.safetensors", "assets/weights/text/config.json", "assets/data/persuasion.txt.xz")
+_MUSIC = ("assets/weights/music/model.safetensors", "assets/weights/music/config.json", "assets/data/freedoom.npz.xz")
 _NOVELS = tuple(
-    f"data/{name}.txt.xz"
+    f"assets/data/{name}.txt.xz"
     for name in ("emma", "mansfield-park", "persuasion", "pride-and-prejudice", "sense-and-sensibility")
 )
 
@@ -234,7 +234,7 @@ CLAIMS = (
             Increasing(("gap, 0.9", "gap, 0.5", "gap, 0.0")),
         ),
         tier="retrain",
-        assets=("data/freedoom.npz.xz",),
+        assets=("assets/data/freedoom.npz.xz",),
         note="The gap is the loss on held-out pieces less that on pieces trained on.",
     ),
     Claim(

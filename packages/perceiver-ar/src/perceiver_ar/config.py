@@ -1,6 +1,6 @@
 """Every configuration as data, and the presets that name them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -8,13 +8,79 @@ from typing import Literal
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
-from onepaper.paper import Preset
 from onepaper.training import LoopOptions
 
-from perceiver_ar.dataset_options import DataConfig
+# Dataset -> what its sequences are.
+KINDS = {
+    "copy": "copy",
+    "novels": "text", "text": "text", "pg19": "text", "wikitext103": "text",
+    "digits": "images", "photos": "images", "images": "images", "imagenet64": "images",
+    "freedoom": "events", "midi": "events", "maestro": "events",
+    "codes": "codes",
+}  # fmt: skip
+
+
+# Those that are a path of the user's, and those that may be found below $ONEPAPER_DATA as well.
+OWN = ("text", "images", "midi", "codes")
+
+
+PUBLISHED = ("pg19", "wikitext103", "imagenet64", "maestro")
+
 
 # The first ids of every vocabulary; data symbols start at RESERVED.
 PAD, EOS, SOS, RESERVED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What the model learns from."""
+
+    dataset: Literal[
+        "copy", "novels", "text", "pg19", "wikitext103", "digits", "photos", "images", "imagenet64", "freedoom",
+        "midi", "maestro", "codes",
+    ] = "copy"  # fmt: skip
+    """copy: a random sequence and its mirror image. Text: novels (six by Jane Austen, embedded), text (a file or folder
+    of yours), pg19, wikitext103. Images: digits (8 x 8, of scikit-learn), photos (crops of scikit-learn's two), images
+    (a folder of yours), imagenet64. Events of music: freedoom (embedded), midi (a folder of yours), maestro. codes: of
+    a neural audio codec, .npy files of yours"""
+    path: Path | None = None
+    """where text, images, midi and codes are; of pg19, wikitext103, imagenet64 and maestro the local copy, else
+    $ONEPAPER_DATA/NAME"""
+    tokens: Literal["bytes", "pieces", "words"] = "bytes"
+    """of text: UTF-8 bytes, SentencePiece's pieces learnt on the training part, or words between spaces"""
+    pieces: int = 2048
+    """size of SentencePiece's vocabulary"""
+    order: Literal["raster", "planes"] = "raster"
+    """of images: pixel by pixel, or all red values, then all green, then all blue"""
+    side: int = 16
+    """height and width of images and photos in pixels"""
+    codebook_size: int = 1024
+    """of codes"""
+    transpose: int = 0
+    """of events: every training window moves up or down by at most so many semitones, evenly drawn"""
+    least_inputs: int = 0
+    """inputs of the shortest training window; 0: as many as latents, so that a document's first tokens are scored
+    too. The context length gives full windows only, which takes the faster way through attention"""
+
+    def __post_init__(self) -> None:
+        check_choice("dataset", self.dataset, KINDS)
+        check_choice("tokens", self.tokens, ("bytes", "pieces", "words"))
+        check_choice("order", self.order, ("raster", "planes"))
+        for name in ("pieces", "side", "codebook_size"):
+            check_positive(name, getattr(self, name))
+        check_non_negative("least_inputs", self.least_inputs)
+        check_non_negative("transpose", self.transpose)
+        if self.transpose and self.kind != "events":
+            raise UsageError(f"transpose is {self.transpose} for {self.kind}; only music can be transposed, leave it 0")
+        if self.path is None and self.dataset in OWN:
+            raise UsageError(f"dataset '{self.dataset}' is yours: give its path with --data.path")
+        if self.path is not None and self.dataset not in (*OWN, *PUBLISHED):
+            raise UsageError(f"dataset '{self.dataset}' has no path; leave --data.path out or choose another dataset")
+
+    @property
+    def kind(self) -> str:
+        """copy, text, images, events or codes."""
+        return KINDS[self.dataset]
 
 
 @dataclass(frozen=True)
@@ -255,20 +321,6 @@ class SamplingOptions:
 
 
 @dataclass(frozen=True)
-class Quoted:
-    """A number of parameters that somebody else reports.
-
-    Args:
-        parameters: how many; the official code's layout counts fixed position tables as well.
-        source: measured: counted by running the official code; computed: from its layout and a vocabulary that is an
-            assumption; reported: what readers of the paper quote from it.
-    """
-
-    parameters: int
-    source: Literal["measured", "computed", "reported"]
-
-
-@dataclass(frozen=True)
 class ExperimentConfig:
     """A model, what it learns from, and how."""
 
@@ -294,313 +346,3 @@ class ExperimentConfig:
         check_non_negative("samples", self.samples)
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"label_smoothing is {self.label_smoothing}, expected a number from 0 to below 1")
-
-
-_ADAM = OptimizerOptions(name="adam", lr=3e-4, clip_norm=1.0, warmup_steps=10_000)
-_COPY_ADAM = replace(_ADAM, warmup_steps=1000, schedule="cosine")
-_LONG = LoopOptions(steps=1_000_000, log_every=100, evaluate_every=10_000, checkpoint_every=2000)
-
-
-def _paper(
-    data: DataConfig,
-    model: ModelConfig,
-    *,
-    batch_size: int,
-    steps: int = 1_000_000,
-    optimizer: OptimizerOptions = _ADAM,
-) -> ExperimentConfig:
-    loop = replace(_LONG, steps=steps)
-    return ExperimentConfig(data, model, batch_size, optimizer, loop, 1e-4, "sum")
-
-
-# What the paper's runs share (section 4): 16 heads of 64 channels, squared ReLU, residual dropout of 0.1.
-_BASE = ModelConfig(num_latents=1024, width=1024, heads=16, dropout=0.1, remat=True)
-_COPY = replace(_BASE, positions="absolute")
-_PIXELS = replace(_BASE, context_length=12_289, positions="absolute", position_tables="learned", axes=(66, 66, 5))
-# The cut-offs are those that Wikitext-103 usually has (Baevski and Auli, 2019).
-_WORDS = replace(
-    _BASE,
-    vocab_size=267_738,
-    depth=18,
-    rotary_fraction=0.5,
-    prefix_dropout=0.5,
-    adaptive_cutoffs=(20_000, 60_000),
-    logits_chunk=128,
-)
-_PIECES = replace(_BASE, vocab_size=32_003, rotary_fraction=0.5, logits_chunk=256)
-_NOTES = replace(_BASE, vocab_size=391, cross_heads=1, rotary_fraction=0.25, heads=4, prefix_dropout=0.7)
-_IMAGENET = DataConfig("imagenet64")
-# The private books stand for a folder of one's own, and so do the private performances and the codes of SoundStream.
-_BOOKS = DataConfig("text", Path("books"), tokens="pieces", pieces=32_000)
-_BOOKS_UNSURE = ("model.vocab_size", "model.input_width", "model.rotary_fraction", "batch_size", "loop.steps")
-
-_PAPER = {
-    "paper-copy-32": Preset(
-        "the official demonstration on a CPU: 32 tokens, 16 latents",
-        _paper(
-            DataConfig("copy"),
-            replace(_COPY, context_length=32, num_latents=16, depth=1),
-            batch_size=1024,
-            optimizer=_COPY_ADAM,
-        ),
-    ),
-    "paper-copy-131k": Preset(
-        "a mirrored sequence of 131,072 tokens",
-        _paper(
-            DataConfig("copy"),
-            replace(_COPY, context_length=131_072, depth=6),
-            batch_size=4096,
-            steps=25_000,
-            optimizer=_COPY_ADAM,
-        ),
-        unsure=("loop.steps",),
-    ),
-    "paper-imagenet64": Preset(
-        "ImageNet in 64 x 64 pixels",
-        _paper(
-            _IMAGENET,
-            replace(_PIXELS, depth=60),
-            batch_size=2048,
-            steps=750_000,
-            optimizer=replace(_ADAM, schedule="cosine", decay_steps=50_000),
-        ),
-    ),
-    "paper-imagenet64-order-full": Preset(
-        "orders of pixels: a smaller model that reads the whole image",
-        _paper(
-            _IMAGENET,
-            replace(_PIXELS, depth=16),
-            batch_size=2048,
-        ),
-        unsure=("model.depth", "batch_size", "loop.steps"),
-    ),
-    "paper-imagenet64-order-1k": Preset(
-        "orders of pixels: the same model with a context of its latents only",
-        _paper(
-            _IMAGENET,
-            replace(_PIXELS, depth=16, context_length=1024),
-            batch_size=2048,
-        ),
-        unsure=("model.depth", "batch_size", "loop.steps"),
-    ),
-    **{
-        f"paper-wikitext103-{length // 1024}k": Preset(
-            f"Wikitext-103 by words with adaptive embeddings, context {length}",
-            _paper(
-                DataConfig("wikitext103", tokens="words"),
-                replace(_WORDS, context_length=length),
-                batch_size=512,
-            ),
-            unsure=(
-                "model.vocab_size",
-                "model.adaptive_cutoffs",
-                "model.adaptive_factor",
-                "model.depth",
-                "model.rotary_fraction",
-                "model.prefix_dropout",
-                "batch_size",
-                "loop.steps",
-            ),
-        )
-        for length in (1024, 2048, 4096, 8192)
-    },
-    **{
-        f"paper-pg19-{length // 1024}k": Preset(
-            f"PG-19 by pieces of words, context {length}; prefix dropout was 0.875 to 0.96875",
-            _paper(
-                DataConfig("pg19", tokens="pieces", pieces=32_000),
-                replace(
-                    _PIECES, context_length=length, depth=60, input_width=4096, cross_heads=128, prefix_dropout=0.96875
-                ),
-                batch_size=2048,
-                steps=200_000,
-            ),
-            unsure=("model.vocab_size", "model.rotary_fraction", "model.prefix_dropout", "loop.steps"),
-        )
-        for length in (2048, 4096)
-    },
-    **{
-        f"paper-books-{length // 1024}k": Preset(
-            f"private books, context {length}, 36 layers",
-            _paper(
-                _BOOKS,
-                replace(_PIECES, context_length=length, depth=36),
-                batch_size=512,
-            ),
-            unsure=_BOOKS_UNSURE,
-        )
-        for length in (1024, 2048, 4096, 8192, 16_384)
-    },
-    "paper-books-deep": Preset(
-        "private books, context 8192, 60 layers, against a Transformer-XL of 42",
-        _paper(
-            _BOOKS,
-            replace(_PIECES, context_length=8192, depth=60),
-            batch_size=512,
-        ),
-        unsure=_BOOKS_UNSURE,
-    ),
-    "paper-maestro": Preset(
-        "MAESTRO piano performances as events",
-        _paper(
-            DataConfig("maestro"),
-            replace(_NOTES, context_length=4096, num_latents=2048, depth=12),
-            batch_size=512,
-            optimizer=replace(_ADAM, lr=1e-4),
-        ),
-        unsure=("batch_size",),
-    ),
-    "paper-piano-10kh": Preset(
-        "more than 10,000 hours of private piano transcriptions",
-        _paper(
-            DataConfig("midi", Path("piano")),
-            replace(_NOTES, context_length=32_768, depth=24),
-            batch_size=512,
-            optimizer=replace(_ADAM, lr=1e-4),
-        ),
-        unsure=("batch_size", "loop.steps"),
-    ),
-    **{
-        f"paper-soundstream-{length // 1024}k": Preset(
-            f"MAESTRO as 12 kbps codes of SoundStream (24 codebooks of 1024), context {length}",
-            _paper(
-                DataConfig("codes", Path("soundstream")),
-                replace(_NOTES, vocab_size=24 * 1024 + RESERVED, context_length=length, depth=12, logits_chunk=256),
-                batch_size=512,
-            ),
-            unsure=("model.depth", "batch_size", "loop.steps", "optimizer.lr"),
-        )
-        for length in (8192, 16_384, 32_768, 65_536)
-    },
-}
-
-# Numbers of parameters that others report for these rows.
-QUOTED = {
-    "paper-copy-32": Quoted(26_810_627, "measured"),
-    "paper-copy-131k": Quoted(223_976_707, "measured"),
-    "paper-imagenet64": Quoted(770_094_339, "measured"),
-    **{f"paper-wikitext103-{length}k": Quoted(358_000_000, "reported") for length in (1, 2, 4, 8)},
-    **{f"paper-pg19-{length}k": Quoted(974_600_000, "reported") for length in (2, 4)},
-    "paper-books-deep": Quoted(826_000_000, "reported"),
-    "paper-maestro": Quoted(165_600_000, "computed"),
-}
-
-# Laptop presets: float32, two cores, minutes to an hour.
-_SMALL = ModelConfig(width=128, heads=4, depth=2)
-_LAPTOP_ADAM = OptimizerOptions(name="adam", lr=2e-3, clip_norm=1.0, warmup_steps=100, schedule="cosine")
-_STEPS = LoopOptions(steps=3000, log_every=100, evaluate_every=1000, checkpoint_every=1000)
-_TEXT = ModelConfig(context_length=1024, num_latents=128, depth=3, width=96, rotary_fraction=0.5, prefix_dropout=0.3)
-
-
-def _laptop(data: DataConfig, model: ModelConfig, batch_size: int, steps: int) -> ExperimentConfig:
-    return ExperimentConfig(data, model, batch_size, _LAPTOP_ADAM, replace(_STEPS, steps=steps))
-
-
-def _pixels(
-    side: int, channels: int, vocab_size: int, *, width: int, depth: int, num_latents: int, context: int = 0
-) -> ModelConfig:
-    """Learned tables for column, row and channel; every value of an image and SOS in the context unless it is given."""
-    return ModelConfig(
-        vocab_size=vocab_size,
-        context_length=context or side * side * channels + 1,
-        num_latents=num_latents,
-        depth=depth,
-        width=width,
-        positions="absolute",
-        position_tables="learned",
-        axes=(side + 2, side + 2, channels + 2),
-    )
-
-
-_LAPTOP = {
-    "laptop-copy-64": Preset(
-        "64 tokens mirrored, 16 symbols: copies from outside the window of the latents",
-        _laptop(
-            DataConfig("copy"),
-            replace(_SMALL, vocab_size=19, context_length=64, num_latents=16, positions="absolute", width=64),
-            64,
-            1500,
-        ),
-    ),
-    "laptop-copy-256": Preset(
-        "256 tokens mirrored, 16 symbols, 64 latents",
-        _laptop(
-            DataConfig("copy"),
-            replace(_SMALL, vocab_size=19, context_length=256, num_latents=64, positions="absolute"),
-            32,
-            800,
-        ),
-    ),
-    "laptop-text": Preset(
-        "bytes of novels, context 1024: the small network that ships", _laptop(DataConfig("novels"), _TEXT, 16, 5000)
-    ),
-    "laptop-text-pieces": Preset(
-        "the same in 2048 pieces of words by SentencePiece",
-        _laptop(DataConfig("novels", tokens="pieces"), replace(_TEXT, vocab_size=2051), 16, 2000),
-    ),
-    **{
-        f"laptop-context-{length}": Preset(
-            f"bytes of novels, context {length}: what a longer one is worth",
-            _laptop(
-                DataConfig("novels", least_inputs=length),
-                replace(_SMALL, context_length=length, depth=4, rotary_fraction=0.5),
-                8,
-                1500,
-            ),
-        )
-        for length in (256, 512, 1024, 2048)
-    },
-    "laptop-music": Preset(
-        "music of two games as events, context 1024",
-        _laptop(DataConfig("freedoom", transpose=6), replace(_TEXT, vocab_size=391, prefix_dropout=0.5), 16, 3000),
-    ),
-    "laptop-maestro": Preset(
-        "piano performances as events, context 1024; needs a local copy of MAESTRO",
-        _laptop(
-            DataConfig("maestro"),
-            replace(_TEXT, vocab_size=391, num_latents=256, width=192, prefix_dropout=0.5),
-            8,
-            3000,
-        ),
-    ),
-    "laptop-images": Preset(
-        "crops of two photographs, 16 x 16 pixels in colour",
-        _laptop(DataConfig("photos"), _pixels(16, 3, 259, width=128, depth=4, num_latents=256), 8, 2000),
-    ),
-    "laptop-digits": Preset(
-        "handwritten digits, 8 x 8 pixels in 17 levels",
-        _laptop(DataConfig("digits"), _pixels(8, 1, 20, width=64, depth=2, num_latents=32), 64, 1000),
-    ),
-}
-
-PRESETS = {
-    **_PAPER,
-    **_LAPTOP,
-    "smoke": Preset(
-        "16 tokens mirrored, a few steps of a tiny model",
-        replace(
-            _laptop(
-                DataConfig("copy"),
-                ModelConfig(
-                    vocab_size=7, context_length=16, num_latents=8, depth=1, width=32, heads=2, positions="absolute"
-                ),
-                32,
-                200,
-            ),
-            loop=LoopOptions(steps=200, log_every=50, checkpoint_every=100),
-        ),
-    ),
-    "smoke-text": Preset(
-        "bytes of novels, a few steps of a tiny model",
-        replace(
-            _laptop(
-                DataConfig("novels"),
-                replace(_TEXT, context_length=64, num_latents=32, depth=1, width=32, heads=2),
-                8,
-                40,
-            ),
-            loop=LoopOptions(steps=40, log_every=20, checkpoint_every=20),
-        ),
-    ),
-}
-ALIASES = {"laptop": "laptop-copy-64"}

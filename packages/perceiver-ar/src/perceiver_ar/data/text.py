@@ -1,0 +1,393 @@
+"""Text as tokens: bytes, pieces or words; six embedded novels, files of one's own, PG-19 and Wikitext-103."""
+
+import hashlib
+import io
+import lzma
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from onepaper.data import data_root, embedded
+from onepaper.errors import UsageError
+from onepaper.runs import write_atomic
+
+from perceiver_ar.config import EOS, RESERVED, DataConfig
+from perceiver_ar.data.codec import Prompt, Tokens, document
+from perceiver_ar.data.corpus import Corpus, Documents, InMemory, OnDisk
+
+# The novels to learn from; one to decide by and one to report on, so that no book is on both sides.
+TRAIN_NOVELS = ("emma", "mansfield-park", "pride-and-prejudice", "sense-and-sensibility")
+
+
+VALIDATION_NOVELS, TEST_NOVELS = ("northanger-abbey",), ("persuasion",)
+
+
+# Of a single text of the user's: the last parts, for validation and test.
+HELD_OUT_SHARE = 0.05
+
+
+# SentencePiece learns from at most this many characters, and its lines are cut at this many.
+PIECE_TRAINING_CHARACTERS, LONGEST_LINE = 20_000_000, 4000
+
+
+# About how many bytes a token stands for, where files are too many to encode all of them beforehand.
+BYTES_PER_TOKEN = {"bytes": 1.0, "pieces": 3.5, "words": 5.5}
+
+
+PIECES_NAME, WORDS_NAME = "pieces.model", "words.txt"
+
+
+UNKNOWN, LINE_END = "<unk>", "<eos>"
+
+
+class TextCodec(ABC):
+    """What all codecs of text share: prompts, .txt files, and sequences that end with EOS."""
+
+    coordinates = None
+    allowed = None
+    stop: int | None = EOS
+    num_symbols = None
+    vocab_size: int
+
+    @abstractmethod
+    def encode(self, text: str) -> Tokens:
+        """SOS, the tokens of a text, EOS."""
+
+    @abstractmethod
+    def decode(self, tokens: Tokens) -> str:
+        """The text of tokens."""
+
+    def encode_file(self, path: Path) -> Tokens:
+        """A text file as a document."""
+        return self.encode(read_text(path))
+
+    def encode_prompt(self, prompt: Prompt, seed: int) -> Tokens:
+        """SOS and the text given, or that of a file."""
+        del seed
+        text = prompt.text if prompt.file is None else read_text(prompt.file)
+        tokens = self.encode(text)[:-1]
+        return tokens[: prompt.tokens + 1] if prompt.tokens else tokens
+
+    def figure(self, samples: Sequence[Tokens]) -> None:
+        """None: text is read."""
+        del samples
+
+    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
+        """sample-0.txt and so on."""
+        return {f"sample-{number}.txt": self.decode(tokens).encode("utf-8") for number, tokens in enumerate(samples)}
+
+    def summary(self, tokens: Tokens) -> str:
+        """The text itself."""
+        return f"{self.decode(tokens)}\n---"
+
+
+class ByteText(TextCodec):
+    """UTF-8 bytes: 256 symbols, nothing unknown."""
+
+    vocab_size = 256 + RESERVED
+
+    def encode(self, text: str) -> Tokens:
+        """SOS, bytes, EOS."""
+        return document(np.frombuffer(text.encode("utf-8"), np.uint8))
+
+    def decode(self, tokens: Tokens) -> str:
+        """The text; bytes that are no UTF-8 become the replacement character."""
+        kept = tokens[tokens >= RESERVED] - RESERVED
+        return kept.astype(np.uint8).tobytes().decode("utf-8", errors="replace")
+
+    def measure(self, tokens: Tokens) -> dict[str, float]:
+        """Bytes and words."""
+        return {"bytes": float((tokens >= RESERVED).sum()), "words": float(len(self.decode(tokens).split()))}
+
+    def saved_files(self) -> dict[str, bytes]:
+        """Nothing to keep."""
+        return {}
+
+
+class PieceText(TextCodec):
+    """Pieces of words that SentencePiece found; what it never saw is spelt in bytes, so nothing is lost.
+
+    Args:
+        model: the content of SentencePiece's model file.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        from sentencepiece import SentencePieceProcessor
+
+        self._model = model
+        self._processor = SentencePieceProcessor(model_proto=model)
+        self.vocab_size = self._processor.vocab_size() + RESERVED
+
+    def encode(self, text: str) -> Tokens:
+        """SOS, pieces, EOS."""
+        return document(np.array(self._processor.encode(text), np.int32))
+
+    def decode(self, tokens: Tokens) -> str:
+        """The text, to the letter."""
+        return self._processor.decode((tokens[tokens >= RESERVED] - RESERVED).tolist())
+
+    def measure(self, tokens: Tokens) -> dict[str, float]:
+        """Bytes and words of the text."""
+        text = self.decode(tokens)
+        return {"bytes": float(len(text.encode("utf-8"))), "words": float(len(text.split()))}
+
+    def saved_files(self) -> dict[str, bytes]:
+        """SentencePiece's model."""
+        return {PIECES_NAME: self._model}
+
+
+class WordText(TextCodec):
+    """Words between spaces, and one token at the end of each line, as Wikitext-103 is counted.
+
+    Args:
+        words: the vocabulary; what is not in it reads as the unknown word, which is its first.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = list(words)
+        self._number = {word: number for number, word in enumerate(self.words)}
+        self.vocab_size = len(self.words) + RESERVED
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "WordText":
+        """The vocabulary of texts: every word, the frequent ones first."""
+        counts: dict[str, int] = {}
+        for text in texts:
+            for word in split_words(text):
+                counts[word] = counts.get(word, 0) + 1
+        counts.pop(UNKNOWN, None)
+        return cls([UNKNOWN, *sorted(counts, key=lambda word: (-counts[word], word))])
+
+    def encode(self, text: str) -> Tokens:
+        """SOS, words and line ends, EOS."""
+        return document(np.array([self._number.get(word, 0) for word in split_words(text)], np.int32))
+
+    def decode(self, tokens: Tokens) -> str:
+        """Words with a space between them, and lines."""
+        words = (self.words[token - RESERVED] for token in tokens if token >= RESERVED)
+        return re.sub(rf" ?{LINE_END} ?", "\n", " ".join(words))
+
+    def measure(self, tokens: Tokens) -> dict[str, float]:
+        """Words, with the ends of lines; unknown words make bytes meaningless."""
+        return {"words": float((tokens >= RESERVED).sum())}
+
+    def saved_files(self) -> dict[str, bytes]:
+        """The vocabulary."""
+        return {WORDS_NAME: "\n".join(self.words).encode("utf-8")}
+
+
+def split_words(text: str) -> list[str]:
+    """Words between spaces, and `<eos>` at the end of each line."""
+    return [word for line in text.splitlines() for word in (*line.split(), LINE_END)]
+
+
+def learn_pieces(texts: Sequence[str], size: int) -> bytes:
+    """SentencePiece's unigram model of texts; the same texts give the same model.
+
+    Raises:
+        UsageError: too little text for that many pieces.
+    """
+    import sentencepiece
+
+    lines, characters = list[str](), 0
+    for text in texts:
+        for line in text.splitlines():
+            lines += [line[at : at + LONGEST_LINE] for at in range(0, len(line), LONGEST_LINE)]
+        characters += len(text)
+        if characters > PIECE_TRAINING_CHARACTERS:
+            break
+    content = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=content,
+            vocab_size=size,
+            model_type="unigram",
+            byte_fallback=True,
+            normalization_rule_name="identity",  # with these four nothing is added or lost
+            remove_extra_whitespaces=False,
+            add_dummy_prefix=False,
+            user_defined_symbols=["\n"],
+            unk_id=0,
+            bos_id=-1,
+            eos_id=-1,
+            pad_id=-1,
+            max_sentence_length=4 * LONGEST_LINE,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except (RuntimeError, OSError) as error:
+        reason = str(error).strip().splitlines()[-1].rpartition("] ")[2]
+        raise UsageError(f"cannot learn {size} pieces from {characters:,} characters: {reason}") from None
+    return content.getvalue()
+
+
+def cached_pieces(texts: Sequence[str], size: int) -> bytes:
+    """`learn_pieces`, kept below the user's cache folder from the second time on."""
+    digest = hashlib.sha256(str(size).encode())
+    for text in texts:
+        digest.update(text.encode("utf-8"))
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = root / "onepaper" / "perceiver-ar" / f"pieces-{digest.hexdigest()[:24]}.model"
+    if path.is_file():
+        return path.read_bytes()
+    model = learn_pieces(texts, size)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, model)
+    except OSError:
+        pass  # a home that cannot be written to costs time only
+    return model
+
+
+def text_codec(config: DataConfig, texts: Callable[[], Sequence[str]]) -> TextCodec:
+    """How text becomes tokens; pieces and words are learnt from the training texts."""
+    if config.tokens == "bytes":
+        return ByteText()
+    if config.tokens == "words":
+        return WordText.of(texts())
+    return PieceText(cached_pieces(texts(), config.pieces))
+
+
+def saved_text_codec(config: DataConfig, read: Callable[[str], bytes]) -> TextCodec:
+    """The codec of a trained network, from the files that it keeps beside it."""
+    if config.tokens == "bytes":
+        return ByteText()
+    if config.tokens == "words":
+        return WordText(read(WORDS_NAME).decode("utf-8").split("\n"))
+    return PieceText(read(PIECES_NAME))
+
+
+@lru_cache(maxsize=6)
+def novel(name: str) -> str:
+    """One of the embedded novels, e.g. "emma"."""
+    return lzma.decompress(embedded("perceiver_ar.assets", f"{name}.txt.xz").read_bytes()).decode("utf-8")
+
+
+def novels(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
+    """Six novels of Jane Austen: four to learn from, Northanger Abbey for validation, Persuasion for the test."""
+    codec = codec or text_codec(config, lambda: [novel(name) for name in TRAIN_NOVELS])
+    parts = (
+        InMemory(codec.encode(novel(name)) for name in names)
+        for names in (TRAIN_NOVELS, VALIDATION_NOVELS, TEST_NOVELS)
+    )
+    return Corpus(codec, *parts)
+
+
+def read_text(path: Path) -> str:
+    """A text file.
+
+    Raises:
+        UsageError: no such file, or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist; give the path of a text file or a folder of them") from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise UsageError(f"{path}: {error.strerror}; give the path of a text file") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); convert it first") from None
+
+
+def own_text(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
+    """A user's text.
+
+    A folder with `train`, `validation` and `test` keeps these parts. Of another folder with three files or more, every
+    tenth (one at least) is for validation and every tenth for the test. Of one or two files the last twentieths are.
+
+    Raises:
+        UsageError: nothing there, not text, or too short.
+    """
+    assert config.path is not None
+    path = config.path
+    if path.is_dir() and all((path / part).is_dir() for part in ("train", "validation", "test")):
+        return _folders(config, path, codec)
+    files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+    if not files:
+        raise UsageError(f"{path} holds no .txt files; give a text file or a folder of them")
+    if len(files) >= 3:
+        train, validation, test = every_tenth(files)
+        return _on_disk(config, train, validation, test, codec)
+    texts = [read_text(file) for file in files]
+    cuts = [(round(len(text) * (1 - 2 * HELD_OUT_SHARE)), round(len(text) * (1 - HELD_OUT_SHARE))) for text in texts]
+    parts = [
+        [text[first:last] for text, (a, b) in zip(texts, cuts, strict=True) for first, last in [span(a, b, len(text))]]
+        for span in (lambda a, _b, _n: (0, a), lambda a, b, _n: (a, b), lambda _a, b, n: (b, n))
+    ]
+    for text, file in zip(texts, files, strict=True):
+        if len(text) * HELD_OUT_SHARE < 100:
+            raise UsageError(
+                f"{file} has {len(text)} characters, expected at least 2000: a twentieth is held out twice"
+            )
+    codec = codec or text_codec(config, lambda: parts[0])
+    return Corpus(codec, *(InMemory(codec.encode(text) for text in part) for part in parts))
+
+
+def every_tenth(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
+    """Files to learn from, for validation and for the test: in order, without chance."""
+    validation = set(range(4, len(files), 10)) or {len(files) - 2}
+    test = set(range(9, len(files), 10)) or {len(files) - 1}
+    train = [file for number, file in enumerate(files) if number not in validation | test]
+    return train, [files[number] for number in sorted(validation)], [files[number] for number in sorted(test)]
+
+
+def pg19(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
+    """A local copy of PG-19: `train`, `validation` and `test` with one .txt for each book."""
+    return _folders(config, data_root("pg19", config.path, ("train", "validation", "test")), codec)
+
+
+def wikitext103(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
+    """A local copy of Wikitext-103: articles of `wiki.train.tokens`, `wiki.valid.tokens` and `wiki.test.tokens`."""
+    names = [f"wiki.{part}.tokens" for part in ("train", "valid", "test")]
+    root = data_root("wikitext103", config.path, names)
+    parts = [articles(read_text(root / name)) for name in names]
+    codec = codec or text_codec(config, lambda: parts[0])
+    return Corpus(codec, *(InMemory(codec.encode(text) for text in part) for part in parts))
+
+
+def articles(text: str) -> list[str]:
+    """Articles of Wikitext: each begins with a line " = Title = " (sections have more signs)."""
+    found = re.split(r"^(?= = [^=].*[^=] = $)", text, flags=re.MULTILINE)
+    return [article for article in found if article.strip()]
+
+
+def _folders(config: DataConfig, root: Path, codec: TextCodec | None) -> Corpus:
+    train, validation, test = (sorted((root / part).rglob("*.txt")) for part in ("train", "validation", "test"))
+    for part, found in (("train", train), ("validation", validation), ("test", test)):
+        if not found:
+            raise UsageError(f"{root / part} holds no .txt files, expected one for each document")
+    return _on_disk(config, train, validation, test, codec)
+
+
+def _on_disk(
+    config: DataConfig, train: list[Path], validation: list[Path], test: list[Path], codec: TextCodec | None
+) -> Corpus:
+    def some() -> list[str]:
+        texts, characters = list[str](), 0
+        for file in train:
+            texts.append(read_text(file))
+            characters += len(texts[-1])
+            if config.tokens == "pieces" and characters > PIECE_TRAINING_CHARACTERS:
+                break
+        return texts
+
+    chosen = codec or text_codec(config, some)
+
+    def part(files: list[Path]) -> Documents:
+        sizes = [max(1, int(file.stat().st_size / BYTES_PER_TOKEN[config.tokens])) for file in files]
+        return OnDisk(files, sizes, lambda file: chosen.encode(read_text(file)))
+
+    return Corpus(chosen, part(train), part(validation), part(test))
+
+
+LOADERS: Mapping[str, Callable[[DataConfig, TextCodec | None], Corpus]] = {
+    "novels": novels,
+    "text": own_text,
+    "pg19": pg19,
+    "wikitext103": wikitext103,
+}
