@@ -173,10 +173,10 @@ def main() -> None:
     tables: dict[str, list[dict[str, Any]]] = {}
     for kind, contexts in CONTEXTS.items():
         chosen = contexts[:3] if options.quick else contexts
-        turns = [[run(kind, context) for context in chosen] for _ in range(rounds)]
+        uses_rotary = [[run(kind, context) for context in chosen] for _ in range(rounds)]
         tables[kind] = [
             {**each[0], **{key: statistics.median(one[key] for one in each) for key in ("seconds", "mebibytes")}}
-            for each in zip(*turns, strict=True)
+            for each in zip(*uses_rotary, strict=True)
         ]
     copy = run("copy", 4096 if options.quick else 131_072)
     compiled = [run("preset", name) for name in presets]
@@ -188,8 +188,8 @@ def main() -> None:
         for row in rows:
             targets = BATCH * (LATENTS if kind == "perceiver" else row["context"])
             cells = row["seconds"], row["flops"] / 1e9, row["flops"] / 1e9 / row["seconds"], targets / row["seconds"]
-            told = " | ".join(f"{cell:,.2f}" for cell in cells)
-            print(f"| {kind} | {row['context']:,} | {told} | {row['mebibytes']:,.0f} |")
+            message = " | ".join(f"{cell:,.2f}" for cell in cells)
+            print(f"| {kind} | {row['context']:,} | {message} | {row['mebibytes']:,.0f} |")
     print("\nslopes: " + ", ".join(f"{name} {value:.2f}" for name, value in slopes.items()))
     print(
         f"\ncopy over {copy['context']:,} tokens: {copy['temporary_bytes'] / 2**30:.2f} GiB beside "

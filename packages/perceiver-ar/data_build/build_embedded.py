@@ -1,9 +1,10 @@
 """Build the data that perceiver-ar embeds, from two packages of Debian 12 (`apt-get download` fetches them).
 
     dpkg-deb -x r-cran-janeaustenr_1.0.0-1_all.deb austen && dpkg-deb -x freedoom_0.12.1-2_all.deb freedoom
-    python packages/perceiver-ar/data_build/build_embedded.py --austen austen --freedoom freedoom     (needs `pip install mido`)
+    python packages/perceiver-ar/data_build/build_embedded.py --austen austen --freedoom freedoom
 
-Six novels of Jane Austen, one compressed text each, and the music of the games Freedoom, as events.
+Run it where the package is installed. It writes six novels of Jane Austen, one compressed text each, and the music of
+the games Freedoom as events.
 """
 
 import argparse

@@ -136,7 +136,7 @@ class WrittenAs:
 def dumped(value: object, protocol: int) -> bytes:
     """A pickle in which `WrittenAs` objects name what they stand for."""
 
-    class Pickler(pickle._Pickler):  # the one in Python, which can be told how to write names
+    class Pickler(pickle._Pickler):  # the one in Python, whose way of writing names can be overridden
         def save(self, obj: object, save_persistent_id: bool = True) -> None:
             if isinstance(obj, WrittenAs):
                 self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())

@@ -22,7 +22,7 @@ SMOKE: ExperimentConfig = PRESETS["smoke"].config
 
 def main(folder: Path, steps: int, tensor: int, context: int) -> None:
     """Train to this step; losses are in the run's log."""
-    parallel.WHOLE_BELOW = 1  # so that the arrays of a small model are split
+    parallel.REPLICATED_BELOW = 1  # so that the arrays of a small model are split
     # Adam would make a step of full size of a gradient that is zero but for rounding.
     optimizer = OptimizerOptions(name="sgd", lr=0.1, clip_norm=1.0)
     config = replace(SMOKE, optimizer=optimizer, loop=replace(SMOKE.loop, steps=steps, log_every=1))

@@ -43,7 +43,7 @@ _EXPORTS = {
     "load": "data.datasets",
     "open_network": "pretrained.checkpoints",
     "train": "training",
-    "judge": "evaluation.documents",
+    "evaluate_documents": "evaluation.documents",
 }
 
 __all__ = ["__version__", *_EXPORTS]  # pyright: ignore[reportUnsupportedDunderAll]

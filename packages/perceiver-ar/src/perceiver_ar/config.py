@@ -1,4 +1,4 @@
-"""Every configuration as data, and the presets that name them."""
+"""Configurations of data, models, sampling and training, as frozen dataclasses that validate their fields."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,7 +10,7 @@ from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
 from onepaper.training import LoopOptions
 
-# Dataset -> what its sequences are.
+# Dataset -> kind of its sequences.
 KINDS = {
     "copy": "copy",
     "novels": "text", "text": "text", "pg19": "text", "wikitext103": "text",
@@ -20,11 +20,11 @@ KINDS = {
 }  # fmt: skip
 
 
-# Those that are a path of the user's, and those that may be found below $ONEPAPER_DATA as well.
-OWN = ("text", "images", "midi", "codes")
+# Datasets that need a path from the user, and datasets that are also looked up below $ONEPAPER_DATA.
+USER_DATASETS = ("text", "images", "midi", "codes")
 
 
-PUBLISHED = ("pg19", "wikitext103", "imagenet64", "maestro")
+PUBLISHED_DATASETS = ("pg19", "wikitext103", "imagenet64", "maestro")
 
 
 # The first ids of every vocabulary; data symbols start at RESERVED.
@@ -33,34 +33,34 @@ PAD, EOS, SOS, RESERVED = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What the model learns from."""
+    """Which dataset a model is trained on, and how it becomes tokens."""
 
     dataset: Literal[
         "copy", "novels", "text", "pg19", "wikitext103", "digits", "photos", "images", "imagenet64", "freedoom",
         "midi", "maestro", "codes",
     ] = "copy"  # fmt: skip
-    """copy: a random sequence and its mirror image. Text: novels (six by Jane Austen, embedded), text (a file or folder
-    of yours), pg19, wikitext103. Images: digits (8 x 8, of scikit-learn), photos (crops of scikit-learn's two), images
-    (a folder of yours), imagenet64. Events of music: freedoom (embedded), midi (a folder of yours), maestro. codes: of
-    a neural audio codec, .npy files of yours"""
+    """copy: a random sequence and its mirror image. Text: novels (six by Jane Austen, included), text (your file or
+    folder), pg19, wikitext103. Images: digits (8 x 8, from scikit-learn), photos (crops of scikit-learn's two), images
+    (your folder), imagenet64. Music as events: freedoom (included), midi (your folder), maestro. codes: your .npy
+    files with codes of a neural audio codec"""
     path: Path | None = None
-    """where text, images, midi and codes are; of pg19, wikitext103, imagenet64 and maestro the local copy, else
-    $ONEPAPER_DATA/NAME"""
+    """path of text, images, midi or codes, or of a local copy of pg19, wikitext103, imagenet64 or maestro (by default
+    $ONEPAPER_DATA/NAME)"""
     tokens: Literal["bytes", "pieces", "words"] = "bytes"
-    """of text: UTF-8 bytes, SentencePiece's pieces learnt on the training part, or words between spaces"""
+    """tokenizer of text: UTF-8 bytes, SentencePiece trained on the training part, or words between spaces"""
     pieces: int = 2048
-    """size of SentencePiece's vocabulary"""
+    """vocabulary size of SentencePiece"""
     order: Literal["raster", "planes"] = "raster"
-    """of images: pixel by pixel, or all red values, then all green, then all blue"""
+    """order of the values of an image: pixel by pixel, or all red values, then all green, then all blue"""
     side: int = 16
-    """height and width of images and photos in pixels"""
+    """height and width of images and photos, in pixels"""
     codebook_size: int = 1024
-    """of codes"""
+    """codes in each codebook"""
     transpose: int = 0
-    """of events: every training window moves up or down by at most so many semitones, evenly drawn"""
+    """music only: each training window is transposed by a random number of semitones, up to this many up or down"""
     least_inputs: int = 0
-    """inputs of the shortest training window; 0: as many as latents, so that a document's first tokens are scored
-    too. The context length gives full windows only, which takes the faster way through attention"""
+    """inputs of the shortest training window; 0: the number of latents, so that the first tokens of a document are
+    scored too. With the context length all windows are full, which allows the faster attention without a mask"""
 
     def __post_init__(self) -> None:
         check_choice("dataset", self.dataset, KINDS)
@@ -71,11 +71,11 @@ class DataConfig:
         check_non_negative("least_inputs", self.least_inputs)
         check_non_negative("transpose", self.transpose)
         if self.transpose and self.kind != "events":
-            raise UsageError(f"transpose is {self.transpose} for {self.kind}; only music can be transposed, leave it 0")
-        if self.path is None and self.dataset in OWN:
-            raise UsageError(f"dataset '{self.dataset}' is yours: give its path with --data.path")
-        if self.path is not None and self.dataset not in (*OWN, *PUBLISHED):
-            raise UsageError(f"dataset '{self.dataset}' has no path; leave --data.path out or choose another dataset")
+            raise UsageError(f"transpose is {self.transpose} for {self.kind}, expected 0: only music can be transposed")
+        if self.path is None and self.dataset in USER_DATASETS:
+            raise UsageError(f"dataset '{self.dataset}' is read from your files; give their path with --data.path")
+        if self.path is not None and self.dataset not in (*USER_DATASETS, *PUBLISHED_DATASETS):
+            raise UsageError(f"dataset '{self.dataset}' takes no path; leave --data.path out or choose another dataset")
 
     @property
     def kind(self) -> str:
@@ -85,67 +85,67 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A Perceiver AR: M inputs are read once by N latents, which a deep causal stack then works on.
+    """A Perceiver AR: N latents read M inputs by one cross-attention, followed by a causal self-attention stack.
 
-    `width` and `depth` are the dials; fields that are 0 take the value that the sentence below them names.
+    `width` and `depth` set the size; a field that is 0 takes the default that its description names.
     """
 
     vocab_size: int = 259
-    """V, with the three reserved ids PAD, EOS and SOS"""
+    """V, including the three reserved ids PAD, EOS and SOS"""
     context_length: int = 1024
-    """M, the most inputs that the model reads"""
+    """M, maximum number of inputs"""
     num_latents: int = 256
-    """N in training; an evaluation may use another number, since no parameter depends on it"""
+    """N in training; an evaluation may use another number, because no parameter depends on it"""
     depth: int = 4
-    """L, self-attention blocks after the cross-attention"""
+    """L, number of self-attention blocks after the cross-attention"""
     width: int = 192
-    """D, of the latents"""
+    """D, width of the latents"""
     input_width: int = 0
-    """C, of the embedded inputs and of the cross-attention; 0: the width of the latents"""
+    """C, width of the embedded inputs and of the cross-attention; 0: the width of the latents"""
     heads: int = 4
-    """of each self-attention block"""
+    """heads of each self-attention block"""
     cross_heads: int = 0
-    """of the cross-attention; 0: as many as in the stack"""
+    """heads of the cross-attention; 0: as many as in a self-attention block"""
     widening: int = 4
-    """hidden width of a perceptron over its width"""
+    """hidden width of each MLP divided by the width"""
     positions: Literal["absolute", "rotary", "both"] = "rotary"
-    """absolute: added to the embeddings; rotary: turn queries and keys of every attention"""
+    """absolute: added to the embeddings; rotary: queries and keys of every attention are rotated; both: both"""
     position_tables: Literal["sinusoidal", "fourier", "learned"] = "sinusoidal"
-    """of absolute positions; sinusoids, of wavelengths in geometric steps, and Fourier features, of frequencies in even
-    steps, are fixed and computed where they are needed, so they cost no memory"""
+    """kind of absolute positions; sinusoids (wavelengths in a geometric progression) and Fourier features (frequencies
+    evenly spaced) are fixed and computed when needed, so they take no memory"""
     axes: tuple[int, ...] = ()
-    """size of each axis of absolute positions, e.g. column, row and channel; empty: one axis of M + 1"""
+    """size of each axis of absolute positions, e.g. column, row and channel; empty: one axis of size M + 1"""
     numbering: Literal["data", "terminal", "negative-terminal"] = "data"
-    """data: 1, 2, ... from the start, which cached sampling needs; terminal: from 0 at the last input upwards towards
-    the past, as the official code does by default; negative-terminal: the same with the sign turned"""
+    """data: 1, 2, ... from the start, required for cached sampling; terminal: 0 at the last input, increasing towards
+    the past, the default of the official code; negative-terminal: the same with a negative sign"""
     rotary_fraction: float = 0.25
-    """part of each head's channels that turn, rounded down to an even number"""
+    """fraction of the channels of each head that are rotated, rounded down to an even number"""
     rotary_heads: float = 1.0
-    """part of the heads of each attention that turn, the first ones, rounded down"""
+    """fraction of the heads of each attention with rotary embeddings, the first ones, rounded down"""
     rotary_style: Literal["official", "standard", "half"] = "official"
-    """official: interleaved pairs, wavelengths up to and including the largest; standard: interleaved, one step short
-    of it; half: as standard, but channel i is paired with the one half the turning width away"""
+    """official: interleaved pairs, exponents from 0 to exactly 1; standard: interleaved, exponents one step short of 1;
+    half: as standard, but channel i is paired with channel i + r/2 of r rotated ones"""
     max_wavelength: float = 0.0
-    """divisor of the slowest rotary pair; 0: the context length, which is also the least it may be"""
+    """wavelength of the slowest rotary pair; 0: the context length, which is also the minimum"""
     dropout: float = 0.0
-    """of what each attention and perceptron adds to the residual stream"""
+    """dropout rate of the outputs of each attention and MLP"""
     prefix_dropout: float = 0.0
-    """part of the inputs that the cross-attention does not see in training"""
+    """fraction of the inputs that the cross-attention does not attend to in training"""
     prefix_dropout_kind: Literal["exact", "bernoulli", "fixed"] = "exact"
-    """exact: a fixed share of the inputs before the first latent, which then cost nothing; bernoulli: each input by its
-    own coin, as the official code does; fixed: a fixed number of all inputs is kept, the official code's other variant.
-    Every latent always sees its own input. The paper leaves the choice open."""
+    """exact: a fixed fraction of the inputs before the first latent, which saves their computation; bernoulli: each
+    input independently, as in the official code; fixed: a fixed number of all inputs is kept, the official code's other
+    variant. Every latent always attends to its own input. The paper does not say which variant it used."""
     adaptive_cutoffs: tuple[int, ...] = ()
-    """ids at which the vocabulary is cut into bands, the common words first: adaptive embeddings, shared by inputs and
+    """ids at which the vocabulary, ordered by frequency, is split into bands: adaptive embeddings, shared by inputs and
     outputs; empty: one table for the inputs and another for the outputs"""
     adaptive_factor: int = 4
-    """each band's embeddings are narrower than those of the band before by this factor"""
+    """ratio of the embedding widths of successive bands"""
     chunk: int = 1024
-    """queries and keys that attention treats at once; sets memory, not results"""
+    """block length of queries and keys in attention; affects memory, not results"""
     logits_chunk: int = 0
-    """latents of each example whose logits the loss holds at once; sets memory, not results; 0: all"""
+    """latents of each example whose logits are in memory at once; affects memory, not results; 0: all"""
     remat: bool = False
-    """compute the inside of each block again in the backward pass rather than keep it"""
+    """rematerialize the activations of each block in the backward pass"""
 
     def __post_init__(self) -> None:
         for name in ("context_length", "num_latents", "width", "heads", "widening", "chunk", "adaptive_factor"):
@@ -174,9 +174,9 @@ class ModelConfig:
             )
         if self.adaptive_cutoffs:
             self._check_adaptive()
-        if self.turns:
+        if self.uses_rotary:
             self._check_rotary()
-        if self.adds:
+        if self.uses_absolute_positions:
             for size in self.axes:
                 check_positive("axes", size)
             if self.position_tables != "learned" and (self.input_dim % 2 or self.input_dim < 4):
@@ -210,13 +210,13 @@ class ModelConfig:
         narrowest = min(self.width // self.heads, self.input_dim // self.num_cross_heads)
         if narrowest * self.rotary_fraction < 2:
             raise UsageError(
-                f"rotary_fraction is {self.rotary_fraction} of heads of width {narrowest}, which turns no channel; "
+                f"rotary_fraction is {self.rotary_fraction} of heads of width {narrowest}, which rotates no channel; "
                 f"expected at least {2 / narrowest:g}"
             )
-        if not 0 < self.rotary_heads <= 1 or self.turning_heads(min(self.heads, self.num_cross_heads)) < 1:
+        if not 0 < self.rotary_heads <= 1 or self.num_rotary_heads(min(self.heads, self.num_cross_heads)) < 1:
             raise UsageError(
-                f"rotary_heads is {self.rotary_heads}, expected a number above 0 and at most 1 that leaves at least "
-                f"one of {min(self.heads, self.num_cross_heads)} heads turning"
+                f"rotary_heads is {self.rotary_heads}, expected a number above 0 and at most 1 that gives at least "
+                f"one of {min(self.heads, self.num_cross_heads)} heads rotary embeddings"
             )
         if self.wavelength < self.context_length:
             raise UsageError(
@@ -233,23 +233,23 @@ class ModelConfig:
         """Heads of the cross-attention."""
         return self.cross_heads or self.heads
 
-    def turning_heads(self, heads: int) -> int:
-        """How many heads of so many turn."""
+    def num_rotary_heads(self, heads: int) -> int:
+        """Number of heads with rotary embeddings, out of `heads`."""
         return int(self.rotary_heads * heads)
 
     @property
-    def turns(self) -> bool:
-        """Whether queries and keys are turned by their positions."""
+    def uses_rotary(self) -> bool:
+        """Whether queries and keys have rotary embeddings."""
         return self.positions != "absolute"
 
     @property
-    def adds(self) -> bool:
+    def uses_absolute_positions(self) -> bool:
         """Whether positions are added to the embeddings."""
         return self.positions != "rotary"
 
     @property
     def wavelength(self) -> float:
-        """W, the divisor of the slowest rotary pair."""
+        """W, the wavelength of the slowest rotary pair."""
         return self.max_wavelength or float(self.context_length)
 
     @property
@@ -268,29 +268,29 @@ class ModelConfig:
 
     @property
     def needs_coordinates(self) -> bool:
-        """Whether absolute positions have several axes, so that numbers of inputs do not say where they are."""
-        return self.adds and len(self.axis_sizes) > 1
+        """Whether absolute positions have several axes, so that the model needs coordinates of its inputs."""
+        return self.uses_absolute_positions and len(self.axis_sizes) > 1
 
 
 @dataclass(frozen=True)
 class TransformerXLConfig:
-    """The paper's recurrent baseline: segments, each of which also reads the states of those before it."""
+    """Transformer-XL, the paper's recurrent baseline: each segment also attends to states of earlier ones."""
 
     vocab_size: int = 259
-    """V, with the three reserved ids"""
+    """V, including the three reserved ids"""
     segment: int = 256
-    """tokens that are read at once, each of them a target"""
+    """S, tokens of a segment, each of them a target"""
     memory: int = 256
-    """earlier tokens whose states each layer remembers; an evaluation may remember more"""
+    """P, earlier tokens whose states each layer keeps; an evaluation may keep more"""
     depth: int = 4
     width: int = 192
     heads: int = 4
     widening: int = 4
-    """hidden width of a perceptron over its width"""
+    """hidden width of each MLP divided by the width"""
     dropout: float = 0.0
-    """of what each attention and perceptron adds to the residual stream"""
+    """dropout rate of the outputs of each attention and MLP"""
     remat: bool = False
-    """compute the inside of each layer again in the backward pass rather than keep it"""
+    """rematerialize the activations of each layer in the backward pass"""
 
     def __post_init__(self) -> None:
         for name in ("segment", "memory", "depth", "width", "heads", "widening"):
@@ -304,14 +304,14 @@ class TransformerXLConfig:
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How the next token is drawn from logits; the cuts come before the temperature, as in the official code."""
+    """How the next token is sampled; top-k and top-p apply before the temperature (official code, sample_utils.py)."""
 
     temperature: float = 1.0
     """0 takes the most probable token"""
     top_k: int = 0
-    """keep the k most probable tokens; 0 keeps all"""
+    """keep the k most probable tokens; 0: all"""
     top_p: float = 1.0
-    """keep the smallest set of tokens that holds this much probability"""
+    """keep the smallest set of tokens with at least this total probability"""
 
     def __post_init__(self) -> None:
         check_non_negative("temperature", self.temperature)
@@ -322,7 +322,7 @@ class SamplingOptions:
 
 @dataclass(frozen=True)
 class ExperimentConfig:
-    """A model, what it learns from, and how."""
+    """Data, model, optimizer, length and loss of a training run."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -330,14 +330,14 @@ class ExperimentConfig:
     optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, clip_norm=1.0, warmup_steps=100)
     loop: LoopOptions = LoopOptions(steps=3000, log_every=100, checkpoint_every=1000)
     z_loss: float = 1e-4
-    """weight of the squared log of the partition function"""
+    """weight of the squared log-partition function in the loss"""
     loss_reduction: Literal["sum", "mean"] = "mean"
-    """over the targets of a batch. The paper's runs sum, so that clipping at norm 1 is at work in practically every
-    step: with Adam this is another optimiser than the mean"""
+    """over the targets of a batch. The paper's runs use the sum, so that clipping at norm 1 is active in almost every
+    step; with Adam this gives other updates than the mean"""
     label_smoothing: float = 0.0
-    """probability that a target gives to the other tokens in equal parts"""
+    """probability that the label spreads uniformly over the other tokens"""
     samples: int = 4
-    """sequences that are drawn with every evaluation during training, to look at or to hear; 0 draws none"""
+    """sequences sampled at every evaluation during training; 0: none"""
 
     def __post_init__(self) -> None:
         check_choice("loss_reduction", self.loss_reduction, ("sum", "mean"))

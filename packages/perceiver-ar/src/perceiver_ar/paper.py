@@ -1,4 +1,4 @@
-"""The paper as the command line knows it."""
+"""The paper's entry for the command line: metadata, presets, verbs and claims."""
 
 from onepaper.paper import Paper, Verb
 
@@ -32,19 +32,19 @@ PAPER = Paper(
         ),
         Verb(
             "sample",
-            "draw text, music, pictures or codes, also as continuations of a prompt",
+            "sample text, music, images or codes, optionally as continuations of a prompt",
             "perceiver_ar.cli.sample:sample_verb",
             SampleOptions,
         ),
         Verb(
             "evaluate",
-            "score whole documents, or copies by their distance",
+            "score documents, or measure accuracy on the copy task by distance",
             "perceiver_ar.cli.evaluate:evaluate_verb",
             EvaluateOptions,
         ),
         Verb(
             "import",
-            "turn a checkpoint of the official code into weights for the other verbs",
+            "convert a checkpoint of the official code to weights for the other verbs",
             "perceiver_ar.cli.import_official:import_verb",
             ImportOptions,
             "paper-copy-131k",

@@ -1,12 +1,12 @@
-r"""One model on many devices: a mesh with the axes (data, shard, tensor, context).
+r"""A model sharded over a device mesh with the axes (data, shard, tensor, context).
 
-Batches are split over `data` and `shard`, parameters and optimiser over `shard` and `tensor`, heads and hidden units
-over `tensor`, and the M inputs of the cross-attention over `context`. Only one layer sees the long axis, so no ring is
-needed: each device has its slice of keys and values and all N queries, finds $(o_i, l_i)$ among its slice, and one
-combination makes the whole, $l = \log \sum_i e^{l_i}$ and $o = \sum_i e^{l_i - l} o_i$.
+Batches are sharded over `data` and `shard`, parameters and optimizer state over `shard` and `tensor`, heads and hidden
+units over `tensor`, and the M inputs of the cross-attention over `context`. Only one layer has the long axis, so ring
+attention is not needed: each device has a slice of the keys and values and all N queries, computes $(o_i, l_i)$ for its
+slice, and the results are combined by $l = \log \sum_i e^{l_i}$ and $o = \sum_i e^{l_i - l} o_i$.
 
-The numbers do not depend on the mesh. What XLA partitions by itself follows from where arrays lie; only the
-cross-attention is told how.
+Results do not depend on the mesh. XLA partitions everything from the shardings of the arrays except the
+cross-attention, which uses `shard_map`.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
 
 from perceiver_ar.config import ModelConfig
-from perceiver_ar.models.attention import NOBODY, Partial, attend_by_index
+from perceiver_ar.models.attention import MASKED_KEY, PartialAttention, attend_by_index
 from perceiver_ar.models.perceiver_ar import Inputs, PerceiverAR
 
 AXES = ("data", "shard", "tensor", "context")
@@ -34,12 +34,12 @@ AXES = ("data", "shard", "tensor", "context")
 BATCH = ("data", "shard")
 
 
-# Arrays with fewer numbers stay whole on every device: gathering them would cost more than it saves.
-WHOLE_BELOW = 2**14
+# Smaller arrays are replicated: gathering them would cost more than it saves.
+REPLICATED_BELOW = 2**14
 
 
 class MeshAccelerator(Accelerator):
-    """The devices of a run as a mesh with four axes; `data` is what the others leave.
+    """The devices of a run as a mesh with four axes; `data` takes the devices that the other axes leave.
 
     Args:
         options: as of `Accelerator`; `shards` is the size of the axis `shard`.
@@ -64,13 +64,13 @@ class MeshAccelerator(Accelerator):
         self.mesh = Mesh(grid, AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
     def sharding(self, shape: tuple[int, ...]) -> NamedSharding:
-        """How an array of the state is laid out: the longest axis over `tensor`, the next longest over `shard`.
+        """Sharding of a parameter: the longest axis over `tensor`, the next longest over `shard`.
 
-        Of equally long ones the last goes first, so that square matrices are split by columns. Axes that do not divide
-        evenly, and small arrays, stay whole.
+        Among equally long axes the last is taken first, so that square matrices are split by columns. Axes that do not
+        divide evenly, and small arrays, are replicated.
         """
         spec: list[str | None] = [None] * len(shape)
-        if np.prod(shape) >= WHOLE_BELOW:
+        if np.prod(shape) >= REPLICATED_BELOW:
             for name in ("tensor", "shard"):
                 size = self.mesh.shape[name]
                 free = [axis for axis, taken in enumerate(spec) if taken is None and shape[axis] % size == 0]
@@ -79,7 +79,9 @@ class MeshAccelerator(Accelerator):
         return NamedSharding(self.mesh, PartitionSpec(*spec))
 
     def place(self, batch: Any) -> Any:
-        """This process's part of a batch: rows over `data` and `shard`, the next axis over `context` where it divides.
+        """Shard this process's part of a batch: rows over `data` and `shard`, the second axis over `context`.
+
+        The second axis stays unsharded where it does not divide evenly.
 
         Raises:
             UsageError: the rows do not divide evenly.
@@ -95,14 +97,14 @@ class MeshAccelerator(Accelerator):
             sharding = NamedSharding(self.mesh, PartitionSpec(BATCH, *[along] * (array.ndim > 1)))
             if self.world == 1:
                 return jax.device_put(array, sharding)
-            whole = (len(array) * self.world, *array.shape[1:])
-            return jax.make_array_from_process_local_data(sharding, np.asarray(array), whole)
+            global_shape = (len(array) * self.world, *array.shape[1:])
+            return jax.make_array_from_process_local_data(sharding, np.asarray(array), global_shape)
 
         return map_arrays(put, batch)
 
 
 class ShardedPerceiverAR(PerceiverAR):
-    """A Perceiver AR whose cross-attention is split over the axis `context` of a mesh; same arrays, same numbers.
+    """A Perceiver AR whose cross-attention is sharded over the axis `context` of a mesh; same parameters and results.
 
     Args:
         config: the architecture.
@@ -113,21 +115,21 @@ class ShardedPerceiverAR(PerceiverAR):
         super().__init__(config, rngs)
         self.mesh = mesh
 
-    def find(
+    def cross_attend(
         self,
         q: Float[Array, "batch latents heads channels"],
-        given: Inputs,
-        places: Int[Array, "batch latents"],
+        inputs: Inputs,
+        input_indices: Int[Array, "batch latents"],
         key_index: Int[Array, "batch inputs"] | None = None,
-        hidden: Bool[Array, "batch inputs"] | None = None,
-    ) -> Partial:
-        """As of `PerceiverAR`; each device embeds, projects and attends to its slice of the inputs."""
-        mesh, (batch, total) = self.mesh, given.tokens.shape
-        if key_index is None:  # the last rows are the latents' own: who sees whom follows from the order of the rows
-            key_index = jnp.broadcast_to(jnp.arange(total), given.tokens.shape)
-            places = key_index[:, total - q.shape[1] :]
-        if hidden is None:
-            hidden = jnp.zeros(given.tokens.shape, bool)
+        dropped: Bool[Array, "batch inputs"] | None = None,
+    ) -> PartialAttention:
+        """As `PerceiverAR.cross_attend`; each device embeds, projects and attends to a slice of the inputs."""
+        mesh, (batch, total) = self.mesh, inputs.tokens.shape
+        if key_index is None:  # the last N inputs are those of the latents, so indices give the mask
+            key_index = jnp.broadcast_to(jnp.arange(total), inputs.tokens.shape)
+            input_indices = key_index[:, total - q.shape[1] :]
+        if dropped is None:
+            dropped = jnp.zeros(inputs.tokens.shape, bool)
         missing = -total % mesh.shape["context"]
         rows = BATCH if batch % (mesh.shape["data"] * mesh.shape["shard"]) == 0 else None
         heads = "tensor" if q.shape[2] % mesh.shape["tensor"] == 0 else None
@@ -136,19 +138,21 @@ class ShardedPerceiverAR(PerceiverAR):
             array = jnp.pad(array, ((0, 0), (0, missing), *[(0, 0)] * (array.ndim - 2)), constant_values=padding)
             return jax.lax.with_sharding_constraint(array, NamedSharding(mesh, PartitionSpec(rows, "context")))
 
-        k, v = self.keys_values(jax.tree.map(lambda array: sliced(array, 0), given))
-        whole, slices = PartitionSpec(rows, None, heads), PartitionSpec(rows, "context", heads)
+        k, v = self.keys_values(jax.tree.map(lambda array: sliced(array, 0), inputs))
+        replicated, sharded = PartitionSpec(rows, None, heads), PartitionSpec(rows, "context", heads)
         found = jax.shard_map(
-            self._find_in_slice,
+            self._attend_slice,
             mesh=mesh,
-            in_specs=(whole, slices, slices, PartitionSpec(rows), *[PartitionSpec(rows, "context")] * 2),
-            out_specs=(whole, whole),
-            check_vma=False,  # the kernel's loops begin with constants, which that check takes for another kind
-        )(q, k, v, places, sliced(key_index, NOBODY), sliced(hidden, False))
-        return Partial(*found)
+            in_specs=(replicated, sharded, sharded, PartitionSpec(rows), *[PartitionSpec(rows, "context")] * 2),
+            out_specs=(replicated, replicated),
+            check_vma=False,  # the check rejects the constant initial values of the loops in the attention
+        )(q, k, v, input_indices, sliced(key_index, MASKED_KEY), sliced(dropped, False))
+        return PartialAttention(*found)
 
-    def _find_in_slice(self, q: Array, k: Array, v: Array, places: Array, key_index: Array, hidden: Array) -> Any:
-        part = attend_by_index(q, k, v, places, key_index, hidden, chunk=self.config.chunk)
+    def _attend_slice(
+        self, q: Array, k: Array, v: Array, input_indices: Array, key_index: Array, dropped: Array
+    ) -> Any:
+        part = attend_by_index(q, k, v, input_indices, key_index, dropped, chunk=self.config.chunk)
         largest = jax.lax.pmax(jax.lax.stop_gradient(part.log_sum), "context")
         weight = jnp.exp(part.log_sum - largest)
         total = jax.lax.psum(weight, "context")
@@ -157,7 +161,7 @@ class ShardedPerceiverAR(PerceiverAR):
 
 
 def model_builder(config: ModelConfig, accelerator: Accelerator) -> Callable[[nnx.Rngs], PerceiverAR]:
-    """What makes the model of a training: split where the accelerator splits contexts, plain otherwise."""
+    """The constructor of the model to train: sharded if the accelerator has an axis `context`, plain otherwise."""
     if isinstance(accelerator, MeshAccelerator) and accelerator.mesh.shape["context"] > 1:
         return lambda rngs: ShardedPerceiverAR(config, rngs, accelerator.mesh)
     return lambda rngs: PerceiverAR(config, rngs)

@@ -12,13 +12,13 @@ from perceiver_ar.config import RESERVED, DataConfig, ExperimentConfig, ModelCon
 
 
 @dataclass(frozen=True)
-class Quoted:
-    """A number of parameters that somebody else reports.
+class ReportedParameters:
+    """A parameter count reported outside this package.
 
     Args:
-        parameters: how many; the official code's layout counts fixed position tables as well.
-        source: measured: counted by running the official code; computed: from its layout and a vocabulary that is an
-            assumption; reported: what readers of the paper quote from it.
+        parameters: the count; that of the official code includes fixed position tables.
+        source: measured: counted by running the official code; computed: from its layout and an assumed vocabulary;
+            reported: taken from the paper by its readers.
     """
 
     parameters: int
@@ -46,7 +46,7 @@ def _paper(
     return ExperimentConfig(data, model, batch_size, optimizer, loop, 1e-4, "sum")
 
 
-# What the paper's runs share (section 4): 16 heads of 64 channels, squared ReLU, residual dropout of 0.1.
+# Shared by the paper's runs (official code, experiment.py): 16 heads of 64 channels, squared ReLU, dropout 0.1.
 _BASE = ModelConfig(num_latents=1024, width=1024, heads=16, dropout=0.1, remat=True)
 
 
@@ -56,7 +56,7 @@ _COPY = replace(_BASE, positions="absolute")
 _PIXELS = replace(_BASE, context_length=12_289, positions="absolute", position_tables="learned", axes=(66, 66, 5))
 
 
-# The cut-offs are those that Wikitext-103 usually has (Baevski and Auli, 2019).
+# The usual cutoffs for Wikitext-103 (Baevski and Auli, 2019).
 _WORDS = replace(
     _BASE,
     vocab_size=267_738,
@@ -77,7 +77,7 @@ _NOTES = replace(_BASE, vocab_size=391, cross_heads=1, rotary_fraction=0.25, hea
 _IMAGENET = DataConfig("imagenet64")
 
 
-# The private books stand for a folder of one's own, and so do the private performances and the codes of SoundStream.
+# The private books, the private performances and the SoundStream codes are replaced by folders of the user.
 _BOOKS = DataConfig("text", Path("books"), tokens="pieces", pieces=32_000)
 
 
@@ -225,19 +225,19 @@ _PAPER = {
 }
 
 
-# Numbers of parameters that others report for these rows.
-QUOTED = {
-    "paper-copy-32": Quoted(26_810_627, "measured"),
-    "paper-copy-131k": Quoted(223_976_707, "measured"),
-    "paper-imagenet64": Quoted(770_094_339, "measured"),
-    **{f"paper-wikitext103-{length}k": Quoted(358_000_000, "reported") for length in (1, 2, 4, 8)},
-    **{f"paper-pg19-{length}k": Quoted(974_600_000, "reported") for length in (2, 4)},
-    "paper-books-deep": Quoted(826_000_000, "reported"),
-    "paper-maestro": Quoted(165_600_000, "computed"),
+# Parameter counts of these rows from elsewhere.
+REPORTED_PARAMETERS = {
+    "paper-copy-32": ReportedParameters(26_810_627, "measured"),
+    "paper-copy-131k": ReportedParameters(223_976_707, "measured"),
+    "paper-imagenet64": ReportedParameters(770_094_339, "measured"),
+    **{f"paper-wikitext103-{length}k": ReportedParameters(358_000_000, "reported") for length in (1, 2, 4, 8)},
+    **{f"paper-pg19-{length}k": ReportedParameters(974_600_000, "reported") for length in (2, 4)},
+    "paper-books-deep": ReportedParameters(826_000_000, "reported"),
+    "paper-maestro": ReportedParameters(165_600_000, "computed"),
 }
 
 
-# Laptop presets: float32, two cores, minutes to an hour.
+# Laptop presets: float32 on two cores, minutes to an hour.
 _SMALL = ModelConfig(width=128, heads=4, depth=2)
 
 
@@ -257,7 +257,7 @@ def _laptop(data: DataConfig, model: ModelConfig, batch_size: int, steps: int) -
 def _pixels(
     side: int, channels: int, vocab_size: int, *, width: int, depth: int, num_latents: int, context: int = 0
 ) -> ModelConfig:
-    """Learned tables for column, row and channel; every value of an image and SOS in the context unless it is given."""
+    """A model of images with learned tables for column, row and channel; `context` 0 holds SOS and all values."""
     return ModelConfig(
         vocab_size=vocab_size,
         context_length=context or side * side * channels + 1,
@@ -290,7 +290,8 @@ _LAPTOP = {
         ),
     ),
     "laptop-text": Preset(
-        "bytes of novels, context 1024: the small network that ships", _laptop(DataConfig("novels"), _TEXT, 16, 5000)
+        "bytes of novels, context 1024: the small network that ships",
+        _laptop(DataConfig("novels"), _TEXT, 16, 5000),
     ),
     "laptop-text-pieces": Preset(
         "the same in 2048 pieces of words by SentencePiece",

@@ -1,4 +1,4 @@
-"""Training: the loss at the latents, summed as in the paper or averaged, in the loop that all papers share."""
+"""Training: the loss at the latents, as a sum (paper) or a mean, and batches of the copy task and of documents."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -26,8 +26,8 @@ from perceiver_ar.parallel import model_builder
 def make_loss(config: ExperimentConfig) -> Callable[[PerceiverAR, Batch, PRNGKeyArray], tuple[Array, Array, dict]]:
     """Loss sum, weight and the sum of nats of a batch.
 
-    The weight is the number of targets for the mean; for the sum over a batch it is a constant that adds up to 1 over
-    micro-batches (section 3, objective). The logged `nats` are means over targets either way.
+    The weight is the number of targets for the mean. For the sum it is a constant that adds up to 1 over micro-batches
+    (official code, experiment.py). The logged `nats` are means over targets in both cases.
     """
     summed, parts = config.loss_reduction == "sum", config.optimizer.accumulation
 
@@ -40,7 +40,7 @@ def make_loss(config: ExperimentConfig) -> Callable[[PerceiverAR, Batch, PRNGKey
 
 
 def copy_batches(config: ExperimentConfig, *, seed: int, rank: int = 0, world: int = 1) -> Callable[[int], dict]:
-    """Batches of the copy task, functions of the step."""
+    """Batches of the copy task, as a function of the step."""
     model = config.model
 
     def make(generator: np.random.Generator, batch_size: int) -> dict[str, np.ndarray]:
@@ -54,7 +54,7 @@ def copy_batches(config: ExperimentConfig, *, seed: int, rank: int = 0, world: i
 def document_batches(
     config: ExperimentConfig, corpus: Corpus, *, seed: int, rank: int = 0, world: int = 1
 ) -> Callable[[int], dict]:
-    """Batches of windows of the documents to learn from, functions of the step."""
+    """Batches of windows of the training documents, as a function of the step."""
     return Windows(
         corpus.train,
         config.model,
@@ -68,11 +68,11 @@ def document_batches(
     )
 
 
-def fitting_corpus(config: ExperimentConfig) -> Corpus | None:
-    """The documents to learn from; None for the copy task.
+def load_checked_corpus(config: ExperimentConfig) -> Corpus | None:
+    """The documents of a training, checked against the model; None for the copy task.
 
     Raises:
-        UsageError: data that are not there, or a model that does not fit them.
+        UsageError: missing data, or a model that does not fit them.
     """
     if config.data.kind == "copy":
         copy_task.check_fits(config.model)
@@ -90,7 +90,7 @@ def train(
     accelerator: Accelerator | None = None,
     draw: Callable[[PerceiverAR], Mapping[str, bytes]] | None = None,
 ) -> PerceiverAR:
-    """Train from a configuration, from the newest checkpoint of `run` if it has one; the averaged model.
+    """Train from a configuration, or from the newest checkpoint of `run`; returns the averaged model.
 
     Args:
         config: model, data, optimizer and length.
@@ -100,11 +100,11 @@ def train(
         draw: samples of a model as files by name, asked for with every evaluation of a run.
 
     Raises:
-        UsageError: data that are not there, or a model that does not fit them.
+        UsageError: missing data, or a model that does not fit them.
     """
     accelerator = accelerator or Accelerator()
     processes = {"rank": accelerator.rank, "world": accelerator.world}
-    corpus = fitting_corpus(config)
+    corpus = load_checked_corpus(config)
     if corpus is None:
         batches = copy_batches(config, seed=seed, **processes)
     else:
@@ -116,12 +116,12 @@ def train(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    judge = held_out_evaluation(config)
+    evaluate_held_out = held_out_evaluation(config)
 
     def evaluate(state: JaxState) -> dict[str, float]:
         model = task.model(state)
         assert isinstance(model, PerceiverAR)
-        return judge(model)
+        return evaluate_held_out(model)
 
     def samples(state: JaxState) -> Mapping[str, bytes]:
         model = task.model(state)

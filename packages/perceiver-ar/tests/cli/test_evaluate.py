@@ -34,7 +34,7 @@ def test_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "message"),
     [
         (("copy", "--latents", "4", "--mode", "strided"), "leave --mode, --latents out"),
-        (("text", "--data.dataset", "digits"), "is images, but the weights learnt text"),
+        (("text", "--data.dataset", "digits"), "is images, but the weights were trained on text"),
         (("text", "--latents", "8", "2048"), "latents are 2048, expected 1 to the context"),
         (("text", "--latents", "8", "64", "--stride", "9"), "the fewest latents, which are 8"),
         (("text", "--files", "no.txt", "--data.dataset", "novels"), "both --files and --data"),

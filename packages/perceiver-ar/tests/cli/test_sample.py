@@ -14,10 +14,10 @@ from PIL import Image
 from perceiver_ar.cli.options import SampleOptions
 from perceiver_ar.cli.sample import encode_prompts
 from perceiver_ar.config import ModelConfig, SamplingOptions
-from perceiver_ar.data.codec import Codec
 from perceiver_ar.data.codes import CodesCodec
-from perceiver_ar.data.copy_task import CopyCodec
+from perceiver_ar.data.corpus import Codec
 from perceiver_ar.data.events import Note, encode
+from perceiver_ar.data.formats import sample_format
 from perceiver_ar.data.images import ImageCodec
 from perceiver_ar.data.midi import midi_bytes, read_midi
 from perceiver_ar.data.music import EventCodec
@@ -41,10 +41,11 @@ def picture_model() -> PerceiverAR:
     return model_of(PICTURE, context_length=13, **axes)
 
 
-def draw(model: PerceiverAR, codec: Codec, options: SampleOptions) -> list[np.ndarray]:
-    prompts = encode_prompts(codec, model.config, options)
+def draw(model: PerceiverAR, codec: Codec | None, options: SampleOptions) -> list[np.ndarray]:
+    data_format = sample_format(codec, model.config)
+    prompts = encode_prompts(data_format, model.config, options)
     sampler = make_sampler(model, codec, options.sampling)
-    return continuations(codec, sampler, prompts, options.tokens, options.seed)
+    return continuations(data_format, sampler, prompts, options.tokens, options.seed)
 
 
 def image(content: bytes) -> Image.Image:
@@ -67,7 +68,7 @@ def test_text_continues_its_prompt() -> None:
     assert all(len(tokens) <= 12 for tokens in samples)
     for one, other in zip(samples, draw(model, codec, options), strict=True):
         np.testing.assert_array_equal(one, other)
-    files = codec.files(samples)
+    files = sample_format(codec, model.config).files(samples)
     assert list(files) == ["sample-0.txt", "sample-1.txt"]
     assert files["sample-1.txt"].startswith(b"Anne")
 
@@ -77,14 +78,18 @@ def test_music_continues_a_file(tmp_path: Path) -> None:
     (tmp_path / "prompt.mid").write_bytes(midi_bytes(notes))
     options = replace(OPTIONS, prompt_file=tmp_path / "prompt.mid")
     model = model_of(codec, context_length=32)
-    np.testing.assert_array_equal(encode_prompts(codec, model.config, options)[0][1:], encode(notes))
-    assert len(encode_prompts(codec, model.config, replace(options, prompt_tokens=3))[1]) == 4
+    np.testing.assert_array_equal(
+        encode_prompts(sample_format(codec, model.config), model.config, options)[0][1:], encode(notes)
+    )
+    assert (
+        len(encode_prompts(sample_format(codec, model.config), model.config, replace(options, prompt_tokens=3))[1]) == 4
+    )
     samples = draw(model, codec, options)
-    files = codec.files(samples)
+    files = sample_format(codec, model.config).files(samples)
     assert read_midi(files["sample-0.mid"])[0] == pytest.approx(notes[0])
     assert image(files["sample-1.png"]).size == (900, 300)
     assert files["sample-1.wav"][:4] == b"RIFF"
-    assert codec.summary(samples[0]).endswith(" s")
+    assert sample_format(codec, model.config).summary(samples[0]).endswith(" s")
 
 
 def test_images_have_all_their_values(picture_model: PerceiverAR, tmp_path: Path) -> None:
@@ -92,16 +97,17 @@ def test_images_have_all_their_values(picture_model: PerceiverAR, tmp_path: Path
     picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     Image.fromarray(picture).save(tmp_path / "half.png")
     sampler = make_sampler(picture_model, PICTURE, OPTIONS.sampling)
+    data_format = sample_format(PICTURE, picture_model.config)
     for file, kept, rows, length in ((None, 0, 0, 0), ("half.png", 0, 1, 6), ("half.png", 9, 1, 9)):
         options = replace(OPTIONS, prompt_file=file and tmp_path / file, prompt_tokens=kept)
-        prompts = encode_prompts(PICTURE, picture_model.config, options)
-        samples = continuations(PICTURE, sampler, prompts, 5, 0)
+        prompts = encode_prompts(data_format, picture_model.config, options)
+        samples = continuations(data_format, sampler, prompts, 5, 0)
         for tokens in samples:
             assert len(tokens) == 12
             assert tokens.min() >= 3
             np.testing.assert_array_equal(PICTURE.decode(tokens)[:rows], picture[:rows])
             np.testing.assert_array_equal(tokens[:length] - 3, picture.ravel()[:length])
-    files = PICTURE.files(samples)
+    files = data_format.files(samples)
     assert np.load(io.BytesIO(files["samples.npy"])).shape == (2, 2, 2, 3)
     assert image(files["samples.png"]).size == (240, 120)
 
@@ -109,20 +115,21 @@ def test_images_have_all_their_values(picture_model: PerceiverAR, tmp_path: Path
 def test_codes_keep_to_their_codebooks(tmp_path: Path) -> None:
     codec, codes = CodesCodec(3, 5), np.array([[1, 2, 3], [0, 0, 4]])
     np.save(tmp_path / "prompt.npy", codes)
+    data_format = sample_format(codec, SMALL)
     samples = draw(model_of(codec), codec, replace(OPTIONS, prompt_file=tmp_path / "prompt.npy", tokens=9))
     for tokens in samples:
         assert ((tokens - 3) // 5).tolist() == [0, 1, 2] * 5
-    np.testing.assert_array_equal(np.load(io.BytesIO(codec.files(samples)["sample-1.npy"]))[:2], codes)
-    assert codec.summary(samples[0]) == "5 frames of 3 codes"
+    np.testing.assert_array_equal(np.load(io.BytesIO(data_format.files(samples)["sample-1.npy"]))[:2], codes)
+    assert data_format.summary(samples[0]) == "5 frames of 3 codes"
 
 
 def test_the_shipped_copy_network_copies() -> None:
     model = open_network("copy").model
-    codec = CopyCodec(model.config.context_length, model.config.vocab_size)
-    samples = draw(model, codec, replace(OPTIONS, sampling=SamplingOptions(temperature=0.0)))
+    data_format = sample_format(None, model.config)
+    samples = draw(model, None, replace(OPTIONS, sampling=SamplingOptions(temperature=0.0)))
     for tokens in samples:
         np.testing.assert_array_equal(tokens[31:], tokens[:31][::-1])
-        assert "(31 of 31 right)" in codec.summary(tokens)
+        assert "(31 of 31 right)" in data_format.summary(tokens)
     assert (samples[0] != samples[1]).any()  # another half to mirror for each
 
 
@@ -134,12 +141,12 @@ def test_the_shipped_copy_network_copies() -> None:
         (ByteText(), {"prompt_file": Path("none.txt")}, "none.txt does not exist"),
         (EventCodec(), {"prompt": "a"}, "--prompt is text, but the network's data are events"),
         (CodesCodec(3, 5), {"prompt_file": Path("none.npy")}, "none.npy is not a readable .npy file"),
-        (CopyCodec(16, 7), {"prompt": "a"}, "a network of the copy task takes no prompt"),
+        (None, {"prompt": "a"}, "a network of the copy task takes no prompt"),
     ],
 )
-def test_prompts_that_do_not_fit_raise(codec: Codec, changes: dict, message: str) -> None:
+def test_prompts_that_do_not_fit_raise(codec: Codec | None, changes: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        encode_prompts(codec, SMALL, replace(OPTIONS, **changes))
+        encode_prompts(sample_format(codec, SMALL), SMALL, replace(OPTIONS, **changes))
 
 
 def test_inputs_are_validated_before_there_is_a_run(

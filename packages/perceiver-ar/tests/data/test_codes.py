@@ -6,7 +6,7 @@ import pytest
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import EOS, SOS, DataConfig
-from perceiver_ar.data.codes import CodesCodec, own_codes
+from perceiver_ar.data.codes import CodesCodec, user_codes
 
 
 def test_codes_come_back_and_each_codebook_has_its_turn() -> None:
@@ -26,12 +26,12 @@ def test_files_and_cuts_in_time(tmp_path: Path) -> None:
     codes = np.random.default_rng(1).integers(0, 8, (100, 2))
     np.save(tmp_path / "one.npy", codes)
     config = DataConfig("codes", tmp_path / "one.npy", codebook_size=8)
-    corpus = own_codes(config)
+    corpus = user_codes(config)
     parts = [corpus.codec.decode(part[0]) for part in (corpus.train, corpus.validation, corpus.test)]
     assert [len(part) for part in parts] == [80, 10, 10]
     np.testing.assert_array_equal(np.concatenate(parts), codes)
     np.save(tmp_path / "two.npy", codes.astype(np.uint16))
-    corpus = own_codes(DataConfig("codes", tmp_path, codebook_size=8))
+    corpus = user_codes(DataConfig("codes", tmp_path, codebook_size=8))
     assert [len(part) for part in (corpus.train, corpus.validation, corpus.test)] == [2, 2, 2]
     assert corpus.train[0].dtype == np.int32
 
@@ -44,7 +44,7 @@ def save(folder: Path, numbers: range) -> None:
 
 
 def read(path: Path) -> list[list[int]]:
-    corpus = own_codes(DataConfig("codes", path, codebook_size=32))
+    corpus = user_codes(DataConfig("codes", path, codebook_size=32))
     return [[int(part[n][1]) - 3 for n in range(len(part))] for part in (corpus.train, corpus.validation, corpus.test)]
 
 
@@ -68,28 +68,28 @@ def test_own_parts_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (np.zeros((3, 2)), "expected integers of shape (frames, codebooks)"),
         (np.zeros(3, int), "expected integers of shape (frames, codebooks)"),
         (np.full((20, 2), 9), "bad.npy: codes go from 9 to 9, expected 0 to 7"),
     ],
 )
-def test_bad_arrays_take_a_line(array: np.ndarray, told: str, tmp_path: Path) -> None:
+def test_bad_arrays_raise_one_line(array: np.ndarray, message: str, tmp_path: Path) -> None:
     np.save(tmp_path / "bad.npy", array)
-    with pytest.raises(UsageError, match=re.escape(told)):
-        own_codes(DataConfig("codes", tmp_path / "bad.npy", codebook_size=8))
+    with pytest.raises(UsageError, match=re.escape(message)):
+        user_codes(DataConfig("codes", tmp_path / "bad.npy", codebook_size=8))
     with pytest.raises(UsageError, match=re.escape("expected (frames, 3)")):
         CodesCodec(3, 8).encode(np.zeros((4, 2), int))
 
 
-def test_bad_files_take_a_line(tmp_path: Path) -> None:
+def test_bad_files_raise_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no .npy files"):
-        own_codes(DataConfig("codes", tmp_path))
+        user_codes(DataConfig("codes", tmp_path))
     for number, codebooks in enumerate((2, 3)):
         np.save(tmp_path / f"{number}.npy", np.zeros((20, codebooks), int))
     with pytest.raises(UsageError, match=re.escape("1.npy: codes have shape (20, 3), expected (frames, 2)")):
-        own_codes(DataConfig("codes", tmp_path))
+        user_codes(DataConfig("codes", tmp_path))
     (tmp_path / "bad.npy").write_text("no")
     with pytest.raises(UsageError, match="bad.npy is not a readable .npy file"):
-        own_codes(DataConfig("codes", tmp_path))
+        user_codes(DataConfig("codes", tmp_path))

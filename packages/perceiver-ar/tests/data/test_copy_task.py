@@ -30,7 +30,7 @@ def test_targets_of_latents_lie_in_the_mirrored_half() -> None:
     assert first_target == 11  # which is the first of the mirrored symbols: SOS and ten symbols come before
 
 
-def test_lengths_that_cannot_be_are_told() -> None:
+def test_lengths_that_cannot_be_raise_errors() -> None:
     model = ModelConfig(context_length=22, num_latents=4)
     check_fits(model)
     with pytest.raises(UsageError, match="context_length is 21, expected an even number"):

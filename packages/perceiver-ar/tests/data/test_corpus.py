@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
-from perceiver_ar.config import ModelConfig
-from perceiver_ar.data.codec import document
-from perceiver_ar.data.corpus import Corpus, InMemory, OnDisk, Windows, check_fits
+from perceiver_ar.config import EOS, SOS, ModelConfig
+from perceiver_ar.data.codes import CodesCodec
+from perceiver_ar.data.corpus import Codec, Corpus, InMemory, OnDisk, Windows, check_fits, document
 from perceiver_ar.data.images import ImageCodec
+from perceiver_ar.data.music import EventCodec
 from perceiver_ar.data.text import ByteText
 
 CONFIG = ModelConfig(context_length=8, num_latents=3, width=8, heads=2, rotary_fraction=1.0)
@@ -125,21 +126,31 @@ def test_documents_on_disk_are_read_when_asked_for() -> None:
     assert read == ["b"]
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_what_does_not_fit_raise_errors() -> None:
     with pytest.raises(UsageError, match="set --model.vocab-size 20"):
         check_fits(CONFIG, ImageCodec(8, 8, 1, 17))
     wide = replace(CONFIG, vocab_size=20, positions="absolute", axes=(9, 10, 3))
     with pytest.raises(
-        UsageError, match=r"^axes are \(9, 10, 3\), the data needs \(10, 10, 3\); set --model.axes 10 10 3$"
+        UsageError, match=r"^axes are \(9, 10, 3\), but the data need \(10, 10, 3\); set --model.axes 10 10 3$"
     ):
         check_fits(wide, ImageCodec(8, 8, 1, 17))
     check_fits(replace(wide, axes=(10, 11, 3)), ImageCodec(8, 8, 1, 17))
-    with pytest.raises(UsageError, match="the data has one; set --model.positions rotary$"):
+    with pytest.raises(UsageError, match="but the data have one; set --model.positions rotary$"):
         check_fits(replace(wide, vocab_size=259), ByteText())
-    both = r"vocab_size is 20, but the data has 259 ids; axes are \(9, 10, 3\), the data needs \(6, 6, 5\); "
+    both = r"vocab_size is 20, but the data have 259 ids; axes are \(9, 10, 3\), but the data need \(6, 6, 5\); "
     with pytest.raises(UsageError, match=both + "set --model.vocab-size 259 --model.axes 6 6 5$"):
         check_fits(wide, ImageCodec(4, 4))
-    with pytest.raises(UsageError, match=both + "the weights learnt other data; choose others$"):
+    with pytest.raises(UsageError, match=both + "the weights were trained on other data; choose others$"):
         check_fits(wide, ImageCodec(4, 4), advice=False)
     with pytest.raises(UsageError, match="the test part of the data has no documents"):
         Corpus(ByteText(), numbered(4), numbered(4), InMemory())
+
+
+def test_a_document_begins_and_ends() -> None:
+    assert document(np.array([0, 5])).tolist() == [SOS, 3, 8, EOS]
+
+
+@pytest.mark.parametrize("codec", [ByteText(), ImageCodec(2, 2, 3), EventCodec(), CodesCodec(3, 5)], ids=type)
+def test_every_codec_follows_the_protocol(codec: Codec) -> None:
+    assert isinstance(codec, Codec)
+    assert codec.saved_files().keys() <= {"codebooks.txt"}

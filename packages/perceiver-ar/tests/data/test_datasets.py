@@ -38,7 +38,7 @@ def test_codecs_are_found_again() -> None:
 
 
 def test_the_copy_task_has_no_documents() -> None:
-    with pytest.raises(UsageError, match="drawn afresh"):
+    with pytest.raises(UsageError, match="its sequences are random"):
         load(DataConfig("copy"))
-    with pytest.raises(UsageError, match="stand for nothing"):
+    with pytest.raises(UsageError, match="its tokens are random symbols"):
         saved_codec(DataConfig("copy"), {}.__getitem__)

@@ -119,7 +119,7 @@ def test_the_pedal_holds_notes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("note", "told"),
+    ("note", "message"),
     [
         (Note(128, 64, 0.0, 1.0), "a note has pitch 128, expected 0 to 127"),
         (Note(60, 0, 0.0, 1.0), "a note has velocity 0, expected 1 to 127"),
@@ -127,11 +127,11 @@ def test_the_pedal_holds_notes() -> None:
         (Note(60, 64, -1.0, 1.0), "a note sounds from -1.0 to 1.0 s"),
     ],
 )
-def test_impossible_notes_are_told(note: Note, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_impossible_notes_raise_errors(note: Note, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         encode([note])
 
 
-def test_foreign_ids_are_told() -> None:
+def test_foreign_ids_raise_errors() -> None:
     with pytest.raises(UsageError, match="ids go from 3 to 391, expected 0 to 390"):
         decode(np.array([3, 391]))

@@ -17,9 +17,9 @@ from perceiver_ar.data.images import (
     digits,
     image_codec,
     imagenet64,
-    own_images,
     photos,
     read_image,
+    user_images,
 )
 
 GENERATOR = np.random.default_rng(0)
@@ -71,7 +71,7 @@ def pictures(folder: Path, count: int, size: tuple[int, int] = (12, 9)) -> None:
 
 def test_own_pictures_are_dealt_out(tmp_path: Path) -> None:
     pictures(tmp_path, 20)
-    corpus = own_images(DataConfig("images", tmp_path, side=4))
+    corpus = user_images(DataConfig("images", tmp_path, side=4))
     parts = [[int(part[n][1]) - 3 for n in range(len(part))] for part in (corpus.train, corpus.validation, corpus.test)]
     assert [len(part) for part in parts] == [16, 2, 2]
     assert sorted(number for part in parts for number in part) == list(range(20))
@@ -80,7 +80,7 @@ def test_own_pictures_are_dealt_out(tmp_path: Path) -> None:
 def test_own_parts_are_kept(tmp_path: Path) -> None:
     for count, part in enumerate(("train", "validation", "test"), 1):
         pictures(tmp_path / part, count)
-    corpus = own_images(DataConfig("images", tmp_path, side=4))
+    corpus = user_images(DataConfig("images", tmp_path, side=4))
     assert [len(part) for part in (corpus.train, corpus.validation, corpus.test)] == [1, 2, 3]
 
 
@@ -98,7 +98,7 @@ def test_pictures_make_prompts(levels: int, channels: int, order: Any, tmp_path:
     image = GENERATOR.integers(0, levels, codec.shape, dtype=np.uint8)
     shown = np.round(image * (255 / (levels - 1))).astype(np.uint8)
     Image.fromarray(shown if channels == 3 else shown[..., 0]).save(tmp_path / "prompt.png")
-    tokens = codec.encode_file(tmp_path / "prompt.png")
+    tokens = codec.encode(read_image(tmp_path / "prompt.png", codec))
     np.testing.assert_array_equal(tokens, codec.encode(image))
     np.testing.assert_array_equal(codec.decode(tokens), image)
 
@@ -141,7 +141,7 @@ def test_imagenet_in_batches_is_mapped(tmp_path: Path) -> None:
     assert used < images[:3].nbytes
 
 
-def test_bad_batches_take_a_line(tmp_path: Path) -> None:
+def test_bad_batches_raise_one_line(tmp_path: Path) -> None:
     npz_batches(tmp_path / "npz", 2)
     path = tmp_path / "npz" / "val_data.npz"
     rows = np.zeros((2, 3 * 64 * 64), np.uint8)
@@ -150,7 +150,7 @@ def test_bad_batches_take_a_line(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=re.escape("expected uint8 of shape (images, 12288)")):
             imagenet64(DataConfig("imagenet64", tmp_path / "npz"))
     np.savez_compressed(path, data=rows)
-    with pytest.raises(UsageError, match=re.escape("val_data.npz is compressed, which cannot be mapped")):
+    with pytest.raises(UsageError, match=re.escape("val_data.npz is compressed and cannot be memory-mapped")):
         batch_images(path)
     np.savez(path, labels=rows)
     with pytest.raises(UsageError, match="is not a batch of ImageNet"):
@@ -161,18 +161,18 @@ def test_bad_batches_take_a_line(tmp_path: Path) -> None:
         batch_images(path)
 
 
-def test_bad_pictures_take_a_line(tmp_path: Path) -> None:
+def test_bad_pictures_raise_one_line(tmp_path: Path) -> None:
     config = DataConfig("images", tmp_path, side=4)
-    with pytest.raises(UsageError, match="holds no pictures"):
-        own_images(config)
+    with pytest.raises(UsageError, match="holds no images"):
+        user_images(config)
     pictures(tmp_path, 3)
-    with pytest.raises(UsageError, match="holds 3 pictures, expected at least 10"):
-        own_images(config)
+    with pytest.raises(UsageError, match="holds 3 images, expected at least 10"):
+        user_images(config)
     (tmp_path / "00.png").write_text("no picture")
-    with pytest.raises(UsageError, match="00.png is not a readable picture"):
+    with pytest.raises(UsageError, match="00.png is not a readable image"):
         read_image(tmp_path / "00.png", ImageCodec(4, 4))
-    with pytest.raises(UsageError, match="is no folder"):
-        own_images(replace(config, path=tmp_path / "none"))
+    with pytest.raises(UsageError, match="is not a folder"):
+        user_images(replace(config, path=tmp_path / "none"))
     with pytest.raises(
         UsageError, match=re.escape("an image is uint8 of shape (2, 2, 3), expected uint8 of (4, 4, 3)")
     ):

@@ -91,18 +91,18 @@ def test_a_roll_has_the_highest_pitch_on_top() -> None:
     np.testing.assert_allclose(roll[127], [0, 64 / 127, 64 / 127])
 
 
-def test_bad_files_take_a_line(tmp_path: Path) -> None:
+def test_bad_files_raise_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist; give the path of a MIDI file"):
         read_midi(tmp_path / "no.mid")
     (tmp_path / "bad.mid").write_bytes(b"MThd\0\0\0\x06\0\x01")
     with pytest.raises(UsageError, match="bad.mid is not a readable MIDI file"):
         read_midi(tmp_path / "bad.mid")
-    for content, told in (
+    for content, message in (
         (b"text", "it ends too early"),
         (written(on(60), off(60, 100))[:-3], "it ends too early"),
         (b"RIFF and more", "MThd not found"),
-        (written(ticks_per_beat=-6104), "its times are frames of film"),
+        (written(ticks_per_beat=-6104), "its times are SMPTE frames"),
         (written(mido.UnknownMetaMessage(0x59, data=(12, 0))), "Could not decode key with 12 sharps"),
     ):
-        with pytest.raises(UsageError, match=f"is not a readable MIDI file .{told}"):
+        with pytest.raises(UsageError, match=f"is not a readable MIDI file .{message}"):
             read_midi(content)

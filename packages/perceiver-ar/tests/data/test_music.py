@@ -8,7 +8,15 @@ from onepaper.errors import UsageError
 from perceiver_ar.config import EOS, SOS, DataConfig
 from perceiver_ar.data.events import Note, decode, encode
 from perceiver_ar.data.midi import midi_bytes
-from perceiver_ar.data.music import EventCodec, freedoom, freedoom_pieces, maestro, own_midi, performance, transposed
+from perceiver_ar.data.music import (
+    EventCodec,
+    event_document,
+    freedoom,
+    freedoom_pieces,
+    maestro,
+    transposed,
+    user_midi,
+)
 
 
 def song(pitch: int) -> list[Note]:
@@ -30,7 +38,7 @@ def test_embedded_pieces_are_what_an_encoder_writes() -> None:
 
 
 def test_seconds_are_those_of_the_notes() -> None:
-    tokens = performance(encode(song(60)))
+    tokens = event_document(encode(song(60)))
     assert (tokens[0], tokens[-1]) == (SOS, EOS)
     assert EventCodec().measure(tokens)["seconds"] == pytest.approx(1.8)
 
@@ -43,7 +51,7 @@ def midi_folder(folder: Path, count: int) -> None:
 
 def test_transposed_music_is_the_same_some_semitones_away() -> None:
     notes = [Note(60, 66, 0.0, 0.5), Note(64, 66, 0.25, 1.0), Note(2, 90, 2.0, 2.5)]
-    tokens = performance(encode(notes))
+    tokens = event_document(encode(notes))
     shifts = []
     for draw in (0.0, 0.2, 0.5, 0.7, 0.99):  # of five shifts, each with a fifth of the draws
         moved = decode(transposed(tokens, draw, most=2))
@@ -57,13 +65,13 @@ def test_transposed_music_is_the_same_some_semitones_away() -> None:
 
 def test_own_files_are_dealt_out(tmp_path: Path) -> None:
     midi_folder(tmp_path / "flat", 12)
-    corpus = own_midi(DataConfig("midi", tmp_path / "flat"))
+    corpus = user_midi(DataConfig("midi", tmp_path / "flat"))
     assert [len(part) for part in (corpus.train, corpus.validation, corpus.test)] == [10, 1, 1]
     for count, part in enumerate(("train", "validation", "test"), 1):
         midi_folder(tmp_path / "parts" / part, count)
-    corpus = own_midi(DataConfig("midi", tmp_path / "parts"))
+    corpus = user_midi(DataConfig("midi", tmp_path / "parts"))
     assert [len(part) for part in (corpus.train, corpus.validation, corpus.test)] == [1, 2, 3]
-    np.testing.assert_array_equal(corpus.train[0], performance(encode(song(40))))
+    np.testing.assert_array_equal(corpus.train[0], event_document(encode(song(40))))
 
 
 def test_maestro_is_split_by_its_table(tmp_path: Path) -> None:
@@ -73,7 +81,7 @@ def test_maestro_is_split_by_its_table(tmp_path: Path) -> None:
     table.write_text("\n".join([*rows, "D,test,2004/3.mid"]))
     corpus = maestro(DataConfig("maestro", tmp_path))
     assert [len(part) for part in (corpus.train, corpus.validation, corpus.test)] == [2, 1, 1]
-    np.testing.assert_array_equal(corpus.test[0], performance(encode(song(43))))
+    np.testing.assert_array_equal(corpus.test[0], event_document(encode(song(43))))
     table.write_text("\n".join([*rows, "D,test,2004/9.mid"]))
     with pytest.raises(UsageError, match=re.escape("line 5: split is 'test' and midi_filename '2004/9.mid'")):
         maestro(DataConfig("maestro", tmp_path))
@@ -82,13 +90,13 @@ def test_maestro_is_split_by_its_table(tmp_path: Path) -> None:
         maestro(DataConfig("maestro", tmp_path))
 
 
-def test_bad_folders_take_a_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no folder"):
-        own_midi(DataConfig("midi", tmp_path / "none"))
+def test_bad_folders_raise_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a folder"):
+        user_midi(DataConfig("midi", tmp_path / "none"))
     midi_folder(tmp_path, 2)
     with pytest.raises(UsageError, match="holds 2 MIDI files, expected at least 3"):
-        own_midi(DataConfig("midi", tmp_path))
+        user_midi(DataConfig("midi", tmp_path))
     (tmp_path / "empty.mid").write_bytes(midi_bytes([]))
-    corpus = own_midi(DataConfig("midi", tmp_path))
+    corpus = user_midi(DataConfig("midi", tmp_path))
     with pytest.raises(UsageError, match="empty.mid has no notes"):
         [part[0] for part in (corpus.train, corpus.validation, corpus.test)]

@@ -17,13 +17,13 @@ from perceiver_ar.data.text import (
     PieceText,
     WordText,
     articles,
-    every_tenth,
+    hold_out_tenth,
     learn_pieces,
     novel,
     novels,
-    own_text,
     pg19,
     saved_text_codec,
+    user_text,
     wikitext103,
 )
 
@@ -58,7 +58,7 @@ def test_pieces_lose_nothing(pieces: PieceText, text: str) -> None:
 def test_pieces_are_the_same_every_time_and_shorter_than_bytes(pieces: PieceText) -> None:
     assert learn_pieces([BOOK], 500) == pieces.saved_files()["pieces.model"]
     assert len(pieces.encode(BOOK)) < 0.6 * len(BOOK)
-    with pytest.raises(UsageError, match="cannot learn 5000 pieces from 15 characters"):
+    with pytest.raises(UsageError, match="cannot train 5000 SentencePiece tokens on 15 characters"):
         learn_pieces(["too little text"], 5000)
 
 
@@ -92,7 +92,7 @@ def test_novels_are_whole_and_apart() -> None:
 def test_one_file_is_cut_in_time(tmp_path: Path) -> None:
     text = "".join(chr(ord("a") + n // 100) for n in range(2600))
     (tmp_path / "mine.txt").write_text(text)
-    corpus = own_text(DataConfig("text", tmp_path / "mine.txt"))
+    corpus = user_text(DataConfig("text", tmp_path / "mine.txt"))
     parts = [corpus.codec.decode(part[0]) for part in (corpus.train, corpus.validation, corpus.test)]
     assert "".join(parts) == text
     assert [len(part) for part in parts] == [2340, 130, 130]
@@ -102,7 +102,7 @@ def test_folders_keep_their_parts(tmp_path: Path) -> None:
     for part in ("train", "validation", "test"):
         (tmp_path / part).mkdir()
         (tmp_path / part / "1.txt").write_text(f"a book to {part}\n" * 3)
-    for load, name in ((own_text, "text"), (pg19, "pg19")):
+    for load, name in ((user_text, "text"), (pg19, "pg19")):
         corpus = load(DataConfig(name, tmp_path))
         assert corpus.codec.decode(corpus.validation[0]) == "a book to validation\n" * 3
         assert corpus.train.sizes == [len("a book to train\n") * 3]
@@ -114,10 +114,10 @@ def test_folders_keep_their_parts(tmp_path: Path) -> None:
 def test_many_files_are_dealt_out(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.txt").write_text(f"text {number}")
-    corpus = own_text(DataConfig("text", tmp_path))
+    corpus = user_text(DataConfig("text", tmp_path))
     shown = [corpus.codec.decode(part[0]) for part in (corpus.train, corpus.validation, corpus.test)]
     assert shown == ["text 0", "text 1", "text 2"]
-    train, validation, test = every_tenth([Path(str(number)) for number in range(25)])
+    train, validation, test = hold_out_tenth([Path(str(number)) for number in range(25)])
     assert [path.name for path in validation] == ["4", "14", "24"]
     assert [path.name for path in test] == ["9", "19"]
     assert len(train) == 20
@@ -136,7 +136,7 @@ def test_wikitext_is_read_by_articles(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "told"),
+    ("write", "message"),
     [
         (lambda path: None, "does not exist"),
         (lambda path: path.write_bytes(b"\xff\xfe\x00"), "is not UTF-8 text (byte 0)"),
@@ -144,16 +144,16 @@ def test_wikitext_is_read_by_articles(tmp_path: Path) -> None:
         (lambda path: path.mkdir(), "holds no .txt files"),
     ],
 )
-def test_bad_files_take_a_line(write, told: str, tmp_path: Path) -> None:
+def test_bad_files_raise_one_line(write, message: str, tmp_path: Path) -> None:
     write(tmp_path / "mine.txt")
-    with pytest.raises(UsageError, match=re.escape(told)):
-        own_text(DataConfig("text", tmp_path / "mine.txt"))
+    with pytest.raises(UsageError, match=re.escape(message)):
+        user_text(DataConfig("text", tmp_path / "mine.txt"))
 
 
 def test_pieces_are_kept_between_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "mine.txt").write_text(BOOK)
     config = replace(DataConfig("text", tmp_path / "mine.txt"), tokens="pieces", pieces=400)
-    first = own_text(config).codec
+    first = user_text(config).codec
     monkeypatch.setattr("perceiver_ar.data.text.learn_pieces", None)  # not called again
-    assert own_text(config).codec.saved_files() == first.saved_files()
+    assert user_text(config).codec.saved_files() == first.saved_files()

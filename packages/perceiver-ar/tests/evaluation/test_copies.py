@@ -11,7 +11,7 @@ from perceiver_ar.presets import PRESETS
 from perceiver_ar.pretrained.checkpoints import open_network
 
 
-def test_copies_are_told_by_distance() -> None:
+def test_accuracy_by_copy_distance() -> None:
     found = evaluate_copies(open_network("copy").model)
     assert found["accuracy"] > 0.99
     assert found["at_distance_1_to_15"] > 0.99

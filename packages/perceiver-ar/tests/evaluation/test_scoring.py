@@ -91,17 +91,17 @@ def test_means_by_the_number_of_inputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "options", "told"),
+    ("texts", "options", "message"),
     [
         ([], {"stride": 1}, "there are no documents"),
         ([np.array([SOS])], {"stride": 1}, "document 0 has 1 tokens"),
-        ([np.array([SOS, 11])], {"stride": 1}, "document 0 has ids from 2 to 11, the model knows 0 to 10"),
+        ([np.array([SOS, 11])], {"stride": 1}, "document 0 has ids from 2 to 11, expected 0 to 10"),
         (documents(5), {"stride": 5}, "stride is 5, expected 1 to num_latents, which is 4"),
         (documents(5), {"stride": 0}, "stride is 0"),
         (documents(5), {"stride": 1, "num_latents": 13}, "num_latents is 13, expected 1 to the context"),
         (documents(5), {"stride": 1, "context": 13}, "context is 13, expected 1 to 12"),
     ],
 )
-def test_what_cannot_be_scored_is_told(texts: list[np.ndarray], options: dict, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_what_cannot_be_scored_raise_errors(texts: list[np.ndarray], options: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         score(PerceiverAR(SMALL, nnx.Rngs(0)), texts, **options)

@@ -30,7 +30,7 @@ def test_the_first_call_does_not_count() -> None:
     assert len(calls) == 4
 
 
-@pytest.mark.parametrize("name", ["copies_beyond_the_window", "parameter_counts"])
+@pytest.mark.parametrize("name", ["copy_accuracy_by_distance", "parameter_counts"])
 def test_measurements_bear_the_names_that_rules_ask_for(name: str) -> None:
     evidence = getattr(experiments, name)(ClaimContext(seeds=(100, 101, 102)))
     claims = [claim for claim in CLAIMS if claim.measure.endswith(f":{name}")]

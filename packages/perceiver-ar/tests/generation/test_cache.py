@@ -10,7 +10,7 @@ from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
 
 from perceiver_ar.config import SOS, ModelConfig, SamplingOptions
-from perceiver_ar.generation.cache import roll
+from perceiver_ar.generation.cache import evict_oldest
 from perceiver_ar.generation.decode import Sampler
 
 SMALL = ModelConfig(
@@ -25,8 +25,15 @@ def fresh(model, tokens, lengths, num_latents, coordinates=None):
     return model(tokens, lengths, coordinates, num_latents=num_latents)[:, -1]
 
 
-@pytest.mark.parametrize("config", [SMALL, replace(SMALL, positions="absolute", depth=1)])
-@pytest.mark.parametrize("prompts", [PROMPTS, [[SOS, 5]]])
+@pytest.mark.parametrize(
+    ("config", "prompts"),
+    [
+        (SMALL, PROMPTS),
+        (replace(SMALL, positions="absolute", depth=1), [[SOS, 5]]),
+        pytest.param(replace(SMALL, positions="absolute", depth=1), PROMPTS, marks=pytest.mark.slow),
+        pytest.param(SMALL, [[SOS, 5]], marks=pytest.mark.slow),
+    ],
+)
 def test_every_step_equals_a_fresh_pass(config: ModelConfig, prompts: list[list[int]], stirred) -> None:
     model, total = stirred(config), 26
     sampler = Sampler(model, reset_fill=2)
@@ -64,20 +71,20 @@ def test_rolling_caches_drift_where_there_is_depth(depth: int, stirred) -> None:
     model = stirred(replace(SMALL, depth=depth))
     tokens = np.random.default_rng(0).integers(3, 11, 11)
     sampler = Sampler(model)
-    state = sampler.refill(sampler.start([tokens[:4].tolist()], 7), 4)
+    state = sampler.reset(sampler.start([tokens[:4].tolist()], 7), 4)
     for end in range(4, 11):
-        state = sampler.feed(roll(state), jnp.asarray(tokens[end : end + 1]))
+        state = sampler.decode_step(evict_oldest(state), jnp.asarray(tokens[end : end + 1]))
     assert (int(state.filled), state.tokens[0, :11].tolist()) == (4, tokens.tolist())
     wanted = fresh(model, jnp.asarray(tokens[None]), jnp.array([11]), 4)
     assert np.allclose(state.logits, wanted, rtol=1e-3, atol=1e-3) == (depth == 1)
-    np.testing.assert_allclose(sampler.refill(state, 4).logits, wanted, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(sampler.reset(state, 4).logits, wanted, rtol=1e-3, atol=1e-3)
     with pytest.raises(UsageError, match="the caches hold 4 latents and 11 inputs, expected fewer than 4 and 12"):
-        sampler.feed(state, jnp.asarray(tokens[:1]))
+        sampler.decode_step(state, jnp.asarray(tokens[:1]))
     with pytest.raises(UsageError, match="latents are 5, expected 1 to 4"):
-        sampler.refill(state, 5)
+        sampler.reset(state, 5)
 
 
-@pytest.mark.parametrize("how", ["asked for", "as the model computes"])
+@pytest.mark.parametrize("how", ["asked for", pytest.param("as the model computes", marks=pytest.mark.slow)])
 def test_caches_in_half_precision(how: str, stirred) -> None:
     model = stirred(SMALL)
     full = Sampler(model, GREEDY, reset_fill=2)

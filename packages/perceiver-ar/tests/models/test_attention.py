@@ -6,9 +6,9 @@ from reference import intermediate_sizes
 
 from perceiver_ar.models import attention
 from perceiver_ar.models.attention import (
-    EMPTY,
-    NOBODY,
-    Partial,
+    MASKED_KEY,
+    NEG_INF,
+    PartialAttention,
     attend,
     attend_by_index,
     attend_one,
@@ -30,7 +30,7 @@ def inputs(queries: int = N, keys: int = M, channels: int = D) -> list[np.ndarra
 def naive(q: np.ndarray, k: np.ndarray, v: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Softmax attention in double precision, pair by pair; seen is [B, N, M]."""
     values = np.zeros((*q.shape[:3], v.shape[-1]))
-    log_sum = np.full(q.shape[:3], float(EMPTY))
+    log_sum = np.full(q.shape[:3], float(NEG_INF))
     for b, n, h in np.ndindex(*log_sum.shape):
         keys = np.flatnonzero(seen[b, n])
         if len(keys):
@@ -40,7 +40,7 @@ def naive(q: np.ndarray, k: np.ndarray, v: np.ndarray, seen: np.ndarray) -> tupl
     return values, log_sum
 
 
-def same(got: Partial, wanted: tuple[np.ndarray, np.ndarray]) -> None:
+def same(got: PartialAttention, wanted: tuple[np.ndarray, np.ndarray]) -> None:
     for mine, theirs in zip(got, wanted, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-5)
 
@@ -62,35 +62,35 @@ def test_offset_causal_equals_the_loop(chunk: int, keys: int) -> None:
 
 
 RAGGED_QUERIES = np.array([[-1, -1, 0, 1, 2], [4, 5, 6, 7, 8]])
-RAGGED_KEYS = np.array([[0, 1, 2] + [NOBODY] * 8, [*range(9), NOBODY, NOBODY]])
+RAGGED_KEYS = np.array([[0, 1, 2] + [MASKED_KEY] * 8, [*range(9), MASKED_KEY, MASKED_KEY]])
 HIDDEN = np.array([[False, True, True] + [False] * 8, [True, False] * 4 + [True, True, False]])
 
 
-def ragged_mask(hidden: np.ndarray | None) -> np.ndarray:
+def ragged_mask(dropped: np.ndarray | None) -> np.ndarray:
     keys, queries = RAGGED_KEYS[:, None, :], RAGGED_QUERIES[:, :, None]
-    seen = (keys <= queries) & (keys < NOBODY)
-    return seen if hidden is None else seen & (~hidden[:, None, :] | (keys == queries))
+    seen = (keys <= queries) & (keys < MASKED_KEY)
+    return seen if dropped is None else seen & (~dropped[:, None, :] | (keys == queries))
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 64])
-@pytest.mark.parametrize("hidden", [None, HIDDEN])
-def test_indices_say_who_sees_whom(chunk: int, hidden: np.ndarray | None) -> None:
+@pytest.mark.parametrize("dropped", [None, HIDDEN])
+def test_indices_say_who_sees_whom(chunk: int, dropped: np.ndarray | None) -> None:
     arrays = inputs()
     got = attend_by_index(
         *singles(arrays),
         jnp.asarray(RAGGED_QUERIES),
         jnp.asarray(RAGGED_KEYS),
-        None if hidden is None else jnp.asarray(hidden),
+        None if dropped is None else jnp.asarray(dropped),
         chunk=chunk,
     )
-    same(got, naive(*arrays, ragged_mask(hidden)))
+    same(got, naive(*arrays, ragged_mask(dropped)))
     assert not np.asarray(got.values[0, :2]).any()  # latents before the start see nothing and say nothing
 
 
 def test_a_single_query_sees_all_that_is_there() -> None:
     arrays = inputs(queries=1, channels=3)
-    same(attend_one(*singles(arrays), jnp.asarray(RAGGED_KEYS)), naive(*arrays, RAGGED_KEYS[:, None, :] < NOBODY))
-    nothing = attend_one(*singles(arrays), jnp.full((B, M), NOBODY))
+    same(attend_one(*singles(arrays), jnp.asarray(RAGGED_KEYS)), naive(*arrays, RAGGED_KEYS[:, None, :] < MASKED_KEY))
+    nothing = attend_one(*singles(arrays), jnp.full((B, M), MASKED_KEY))
     same(nothing, naive(*arrays, np.zeros((B, 1, M), bool)))
 
 
@@ -98,9 +98,15 @@ def test_merging_any_split_of_the_keys_changes_nothing() -> None:
     arrays = inputs()
     q, k, v = singles(arrays)
     everything = naive(*arrays, np.ones((B, N, M), bool))
-    for cut in (1, 6, 10):
-        same(merge(attend(q, k[:, :cut], v[:, :cut]), attend(q, k[:, cut:], v[:, cut:])), everything)
-    empty = Partial(jnp.zeros_like(q), jnp.full(q.shape[:3], EMPTY))
+    for filter_logits in (1, 6, 10):
+        same(
+            merge(
+                attend(q, k[:, :filter_logits], v[:, :filter_logits]),
+                attend(q, k[:, filter_logits:], v[:, filter_logits:]),
+            ),
+            everything,
+        )
+    empty = PartialAttention(jnp.zeros_like(q), jnp.full(q.shape[:3], NEG_INF))
     same(merge(empty, attend(q, k, v)), everything)
     assert not np.asarray(merge(empty, empty).values).any()
 
@@ -110,7 +116,7 @@ def directional(function, arrays: list[np.ndarray], weights: tuple[np.ndarray, n
 
     def value(step: float) -> float:
         parts = function(*[array + step * direction for array, direction in zip(arrays, move, strict=True)])
-        real = parts[1] > EMPTY / 2
+        real = parts[1] > NEG_INF / 2
         return float((weights[0] * parts[0]).sum() + (weights[1] * parts[1])[real].sum())
 
     return (value(1e-5) - value(-1e-5)) / 2e-5
@@ -129,7 +135,7 @@ def test_gradients_equal_finite_differences(chunk: int, kind: str) -> None:
         else:
             indices = jnp.asarray(RAGGED_QUERIES), jnp.asarray(RAGGED_KEYS), jnp.asarray(HIDDEN)
             got = attend_by_index(q, k, v, *indices, chunk=chunk)
-        real = got.log_sum > EMPTY / 2  # the gradient of the logarithm counts too: merging rests on it
+        real = got.log_sum > NEG_INF / 2  # the gradient of the logarithm counts too: merging rests on it
         return (weights[0] * got.values).sum() + jnp.where(real, weights[1] * got.log_sum, 0.0).sum()
 
     gradients = jax.grad(scalar, argnums=(0, 1, 2))(*singles(arrays))
@@ -186,13 +192,13 @@ def test_a_library_kernel_takes_the_place_of_the_forward_pass(monkeypatch: pytes
         calls.append(options["is_causal"])
         return original(*args, **options)
 
-    monkeypatch.setattr(attention, "LIBRARY", "xla")
-    monkeypatch.setattr(attention, "_library_serves", lambda q: True)
+    monkeypatch.setattr(attention, "GPU_KERNEL", "xla")
+    monkeypatch.setattr(attention, "_cudnn_supports", lambda q: True)
     monkeypatch.setattr(jax.nn, "dot_product_attention", spy)
     same(offset_causal(*singles(arrays)), wanted)
     assert calls == [True, False]  # own inputs, then the prefix
     gradient = jax.grad(lambda q, k, v: offset_causal(q, k, v).values[..., 0].sum())(*singles(arrays))
-    monkeypatch.setattr(attention, "_library_serves", lambda q: False)
+    monkeypatch.setattr(attention, "_cudnn_supports", lambda q: False)
     ours = jax.grad(lambda q, k, v: offset_causal(q, k, v).values[..., 0].sum())(*singles(arrays))
     np.testing.assert_allclose(gradient, ours, atol=1e-5)
 

@@ -8,7 +8,7 @@ from flax import nnx
 from perceiver_ar.config import ModelConfig, TransformerXLConfig
 from perceiver_ar.models.counts import official_parameter_count, parameter_count, step_flops, xl_step_flops
 from perceiver_ar.models.transformer_xl import TransformerXL
-from perceiver_ar.presets import PRESETS, QUOTED
+from perceiver_ar.presets import PRESETS, REPORTED_PARAMETERS
 
 
 def test_costs_grow_as_they_should() -> None:
@@ -29,14 +29,14 @@ def test_flops_of_a_transformer_xl_are_those_that_the_compiler_counts(batch: int
     assert 3 * counted["flops"] == pytest.approx(xl_step_flops(config, batch), rel=0.06)
 
 
-@pytest.mark.parametrize("name", QUOTED)
+@pytest.mark.parametrize("name", REPORTED_PARAMETERS)
 def test_parameters_of_the_papers_rows(name: str) -> None:
-    config, quoted = PRESETS[name].config.model, QUOTED[name]
+    config, reported = PRESETS[name].config.model, REPORTED_PARAMETERS[name]
     count = official_parameter_count(config)
-    if quoted.source == "measured":
-        assert count == quoted.parameters
-    if quoted.source == "computed":
-        assert round(count, -5) == quoted.parameters
+    if reported.source == "measured":
+        assert count == reported.parameters
+    if reported.source == "computed":
+        assert round(count, -5) == reported.parameters
 
 
 def test_parameters_computed_for_rotary_rows() -> None:
@@ -57,6 +57,6 @@ def test_parameters_of_an_adaptive_vocabulary() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_ours_is_the_official_count_less_fixed_tables(name: str) -> None:
     config = PRESETS[name].config.model
-    fixed = config.adds and config.position_tables == "sinusoidal"
+    fixed = config.uses_absolute_positions and config.position_tables == "sinusoidal"
     table = (config.context_length + 1) * config.input_dim if fixed else 0
     assert parameter_count(config) == official_parameter_count(config) - table

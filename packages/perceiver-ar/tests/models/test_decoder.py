@@ -53,7 +53,7 @@ def textbook(arrays: dict[str, np.ndarray], config: ModelConfig, tokens: np.ndar
 def test_is_a_textbook_decoder(layers: int | None, stirred) -> None:
     config = plain_decoder(SMALL, layers=layers)
     model: PerceiverAR = stirred(config)
-    # What tells the two apart: a map before the first layer, and that layer's second norm.
+    # The two differ in: a map before the first layer, and that layer's second norm.
     model.latent_in.kernel[...], model.latent_in.bias[...] = jnp.eye(16), jnp.zeros(16)
     model.cross.norm_inputs.scale[...] = model.cross.norm_query.scale[...]
     model.cross.norm_inputs.bias[...] = model.cross.norm_query.bias[...]
@@ -77,7 +77,7 @@ def test_reads_and_predicts_as_much_as_it_is_asked_to() -> None:
     assert config.wavelength == 40
 
 
-def test_what_no_decoder_is_is_told() -> None:
+def test_what_no_decoder_is_raise_errors() -> None:
     with pytest.raises(UsageError, match="input_width is 32, expected the width, 16"):
         plain_decoder(replace(SMALL, input_width=32))
     with pytest.raises(UsageError, match="layers is 0, expected at least 1"):

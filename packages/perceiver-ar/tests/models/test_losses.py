@@ -25,7 +25,7 @@ def drawn_tokens(batch: int = 2, length: int = 12, seed: int = 0) -> np.ndarray:
 
 def test_starts_with_the_loss_of_a_guess() -> None:
     tokens = drawn_tokens()
-    got = sequence_loss(PerceiverAR(SMALL, nnx.Rngs(0)), jnp.asarray(tokens), jnp.asarray(tokens))
+    got = nnx.jit(sequence_loss)(PerceiverAR(SMALL, nnx.Rngs(0)), jnp.asarray(tokens), jnp.asarray(tokens))
     assert float(got.targets) == 8
     np.testing.assert_allclose(got.nats / 8, math.log(11), rtol=1e-6)
     np.testing.assert_allclose(got.total(1e-4) / 8, math.log(11) + 1e-4 * math.log(11) ** 2, rtol=1e-6)
@@ -53,17 +53,18 @@ def test_loss_and_its_gradient_in_closed_form() -> None:
 @pytest.mark.parametrize("smoothing", [0.1, 0.6])
 def test_smoothed_labels_by_their_definition(smoothing: float, stirred) -> None:
     model, tokens = stirred(SMALL), jnp.asarray(drawn_tokens())
-    got = sequence_loss(model, tokens, tokens, label_smoothing=smoothing)
-    logits = np.asarray(model(tokens), np.float64)
+    loss = nnx.jit(sequence_loss, static_argnames="label_smoothing")
+    got = loss(model, tokens, tokens, label_smoothing=smoothing)
+    logits = np.asarray(nnx.jit(PerceiverAR.__call__)(model, tokens), np.float64)
     chances = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     label = np.where(np.eye(11)[tokens[:, -4:]] > 0, 1 - smoothing, smoothing / 10)
     np.testing.assert_allclose(got.total(0.0), (label * np.log(label / chances)).sum(), rtol=1e-4)
-    plain = sequence_loss(model, tokens, tokens)
+    plain = loss(model, tokens, tokens)
     np.testing.assert_allclose(got.nats, plain.nats)  # what is logged stays comparable
 
 
 @pytest.mark.parametrize("config", [SMALL, ADAPTIVE], ids=["plain", "adaptive"])
-@pytest.mark.parametrize("chunk", [1, 3])
+@pytest.mark.parametrize("chunk", [3, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_loss_in_pieces_is_the_same_loss(chunk: int, config: ModelConfig, stirred) -> None:
     tokens = jnp.asarray(drawn_tokens()).at[1, 9:].set(0)
     lengths = jnp.array([12, 8])
@@ -102,7 +103,7 @@ def test_padding_and_short_examples_count_nothing(stirred) -> None:
     model = stirred(SMALL)
     events = np.array([[2, 5, 6, 7, 8, 9, 10], [2, 4, 5, 0, 0, 0, 0]])
     inputs, targets, lengths = jnp.asarray(events[:, :-1]), jnp.asarray(events[:, 1:]), jnp.array([6, 2])
-    got = sequence_loss(model, inputs, targets, lengths)
+    got = nnx.jit(sequence_loss)(model, inputs, targets, lengths)
     assert float(got.targets) == 4 + 2
     wanted = 0.0
     for row, length in ((0, 6), (1, 2)):

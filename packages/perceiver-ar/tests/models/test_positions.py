@@ -9,8 +9,8 @@ from perceiver_ar.data.images import image_coordinates
 from perceiver_ar.models.positions import (
     check_coordinates,
     fourier_features,
-    input_numbers,
-    latent_places,
+    latent_indices,
+    make_position_ids,
     rotary_angles,
     rotate,
     sinusoids,
@@ -21,19 +21,19 @@ STYLES = ["official", "standard", "half"]
 
 def test_numbers_of_inputs() -> None:
     lengths = jnp.array([4, 2])
-    np.testing.assert_array_equal(input_numbers(lengths, 4, "data"), [[1, 2, 3, 4], [1, 2, 3, 4]])
-    np.testing.assert_array_equal(input_numbers(lengths, 4, "terminal"), [[3, 2, 1, 0], [1, 0, 0, 0]])
-    np.testing.assert_array_equal(input_numbers(lengths, 4, "negative-terminal"), [[-3, -2, -1, 0], [-1, 0, 0, 0]])
+    np.testing.assert_array_equal(make_position_ids(lengths, 4, "data"), [[1, 2, 3, 4], [1, 2, 3, 4]])
+    np.testing.assert_array_equal(make_position_ids(lengths, 4, "terminal"), [[3, 2, 1, 0], [1, 0, 0, 0]])
+    np.testing.assert_array_equal(make_position_ids(lengths, 4, "negative-terminal"), [[-3, -2, -1, 0], [-1, 0, 0, 0]])
 
 
 def test_latents_sit_at_the_last_inputs() -> None:
-    np.testing.assert_array_equal(latent_places(jnp.array([10, 2, 0]), 3), [[7, 8, 9], [-1, 0, 1], [-1, -1, -1]])
+    np.testing.assert_array_equal(latent_indices(jnp.array([10, 2, 0]), 3), [[7, 8, 9], [-1, 0, 1], [-1, -1, -1]])
 
 
 def test_sinusoids_number_by_number() -> None:
-    width, numbers = 8, [0, 1, 7, 1000]
-    got = sinusoids(jnp.array(numbers), width)
-    for row, p in enumerate(numbers):
+    width, position_ids = 8, [0, 1, 7, 1000]
+    got = sinusoids(jnp.array(position_ids), width)
+    for row, p in enumerate(position_ids):
         for i in range(width):
             rate = math.exp(-(i % 4) * math.log(1e4) / (width / 2 - 1))
             wanted = math.sin(p * rate) if i < 4 else math.cos(p * rate)
@@ -70,10 +70,10 @@ def by_hand(x: np.ndarray, position: int, fraction: float, longest: float, style
 @pytest.mark.parametrize("fraction", [0.2, 0.25, 0.5, 1.0])
 def test_rotation_by_matrices(style: str, fraction: float) -> None:
     x = np.random.default_rng(0).standard_normal((1, 3, 2, 12)).astype(np.float32)
-    numbers = jnp.array([[1, 5, 90]])
-    got = rotate(jnp.asarray(x), rotary_angles(numbers, 12, fraction, 100.0, style), style)
+    position_ids = jnp.array([[1, 5, 90]])
+    got = rotate(jnp.asarray(x), rotary_angles(position_ids, 12, fraction, 100.0, style), style)
     for token, head in np.ndindex(3, 2):
-        wanted = by_hand(x[0, token, head], int(numbers[0, token]), fraction, 100.0, style)
+        wanted = by_hand(x[0, token, head], int(position_ids[0, token]), fraction, 100.0, style)
         np.testing.assert_allclose(got[0, token, head], wanted, atol=2e-5)
     np.testing.assert_allclose(jnp.linalg.norm(got, axis=-1), np.linalg.norm(x, axis=-1), rtol=1e-5)
 
@@ -114,7 +114,7 @@ def test_coordinates_of_an_image_in_both_orders() -> None:
     check_coordinates(raster, (5, 4, 5))
 
 
-def test_bad_coordinates_are_told() -> None:
+def test_bad_coordinates_raise_errors() -> None:
     with pytest.raises(UsageError, match="coordinates of axis 0 go from 1 to 4, expected 0 to 3"):
         check_coordinates(image_coordinates(2, 3), (4, 4, 5))
     with pytest.raises(UsageError, match="coordinates have 3 axes, expected 1"):

@@ -13,13 +13,12 @@ from onepaper.jax.steps import JaxTask
 from onepaper.optimizer import OptimizerOptions
 
 from perceiver_ar.config import TransformerXLConfig
-from perceiver_ar.models.counts import xl_parameter_count
 from perceiver_ar.models.transformer_xl import (
     TransformerXL,
-    carried_loss,
+    relative_shift,
     score_stream,
     segment_loss,
-    shifted,
+    stateful_loss,
     stream_batches,
 )
 
@@ -82,7 +81,7 @@ def drawn_tokens(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize("memory", [1, 4, 6, 11])
 def test_segments_with_memory_equal_the_loops(memory: int) -> None:
     model, tokens = stirred_xl(), drawn_tokens(2, 16)
-    state, parts = model.nothing(2, memory), []
+    state, parts = model.empty_memory(2, memory), []
     step = nnx.jit(lambda model, tokens, state: model(tokens, state))
     for start in range(0, 16, 4):
         logits, state = step(model, jnp.asarray(tokens[:, start : start + 4]), state)
@@ -95,7 +94,7 @@ def test_segments_with_memory_equal_the_loops(memory: int) -> None:
 
 def test_scores_by_distance_become_scores_by_key() -> None:
     x = jnp.arange(3 * 5.0).reshape(1, 1, 3, 5)
-    got = shifted(x)[0, 0]
+    got = relative_shift(x)[0, 0]
     for i in range(3):
         for j in range(5 - 2 + i):  # keys that row i may see
             assert got[i, j] == x[0, 0, i, j + 2 - i]
@@ -150,7 +149,9 @@ def test_training_carries_the_memory_over_steps() -> None:
     text = drawn_tokens(40)
     batches = stream_batches(text, 1, 4)
     options = OptimizerOptions(name="sgd", lr=1e-20)
-    task = JaxTask(lambda rngs: TransformerXL(SMALL, rngs, carried=1), carried_loss(0.0), options, total_steps=12)
+    task = JaxTask(
+        lambda rngs: TransformerXL(SMALL, rngs, stateful_rows=1), stateful_loss(0.0), options, total_steps=12
+    )
     state = task.init(0)
     model = task.model(state)
     model.head.kernel[...] = jax.random.normal(jax.random.key(0), model.head.kernel.shape)
@@ -181,7 +182,7 @@ def test_dropout_and_remat_train() -> None:
 
 
 def test_saved_and_read_back_without_its_memory(tmp_path: Path) -> None:
-    carrying = TransformerXL(SMALL, nnx.Rngs(3), carried=2)
+    carrying = TransformerXL(SMALL, nnx.Rngs(3), stateful_rows=2)
     again = TransformerXL.from_pretrained(carrying.save_pretrained(tmp_path / "model"))
     assert again.config == SMALL
     tokens = jnp.asarray(drawn_tokens(2, 4))
@@ -191,7 +192,9 @@ def test_saved_and_read_back_without_its_memory(tmp_path: Path) -> None:
 def test_parameters_by_the_formula() -> None:
     width, vocabulary = 8, 9
     layer = 4 * (width**2 + width) + width**2 + 2 * width + 2 * 2 * width**2 + 3 * width + 4 * width
-    assert xl_parameter_count(SMALL) == 2 * layer + vocabulary * width + 2 * width + width * vocabulary + vocabulary
+    model = nnx.eval_shape(lambda: TransformerXL(SMALL, nnx.Rngs(0)))
+    count = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    assert count == 2 * layer + vocabulary * width + 2 * width + width * vocabulary + vocabulary
 
 
 def test_starts_with_the_loss_of_a_guess() -> None:
@@ -202,13 +205,13 @@ def test_starts_with_the_loss_of_a_guess() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"width": 9}, "width is 9, expected an even multiple of the 2 heads"),
         ({"memory": 0}, "memory is 0"),
         ({"vocab_size": 3}, "vocab_size is 3"),
     ],
 )
-def test_bad_settings_are_told(changes: dict, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_bad_settings_raise_errors(changes: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         replace(SMALL, **changes)

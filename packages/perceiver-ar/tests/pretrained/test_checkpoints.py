@@ -10,7 +10,7 @@ from onepaper.jax.state_files import model_arrays
 from perceiver_ar.config import DataConfig, ModelConfig
 from perceiver_ar.data.text import WordText
 from perceiver_ar.models.perceiver_ar import PerceiverAR
-from perceiver_ar.pretrained.checkpoints import SHIPPED, Network, find, open_network, save_network
+from perceiver_ar.pretrained.checkpoints import SHIPPED, Network, find_weights, open_network, save_network
 
 
 def small(vocab_size: int) -> PerceiverAR:
@@ -37,16 +37,16 @@ def test_a_network_comes_back_with_its_words(tmp_path: Path) -> None:
 def test_shipped_networks_open(name: str) -> None:
     network = open_network(name)
     assert (network.codec is None) == (name == "copy")
-    assert sum(file.stat().st_size for file in find(name).iterdir()) < 2_200_000
+    assert sum(file.stat().st_size for file in find_weights(name).iterdir()) < 2_200_000
 
 
-def test_what_is_not_there_takes_a_line(tmp_path: Path) -> None:
+def test_what_is_not_there_raise_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=re.escape("are neither a folder nor a shipped network (copy, text, music)")):
         open_network(str(tmp_path / "none"))
     with pytest.raises(UsageError, match="data.json is missing"):
         open_network(str(tmp_path))
     (tmp_path / "data.json").write_text("{")
-    with pytest.raises(UsageError, match="is no JSON"):
+    with pytest.raises(UsageError, match="is not valid JSON"):
         open_network(str(tmp_path))
 
 

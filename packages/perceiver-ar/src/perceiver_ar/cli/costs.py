@@ -1,9 +1,9 @@
-"""What a configuration costs: parameters, FLOPs, memory, time on a GPU."""
+"""Costs of a configuration: parameters, FLOPs, memory, time on a GPU."""
 
 from perceiver_ar.config import ExperimentConfig
 from perceiver_ar.models.counts import official_parameter_count, parameter_count, step_flops
 
-# What a training sustains on one current data-centre GPU in bfloat16; change it for yours.
+# Assumed sustained speed of one data-center GPU in bfloat16.
 GPU_FLOPS_PER_SECOND = 1e14
 
 

@@ -1,4 +1,4 @@
-"""The verb `evaluate`: whole documents, every token once; copies by distance."""
+"""The verb `evaluate`: likelihood of documents, or accuracy on the copy task by copy distance."""
 
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import use_device
@@ -6,27 +6,30 @@ from onepaper.paper import Invocation
 
 from perceiver_ar.cli.options import EvaluateOptions
 from perceiver_ar.config import DataConfig
-from perceiver_ar.data.codec import Tokens
-from perceiver_ar.data.corpus import check_fits
+from perceiver_ar.data.corpus import Tokens, check_fits
 from perceiver_ar.data.datasets import load_as
+from perceiver_ar.data.formats import sample_format
 from perceiver_ar.evaluation.copies import COPY_SEQUENCES, evaluate_copies
-from perceiver_ar.evaluation.documents import Plan, evaluate_documents, first_tokens, stride_of
+from perceiver_ar.evaluation.documents import Plan, evaluate_plans, first_tokens, stride_of
 from perceiver_ar.pretrained.checkpoints import Network, open_network
 
 
 def evaluate_verb(call: Invocation) -> None:
-    """The verb `evaluate`: prints and writes `evaluation.json`."""
+    """The verb `evaluate`: prints the results and writes `evaluation.json`."""
     options: EvaluateOptions = call.options
     use_device(options)
     network = open_network(options.weights)
-    data = options.data.instead_of(network.data)
-    if network.codec is None and (told := options.about_documents()):
-        raise UsageError(f"'{options.weights}' learnt to copy, which is judged on fresh sequences; leave {told} out")
+    data = options.data.override(network.data)
+    if network.codec is None and (unusable := options.document_options()):
+        raise UsageError(
+            f"'{options.weights}' was trained on the copy task, which is evaluated on new sequences; leave "
+            f"{unusable} out"
+        )
     what = f"the {options.part} part of {data.dataset}"
     if options.files:
         what = f"{len(options.files)} files"
     elif network.codec is None:
-        what = f"{COPY_SEQUENCES} fresh sequences"
+        what = f"{COPY_SEQUENCES} new sequences"
     if options.dry_run:
         print(f"would evaluate {options.weights} on {what}")
         return
@@ -35,12 +38,11 @@ def evaluate_verb(call: Invocation) -> None:
             results = {"copy": evaluate_copies(network.model)}
             run.write_json("evaluation.json", {"weights": options.weights, "data": what, "results": results})
     else:
-        plans = planned(network, options)
-        documents = [network.codec.encode_file(file) for file in options.files] or chosen_documents(
-            network, data, options
-        )
+        plans = make_plans(network, options)
+        data_format = sample_format(network.codec, network.model.config)
+        documents = [data_format.encode_file(file) for file in options.files] or load_documents(network, data, options)
         with call.open_run() as run:
-            results = evaluate_documents(network.model, network.codec, documents, plans, options.passes_at_once)
+            results = evaluate_plans(network.model, network.codec, documents, plans, options.passes_at_once)
             run.write_json("evaluation.json", {"weights": options.weights, "data": what, "results": results})
     print(f"{options.weights} on {what}")
     for name, numbers in results.items():
@@ -51,16 +53,18 @@ def evaluate_verb(call: Invocation) -> None:
     print(f"written: {run.folder / 'evaluation.json'}")
 
 
-def planned(network: Network, options: EvaluateOptions) -> list[Plan]:
-    """One plan for each number of latents asked for, all with the stride of the smallest, so that one thing changes.
+def make_plans(network: Network, options: EvaluateOptions) -> list[Plan]:
+    """One plan for each number of latents, all with the same stride, which the smallest number allows.
 
     Raises:
-        UsageError: numbers that do not fit together or the network, before anything is computed.
+        UsageError: numbers that do not fit each other or the network.
     """
     config = network.model.config
     context = options.context or config.context_length
     if context > config.context_length:
-        raise UsageError(f"context is {context}, expected 1 to {config.context_length}, what the network can read")
+        raise UsageError(
+            f"context is {context}, expected 1 to {config.context_length}, the context length of the network"
+        )
     counts = options.latents or (min(config.num_latents, context),)
     if max(counts) > context:
         raise UsageError(f"latents are {max(counts)}, expected 1 to the context, which is {context}")
@@ -70,11 +74,11 @@ def planned(network: Network, options: EvaluateOptions) -> list[Plan]:
     return [Plan(latents, stride, context) for latents in counts]
 
 
-def chosen_documents(network: Network, data: DataConfig, options: EvaluateOptions) -> list[Tokens]:
+def load_documents(network: Network, data: DataConfig, options: EvaluateOptions) -> list[Tokens]:
     """Documents of a part of a dataset, in the network's tokens.
 
     Raises:
-        UsageError: data that are not there, or do not fit the network.
+        UsageError: missing data, or data that do not fit the network.
     """
     assert network.codec is not None
     corpus = load_as(data, network.codec)

@@ -1,4 +1,4 @@
-"""The verb `import`: a checkpoint of the official code becomes weights for the other verbs."""
+"""The verb `import`: converts a checkpoint of the official code to weights for the other verbs."""
 
 from pathlib import Path
 
@@ -8,9 +8,8 @@ from onepaper.paper import Invocation
 
 from perceiver_ar.cli.options import ImportOptions
 from perceiver_ar.config import RESERVED, ExperimentConfig
-from perceiver_ar.data.codec import Codec
 from perceiver_ar.data.codes import CodesCodec
-from perceiver_ar.data.corpus import check_fits
+from perceiver_ar.data.corpus import Codec, check_fits
 from perceiver_ar.data.datasets import saved_codec
 from perceiver_ar.models.counts import parameter_count
 from perceiver_ar.pretrained.checkpoints import Network, save_network
@@ -18,7 +17,7 @@ from perceiver_ar.pretrained.official import convert_official, read_official
 
 
 def _codec_of(config: ExperimentConfig, vocabulary: Path | None) -> Codec | None:
-    """What the tokens of an imported network mean; none for the copy task."""
+    """The codec of an imported network; None for the copy task."""
     data = config.data
     if data.kind == "copy":
         return None
@@ -39,9 +38,9 @@ def _codec_of(config: ExperimentConfig, vocabulary: Path | None) -> Codec | None
 
 
 def import_verb(call: Invocation) -> None:
-    """The verb `import`: a `pretrained` folder as `train` writes it, for `sample` and `evaluate`.
+    """The verb `import`: writes a `pretrained` folder for `sample` and `evaluate`.
 
-    Text in pieces or words also needs the vocabulary of the training, which no checkpoint holds.
+    Text in pieces or words also needs the vocabulary of the training, which is not in the checkpoint.
     """
     options: ImportOptions = call.options
     config: ExperimentConfig = call.config

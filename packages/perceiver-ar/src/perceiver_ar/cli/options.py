@@ -15,12 +15,12 @@ MODES = ("incremental", "block", "strided")
 
 @dataclass(frozen=True)
 class TrainOptions(RunOptions):
-    """Options of `train`: how many devices share one copy of the model; `--shards` has its usual meaning."""
+    """Options of `train`; with `--shards`, the devices over which the model is distributed."""
 
     tensor: int = 1
-    """devices over which heads, hidden units and the vocabulary are split"""
+    """devices over which heads, hidden units and the vocabulary are sharded"""
     context: int = 1
-    """devices over which the inputs of the cross-attention are split"""
+    """devices over which the inputs of the cross-attention are sharded"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,17 +35,17 @@ class SampleOptions(VerbOptions):
     weights: str = "text"
     """a network that ships with the package (copy, text, music), or the `pretrained` folder of a training run"""
     prompt: str = ""
-    """where text begins"""
+    """text that the sequences begin with"""
     prompt_file: Path | None = None
-    """a text file, a MIDI file, a picture or an .npy file of codes to go on from"""
+    """a text file, MIDI file, image or .npy file of codes that the sequences begin with"""
     prompt_tokens: int = 0
-    """how many tokens of the prompt to keep, the first ones; 0 keeps all, of a picture half"""
+    """number of tokens of the prompt to use, from its start; 0: all, and for an image half"""
     count: int = 4
-    """sequences"""
+    """number of sequences"""
     tokens: int = 256
-    """the most tokens to draw for each; images take what they need"""
+    """the most tokens to sample for each; images have a fixed number"""
     reset_fill: int = 0
-    """latents that a reset of the caches computes; 0: half of them"""
+    """R, latents computed by a reset of the caches; 0: half of them"""
     sampling: SamplingOptions = SamplingOptions(temperature=1.0, top_p=0.95)
 
     def __post_init__(self) -> None:
@@ -57,16 +57,16 @@ class SampleOptions(VerbOptions):
 
 
 @dataclass(frozen=True)
-class OtherData:
-    """Other documents than those that the network learnt from, read in the same way."""
+class DataOverride:
+    """Another dataset than that of the training, read in the same way."""
 
     dataset: str = ""
-    """another dataset of the same kind; empty: that of the weights"""
+    """a dataset of the same kind; empty: that of the weights"""
     path: Path | None = None
-    """where it is"""
+    """its path"""
 
-    def instead_of(self, data: DataConfig) -> DataConfig:
-        """The data of the weights, with what is given here in its place.
+    def override(self, data: DataConfig) -> DataConfig:
+        """The data of the weights, with the values given here instead.
 
         Raises:
             UsageError: no such dataset, or one of another kind.
@@ -76,7 +76,8 @@ class OtherData:
         check_choice("data.dataset", self.dataset, KINDS)
         if KINDS[self.dataset] != data.kind:
             raise UsageError(
-                f"data.dataset '{self.dataset}' is {KINDS[self.dataset]}, but the weights learnt {data.kind}; choose "
+                f"data.dataset '{self.dataset}' is {KINDS[self.dataset]}, but the weights were trained on "
+                f"{data.kind}; choose "
                 f"one of {', '.join(name for name, kind in KINDS.items() if kind == data.kind)}"
             )
         return replace(data, dataset=self.dataset, path=self.path)
@@ -88,23 +89,23 @@ class EvaluateOptions(VerbOptions):
 
     weights: str = "text"
     """a network that ships with the package (copy, text, music), or the `pretrained` folder of a training run"""
-    data: OtherData = OtherData()
+    data: DataOverride = DataOverride()
     files: tuple[Path, ...] = ()
-    """documents of yours to score whole, instead of a part of a dataset: text, MIDI, pictures or .npy files of codes"""
+    """files to score completely instead of a part of a dataset: text, MIDI, images or .npy files of codes"""
     part: Literal["validation", "test"] = "validation"
     mode: Literal["incremental", "block", "strided"] = "block"
-    """incremental: a pass for each token, all context there is; block: half of the latents are scored by each pass;
-    strided: as sampling sees it, N - R + 1 tokens by each pass with R = N / 2"""
+    """incremental: a pass for each token, with the longest context; block: each pass scores the targets of half of the
+    latents; strided: N - R + 1 targets per pass with R = N / 2, as in cached sampling"""
     stride: int = 0
-    """tokens that one pass scores; 0: what the mode says"""
+    """targets that one pass scores; 0: as the mode defines"""
     latents: tuple[int, ...] = ()
-    """numbers of latents to try, e.g. 32 64 128, all with the stride of the smallest; none: that of training"""
+    """numbers of latents to compare, e.g. 32 64 128, all with the stride of the smallest; default: that of training"""
     context: int = 0
-    """the most inputs that a pass sees; 0: all the model can"""
+    """the most inputs of a pass; 0: the context length"""
     max_tokens: int = 20_000
-    """tokens to score, from the start of the documents in turn; 0 scores all"""
+    """number of tokens to score, from the first document on; 0: all"""
     passes_at_once: int = 8
-    """sets memory, not results"""
+    """passes in a batch; affects memory, not results"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -115,11 +116,11 @@ class EvaluateOptions(VerbOptions):
         for number in self.latents:
             check_positive("latents", number)
         check_positive("passes_at_once", self.passes_at_once)
-        if self.files and self.data != OtherData():
+        if self.files and self.data != DataOverride():
             raise UsageError("both --files and --data are given; give one")
 
-    def about_documents(self) -> str:
-        """The options given that mean nothing to the copy task, which has no documents."""
+    def document_options(self) -> str:
+        """The given options that do not apply to the copy task, which has no documents."""
         names = ("data", "files", "part", "mode", "stride", "latents", "context", "max_tokens")
         plain = EvaluateOptions()
         return ", ".join(f"--{name.replace('_', '-')}" for name in names if getattr(self, name) != getattr(plain, name))
@@ -127,9 +128,10 @@ class EvaluateOptions(VerbOptions):
 
 @dataclass(frozen=True)
 class ImportOptions(VerbOptions):
-    """Options of `import`: weights of the official code, for the model and the data of the preset."""
+    """Options of `import`; model and data are those of the preset."""
 
     checkpoint: Annotated[Path, "positional"] = Path("checkpoint.dill")
-    """the official code's checkpoint.dill, or an .npz file with its arrays named MODULE/PARAMETER"""
+    """checkpoint.dill of the official code, or an .npz file with its arrays named MODULE/PARAMETER"""
     vocabulary: Path | None = None
-    """of text in pieces or words, what the checkpoint was trained with: SentencePiece's model, or a word a line"""
+    """vocabulary of the training, for text in pieces or words: a SentencePiece model, or a file with one word per
+    line"""

@@ -1,4 +1,4 @@
-"""Notes as sound, for ears without a synthesizer: a few decaying partials of each."""
+"""A plain rendering of notes as sound, with a few decaying partials for each note."""
 
 import io
 import wave
@@ -12,7 +12,7 @@ from perceiver_ar.data.events import Note
 SAMPLE_RATE = 22_050
 
 
-# Of each partial, from the fundamental on: loudness, and seconds in which it falls to 1/e at A4.
+# Amplitude of each partial, from the fundamental on, and its decay time to 1/e at A4 in seconds.
 PARTIALS = ((1.0, 0.9), (0.5, 0.6), (0.25, 0.4), (0.12, 0.25))
 
 
@@ -28,7 +28,7 @@ def hertz(pitch: int) -> float:
 
 
 def struck(note: Note) -> Float[np.ndarray, " samples"]:
-    """One note: partials that die away, low ones of low notes last, cut off where the note ends."""
+    """One note: decaying partials, slower for lower pitches, with a release at the end of the note."""
     length = note.end - note.start
     time = np.arange(round((length + RELEASE) * SAMPLE_RATE)) / SAMPLE_RATE
     frequency = hertz(note.pitch)
@@ -42,7 +42,7 @@ def struck(note: Note) -> Float[np.ndarray, " samples"]:
 
 
 def render(notes: Sequence[Note]) -> Float[np.ndarray, " samples"]:
-    """Notes as mono sound at `SAMPLE_RATE`, the loudest moment at `PEAK`; a moment of silence where there are none."""
+    """Notes as mono sound at `SAMPLE_RATE`, normalized to `PEAK`; short silence where there are none."""
     end = max((note.end for note in notes), default=0.0) + 2 * RELEASE
     sound = np.zeros(round(end * SAMPLE_RATE))
     for note in notes:
@@ -53,7 +53,7 @@ def render(notes: Sequence[Note]) -> Float[np.ndarray, " samples"]:
 
 
 def wave_bytes(sound: Float[np.ndarray, " samples"]) -> bytes:
-    """The bytes of a WAV file of 16 bits; values beyond [-1, 1] are clipped."""
+    """The content of a 16-bit WAV file; values outside [-1, 1] are clipped."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)

@@ -1,9 +1,8 @@
 """Codes of a neural audio codec as sequences: residual vector quantisation, q codebooks for each frame.
 
-The codes of a frame follow each other; each codebook has symbols of its own (section 5, audio).
+The codes of a frame are consecutive, and each codebook has its own symbols (official code, sample_utils.py).
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,7 @@ from jaxtyping import Bool, Int, Integer
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import RESERVED, DataConfig
-from perceiver_ar.data.codec import Prompt, Tokens, document, file_prompt
-from perceiver_ar.data.corpus import PARTS, Corpus, InMemory, dealt
-from perceiver_ar.data.figures import array_bytes
+from perceiver_ar.data.corpus import PARTS, Corpus, InMemory, Tokens, document, split_files
 
 SHAPE_NAME = "codebooks.txt"
 
@@ -30,8 +27,6 @@ class CodesCodec:
     """
 
     coordinates = None
-    stop = None
-    num_symbols = None
 
     def __init__(self, codebooks: int, size: int) -> None:
         self.codebooks, self.size = codebooks, size
@@ -39,7 +34,7 @@ class CodesCodec:
 
     @property
     def allowed(self) -> Bool[np.ndarray, "codebooks vocab"]:
-        """Each codebook in turn."""
+        """Codebooks in turn."""
         ids = np.arange(self.vocab_size)
         return (ids >= RESERVED) & ((ids - RESERVED) // self.size == np.arange(self.codebooks)[:, None])
 
@@ -56,7 +51,7 @@ class CodesCodec:
         return document((codes.astype(np.int32) + self.size * np.arange(self.codebooks, dtype=np.int32)).ravel())
 
     def encode_file(self, path: Path) -> Tokens:
-        """The same of an .npy file, which errors name."""
+        """`encode` of an .npy file, with its path in errors."""
         codes = read_codes(path)
         try:
             return self.encode(codes)
@@ -64,45 +59,28 @@ class CodesCodec:
             raise UsageError(f"{path}: {error}") from None
 
     def decode(self, tokens: Tokens) -> Int[np.ndarray, "frames codebooks"]:
-        """Codes of the whole frames."""
+        """Codes of all complete frames."""
         symbols = tokens[tokens >= RESERVED] - RESERVED
         whole = len(symbols) // self.codebooks * self.codebooks
         return symbols[:whole].reshape(-1, self.codebooks) % self.size
 
     def measure(self, tokens: Tokens) -> dict[str, float]:
-        """Frames, fractions of one included."""
+        """Number of frames, which may be fractional."""
         return {"frames": float((tokens >= RESERVED).sum()) / self.codebooks}
-
-    def encode_prompt(self, prompt: Prompt, seed: int) -> Tokens:
-        """SOS and the codes of a file."""
-        del seed
-        return file_prompt(self, prompt, "codes")
-
-    def figure(self, samples: Sequence[Tokens]) -> None:
-        """None: codes are decoded by the codec of the sounds."""
-        del samples
-
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
-        """sample-0.npy and so on, [frames, codebooks]."""
-        return {f"sample-{number}.npy": array_bytes(self.decode(tokens)) for number, tokens in enumerate(samples)}
-
-    def summary(self, tokens: Tokens) -> str:
-        """Frames and codebooks."""
-        return f"{len(self.decode(tokens))} frames of {self.codebooks} codes"
 
     def saved_files(self) -> dict[str, bytes]:
         """The number of codebooks."""
         return {SHAPE_NAME: str(self.codebooks).encode("ascii")}
 
 
-def own_codes(config: DataConfig) -> Corpus:
+def user_codes(config: DataConfig) -> Corpus:
     """.npy files of integers [frames, codebooks].
 
-    A folder with `train`, `validation` and `test` keeps these parts. Three files or more of another folder are dealt
-    out in an order drawn once; one or two are cut 80/10/10 in time.
+    A folder with `train`, `validation` and `test` keeps these parts. Another folder of at least three files is split at
+    random (fixed seed); one or two files are each split 80/10/10 in time.
 
     Raises:
-        UsageError: nothing there, no such arrays, codes outside the codebooks, or files of different codebooks.
+        UsageError: no files, other arrays, codes outside the codebooks, or files of different codebooks.
     """
     assert config.path is not None
     path = config.path
@@ -110,7 +88,7 @@ def own_codes(config: DataConfig) -> Corpus:
         parts = [code_files(path / part) for part in PARTS]
     else:
         files = code_files(path) if path.is_dir() else [path]
-        parts = dealt(files) if len(files) >= 3 else [files]
+        parts = split_files(files) if len(files) >= 3 else [files]
     codec = CodesCodec(read_codes(parts[0][0]).shape[1], config.codebook_size)
     documents = [[codec.encode_file(file) for file in part] for part in parts]
     if len(documents) == 1:
@@ -119,7 +97,7 @@ def own_codes(config: DataConfig) -> Corpus:
 
 
 def cut_in_time(codec: CodesCodec, tokens: Tokens) -> list[Tokens]:
-    """The frames of one document in three."""
+    """The frames of one document, split 80/10/10."""
     frames = codec.decode(tokens)
     cuts = [int(len(frames) * (1 - 2 * HELD_OUT_SHARE)), int(len(frames) * (1 - HELD_OUT_SHARE))]
     return [codec.encode(part) for part in np.split(frames, cuts)]

@@ -1,35 +1,66 @@
-"""Documents as tokens in three parts, and the windows of them that a training sees.
+"""Documents as tokens in three parts, and training windows of them.
 
-A document is SOS, its symbols, EOS. A window has at most M + 1 tokens, whose last M are the targets of the others.
+A document is SOS, its symbols, EOS. A window has at most M + 1 tokens: M inputs, and their targets one token later.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Bool, Int, Integer
 from onepaper.data import BatchSampler, rank_slice
 from onepaper.errors import UsageError
 
-from perceiver_ar.config import ModelConfig
-from perceiver_ar.data.codec import Codec, Tokens
+from perceiver_ar.config import EOS, RESERVED, SOS, ModelConfig
+
+Tokens = Int[np.ndarray, " _"]
+
 
 PARTS = ("train", "validation", "test")
 
 
-# Of the order in which things are dealt out to parts, the same for everyone.
+# Seed of the random order in which files are split into parts.
 SPLIT_SEED = 0
 
 
 @runtime_checkable
+class Codec(Protocol):
+    """Tokens of one kind of data, and the units that they are measured in."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, including the three reserved ones."""
+        ...
+
+    @property
+    def coordinates(self) -> Int[np.ndarray, "inputs axes"] | None:
+        """Coordinates of the inputs of a document, where positions have several axes."""
+        ...
+
+    @property
+    def allowed(self) -> Bool[np.ndarray, "rows vocab"] | None:
+        """Tokens that may be sampled, with rows that are used in turn; None: all but PAD and SOS."""
+        ...
+
+    def measure(self, tokens: Tokens) -> Mapping[str, float]:
+        """The size of these tokens in bytes, words, values, seconds or frames."""
+        ...
+
+    def saved_files(self) -> Mapping[str, bytes]:
+        """What is saved beside the weights of a network to decode its tokens, by file name."""
+        ...
+
+
+@runtime_checkable
 class Documents(Protocol):
-    """Documents as tokens, read when they are asked for."""
+    """Documents as tokens, possibly read on access."""
 
     @property
     def sizes(self) -> Sequence[int]:
-        """About how many tokens each has: how often it is drawn."""
+        """Approximate number of tokens of each, which sets how often it is sampled."""
         ...
 
     def __len__(self) -> int: ...
@@ -38,22 +69,22 @@ class Documents(Protocol):
 
 
 class InMemory(tuple):
-    """Documents that are there."""
+    """Documents in memory."""
 
     @property
     def sizes(self) -> list[int]:
-        """Tokens of each."""
+        """Number of tokens of each."""
         return [len(document) for document in self]
 
 
 class OnDisk:
-    """Documents that are read and encoded one at a time; the latest are kept.
+    """Documents that are read and encoded on access, with a cache of recent ones.
 
     Args:
-        sources: whatever `read` understands, one for each document.
-        sizes: about how many tokens each has.
+        sources: arguments of `read`, one for each document.
+        sizes: approximate number of tokens of each.
         read: gives the tokens of a source.
-        keep: how many documents stay in memory.
+        keep: number of documents in the cache.
     """
 
     def __init__(
@@ -71,7 +102,7 @@ class OnDisk:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Documents to learn from, to decide by and to report on."""
+    """Documents for training, validation and test."""
 
     codec: Codec
     train: Documents
@@ -81,11 +112,16 @@ class Corpus:
     def __post_init__(self) -> None:
         for name in PARTS:
             if not len(getattr(self, name)):
-                raise UsageError(f"the {name} part of the data has no documents; give more data")
+                raise UsageError(f"the {name} part of the data has no documents; provide more data")
 
 
-def dealt(files: Sequence[Path]) -> list[list[Path]]:
-    """Three parts of files in an order drawn once: a tenth, one at least, for validation and as many for the test."""
+def document(symbols: Integer[np.ndarray, " symbols"]) -> Int[np.ndarray, " tokens"]:
+    """SOS, the symbols behind the reserved ids, EOS."""
+    return np.concatenate([[SOS], symbols.astype(np.int32) + RESERVED, [EOS]]).astype(np.int32)
+
+
+def split_files(files: Sequence[Path]) -> list[list[Path]]:
+    """Files in three parts, in a random order (fixed seed): a tenth, at least one, for validation and for test each."""
     held_out = max(1, len(files) // 10)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(files))
     parts = np.split(order, [len(files) - 2 * held_out, len(files) - held_out])
@@ -93,37 +129,37 @@ def dealt(files: Sequence[Path]) -> list[list[Path]]:
 
 
 def check_fits(config: ModelConfig, codec: Codec, *, advice: bool = True) -> None:
-    """Raise `UsageError` unless the model knows the data's ids and places.
+    """Raise `UsageError` unless the model has the vocabulary and the axes of the data.
 
     Args:
         config: of the model.
         codec: of the data.
-        advice: name the options that make a model for these data; without it the model is trained already.
+        advice: name the options to change; False for a model that is already trained.
     """
-    told, options = list[str](), list[str]()
+    problems, options = list[str](), list[str]()
     if config.vocab_size != codec.vocab_size:
-        told.append(f"vocab_size is {config.vocab_size}, but the data has {codec.vocab_size} ids")
+        problems.append(f"vocab_size is {config.vocab_size}, but the data have {codec.vocab_size} ids")
         options.append(f"--model.vocab-size {codec.vocab_size}")
     coordinates, axes = codec.coordinates, config.axis_sizes
     if config.needs_coordinates and coordinates is None:
-        told.append(f"the model has {len(axes)} axes of positions, the data has one")
+        problems.append(f"the model has {len(axes)} axes of positions, but the data have one")
         options.append("--model.positions rotary")
     elif config.needs_coordinates and coordinates is not None:
         needed = tuple(int(size) + 1 for size in coordinates.max(axis=0))
         if len(needed) != len(axes) or any(size < least for size, least in zip(axes, needed, strict=True)):
-            told.append(f"axes are {axes}, the data needs {needed}")
+            problems.append(f"axes are {axes}, but the data need {needed}")
             options.append(f"--model.axes {' '.join(map(str, needed))}")
-    if told:
-        end = f"set {' '.join(options)}" if advice else "the weights learnt other data; choose others"
-        raise UsageError(f"{'; '.join(told)}; {end}")
+    if problems:
+        end = f"set {' '.join(options)}" if advice else "the weights were trained on other data; choose others"
+        raise UsageError(f"{'; '.join(problems)}; {end}")
 
 
 class Windows:
-    """Training batches: which tokens make batch number `step` is a function of the step.
+    """Training batches, as a function of the step.
 
-    An epoch holds every document once for each N of its tokens. A window of M + 1 tokens is laid uniformly over the
-    document, hanging over its start by at most M - `least_inputs`, so that a document's first tokens are scored too;
-    what hangs over is cut off (section 3, objective). A document shorter than a window is taken whole.
+    An epoch has each document once for every N of its tokens. The start of a window of M + 1 tokens is uniform over the
+    document and may precede it by at most M - `least_inputs` tokens, so that the first tokens of a document are scored
+    too; the window then has fewer inputs (official code, dataset.py). A shorter document is a single window.
 
     Args:
         documents: to draw from.
@@ -131,10 +167,10 @@ class Windows:
         codec: of the documents.
         batch_size: of the global batch.
         least_inputs: as in `DataConfig`.
-        seed: of order and places.
-        rank: this process's number.
-        world: how many processes there are.
-        augment: gives another window for a window and a number evenly drawn from [0, 1).
+        seed: of the order of documents and the starts of windows.
+        rank: index of this process.
+        world: number of processes.
+        augment: maps a window and a uniform random number in [0, 1) to another window.
     """
 
     def __init__(
@@ -154,14 +190,14 @@ class Windows:
         self.coordinates = codec.coordinates if config.needs_coordinates else None
         self.least = min(least_inputs or config.num_latents, config.context_length)
         sizes = np.asarray(documents.sizes)
-        self._tickets = np.repeat(np.arange(len(sizes)), np.maximum(1, -(-sizes // config.num_latents)))
-        self._order = BatchSampler(len(self._tickets), batch_size, seed=seed)
+        self._epoch_documents = np.repeat(np.arange(len(sizes)), np.maximum(1, -(-sizes // config.num_latents)))
+        self._order = BatchSampler(len(self._epoch_documents), batch_size, seed=seed)
         self._part = rank_slice(batch_size, rank, world)
         self.full = least_inputs >= config.context_length
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """`inputs` and `targets` [B, M], `lengths` [B] unless all are full, `coordinates` where positions have axes."""
-        chosen = self._tickets[self._order(step)]
+        chosen = self._epoch_documents[self._order(step)]
         generator = np.random.default_rng([self.seed, step])
         draws = generator.random(len(chosen))
         width = self.config.context_length
@@ -181,14 +217,14 @@ class Windows:
         if not self.full:
             batch["lengths"] = np.array([len(tokens) - 1 for tokens, _ in rows], np.int32)
         if self.coordinates is not None:
-            at = np.ones((len(rows), width, self.coordinates.shape[1]), np.int32)
+            coords = np.ones((len(rows), width, self.coordinates.shape[1]), np.int32)
             for row, (tokens, start) in enumerate(rows):
-                at[row, : len(tokens) - 1] = self.coordinates[start : start + len(tokens) - 1]
-            batch["coordinates"] = at
+                coords[row, : len(tokens) - 1] = self.coordinates[start : start + len(tokens) - 1]
+            batch["coordinates"] = coords
         return batch
 
     def _window(self, tokens: Tokens, draw: float) -> tuple[Tokens, int]:
-        """The tokens, and where they begin in their document."""
+        """The tokens, and the index of the first one in the document."""
         context = self.config.context_length
         if self.full and len(tokens) <= context:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""From a configuration to documents: one place that knows every kind of data."""
+"""The documents of a configuration, for every kind of data."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -7,8 +7,7 @@ from onepaper.errors import UsageError
 
 from perceiver_ar.config import DataConfig
 from perceiver_ar.data import codes, images, music, text
-from perceiver_ar.data.codec import Codec
-from perceiver_ar.data.corpus import Corpus
+from perceiver_ar.data.corpus import Codec, Corpus
 
 
 @lru_cache(maxsize=4)
@@ -16,7 +15,7 @@ def load(config: DataConfig) -> Corpus:
     """The documents of a configuration.
 
     Raises:
-        UsageError: the copy task, which is made afresh for every batch, or data that are not there.
+        UsageError: the copy task, which has no documents, or missing data.
     """
     if config.kind == "text":
         return text.LOADERS[config.dataset](config, None)
@@ -25,13 +24,13 @@ def load(config: DataConfig) -> Corpus:
     if config.kind == "events":
         return music.LOADERS[config.dataset](config)
     if config.kind == "codes":
-        return codes.own_codes(config)
-    raise UsageError("the copy task has no documents: its sequences are drawn afresh")
+        return codes.user_codes(config)
+    raise UsageError("the copy task has no documents: its sequences are random")
 
 
 def load_as(config: DataConfig, codec: Codec) -> Corpus:
-    """The same in the tokens of a trained network, which learnt its pieces or words from other text perhaps."""
-    if isinstance(codec, text.TextCodec) and config.kind == "text":
+    """The documents of a configuration in the tokens of a trained network, whose vocabulary may be of other text."""
+    if isinstance(codec, text.ByteText | text.PieceText | text.WordText) and config.kind == "text":
         return text.LOADERS[config.dataset](config, codec)
     return load(config)
 
@@ -40,11 +39,11 @@ def saved_codec(config: DataConfig, read: Callable[[str], bytes]) -> Codec:
     """The codec of a trained network.
 
     Args:
-        config: of the data that it learnt from.
-        read: the content of a file beside its weights, by name.
+        config: of the training data.
+        read: gives the content of a file beside the weights, by name.
 
     Raises:
-        UsageError: the copy task, whose tokens stand for nothing.
+        UsageError: the copy task, which has no codec.
     """
     if config.kind == "text":
         return text.saved_text_codec(config, read)
@@ -54,4 +53,4 @@ def saved_codec(config: DataConfig, read: Callable[[str], bytes]) -> Codec:
         return music.EventCodec()
     if config.kind == "codes":
         return codes.CodesCodec(int(read(codes.SHAPE_NAME)), config.codebook_size)
-    raise UsageError("the copy task has no codec: its tokens stand for nothing")
+    raise UsageError("the copy task has no codec: its tokens are random symbols")

@@ -1,13 +1,13 @@
-"""Piano performances as events in the vocabulary of the Music Transformer, and back (section 5).
+"""Piano performances as events in the vocabulary of the Music Transformer (Huang et al., 2019), and back.
 
 | symbol | event | meaning |
 |---|---|---|
-| 0 to 127 | NOTE_ON p | MIDI pitch p begins, at the velocity set last |
+| 0 to 127 | NOTE_ON p | MIDI pitch p begins, at the last velocity set |
 | 128 to 255 | NOTE_OFF p | pitch p ends |
 | 256 to 355 | TIME_SHIFT k | (k + 1) * 10 ms pass |
 | 356 to 387 | SET_VELOCITY b | one of 32 bins of four velocities |
 
-An id is the symbol plus the three reserved ones. Encoding what was decoded gives the same ids again.
+An id is the symbol plus the number of reserved ids, 3. Decoding and encoding again gives the same ids.
 """
 
 import bisect
@@ -38,7 +38,7 @@ SYMBOLS = 388
 VOCAB_SIZE = SYMBOLS + RESERVED
 
 
-# Of notes before the first SET_VELOCITY, which only sequences that no encoder wrote have.
+# Velocity of notes before the first SET_VELOCITY, which occur only in sampled sequences.
 FIRST_VELOCITY = 64
 
 
@@ -62,14 +62,14 @@ class Pedal(NamedTuple):
 
 
 def sustain(notes: Sequence[Note], pedals: Sequence[Pedal]) -> list[Note]:
-    """Notes as they sound under the pedal.
+    """Notes with the sustain pedal applied.
 
-    One that ends while the pedal is down goes on until the pedal comes up or its pitch is struck again, whichever is
-    first. A note that ends just as the pedal comes up is left alone, and so is one that begins then.
+    A note that ends while the pedal is down lasts until the pedal is released or its pitch is played again, whichever
+    is first. A note that ends or begins exactly when the pedal is released is unchanged.
 
     Args:
-        notes: as the keys were held, in any order.
-        pedals: that do not overlap, in any order; one still down at the end of the piece ends there.
+        notes: with the times of the keys, in any order.
+        pedals: disjoint intervals, in any order.
     """
     onsets: dict[int, list[float]] = {}
     for note in sorted(notes, key=lambda note: note.start):
@@ -90,13 +90,13 @@ def sustain(notes: Sequence[Note], pedals: Sequence[Pedal]) -> list[Note]:
 def encode(notes: Sequence[Note], layout: Layout = "music-transformer") -> Int[np.ndarray, " events"]:
     """Ids of a performance.
 
-    Absolute times are rounded to 10 ms (rounded differences would drift), a note lasts at least one step, and a pitch
-    that is struck again ends its earlier note; of two that begin in the same step one remains, loud and long as the
-    louder and the longer of them. At equal times notes end before others begin, in order of pitch. SET_VELOCITY is
-    written only where the bin changes.
+    Absolute times are rounded to 10 ms (rounding differences would accumulate errors), a note lasts at least one step,
+    and a note ends when its pitch is played again. Two notes of one pitch that begin in the same step become one, with
+    the larger velocity and the later end. At equal times note-offs come before note-ons, in order of pitch.
+    SET_VELOCITY is written only where the bin changes.
 
     Args:
-        notes: in any order; empty for silence.
+        notes: in any order.
         layout: which velocities share a bin. music-transformer: 0 to 3, 4 to 7, ...; magenta: 1 to 4, 5 to 8, ...
 
     Raises:
@@ -126,11 +126,11 @@ def encode(notes: Sequence[Note], layout: Layout = "music-transformer") -> Int[n
 
 
 def decode(ids: Int[np.ndarray, " events"]) -> list[Note]:
-    """Notes of any sequence of ids, by onset; EOS ends it, PAD and SOS are passed over.
+    """Notes of any sequence of ids, sorted by onset; EOS ends it, PAD and SOS are ignored.
 
-    The end of a pitch that does not sound is ignored, one that is struck while it sounds ends first, and what sounds at
-    the end of the sequence ends there. Notes without length were never heard and are left out. A velocity is 2 more
-    than the first of its bin, whose bin it is in either layout.
+    A note-off without a note is ignored, a repeated note-on ends the earlier note, and open notes end with the
+    sequence. Notes of zero length are left out. The velocity is the first of its bin plus 2, which encodes to the same
+    bin in both layouts.
 
     Raises:
         UsageError: an id outside the vocabulary.

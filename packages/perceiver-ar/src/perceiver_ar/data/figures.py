@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from perceiver_ar.data.events import PITCHES, Note
 from perceiver_ar.data.midi import piano_roll
 
-# Of a drawn piano roll.
+# Resolution of a piano roll in a figure.
 STEPS_PER_SECOND = 20
 
 
@@ -29,7 +29,7 @@ def piano_roll_figure(*performances: Sequence[Note]) -> Figure:
 
 
 def image_grid(images: UInt8[np.ndarray, "count height width channels"], levels: int) -> Figure:
-    """Images beside each other, about square."""
+    """Images in a grid that is about square."""
     columns = math.ceil(math.sqrt(len(images)))
     rows = math.ceil(len(images) / columns)
     figure = Figure(figsize=(1.2 * columns, 1.2 * rows), layout="constrained")

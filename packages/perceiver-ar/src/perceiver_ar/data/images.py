@@ -1,4 +1,4 @@
-"""Images as sequences of values: digits, crops of photographs, folders of one's own, ImageNet in 64 x 64 pixels."""
+"""Images as sequences of values: digits, crops of photographs, folders of images, ImageNet at 64 x 64 pixels."""
 
 import os
 import struct
@@ -10,14 +10,11 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
-from matplotlib.figure import Figure
 from onepaper.data import data_root
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import RESERVED, DataConfig
-from perceiver_ar.data.codec import Prompt, Tokens, document, file_prompt
-from perceiver_ar.data.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk
-from perceiver_ar.data.figures import array_bytes, image_grid, png_bytes
+from perceiver_ar.data.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, Tokens, document
 
 PixelOrder = Literal["raster", "planes"]
 
@@ -25,11 +22,11 @@ PixelOrder = Literal["raster", "planes"]
 Images = UInt8[np.ndarray, "_ height width channels"]
 
 
-# Digits: shares to learn from and to decide by.
+# Fractions of the digits for training and validation.
 TRAIN_SHARE, VALIDATION_SHARE = 0.8, 0.1
 
 
-# Photographs: columns, as shares, that validation and test begin at.
+# Columns of the photographs, as fractions, at which validation and test begin.
 PHOTO_CUTS = (0.7, 0.85)
 
 
@@ -37,17 +34,15 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 class ImageCodec:
-    """Values in raster order, or plane by plane; one vocabulary for all channels.
+    """Values in raster order or plane by plane, with one vocabulary for all channels.
 
     Args:
         height: rows.
         width: columns.
         channels: values of a pixel.
-        levels: of a value; 256 for bytes.
+        levels: number of values; 256 for bytes.
         order: as in `DataConfig`.
     """
-
-    stop = None
 
     def __init__(
         self, height: int, width: int, channels: int = 3, levels: int = 256, order: PixelOrder = "raster"
@@ -62,18 +57,13 @@ class ImageCodec:
         return self.height, self.width, self.channels
 
     @property
-    def num_symbols(self) -> int:
-        """Values of an image."""
-        return self.height * self.width * self.channels
-
-    @property
     def coordinates(self) -> Int[np.ndarray, "inputs 3"]:
         """Column, row and channel of SOS and of every value."""
         return image_coordinates(*self.shape, order=self.order)
 
     @property
     def allowed(self) -> Bool[np.ndarray, "1 vocab"]:
-        """Values may follow; an image has no early end."""
+        """All values and no reserved id: an image does not end early."""
         return (np.arange(self.vocab_size) >= RESERVED)[None]
 
     def encode(self, image: UInt8[np.ndarray, "height width channels"]) -> Tokens:
@@ -89,7 +79,7 @@ class ImageCodec:
         return document((image if self.order == "raster" else np.moveaxis(image, 2, 0)).ravel())
 
     def decode(self, tokens: Tokens) -> UInt8[np.ndarray, "height width channels"]:
-        """The image; values that are missing at the end are 0."""
+        """The image; missing values at the end are 0."""
         values = np.zeros(self.height * self.width * self.channels, np.uint8)
         found = (tokens[tokens >= RESERVED] - RESERVED)[: len(values)]
         values[: len(found)] = found
@@ -100,29 +90,6 @@ class ImageCodec:
     def measure(self, tokens: Tokens) -> dict[str, float]:
         """Values."""
         return {"values": float((tokens >= RESERVED).sum())}
-
-    def encode_file(self, path: Path) -> Tokens:
-        """A picture file as a document, scaled to the shape of the codec."""
-        return self.encode(read_image(path, self))
-
-    def encode_prompt(self, prompt: Prompt, seed: int) -> Tokens:
-        """SOS and the first values of a picture; half of them unless the prompt says how many."""
-        del seed
-        return file_prompt(self, prompt._replace(tokens=prompt.tokens or self.num_symbols // 2), "images")
-
-    def figure(self, samples: Sequence[Tokens]) -> Figure:
-        """All images in one grid."""
-        return image_grid(np.stack([self.decode(tokens) for tokens in samples]), self.levels)
-
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
-        """samples.png, all in one grid, and their values as samples.npy."""
-        images = np.stack([self.decode(tokens) for tokens in samples])
-        return {"samples.png": png_bytes(self.figure(samples)), "samples.npy": array_bytes(images)}
-
-    def summary(self, tokens: Tokens) -> str:
-        """Nothing: files show images."""
-        del tokens
-        return ""
 
     def saved_files(self) -> dict[str, bytes]:
         """Nothing."""
@@ -139,7 +106,7 @@ def image_codec(config: DataConfig) -> ImageCodec:
 
 @lru_cache(maxsize=1)
 def digit_images() -> Images:
-    """1,797 handwritten digits, 8 x 8 pixels in 17 levels, in an order drawn once for all."""
+    """1,797 handwritten digits, 8 x 8 pixels in 17 levels, shuffled with a fixed seed."""
     from sklearn.datasets import load_digits
 
     pixels = np.asarray(load_digits(return_X_y=True)[0], np.uint8).reshape(-1, 8, 8, 1)
@@ -160,9 +127,9 @@ def crops(photo: UInt8[np.ndarray, "rows columns 3"], side: int, step: int) -> I
 
 
 def photos(config: DataConfig) -> Corpus:
-    """Crops of scikit-learn's two photographs (427 x 640): left parts to learn from, right ones held out.
+    """Crops of scikit-learn's two photographs (427 x 640): the left for training, the right held out.
 
-    Training crops overlap by half, the others not at all; no pixel is in two parts.
+    Training crops overlap by half, held-out crops do not overlap; no pixel is in two parts.
     """
     from sklearn.datasets import load_sample_images
 
@@ -183,10 +150,10 @@ def in_memory(codec: ImageCodec, *parts: Images) -> Corpus:
 
 
 def read_image(path: Path, codec: ImageCodec) -> UInt8[np.ndarray, "height width channels"]:
-    """A picture in the shape and levels of the codec: its middle, scaled.
+    """An image file, centre-cropped and scaled to the shape and levels of the codec.
 
     Raises:
-        UsageError: not a picture.
+        UsageError: not an image file.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -195,39 +162,39 @@ def read_image(path: Path, codec: ImageCodec) -> UInt8[np.ndarray, "height width
             colours = opened.convert("L" if codec.channels == 1 else "RGB")
             fitted = ImageOps.fit(colours, (codec.width, codec.height), Image.Resampling.LANCZOS)
     except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise UsageError(f"{path} is not a readable picture ({error}); expected one of {', '.join(SUFFIXES)}") from None
+        raise UsageError(f"{path} is not a readable image ({error}); expected one of {', '.join(SUFFIXES)}") from None
     values = np.asarray(fitted, np.uint8).reshape(codec.shape)
     return np.round(values * ((codec.levels - 1) / 255)).astype(np.uint8)
 
 
-def picture_files(folder: Path) -> list[Path]:
-    """Pictures below a folder, by name.
+def image_files(folder: Path) -> list[Path]:
+    """Image files below a folder, by name.
 
     Raises:
         UsageError: there are none.
     """
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
-        raise UsageError(f"{folder} holds no pictures; expected files that end in {', '.join(SUFFIXES)}")
+        raise UsageError(f"{folder} holds no images; expected files that end in {', '.join(SUFFIXES)}")
     return files
 
 
-def own_images(config: DataConfig) -> Corpus:
-    """A folder of pictures: with `train`, `validation` and `test` in it, or cut 80/10/10 in an order drawn once.
+def user_images(config: DataConfig) -> Corpus:
+    """A folder of images: with subfolders `train`, `validation` and `test`, or split 80/10/10 at random (fixed seed).
 
     Raises:
-        UsageError: no folder, or fewer than ten pictures.
+        UsageError: no folder, or fewer than ten images.
     """
     assert config.path is not None
     folder = config.path
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; give one with pictures")
+        raise UsageError(f"{folder} is not a folder; give a folder of images")
     if all((folder / part).is_dir() for part in PARTS):
-        parts = [picture_files(folder / part) for part in PARTS]
+        parts = [image_files(folder / part) for part in PARTS]
     else:
-        files = picture_files(folder)
+        files = image_files(folder)
         if len(files) < 10:
-            raise UsageError(f"{folder} holds {len(files)} pictures, expected at least 10: a fifth is held out")
+            raise UsageError(f"{folder} holds {len(files)} images, expected at least 10: a fifth is held out")
         order = np.random.default_rng(SPLIT_SEED).permutation(len(files))
         cuts = [int(len(files) * TRAIN_SHARE), int(len(files) * (TRAIN_SHARE + VALIDATION_SHARE))]
         parts = [[files[number] for number in part] for part in np.split(order, cuts)]
@@ -235,7 +202,7 @@ def own_images(config: DataConfig) -> Corpus:
 
 
 def on_disk(codec: ImageCodec, parts: Sequence[Sequence[Path]]) -> Corpus:
-    """Three parts of picture files."""
+    """Three parts of image files, read when needed."""
     size = codec.height * codec.width * codec.channels + 2
 
     def read(path: Path) -> Tokens:
@@ -245,10 +212,10 @@ def on_disk(codec: ImageCodec, parts: Sequence[Sequence[Path]]) -> Corpus:
 
 
 def imagenet64(config: DataConfig) -> Corpus:
-    """A local copy of ImageNet in 64 x 64 pixels; its validation part is also the test part, as in the literature.
+    """A local copy of ImageNet at 64 x 64 pixels; its validation part is also the test part, as in the literature.
 
-    Either folders of PNG files, `train_64x64` and `valid_64x64` (the version that tables of bits/dim are about), or
-    the later version's `train_data_batch_1.npz` to `_10.npz` and `val_data.npz`, whose numbers differ.
+    Either folders of PNG files, `train_64x64` and `valid_64x64` (the version of published bits/dim), or the later
+    version's `train_data_batch_1.npz` to `_10.npz` and `val_data.npz`, whose bits/dim are not comparable.
 
     Raises:
         UsageError: neither is there.
@@ -256,8 +223,8 @@ def imagenet64(config: DataConfig) -> Corpus:
     root = data_root("imagenet64", config.path)
     codec = image_codec(config)
     if (root / "train_64x64").is_dir():
-        held_out = picture_files(root / "valid_64x64")
-        return on_disk(codec, [picture_files(root / "train_64x64"), held_out, held_out])
+        held_out = image_files(root / "valid_64x64")
+        return on_disk(codec, [image_files(root / "train_64x64"), held_out, held_out])
     batches = sorted(root.glob("train_data_batch_*.npz"))
     if not batches or not (root / "val_data.npz").is_file():
         raise UsageError(
@@ -269,7 +236,7 @@ def imagenet64(config: DataConfig) -> Corpus:
 
 
 def batches_on_disk(codec: ImageCodec, paths: Sequence[Path]) -> OnDisk:
-    """The images of files of the later version, one after the other."""
+    """The images of several .npz batches as one sequence of documents."""
     batches = [batch_images(path) for path in paths]
     ends = np.cumsum([len(batch) for batch in batches])
     size = codec.height * codec.width * codec.channels + 2
@@ -282,9 +249,9 @@ def batches_on_disk(codec: ImageCodec, paths: Sequence[Path]) -> OnDisk:
 
 
 def batch_images(path: Path) -> Images:
-    """The images of one file of the later version: rows of red, green and blue planes, mapped and not read.
+    """The images of one .npz batch (rows of red, green and blue planes), memory-mapped.
 
-    All files together have 15 GB, and numpy maps no array inside an archive, so its place is looked up here.
+    The batches have 15 GB in all, and numpy does not map arrays inside an archive, so the offset is looked up here.
 
     Raises:
         UsageError: damaged, compressed, or of another shape.
@@ -294,7 +261,7 @@ def batch_images(path: Path) -> Images:
             with zipfile.ZipFile(file) as archive:
                 member = archive.getinfo("data.npy")
             if member.compress_type != zipfile.ZIP_STORED:
-                raise UsageError(f"{path} is compressed, which cannot be mapped; write it again with numpy.savez")
+                raise UsageError(f"{path} is compressed and cannot be memory-mapped; save it again with numpy.savez")
             file.seek(member.header_offset + 26)  # lengths of the name and of what follows it, before the content
             file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)
             np.lib.format.read_magic(file)
@@ -303,14 +270,14 @@ def batch_images(path: Path) -> Images:
                 raise UsageError(f"{path} holds {dtype} of shape {shape}, expected uint8 of shape (images, 12288)")
             data = np.memmap(path, np.uint8, "r", file.tell(), shape)
     except (OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} is not a batch of ImageNet ({error}); fetch it again") from None
+        raise UsageError(f"{path} is not a batch of ImageNet ({error}); copy it again") from None
     return data.reshape(-1, 3, 64, 64).transpose(0, 2, 3, 1)
 
 
 LOADERS: Mapping[str, Callable[[DataConfig], Corpus]] = {
     "digits": digits,
     "photos": photos,
-    "images": own_images,
+    "images": user_images,
     "imagenet64": imagenet64,
 }
 
@@ -318,16 +285,16 @@ LOADERS: Mapping[str, Callable[[DataConfig], Corpus]] = {
 def image_coordinates(
     height: int, width: int, channels: int = 3, order: PixelOrder = "raster"
 ) -> Int[np.ndarray, "tokens 3"]:
-    """Column, row and channel of SOS and every value of an image, as indices into three tables.
+    """Column, row and channel of SOS and every value of an image, as indices into three position tables.
 
-    SOS stands at (1, 1, 1), column 0 at 2: the tables have width + 2, height + 2 and channels + 2 rows.
+    Official code, dataset.py: SOS is (1, 1, 1) and column 0 is 2, so the tables have width + 2, height + 2 and
+    channels + 2 rows.
 
     Args:
         height: rows.
         width: columns.
         channels: values of a pixel.
-        order: raster: pixel by pixel, with the channels of one beside each other; planes: channel by channel, the bad
-            order of the paper's study of context.
+        order: raster: pixel by pixel, the channels of each pixel in turn; planes: channel by channel (paper, table 5).
     """
     axes = ("row", "column", "channel") if order == "raster" else ("channel", "row", "column")
     sizes = {"row": height, "column": width, "channel": channels}

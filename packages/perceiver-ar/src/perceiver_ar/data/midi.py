@@ -1,7 +1,7 @@
-"""MIDI files to notes under the pedal, and notes to MIDI files and piano rolls.
+"""Notes from MIDI files, with the sustain pedal applied, and MIDI files and piano rolls from notes.
 
-Reading follows section 5, symbolic music: all instruments are one piano, drums are left out, and what the sustain pedal
-holds sounds on.
+Reading follows Huang et al. (2019): all instruments are merged into one piano, drums are left out, and notes held by
+the sustain pedal are extended.
 """
 
 import io
@@ -15,22 +15,22 @@ from onepaper.errors import UsageError
 
 from perceiver_ar.data.events import PITCHES, STEPS_PER_SECOND, Note, Pedal, sustain
 
-# Of General MIDI: the channel of percussion (counted from 0), and the controller of the sustain pedal.
+# General MIDI: the channel of percussion (counted from 0), and the controller number of the sustain pedal.
 DRUMS, SUSTAIN = 9, 64
 
 
-# Ticks of a written file: 120 quarters a minute and 500 ticks a quarter make a millisecond a tick.
+# Ticks of a written file: 120 quarters per minute and 500 ticks per quarter, so one tick is one millisecond.
 TICKS_PER_QUARTER, QUARTER_MICROSECONDS = 500, 500_000
 
 
 def read_midi(source: Path | bytes) -> list[Note]:
-    """Notes of a MIDI file as they sound, in seconds; silence at the start is kept.
+    """Notes of a MIDI file with the sustain pedal applied, in seconds; silence at the start is kept.
 
-    Drums are left out, the pedal of each channel holds the notes of that channel, and notes that never end do so with
-    the file. Empty for a file without notes.
+    Drums are left out, each channel has its own pedal, and notes without an end last until the end of the file. The
+    result is empty for a file without notes.
 
     Args:
-        source: the file, or its bytes.
+        source: a path, or the content of the file.
 
     Raises:
         UsageError: no such file, or not a MIDI file.
@@ -40,7 +40,7 @@ def read_midi(source: Path | bytes) -> list[Note]:
         content = source.read_bytes() if isinstance(source, Path) else source
         file = mido.MidiFile(file=io.BytesIO(content), clip=True)
         if file.ticks_per_beat <= 0:
-            raise ValueError("its times are frames of film, not beats")
+            raise ValueError("its times are SMPTE frames, not beats")
         messages = list(file)  # in order of time, with seconds between them
     except FileNotFoundError:
         raise UsageError(f"{name} does not exist; give the path of a MIDI file") from None
@@ -70,7 +70,7 @@ def read_midi(source: Path | bytes) -> list[Note]:
 
 
 class Channel:
-    """Keys and pedal of one channel while a file is read."""
+    """Held keys and pedal of one channel while a file is read."""
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
@@ -79,18 +79,18 @@ class Channel:
         self._down: float | None = None
 
     def strike(self, pitch: int, velocity: int, now: float) -> None:
-        """A key goes down; one that is down already is struck again."""
+        """Note on; a note of the same pitch that is still on ends."""
         self.release(pitch, now)
         self._held[pitch] = velocity, now
 
     def release(self, pitch: int, now: float) -> None:
-        """A key comes up, if it is down."""
+        """Note off, if the note is on."""
         if pitch in self._held:
             velocity, start = self._held.pop(pitch)
             self.notes.append(Note(pitch, velocity, start, now))
 
     def press(self, down: bool, now: float) -> None:
-        """The pedal goes down or comes up."""
+        """Pedal down or up."""
         if down and self._down is None:
             self._down = now
         elif not down and self._down is not None:
@@ -98,7 +98,7 @@ class Channel:
             self._down = None
 
     def finish(self, now: float) -> list[Note]:
-        """Notes under the pedal; the file ends."""
+        """All notes, with the pedal applied, at the end of the file."""
         for pitch in list(self._held):
             self.release(pitch, now)
         self.press(False, now)
@@ -123,7 +123,7 @@ def midi_bytes(notes: Sequence[Note]) -> bytes:
 
 
 def piano_roll(notes: Sequence[Note], steps_per_second: int = STEPS_PER_SECOND) -> Float[np.ndarray, "pitches steps"]:
-    """How loud each pitch sounds at each step, 0 to 1; the highest pitch comes first, as on a page of music."""
+    """Loudness of each pitch at each step, 0 to 1; the highest pitch is the first row."""
     steps = max([1, *(round(note.end * steps_per_second) for note in notes)])
     roll = np.zeros((PITCHES, steps))
     for note in notes:

@@ -1,49 +1,41 @@
-"""Music as events: embedded pieces of the games Freedoom, MIDI files of one's own, MAESTRO."""
+"""Music as events: pieces of the games Freedoom that ship here, user MIDI files, MAESTRO."""
 
 import csv
 import io
 import lzma
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from onepaper.data import data_root, embedded
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import EOS, RESERVED, SOS, DataConfig
-from perceiver_ar.data.audio import render, wave_bytes
-from perceiver_ar.data.codec import Prompt, Tokens, file_prompt
-from perceiver_ar.data.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, dealt
+from perceiver_ar.data.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, Tokens, split_files
 from perceiver_ar.data.events import (
     PITCHES,
     SET_VELOCITY,
     STEPS_PER_SECOND,
     TIME_SHIFT,
     VOCAB_SIZE,
-    Note,
-    decode,
     encode,
 )
-from perceiver_ar.data.figures import piano_roll_figure, png_bytes
-from perceiver_ar.data.midi import midi_bytes, read_midi
+from perceiver_ar.data.midi import read_midi
 
-# About how many events a byte of a MIDI file makes.
+# Approximate number of events per byte of a MIDI file.
 EVENTS_PER_BYTE = 0.4
 
 
-# Pieces of Freedoom held out for validation, and as many for the test.
+# Pieces of Freedoom held out for validation, and for test.
 HELD_OUT_PIECES = 6
 
 
 class EventCodec:
-    """Events of the vocabulary of the Music Transformer, see `events`."""
+    """Events in the vocabulary of the Music Transformer, see `events`."""
 
     vocab_size = VOCAB_SIZE
     coordinates = None
-    stop = EOS
-    num_symbols = None
     allowed = None
 
     def measure(self, tokens: Tokens) -> dict[str, float]:
@@ -52,54 +44,23 @@ class EventCodec:
         shifts = symbols[(symbols >= TIME_SHIFT) & (symbols < SET_VELOCITY)] - TIME_SHIFT + 1
         return {"seconds": float(shifts.sum()) / STEPS_PER_SECOND}
 
-    def encode_file(self, path: Path) -> Tokens:
-        """A MIDI file as a document."""
-        return read_performance(path)
-
-    def encode_prompt(self, prompt: Prompt, seed: int) -> Tokens:
-        """SOS and the events of a MIDI file."""
-        del seed
-        return file_prompt(self, prompt, "events")
-
-    def decode(self, tokens: Tokens) -> list[Note]:
-        """The notes."""
-        return decode(tokens)
-
-    def figure(self, samples: Sequence[Tokens]) -> Figure:
-        """A piano roll of each sequence."""
-        return piano_roll_figure(*(self.decode(tokens) for tokens in samples))
-
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
-        """Of each sequence the piano roll as .png, a plain rendering as .wav, and the MIDI file."""
-        made: dict[str, bytes] = {}
-        for number, tokens in enumerate(samples):
-            notes = self.decode(tokens)
-            made[f"sample-{number}.png"] = png_bytes(self.figure([tokens]))
-            made[f"sample-{number}.wav"] = wave_bytes(render(notes))
-            made[f"sample-{number}.mid"] = midi_bytes(notes)
-        return made
-
-    def summary(self, tokens: Tokens) -> str:
-        """Notes and seconds."""
-        return f"{len(self.decode(tokens))} notes, {self.measure(tokens)['seconds']:.1f} s"
-
     def saved_files(self) -> dict[str, bytes]:
         """Nothing."""
         return {}
 
 
-def performance(ids: np.ndarray) -> Tokens:
+def event_document(ids: np.ndarray) -> Tokens:
     """SOS, events, EOS."""
     return np.concatenate([[SOS], ids, [EOS]]).astype(np.int32)
 
 
 def transposed(tokens: Tokens, draw: float, *, most: int) -> Tokens:
-    """The same music some semitones higher or lower.
+    """The same music, transposed.
 
     Args:
         tokens: events, with or without reserved ids.
-        draw: from [0, 1): which of the 2 * `most` + 1 shifts; as near to it as the range of pitches allows.
-        most: semitones.
+        draw: uniform in [0, 1), selects one of the 2 * `most` + 1 shifts; clipped to the range of MIDI pitches.
+        most: the largest shift in semitones.
     """
     symbols = tokens - RESERVED
     notes = (symbols >= 0) & (symbols < TIME_SHIFT)
@@ -119,19 +80,19 @@ def read_performance(path: Path) -> Tokens:
     notes = read_midi(path)
     if not notes:
         raise UsageError(f"{path} has no notes (drums are left out); expected a MIDI file with notes")
-    return performance(encode(notes))
+    return event_document(encode(notes))
 
 
 @lru_cache(maxsize=1)
 def freedoom_pieces() -> Mapping[str, Tokens]:
-    """Name -> events of the 66 pieces of music of the games Freedoom, all instruments as one piano."""
+    """Name -> events of the 66 pieces of music of the games Freedoom, with all instruments as one piano."""
     content = lzma.decompress(embedded("perceiver_ar.assets", "freedoom.npz.xz").read_bytes())
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return {name: performance(archive[name]) for name in archive.files}
+        return {name: event_document(archive[name]) for name in archive.files}
 
 
-def freedoom(config: DataConfig) -> Corpus:
-    """The embedded pieces, split by piece."""
+def freedoom(config: DataConfig | None) -> Corpus:
+    """The Freedoom pieces, split by piece."""
     del config  # nothing to choose
     pieces = list(freedoom_pieces().values())
     order = np.random.default_rng(SPLIT_SEED).permutation(len(pieces))
@@ -139,8 +100,8 @@ def freedoom(config: DataConfig) -> Corpus:
     return Corpus(EventCodec(), *(InMemory(pieces[number] for number in part) for part in np.split(order, cuts)))
 
 
-def own_midi(config: DataConfig) -> Corpus:
-    """A folder of MIDI files: with `train`, `validation` and `test` in it, or cut 80/10/10 in an order drawn once.
+def user_midi(config: DataConfig) -> Corpus:
+    """A folder of MIDI files: with subfolders `train`, `validation` and `test`, or split 80/10/10 (fixed seed).
 
     Raises:
         UsageError: no folder, or fewer than three files.
@@ -148,13 +109,13 @@ def own_midi(config: DataConfig) -> Corpus:
     assert config.path is not None
     folder = config.path
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; give one with .mid files")
+        raise UsageError(f"{folder} is not a folder; give a folder of .mid files")
     if all((folder / part).is_dir() for part in PARTS):
         return on_disk(*(midi_files(folder / part) for part in PARTS))
     files = midi_files(folder)
     if len(files) < 3:
         raise UsageError(f"{folder} holds {len(files)} MIDI files, expected at least 3: one for each part")
-    return on_disk(*dealt(files))
+    return on_disk(*split_files(files))
 
 
 def midi_files(folder: Path) -> list[Path]:
@@ -163,7 +124,7 @@ def midi_files(folder: Path) -> list[Path]:
 
 
 def maestro(config: DataConfig) -> Corpus:
-    """A local copy of MAESTRO, split as its table `maestro-v*.csv` says.
+    """A local copy of MAESTRO with the splits of its table `maestro-v*.csv`.
 
     Raises:
         UsageError: the table or a file that it names is missing.
@@ -179,14 +140,14 @@ def maestro(config: DataConfig) -> Corpus:
             if row.get("split") not in parts or not path.is_file():
                 raise UsageError(
                     f"{tables[-1]} line {number}: split is {row.get('split')!r} and midi_filename "
-                    f"{row.get('midi_filename')!r}, expected one of {', '.join(parts)} and a file that is there"
+                    f"{row.get('midi_filename')!r}, expected one of {', '.join(parts)} and an existing file"
                 )
             parts[row["split"]].append(path)
     return on_disk(*parts.values())
 
 
 def on_disk(train: list[Path], validation: list[Path], test: list[Path]) -> Corpus:
-    """Three parts of MIDI files."""
+    """Three parts of MIDI files, read on access."""
 
     def part(files: list[Path]) -> OnDisk:
         sizes = [max(1, int(file.stat().st_size * EVENTS_PER_BYTE)) for file in files]
@@ -195,4 +156,4 @@ def on_disk(train: list[Path], validation: list[Path], test: list[Path]) -> Corp
     return Corpus(EventCodec(), part(train), part(validation), part(test))
 
 
-LOADERS: Mapping[str, Callable[[DataConfig], Corpus]] = {"freedoom": freedoom, "midi": own_midi, "maestro": maestro}
+LOADERS: Mapping[str, Callable[[DataConfig], Corpus]] = {"freedoom": freedoom, "midi": user_midi, "maestro": maestro}

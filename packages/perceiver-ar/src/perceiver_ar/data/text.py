@@ -1,11 +1,10 @@
-"""Text as tokens: bytes, pieces or words; six embedded novels, files of one's own, PG-19 and Wikitext-103."""
+"""Text as bytes, SentencePiece tokens or words: six novels that ship here, user files, PG-19 and Wikitext-103."""
 
 import hashlib
 import io
 import lzma
 import os
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,26 +14,25 @@ from onepaper.data import data_root, embedded
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
 
-from perceiver_ar.config import EOS, RESERVED, DataConfig
-from perceiver_ar.data.codec import Prompt, Tokens, document
-from perceiver_ar.data.corpus import Corpus, Documents, InMemory, OnDisk
+from perceiver_ar.config import RESERVED, DataConfig
+from perceiver_ar.data.corpus import Corpus, Documents, InMemory, OnDisk, Tokens, document
 
-# The novels to learn from; one to decide by and one to report on, so that no book is on both sides.
+# Novels for training, validation and test.
 TRAIN_NOVELS = ("emma", "mansfield-park", "pride-and-prejudice", "sense-and-sensibility")
 
 
 VALIDATION_NOVELS, TEST_NOVELS = ("northanger-abbey",), ("persuasion",)
 
 
-# Of a single text of the user's: the last parts, for validation and test.
+# Fraction of a single user text for validation, and for test, from its end.
 HELD_OUT_SHARE = 0.05
 
 
-# SentencePiece learns from at most this many characters, and its lines are cut at this many.
+# SentencePiece is trained on at most this many characters, in lines of at most this many.
 PIECE_TRAINING_CHARACTERS, LONGEST_LINE = 20_000_000, 4000
 
 
-# About how many bytes a token stands for, where files are too many to encode all of them beforehand.
+# Approximate bytes per token, to estimate the sizes of files without encoding them.
 BYTES_PER_TOKEN = {"bytes": 1.0, "pieces": 3.5, "words": 5.5}
 
 
@@ -44,58 +42,19 @@ PIECES_NAME, WORDS_NAME = "pieces.model", "words.txt"
 UNKNOWN, LINE_END = "<unk>", "<eos>"
 
 
-class TextCodec(ABC):
-    """What all codecs of text share: prompts, .txt files, and sequences that end with EOS."""
-
-    coordinates = None
-    allowed = None
-    stop: int | None = EOS
-    num_symbols = None
-    vocab_size: int
-
-    @abstractmethod
-    def encode(self, text: str) -> Tokens:
-        """SOS, the tokens of a text, EOS."""
-
-    @abstractmethod
-    def decode(self, tokens: Tokens) -> str:
-        """The text of tokens."""
-
-    def encode_file(self, path: Path) -> Tokens:
-        """A text file as a document."""
-        return self.encode(read_text(path))
-
-    def encode_prompt(self, prompt: Prompt, seed: int) -> Tokens:
-        """SOS and the text given, or that of a file."""
-        del seed
-        text = prompt.text if prompt.file is None else read_text(prompt.file)
-        tokens = self.encode(text)[:-1]
-        return tokens[: prompt.tokens + 1] if prompt.tokens else tokens
-
-    def figure(self, samples: Sequence[Tokens]) -> None:
-        """None: text is read."""
-        del samples
-
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
-        """sample-0.txt and so on."""
-        return {f"sample-{number}.txt": self.decode(tokens).encode("utf-8") for number, tokens in enumerate(samples)}
-
-    def summary(self, tokens: Tokens) -> str:
-        """The text itself."""
-        return f"{self.decode(tokens)}\n---"
-
-
-class ByteText(TextCodec):
-    """UTF-8 bytes: 256 symbols, nothing unknown."""
+class ByteText:
+    """UTF-8 bytes: 256 symbols."""
 
     vocab_size = 256 + RESERVED
+    coordinates = None
+    allowed = None
 
     def encode(self, text: str) -> Tokens:
         """SOS, bytes, EOS."""
         return document(np.frombuffer(text.encode("utf-8"), np.uint8))
 
     def decode(self, tokens: Tokens) -> str:
-        """The text; bytes that are no UTF-8 become the replacement character."""
+        """The text; invalid UTF-8 becomes the replacement character."""
         kept = tokens[tokens >= RESERVED] - RESERVED
         return kept.astype(np.uint8).tobytes().decode("utf-8", errors="replace")
 
@@ -104,16 +63,19 @@ class ByteText(TextCodec):
         return {"bytes": float((tokens >= RESERVED).sum()), "words": float(len(self.decode(tokens).split()))}
 
     def saved_files(self) -> dict[str, bytes]:
-        """Nothing to keep."""
+        """No files."""
         return {}
 
 
-class PieceText(TextCodec):
-    """Pieces of words that SentencePiece found; what it never saw is spelt in bytes, so nothing is lost.
+class PieceText:
+    """SentencePiece tokens with byte fallback, so that decoding is exact.
 
     Args:
-        model: the content of SentencePiece's model file.
+        model: content of the SentencePiece model file.
     """
+
+    coordinates = None
+    allowed = None
 
     def __init__(self, model: bytes) -> None:
         from sentencepiece import SentencePieceProcessor
@@ -123,11 +85,11 @@ class PieceText(TextCodec):
         self.vocab_size = self._processor.vocab_size() + RESERVED
 
     def encode(self, text: str) -> Tokens:
-        """SOS, pieces, EOS."""
+        """SOS, SentencePiece tokens, EOS."""
         return document(np.array(self._processor.encode(text), np.int32))
 
     def decode(self, tokens: Tokens) -> str:
-        """The text, to the letter."""
+        """The text, exactly."""
         return self._processor.decode((tokens[tokens >= RESERVED] - RESERVED).tolist())
 
     def measure(self, tokens: Tokens) -> dict[str, float]:
@@ -136,25 +98,28 @@ class PieceText(TextCodec):
         return {"bytes": float(len(text.encode("utf-8"))), "words": float(len(text.split()))}
 
     def saved_files(self) -> dict[str, bytes]:
-        """SentencePiece's model."""
+        """The SentencePiece model."""
         return {PIECES_NAME: self._model}
 
 
-class WordText(TextCodec):
-    """Words between spaces, and one token at the end of each line, as Wikitext-103 is counted.
+class WordText:
+    """Words between spaces, and a token at the end of each line, as in Wikitext-103.
 
     Args:
-        words: the vocabulary; what is not in it reads as the unknown word, which is its first.
+        words: the vocabulary; its first entry stands for unknown words.
     """
+
+    coordinates = None
+    allowed = None
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
-        self._number = {word: number for number, word in enumerate(self.words)}
+        self._id_of = {word: number for number, word in enumerate(self.words)}
         self.vocab_size = len(self.words) + RESERVED
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "WordText":
-        """The vocabulary of texts: every word, the frequent ones first."""
+        """A codec with all words of some texts, in order of frequency."""
         counts: dict[str, int] = {}
         for text in texts:
             for word in split_words(text):
@@ -164,20 +129,23 @@ class WordText(TextCodec):
 
     def encode(self, text: str) -> Tokens:
         """SOS, words and line ends, EOS."""
-        return document(np.array([self._number.get(word, 0) for word in split_words(text)], np.int32))
+        return document(np.array([self._id_of.get(word, 0) for word in split_words(text)], np.int32))
 
     def decode(self, tokens: Tokens) -> str:
-        """Words with a space between them, and lines."""
+        """Words with spaces between them, and lines."""
         words = (self.words[token - RESERVED] for token in tokens if token >= RESERVED)
         return re.sub(rf" ?{LINE_END} ?", "\n", " ".join(words))
 
     def measure(self, tokens: Tokens) -> dict[str, float]:
-        """Words, with the ends of lines; unknown words make bytes meaningless."""
+        """Words, including ends of lines; bytes are undefined because of unknown words."""
         return {"words": float((tokens >= RESERVED).sum())}
 
     def saved_files(self) -> dict[str, bytes]:
         """The vocabulary."""
         return {WORDS_NAME: "\n".join(self.words).encode("utf-8")}
+
+
+TextCodec = ByteText | PieceText | WordText
 
 
 def split_words(text: str) -> list[str]:
@@ -186,10 +154,10 @@ def split_words(text: str) -> list[str]:
 
 
 def learn_pieces(texts: Sequence[str], size: int) -> bytes:
-    """SentencePiece's unigram model of texts; the same texts give the same model.
+    """Train SentencePiece's unigram model on texts; the result is deterministic.
 
     Raises:
-        UsageError: too little text for that many pieces.
+        UsageError: too little text for this vocabulary size.
     """
     import sentencepiece
 
@@ -208,7 +176,7 @@ def learn_pieces(texts: Sequence[str], size: int) -> bytes:
             vocab_size=size,
             model_type="unigram",
             byte_fallback=True,
-            normalization_rule_name="identity",  # with these four nothing is added or lost
+            normalization_rule_name="identity",  # these four settings make decoding exact
             remove_extra_whitespaces=False,
             add_dummy_prefix=False,
             user_defined_symbols=["\n"],
@@ -222,12 +190,12 @@ def learn_pieces(texts: Sequence[str], size: int) -> bytes:
         )
     except (RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines()[-1].rpartition("] ")[2]
-        raise UsageError(f"cannot learn {size} pieces from {characters:,} characters: {reason}") from None
+        raise UsageError(f"cannot train {size} SentencePiece tokens on {characters:,} characters: {reason}") from None
     return content.getvalue()
 
 
 def cached_pieces(texts: Sequence[str], size: int) -> bytes:
-    """`learn_pieces`, kept below the user's cache folder from the second time on."""
+    """`learn_pieces` with a cache in the user's cache folder."""
     digest = hashlib.sha256(str(size).encode())
     for text in texts:
         digest.update(text.encode("utf-8"))
@@ -240,12 +208,12 @@ def cached_pieces(texts: Sequence[str], size: int) -> bytes:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, model)
     except OSError:
-        pass  # a home that cannot be written to costs time only
+        pass  # without a writable cache folder the model is trained again next time
     return model
 
 
 def text_codec(config: DataConfig, texts: Callable[[], Sequence[str]]) -> TextCodec:
-    """How text becomes tokens; pieces and words are learnt from the training texts."""
+    """The codec of a configuration; SentencePiece and words are trained on the training texts."""
     if config.tokens == "bytes":
         return ByteText()
     if config.tokens == "words":
@@ -254,7 +222,7 @@ def text_codec(config: DataConfig, texts: Callable[[], Sequence[str]]) -> TextCo
 
 
 def saved_text_codec(config: DataConfig, read: Callable[[str], bytes]) -> TextCodec:
-    """The codec of a trained network, from the files that it keeps beside it."""
+    """The codec of a trained network, from the files saved beside its weights."""
     if config.tokens == "bytes":
         return ByteText()
     if config.tokens == "words":
@@ -264,12 +232,12 @@ def saved_text_codec(config: DataConfig, read: Callable[[str], bytes]) -> TextCo
 
 @lru_cache(maxsize=6)
 def novel(name: str) -> str:
-    """One of the embedded novels, e.g. "emma"."""
+    """One of the novels that ship with the package, e.g. "emma"."""
     return lzma.decompress(embedded("perceiver_ar.assets", f"{name}.txt.xz").read_bytes()).decode("utf-8")
 
 
 def novels(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
-    """Six novels of Jane Austen: four to learn from, Northanger Abbey for validation, Persuasion for the test."""
+    """Six novels by Jane Austen: four for training, Northanger Abbey for validation, Persuasion for test."""
     codec = codec or text_codec(config, lambda: [novel(name) for name in TRAIN_NOVELS])
     parts = (
         InMemory(codec.encode(novel(name)) for name in names)
@@ -294,14 +262,14 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); convert it first") from None
 
 
-def own_text(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
-    """A user's text.
+def user_text(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
+    """A user's text file or folder.
 
-    A folder with `train`, `validation` and `test` keeps these parts. Of another folder with three files or more, every
-    tenth (one at least) is for validation and every tenth for the test. Of one or two files the last twentieths are.
+    A folder with `train`, `validation` and `test` keeps these parts. In another folder of at least three files, every
+    tenth (at least one) is for validation and every tenth for test. One or two files are each split 90/5/5.
 
     Raises:
-        UsageError: nothing there, not text, or too short.
+        UsageError: no files, files that are not text, or too short ones.
     """
     assert config.path is not None
     path = config.path
@@ -311,7 +279,7 @@ def own_text(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
     if not files:
         raise UsageError(f"{path} holds no .txt files; give a text file or a folder of them")
     if len(files) >= 3:
-        train, validation, test = every_tenth(files)
+        train, validation, test = hold_out_tenth(files)
         return _on_disk(config, train, validation, test, codec)
     texts = [read_text(file) for file in files]
     cuts = [(round(len(text) * (1 - 2 * HELD_OUT_SHARE)), round(len(text) * (1 - HELD_OUT_SHARE))) for text in texts]
@@ -321,15 +289,13 @@ def own_text(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
     ]
     for text, file in zip(texts, files, strict=True):
         if len(text) * HELD_OUT_SHARE < 100:
-            raise UsageError(
-                f"{file} has {len(text)} characters, expected at least 2000: a twentieth is held out twice"
-            )
+            raise UsageError(f"{file} has {len(text)} characters, expected at least 2000: two parts of 5% are held out")
     codec = codec or text_codec(config, lambda: parts[0])
     return Corpus(codec, *(InMemory(codec.encode(text) for text in part) for part in parts))
 
 
-def every_tenth(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
-    """Files to learn from, for validation and for the test: in order, without chance."""
+def hold_out_tenth(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
+    """Files for training, validation and test: the fifth and the tenth of each ten are held out."""
     validation = set(range(4, len(files), 10)) or {len(files) - 2}
     test = set(range(9, len(files), 10)) or {len(files) - 1}
     train = [file for number, file in enumerate(files) if number not in validation | test]
@@ -351,7 +317,7 @@ def wikitext103(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
 
 
 def articles(text: str) -> list[str]:
-    """Articles of Wikitext: each begins with a line " = Title = " (sections have more signs)."""
+    """Articles of Wikitext: each begins with a line " = Title = " (headings of sections have more signs)."""
     found = re.split(r"^(?= = [^=].*[^=] = $)", text, flags=re.MULTILINE)
     return [article for article in found if article.strip()]
 
@@ -387,7 +353,7 @@ def _on_disk(
 
 LOADERS: Mapping[str, Callable[[DataConfig, TextCodec | None], Corpus]] = {
     "novels": novels,
-    "text": own_text,
+    "text": user_text,
     "pg19": pg19,
     "wikitext103": wikitext103,
 }

@@ -10,28 +10,27 @@ from jaxtyping import Array, Float, Int
 
 from perceiver_ar.data import copy_task
 from perceiver_ar.models.perceiver_ar import PerceiverAR, take
-from perceiver_ar.models.positions import latent_places
+from perceiver_ar.models.positions import latent_indices
 
-# Sequences of the copy task and windows of documents that an evaluation during training looks at, and the seed that
-# keeps the former apart from those trained on and places the latter.
+# Evaluation during training: sequences of the copy task, windows of documents, and the seed of both.
 HELD_OUT_SEQUENCES, HELD_OUT_WINDOWS, HELD_OUT_SEED = 64, 64, 2**31
 
 
-# Sequences of the copy task that the verb looks at.
+# Sequences of the copy task in an evaluation by the verb `evaluate`.
 COPY_SEQUENCES = 512
 
 
 def copy_accuracy(
     model: PerceiverAR, events: Int[np.ndarray, "batch length"], *, context: int | None = None
 ) -> Float[np.ndarray, " mirrored"]:
-    """Share of right guesses for each token of the mirrored half and EOS, the nearest copy first.
+    """Accuracy for each token of the mirrored half and EOS, the shortest copy distance first.
 
-    The k-th of them stands 2k + 1 tokens after its original.
+    Token k (from 0) is 2k + 1 tokens after its source.
 
     Args:
         model: of the copy task.
-        events: sequences as `copy_task.mirrored` makes them.
-        context: the most inputs that a guess may rest on, the control that cannot see far; None: all.
+        events: sequences from `copy_task.mirrored`.
+        context: the most inputs of a prediction, as a control without the prefix; None: all.
     """
     config = model.config
     length = events.shape[1]
@@ -40,38 +39,38 @@ def copy_accuracy(
     graph, params = nnx.split(model)
 
     @jax.jit
-    def hits(params: Any, inputs: Array, targets: Array, lengths: Array, numbers: Array | None) -> Array:
-        logits = nnx.merge(graph, params)(inputs, lengths, numbers, num_latents=latents)
-        return (logits.argmax(axis=-1) == take(targets, latent_places(lengths, latents))).mean(axis=0)
+    def hits(params: Any, input_ids: Array, targets: Array, lengths: Array, position_ids: Array | None) -> Array:
+        logits = nnx.merge(graph, params)(input_ids, lengths, position_ids, num_latents=latents)
+        return (logits.argmax(axis=-1) == take(targets, latent_indices(lengths, latents))).mean(axis=0)
 
     right = np.zeros(length // 2)
     width = reach
     for first in range(length // 2 - 1, length - 1, latents):
         end = min(first + latents, length - 1)
         start = max(0, end - reach)
-        inputs, targets = np.zeros((2, len(events), width), np.int32)
-        inputs[:, : end - start], targets[:, : end - start] = events[:, start:end], events[:, start + 1 : end + 1]
-        # A hidden prefix does not move what is left: inputs keep the numbers of their places in the sequence.
-        numbers = np.zeros((len(events), width, 1), np.int32)
-        numbers[:, : end - start, 0] = np.arange(start, end) + 1
-        at = jnp.asarray(numbers) if config.adds else None
+        input_ids, targets = np.zeros((2, len(events), width), np.int32)
+        input_ids[:, : end - start], targets[:, : end - start] = events[:, start:end], events[:, start + 1 : end + 1]
+        # Without the prefix, the remaining inputs keep their positions in the sequence.
+        position_ids = np.zeros((len(events), width, 1), np.int32)
+        position_ids[:, : end - start, 0] = np.arange(start, end) + 1
+        coords = jnp.asarray(position_ids) if config.uses_absolute_positions else None
         lengths = jnp.full(len(events), end - start)
-        found = np.asarray(hits(params, jnp.asarray(inputs), jnp.asarray(targets), lengths, at))
+        found = np.asarray(hits(params, jnp.asarray(input_ids), jnp.asarray(targets), lengths, coords))
         right[first - length // 2 + 1 : end - length // 2 + 1] = found[latents - (end - first) :]
     return right
 
 
 def evaluate_copies(model: PerceiverAR) -> dict[str, float]:
-    """Accuracy of the mirrored half by the distance of the copy, with all inputs and with as many as latents only."""
+    """Accuracy on the mirrored half by copy distance, with all inputs and with only the inputs of the latents."""
     config = model.config
     copy_task.check_fits(config)
     events = copy_task.mirrored(
         np.random.default_rng(HELD_OUT_SEED), COPY_SEQUENCES, config.context_length, config.vocab_size
     )
-    whole, blind = copy_accuracy(model, events), copy_accuracy(model, events, context=config.num_latents)
-    found = {"accuracy": float(whole.mean()), "accuracy_without_prefix": float(blind.mean())}
-    for group in np.array_split(np.arange(len(whole) - 1), min(4, len(whole) - 1)):
+    with_prefix, without_prefix = copy_accuracy(model, events), copy_accuracy(model, events, context=config.num_latents)
+    found = {"accuracy": float(with_prefix.mean()), "accuracy_without_prefix": float(without_prefix.mean())}
+    for group in np.array_split(np.arange(len(with_prefix) - 1), min(4, len(with_prefix) - 1)):
         name = f"at_distance_{2 * group[0] + 1}_to_{2 * group[-1] + 1}"
-        found[name] = float(whole[group].mean())
-        found[f"{name}_without_prefix"] = float(blind[group].mean())
+        found[name] = float(with_prefix[group].mean())
+        found[f"{name}_without_prefix"] = float(without_prefix[group].mean())
     return found

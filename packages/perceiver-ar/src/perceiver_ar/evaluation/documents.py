@@ -1,22 +1,21 @@
-"""Whole documents, every target scored once, in the units of their codec."""
+"""Scores of documents, with every target counted once, in the units of their codec."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from perceiver_ar.data.codec import Codec, Tokens
-from perceiver_ar.data.corpus import Documents
+from perceiver_ar.data.corpus import Codec, Documents, Tokens
 from perceiver_ar.evaluation.scoring import by_inputs, score, windows
 from perceiver_ar.evaluation.units import per_unit
 from perceiver_ar.models.perceiver_ar import PerceiverAR
 
 
 def stride_of(mode: str, latents: int) -> int:
-    """Tokens that one pass scores, by the mode (section 3, evaluation)."""
+    """Targets that one pass scores in each mode (official code, experiment.py)."""
     return {"incremental": 1, "block": max(1, latents // 2), "strided": latents - max(1, latents // 2) + 1}[mode]
 
 
 def first_tokens(documents: Documents, most: int) -> list[Tokens]:
-    """Documents in turn until they hold `most` targets, the last one cut; all of them for 0."""
+    """The first documents with `most` targets in all, the last one truncated; all documents for 0."""
     found: list[Tokens] = []
     left = most or sum(documents.sizes) * 2 + 2 * len(documents)
     for number in range(len(documents)):
@@ -27,7 +26,7 @@ def first_tokens(documents: Documents, most: int) -> list[Tokens]:
     return found
 
 
-def judge(
+def evaluate_documents(
     model: PerceiverAR,
     codec: Codec,
     documents: Sequence[Tokens],
@@ -37,16 +36,16 @@ def judge(
     context: int | None = None,
     batch_size: int = 8,
 ) -> dict[str, float]:
-    """Nats of every target of the documents, each counted once, as means and in the units of the codec.
+    """Nats of all targets of the documents, as means and in the units of the codec.
 
     Args:
         model: the network.
         codec: of the documents.
-        documents: with SOS in front.
-        stride: as `score` takes it, and so are the others.
+        documents: ids that begin with SOS.
+        stride: targets that one pass scores; this and the others as for `score`.
         num_latents: N of the evaluation.
         context: the most inputs of a pass.
-        batch_size: passes at once.
+        batch_size: passes in a batch.
     """
     config = model.config
     nats = score(
@@ -60,13 +59,13 @@ def judge(
     )
     total = float(sum(part.sum() for part in nats))
     tokens = sum(len(part) for part in nats)
-    worth: dict[str, float] = {}
+    amounts: dict[str, float] = {}
     for document in documents:
         for unit, amount in codec.measure(document[1:]).items():
-            worth[unit] = worth.get(unit, 0.0) + amount
+            amounts[unit] = amounts.get(unit, 0.0) + amount
     passes = len(windows([len(part) for part in nats], context or config.context_length, stride))
     found = {"tokens": float(tokens), "passes": float(passes), "nats_per_token": total / tokens}
-    found |= per_unit(total, worth)
+    found |= per_unit(total, amounts)
     for (low, high), (mean, _) in by_inputs(nats).items():
         found[f"nats_per_token_after_{low}_to_{high - 1}"] = mean
     return found
@@ -80,12 +79,12 @@ class Plan(NamedTuple):
     context: int
 
 
-def evaluate_documents(
+def evaluate_plans(
     model: PerceiverAR, codec: Codec, documents: Sequence[Tokens], plans: Sequence[Plan], passes_at_once: int = 8
 ) -> dict[str, dict[str, float]]:
-    """`judge` for each plan, by its description."""
+    """`evaluate_documents` for each plan, by its description."""
     return {
-        f"{plan.latents} latents, stride {plan.stride}, context {plan.context}": judge(
+        f"{plan.latents} latents, stride {plan.stride}, context {plan.context}": evaluate_documents(
             model,
             codec,
             documents,

@@ -1,7 +1,7 @@
-r"""Likelihood of whole documents, each token counted exactly once, and the units that people compare.
+r"""Likelihood of documents, with every target scored exactly once.
 
-A document is $e_0, \ldots, e_T$ with $e_0$ = SOS; its T targets are $e_1, \ldots, e_T$. One pass over a window of
-inputs scores the targets of its last latents (section 3, evaluation).
+A document is $e_0, \ldots, e_T$ with $e_0$ = SOS; its T targets are $e_1, \ldots, e_T$. A forward pass
+over a window of inputs scores the targets of its last latents (official code, experiment.py).
 """
 
 import functools
@@ -19,11 +19,11 @@ from onepaper.errors import UsageError
 from perceiver_ar.config import ModelConfig
 from perceiver_ar.models.losses import token_nats
 from perceiver_ar.models.perceiver_ar import PerceiverAR, take
-from perceiver_ar.models.positions import check_coordinates, latent_places
+from perceiver_ar.models.positions import check_coordinates, latent_indices
 
 
 class Window(NamedTuple):
-    """One pass: inputs `start` to `end - 1` of a document; scored are the targets of inputs `first` to `end - 1`."""
+    """A forward pass over inputs `start` to `end - 1` of a document that scores the targets of `first` to `end - 1`."""
 
     document: int
     start: int
@@ -32,13 +32,13 @@ class Window(NamedTuple):
 
 
 def windows(lengths: Sequence[int], context: int, stride: int) -> list[Window]:
-    """Passes that score every target of every document once, in order.
+    """Windows that score every target of every document once, in order.
 
     Args:
         lengths: T, targets of each document.
-        context: the most inputs of a pass.
-        stride: targets that one pass scores. 1 is the incremental mode: each target with all the context there is. More
-            is the block mode; with N - R + 1 it mirrors sampling whose resets compute R of N latents.
+        context: the most inputs of a window.
+        stride: targets that one pass scores. 1 is the incremental mode, in which each target has the longest context.
+            More is the block mode; N - R + 1 corresponds to sampling with resets to R of N latents.
     """
     return [
         Window(document, max(0, end - context), end, first)
@@ -61,16 +61,16 @@ def score(
     r"""$-\ln p(e_t | e_{<t})$ of every target of every document.
 
     Args:
-        model: positions are numbered anew in each window.
+        model: the network; positions count from the start of each window.
         documents: ids that begin with SOS.
         stride: targets that one pass scores, at most the number of latents.
-        num_latents: N of the evaluation; None: as in training. Where a pass scores fewer, the others warm up.
-        context: the most inputs that a pass sees; None: as many as the model can. Fewer hide the prefix.
-        coordinates: of absolute positions with several axes, for the inputs of every document alike.
-        batch_size: passes at once.
+        num_latents: N of the evaluation; None: as in training. The targets of the first N - stride are not scored.
+        context: the most inputs of a pass; None: the context length.
+        coordinates: absolute positions on several axes, the same for all documents.
+        batch_size: passes in a batch.
 
     Raises:
-        UsageError: no documents, one without a target, ids unknown to the model, or numbers that do not fit together.
+        UsageError: no documents, a document without a target, ids outside the vocabulary, or inconsistent numbers.
     """
     config = model.config
     latents = config.num_latents if num_latents is None else num_latents
@@ -83,16 +83,16 @@ def score(
     found = [np.zeros(len(document) - 1) for document in documents]
     for begin in range(0, len(plan), batch_size):
         part = plan[begin : begin + batch_size]
-        rows = part + part[:1] * (batch_size - len(part))  # a last batch of another size would be compiled anew
-        inputs, targets = np.zeros((2, batch_size, width), np.int32)
-        at = None if coordinates is None else np.zeros((batch_size, width, coordinates.shape[1]), np.int32)
+        rows = part + part[:1] * (batch_size - len(part))  # a smaller last batch would be compiled again
+        input_ids, targets = np.zeros((2, batch_size, width), np.int32)
+        coords = None if coordinates is None else np.zeros((batch_size, width, coordinates.shape[1]), np.int32)
         for row, (document, start, end, _) in enumerate(rows):
-            inputs[row, : end - start] = documents[document][start:end]
+            input_ids[row, : end - start] = documents[document][start:end]
             targets[row, : end - start] = documents[document][start + 1 : end + 1]
-            if at is not None and coordinates is not None:
-                at[row, : end - start] = coordinates[start:end]
+            if coords is not None and coordinates is not None:
+                coords[row, : end - start] = coordinates[start:end]
         lengths = np.array([window.end - window.start for window in rows])
-        nats = np.asarray(_nats(graph, latents, params, inputs, targets, lengths, at), np.float64)
+        nats = np.asarray(_nats(graph, latents, params, input_ids, targets, lengths, coords), np.float64)
         for row, (document, _, end, first) in enumerate(part):
             found[document][first:end] = nats[row, latents - (end - first) :]
     return found
@@ -107,7 +107,7 @@ def _check(
     coordinates: np.ndarray | None,
 ) -> None:
     if not documents:
-        raise UsageError("there are no documents to evaluate")
+        raise UsageError("there are no documents to evaluate; give at least one")
     if not 1 <= context <= config.context_length:
         raise UsageError(f"context is {context}, expected 1 to {config.context_length}")
     if not 1 <= latents <= context:
@@ -120,31 +120,33 @@ def _check(
         if not (document.min() >= 0 and document.max() < config.vocab_size):
             raise UsageError(
                 f"document {number} has ids from {document.min()} to {document.max()}, "
-                f"the model knows 0 to {config.vocab_size - 1}"
+                f"expected 0 to {config.vocab_size - 1}, the vocabulary of the model"
             )
     if coordinates is not None:
         check_coordinates(coordinates, config.axis_sizes)
         longest = max(len(document) for document in documents) - 1
         if len(coordinates) < longest:
-            raise UsageError(f"coordinates serve {len(coordinates)} inputs, the longest document has {longest}")
+            raise UsageError(
+                f"coordinates have {len(coordinates)} rows, the longest document has {longest} inputs; pass more"
+            )
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))  # one compilation for all evaluations of one architecture
 def _nats(
-    graph: Any, latents: int, params: Any, inputs: Array, targets: Array, lengths: Array, coordinates: Array | None
+    graph: Any, latents: int, params: Any, input_ids: Array, targets: Array, lengths: Array, coordinates: Array | None
 ) -> Array:
-    logits = nnx.merge(graph, params)(inputs, lengths, coordinates, num_latents=latents)
-    return token_nats(logits, take(targets, latent_places(jnp.asarray(lengths), latents)))[0]
+    logits = nnx.merge(graph, params)(input_ids, lengths, coordinates, num_latents=latents)
+    return token_nats(logits, take(targets, latent_indices(jnp.asarray(lengths), latents)))[0]
 
 
 def by_inputs(nats: Sequence[Float[np.ndarray, "_"]]) -> dict[tuple[int, int], tuple[float, int]]:
-    """Mean nats and number of targets by how many inputs came before: 0 to 511, 512 to 1023, then powers of two.
+    """Mean nats and number of targets by the number of inputs before: 0 to 511, 512 to 1023, then powers of two.
 
     Args:
         nats: what `score` returns.
 
     Returns:
-        (from, below) -> (mean, count), of ranges that hold a target.
+        (from, below) -> (mean, count), for ranges with targets.
     """
     found: dict[tuple[int, int], tuple[float, int]] = {}
     low, high = 0, 512

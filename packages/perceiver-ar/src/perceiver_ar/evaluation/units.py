@@ -14,38 +14,38 @@ def bits_per_byte(nats: float, num_bytes: int) -> float:
 
 
 def bits_per_dim(nats: float, height: int, width: int, channels: int = 3) -> float:
-    """Bits for each value of an image: of H W C of them, SOS and EOS not counted (section 3, evaluation)."""
+    """Bits for each of the H W C values of an image; SOS and EOS are not counted in the divisor (paper, table 3)."""
     check_positive("number of values", height * width * channels)
     return nats / math.log(2) / (height * width * channels)
 
 
 def word_perplexity(nats: float, words: int) -> float:
-    r"""$\exp(\mathrm{nats} / \mathrm{words})$: pieces of words are renormalised to the words of the corpus."""
+    r"""$\exp(\mathrm{nats} / \mathrm{words})$: the perplexity of subword models, normalized by words."""
     check_positive("number of words", words)
     return math.exp(nats / words)
 
 
-# Of e, in double precision.
+# Largest exponent of e in double precision.
 LARGEST_EXPONENT = math.log(sys.float_info.max)
 
 
-# What a unit's bits are called.
+# Names of the results by unit.
 BITS_PER = {
     "bytes": "bits_per_byte", "values": "bits_per_dim", "seconds": "bits_per_second", "frames": "bits_per_frame",
 }  # fmt: skip
 
 
-def per_unit(nats: float, worth: Mapping[str, float]) -> dict[str, float]:
-    """Bits for each byte, value, second or frame, and the perplexity of words, by name.
+def per_unit(nats: float, amounts: Mapping[str, float]) -> dict[str, float]:
+    """Bits per byte, value, second or frame, and word perplexity, by name.
 
-    Text that has hardly any spaces has no words to speak of: a perplexity beyond double precision is left out.
+    A word perplexity that overflows double precision, as for text without spaces, is left out.
 
     Args:
         nats: of all targets.
-        worth: what these targets amount to, as codecs measure it.
+        amounts: size of the targets by unit, as codecs measure it.
     """
     found: dict[str, float] = {}
-    for unit, amount in worth.items():
+    for unit, amount in amounts.items():
         if unit != "words":
             found |= {BITS_PER[unit]: nats / math.log(2) / amount} if amount else {}
         elif amount and nats / amount < LARGEST_EXPONENT:

@@ -1,4 +1,4 @@
-"""Curves of measurements."""
+"""Line plots of measurements."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The measurements behind the claims: each function takes a `ClaimContext` and returns `Evidence`."""
+"""Claims that are measured on shipped or untrained networks: each function maps a `ClaimContext` to `Evidence`."""
 
 import functools
 import time
@@ -16,58 +16,58 @@ from scipy.special import log_softmax
 
 from perceiver_ar.config import RESERVED, SOS, ExperimentConfig, ModelConfig
 from perceiver_ar.data import copy_task
-from perceiver_ar.data.codec import Tokens
+from perceiver_ar.data.corpus import Tokens
 from perceiver_ar.data.music import freedoom
 from perceiver_ar.data.text import TEST_NOVELS, novel
 from perceiver_ar.evaluation.copies import copy_accuracy
-from perceiver_ar.evaluation.documents import judge
+from perceiver_ar.evaluation.documents import evaluate_documents
 from perceiver_ar.experiments.figures import lines
-from perceiver_ar.generation.cache import roll
+from perceiver_ar.generation.cache import evict_oldest
 from perceiver_ar.generation.decode import Sampler
 from perceiver_ar.models.counts import official_parameter_count, parameter_count
 from perceiver_ar.models.losses import sequence_loss
 from perceiver_ar.models.perceiver_ar import PerceiverAR
-from perceiver_ar.presets import PRESETS, QUOTED
+from perceiver_ar.presets import PRESETS, REPORTED_PARAMETERS
 from perceiver_ar.pretrained.checkpoints import open_network
 
-# Sequences for each seed of the copy task, and the seeds' distance from those of training.
+# Copy task: sequences for each seed, and an offset of the seeds from those of training.
 COPY_SEQUENCES, COPY_SEED = 256, 10_000
 
 
-# Contexts of the study of speed, its latents, layers and width.
+# Contexts, latents, layers and width of the comparison of speed.
 CONTEXTS, SCALING_LATENTS, SCALING_DEPTH, SCALING_WIDTH = (512, 1024, 2048, 4096, 8192), 256, 6, 32
 
 
-# Bytes of an excerpt on which the shipped text network is measured.
+# Bytes of an excerpt for the shipped text network.
 EXCERPT = 1024
 
 
-# Ages of caches in multiples of the latents (at least one step), and neighbouring steps that each is averaged over.
+# Cache ages in multiples of N (at least one step), and the number of successive steps that are averaged.
 DRIFT_AGES, DRIFT_PLACES = (0, 1 / 8, 1 / 2, 1, 2, 4), 16
 
 
 def excerpt(seed: int, length: int) -> Tokens:
-    """SOS and bytes of the novel that is held out for tests, from a place that the seed chooses."""
+    """SOS and bytes of the test novel, from a random offset."""
     text = novel(TEST_NOVELS[0]).encode("utf-8")
     start = int(np.random.default_rng(seed).integers(len(text) - length))
     return np.concatenate([[SOS], np.frombuffer(text[start : start + length], np.uint8).astype(np.int32) + RESERVED])
 
 
 def musical_excerpt(seed: int, length: int) -> Tokens:
-    """Events of a piece that is held out for tests, from a place that the seed chooses."""
+    """Events of a test piece, from a random offset."""
     pieces = freedoom(None).test
     piece = pieces[seed % len(pieces)]
     start = int(np.random.default_rng(seed).integers(len(piece) - length + 1))
     return np.asarray(piece[start : start + length])
 
 
-def copies_beyond_the_window(context: ClaimContext) -> Evidence:
-    """C1, C2: the shipped copy network with its whole context, and with no more inputs than latents."""
+def copy_accuracy_by_distance(context: ClaimContext) -> Evidence:
+    """C1, C2: the shipped copy network with its full context, and with only the inputs of its latents."""
     network = open_network("copy").model
     config = network.config
     length, latents = config.context_length, config.num_latents
     distances = 2 * np.arange(length // 2) + 1
-    # EOS has no original; from here on the original is more than N tokens back: no latent sits on it.
+    # EOS has no source; beyond N tokens the source is not at a latent.
     symbols = distances < length - 1
     outside = symbols & (distances > latents)
     curves: dict[str, list[np.ndarray]] = {"whole context": [], "prefix hidden": []}
@@ -97,7 +97,7 @@ def copies_beyond_the_window(context: ClaimContext) -> Evidence:
 
 
 def random_tokens(config: ModelConfig, batch: int = 1) -> tuple[jax.Array, jax.Array]:
-    """Inputs and targets of a full context."""
+    """Random inputs and targets of the full context length."""
     generator = np.random.default_rng(0)
     events = generator.integers(RESERVED, config.vocab_size, (batch, config.context_length + 1))
     return jnp.asarray(events[:, :-1], jnp.int32), jnp.asarray(events[:, 1:], jnp.int32)
@@ -106,17 +106,17 @@ def random_tokens(config: ModelConfig, batch: int = 1) -> tuple[jax.Array, jax.A
 def compiled_gradient(config: ModelConfig) -> tuple[Any, tuple[Any, ...]]:
     """The compiled gradient of the loss of one sequence, and its arguments."""
     graph, params = nnx.split(PerceiverAR(config, nnx.Rngs(0)))
-    inputs, targets = random_tokens(config)
+    input_ids, targets = random_tokens(config)
 
-    def loss(params: Any, inputs: jax.Array, targets: jax.Array) -> jax.Array:
-        return sequence_loss(nnx.merge(graph, params), inputs, targets).nats
+    def loss(params: Any, input_ids: jax.Array, targets: jax.Array) -> jax.Array:
+        return sequence_loss(nnx.merge(graph, params), input_ids, targets).nats
 
-    arguments = params, inputs, targets
+    arguments = params, input_ids, targets
     return jax.jit(jax.grad(loss)).lower(*arguments).compile(), arguments
 
 
 def step_seconds(run: Callable[..., Any], arguments: tuple[Any, ...], times: int) -> list[float]:
-    """Seconds of each of several calls, after one that does not count."""
+    """Seconds of each of several calls, after a warm-up call."""
     jax.block_until_ready(run(*arguments))
     found = []
     for _ in range(times):
@@ -127,7 +127,7 @@ def step_seconds(run: Callable[..., Any], arguments: tuple[Any, ...], times: int
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> float:
-    """Of log y over log x, by least squares."""
+    """Slope of log y over log x, by least squares."""
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
@@ -186,35 +186,37 @@ def cost_of_context(context: ClaimContext) -> Evidence:
             Table(f"One gradient, N={SCALING_LATENTS}, {SCALING_DEPTH} layers, width {SCALING_WIDTH}", header, rows),
             Plot("Time of a gradient", lines({name: (x, y) for name, y in middle.items()}, "context", "seconds",
                                              log_x=True, log_y=True)),
-            Note("A decoder's step has M targets and ours N: the last columns show what is left of the ratio per "
+            Note("A step of the decoder has M targets, one of Perceiver AR N: the last columns give the ratio per "
                  "target. Both use the same attention, which never holds an M x M array."),
         ],
     )  # fmt: skip
 
 
 def latents_at_test_time(context: ClaimContext) -> Evidence:
-    """C11b: one text network evaluated with fewer and with more latents than it was trained with."""
+    """C11b: the shipped text network evaluated with fewer and more latents than in training."""
     network = open_network("text")
     assert network.codec is not None
-    trained = network.model.config.num_latents
-    counts = [trained // 16, trained // 4, trained, 2 * trained]
+    trained_latents = network.model.config.num_latents
+    counts = [trained_latents // 16, trained_latents // 4, trained_latents, 2 * trained_latents]
     bits: dict[int, dict[int, float]] = {count: {} for count in counts}
     for seed in context.track(context.seeds, "excerpts"):
         part = excerpt(seed, EXCERPT)
         for count in counts:
-            found = judge(network.model, network.codec, [part], stride=counts[0], num_latents=count)
+            found = evaluate_documents(network.model, network.codec, [part], stride=counts[0], num_latents=count)
             bits[count][seed] = found["bits_per_byte"]
     measured = [Measurement.over_seeds(f"bits per byte, {count} latents", bits[count]) for count in counts]
     means = [measurement.mean for measurement in measured]
-    told = ", ".join(f"{mean:.3f} ({count})" for mean, count in zip(means, counts, strict=True))
+    summary = ", ".join(f"{mean:.3f} ({count})" for mean, count in zip(means, counts, strict=True))
     figure = lines({"": (counts, means)}, "latents at test time", "bits per byte", log_x=True)
     return Evidence(
-        f"bits per byte by latents, trained with {trained}: {told}", measured, [Plot("Latents at test time", figure)]
+        f"bits per byte by latents, trained with {trained_latents}: {summary}",
+        measured,
+        [Plot("Latents at test time", figure)],
     )
 
 
-def drift_of_caches(context: ClaimContext) -> Evidence:
-    """C17: divergence of rolling caches from a fresh pass, by the number of steps since the caches were fresh."""
+def cache_drift(context: ClaimContext) -> Evidence:
+    """C17: KL divergence of plain key-value caching from a forward pass, by the number of steps since a reset."""
     models = {name: open_network(name).model for name in ("music", "text")}
     excerpts = {"music": musical_excerpt, "text": excerpt}
     ages, measured = {}, []
@@ -228,7 +230,7 @@ def drift_of_caches(context: ClaimContext) -> Evidence:
             for label, values in found.items()
         ]
     mean = {measurement.name: measurement.mean for measurement in measured}
-    told = "; ".join(
+    summary = "; ".join(
         f"{name}: {mean[f'nats, {name}, after 1 steps']:.1e} nats after 1 step, "
         f"{mean[f'nats, {name}, after {ages[name][-1]} steps']:.1e} after {ages[name][-1]}, "
         f"{mean[f'nats, {name}, after a reset']:.1e} after a reset"
@@ -236,47 +238,47 @@ def drift_of_caches(context: ClaimContext) -> Evidence:
     )
     curves = {name: (ages[name], [mean[f"nats, {name}, after {age} steps"] for age in ages[name]]) for name in models}
     figure = lines(curves, "steps since the caches were fresh", "KL(fresh || cached), nats", log_x=True, log_y=True)
-    return Evidence(f"KL from a fresh pass, {told}", measured, [Plot("Drift of rolling caches", figure)])
+    return Evidence(f"KL from a forward pass, {summary}", measured, [Plot("Drift of plain key-value caching", figure)])
 
 
 def _drift(
     model: PerceiverAR, tokens: Int[np.ndarray, "batch length"], ages: list[int]
 ) -> dict[str, Float64[np.ndarray, " batch"]]:
-    """Divergences of fresh caches, of caches of these ages (means of neighbouring steps), and after a reset."""
+    """KL divergence right after filling the caches, at these cache ages (means of successive steps), after a reset."""
     config, latents = model.config, model.config.num_latents
     batch, length = tokens.shape
     sampler = Sampler(model)
 
     def divergence(end: int, cached: jax.Array) -> Float64[np.ndarray, " batch"]:
-        """KL(fresh || cached) of what follows the first `end` tokens."""
+        """KL(forward pass || cached) of the token after the first `end` tokens."""
         padded = np.zeros((batch, config.context_length), np.int32)
         padded[:, :end] = tokens[:, :end]
         fresh = _last_logits(model, jnp.asarray(padded), jnp.full(batch, end), latents)
         p, q = (log_softmax(np.asarray(logits, np.float64), axis=-1) for logits in (fresh, cached))
         return np.sum(np.exp(p) * (p - q), axis=-1)
 
-    state = sampler.refill(sampler.start(tokens[:, :latents].tolist(), length - latents), latents)
+    state = sampler.reset(sampler.start(tokens[:, :latents].tolist(), length - latents), latents)
     found = {"fresh caches": divergence(latents, state.logits)}
     of_age: dict[int, list[np.ndarray]] = {age: [] for age in ages}
     for end in range(latents + 1, length + 1):
-        state = sampler.feed(roll(state), jnp.asarray(tokens[:, end - 1]))
+        state = sampler.decode_step(evict_oldest(state), jnp.asarray(tokens[:, end - 1]))
         wanted = [age for age in ages if age <= end - latents < age + DRIFT_PLACES]
         if wanted:
             value = divergence(end, state.logits)
             for age in wanted:
                 of_age[age].append(value)
     found |= {f"after {age} steps": np.mean(values, axis=0) for age, values in of_age.items()}
-    return found | {"after a reset": divergence(length, sampler.refill(state, latents).logits)}
+    return found | {"after a reset": divergence(length, sampler.reset(state, latents).logits)}
 
 
-def caches_between_resets(context: ClaimContext) -> Evidence:
-    """X1: every step between resets against a fresh pass with as many latents, past the end of the window too."""
+def cache_exactness(context: ClaimContext) -> Evidence:
+    """X1: logits of each cached step against a forward pass with as many latents, also after the window slides."""
     config = ModelConfig(vocab_size=50, context_length=64, num_latents=8, depth=2, width=64, rotary_fraction=0.5)
     worst = {}
     for seed in context.track(context.seeds, "seeds"):
         model = PerceiverAR(config, nnx.Rngs(seed))
         assert model.head is not None
-        # a fresh head says nothing, whatever it is given
+        # the initial head is zero
         model.head.kernel[...] = jax.random.normal(jax.random.key(seed), (config.width, config.vocab_size)) / 8
         sampler = Sampler(model)
         state = sampler.start([[SOS, *range(RESERVED, RESERVED + 40)]], 60)
@@ -298,9 +300,9 @@ def _last_logits(model: PerceiverAR, tokens: jax.Array, lengths: jax.Array, num_
     return model(tokens, lengths, num_latents=num_latents)[:, -1]
 
 
-def memory_of_long_inputs(context: ClaimContext) -> Evidence:
-    """X2: memory of the gradient at 131,072 inputs, by the compiler's own account, against one N x M array."""
-    del context  # nothing is drawn
+def long_context_memory(context: ClaimContext) -> Evidence:
+    """X2: memory of the gradient at 131,072 inputs, as reported by the compiler, relative to one N x M array."""
+    del context  # nothing is random
     config = ModelConfig(context_length=131_072, num_latents=1024, depth=2, width=32, heads=4, rotary_fraction=1.0)
     run, _ = compiled_gradient(config)
     used = run.memory_analysis().temp_size_in_bytes
@@ -312,16 +314,16 @@ def memory_of_long_inputs(context: ClaimContext) -> Evidence:
 
 
 def parameter_counts(context: ClaimContext) -> Evidence:
-    """X3: parameters of the presets against the counts of the official code, of its layout, and of readers."""
-    del context  # nothing is drawn
+    """X3: parameter counts of presets against those of the official code, of its layout, and reported ones."""
+    del context  # nothing is random
     rows, worst = [], {"measured": 0.0, "computed": 0.0, "reported": 0.0}
-    for name, quoted in QUOTED.items():
+    for name, reported in REPORTED_PARAMETERS.items():
         config: ExperimentConfig = PRESETS[name].config
         count = official_parameter_count(config.model)
-        away = abs(count / quoted.parameters - 1)
-        worst[quoted.source] = max(worst[quoted.source], away)
-        rows.append([name, f"{parameter_count(config.model):,}", f"{count:,}", f"{quoted.parameters:,}",
-                     quoted.source, f"{100 * away:.2f}%"])  # fmt: skip
+        away = abs(count / reported.parameters - 1)
+        worst[reported.source] = max(worst[reported.source], away)
+        rows.append([name, f"{parameter_count(config.model):,}", f"{count:,}", f"{reported.parameters:,}",
+                     reported.source, f"{100 * away:.2f}%"])  # fmt: skip
     measured = [Measurement.exact(f"largest deviation, {source}", value) for source, value in worst.items()]
     return Evidence(
         f"counts of the official code agree to {100 * worst['measured']:.4f}%, computed ones to "

@@ -1,4 +1,4 @@
-"""The caches of a batch of sequences, and the steps that read and write them.
+"""Key-value caches of a batch of sequences, and the functions that fill and extend them.
 
 Axes: B batch, M window, N latents, L layers, V vocabulary.
 """
@@ -11,39 +11,39 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from perceiver_ar.config import PAD
-from perceiver_ar.models.attention import NOBODY, Partial, attend_by_index, attend_one
+from perceiver_ar.models.attention import MASKED_KEY, PartialAttention, attend_by_index, attend_one
 from perceiver_ar.models.perceiver_ar import PerceiverAR, take
-from perceiver_ar.models.positions import latent_places
+from perceiver_ar.models.positions import latent_indices
 
 
 class Cache(NamedTuple):
-    """Where a batch of sequences stands."""
+    """The state of cached sampling for a batch of sequences."""
 
     tokens: Int[Array, "batch window"]
-    """the inputs still in the window, padded on the right"""
+    """ids in the window, padded on the right"""
     lengths: Int[Array, " batch"]
-    """inputs in the window"""
+    """number of inputs in the window"""
     seen: Int[Array, " batch"]
-    """inputs in all, those that slid out of the window included"""
+    """number of inputs in all, including those that have left the window"""
     cross: tuple[Array, Array]
     """keys and values of the inputs, [B, M, heads, channels]"""
     stack: tuple[Array, Array]
     """keys and values of the latents, [L, B, N, heads, channels]"""
     key_index: Int[Array, "batch latents"]
-    """the input at which each cached latent sits; NOBODY where there is none"""
+    """index of the input of each cached latent; `MASKED_KEY` for empty slots"""
     filled: Int[Array, ""]
-    """latents since the last reset, that one included"""
+    """cached latents: those of the last reset and one for each step since"""
     drawn: Int[Array, ""]
-    """tokens drawn so far: numbers the random keys"""
+    """tokens sampled so far, which select the random keys"""
     logits: Float[Array, "batch vocab"]
-    """of the next token"""
+    """logits of the next token"""
 
 
-def roll(state: Cache) -> Cache:
-    """Drop the oldest latent from caches that are full, rather than reset them.
+def evict_oldest(state: Cache) -> Cache:
+    """Evict the oldest latent from full caches instead of resetting them.
 
-    This is plain key-value caching. It is not what this package samples with: the latents that stay still depend on
-    those that went, which a fresh pass would not have, and the error grows from step to step (section 3, generation).
+    This is plain key-value caching, for comparison only: the remaining latents depend on evicted ones, which a forward
+    pass over the window would not have, and the error grows with every step (paper, appendix E.3).
     """
     return state._replace(
         stack=(jnp.roll(state.stack[0], -1, axis=2), jnp.roll(state.stack[1], -1, axis=2)),
@@ -52,102 +52,105 @@ def roll(state: Cache) -> Cache:
     )
 
 
-def _slide(state: Cache, kept: int) -> tuple[Cache, bool]:
-    """Drop the oldest inputs of sequences with more than `kept` of them after the next one."""
-    dropped = jnp.maximum(state.lengths + 1 - kept, 0)
-    if not int(dropped.max()):
+def slide_window(state: Cache, kept: int) -> tuple[Cache, bool]:
+    """Drop the oldest inputs of sequences that would exceed `kept` inputs after the next token."""
+    num_evicted = jnp.maximum(state.lengths + 1 - kept, 0)
+    if not int(num_evicted.max()):
         return state, False
-    places = jnp.arange(state.tokens.shape[1])
-    tokens = take(state.tokens, jnp.minimum(places + dropped[:, None], places[-1]))
-    lengths = state.lengths - dropped
-    tokens = jnp.where(places < lengths[:, None], tokens, PAD)
+    input_indices = jnp.arange(state.tokens.shape[1])
+    tokens = take(state.tokens, jnp.minimum(input_indices + num_evicted[:, None], input_indices[-1]))
+    lengths = state.lengths - num_evicted
+    tokens = jnp.where(input_indices < lengths[:, None], tokens, PAD)
     return state._replace(tokens=tokens, lengths=lengths), True
 
 
-def _embed(
-    model: PerceiverAR, coordinates: Array | None, state: Cache, tokens: Array, places: Array
+def embed_window(
+    model: PerceiverAR, coordinates: Array | None, state: Cache, tokens: Array, input_indices: Array
 ) -> tuple[Array, Array]:
-    """Embedded tokens at these places of the window, and the numbers of their positions.
+    """Embedded tokens at these indices of the window, and their positions.
 
-    Numbers count from the start of the window, coordinates belong to places in the whole sequence.
+    Positions count from the start of the window, coordinates from the start of the sequence.
     """
-    at = None
+    coords = None
     if coordinates is not None:
         slid_out = (state.seen - state.lengths)[:, None]
-        at = coordinates[jnp.clip(places + slid_out, 0, len(coordinates) - 1)]  # what lies outside is padding
-    return model.inputs(tokens, places + 1, at), places + 1
+        coords = coordinates[jnp.clip(input_indices + slid_out, 0, len(coordinates) - 1)]  # indices outside are padding
+    return model.embed_inputs(tokens, input_indices + 1, coords), input_indices + 1
 
 
-def _read(graph: Any, arguments: Any, state: Cache) -> Cache:
-    """Keys and values of the whole window."""
+def project_inputs(graph: Any, arguments: Any, state: Cache) -> Cache:
+    """Compute keys and values of all inputs of the window for the cross-attention."""
     params, _, coordinates = arguments
     model = nnx.merge(graph, params)
-    places = jnp.broadcast_to(jnp.arange(state.tokens.shape[1]), state.tokens.shape)
-    found = model.cross.keys_values(*_embed(model, coordinates, state, state.tokens, places))
+    input_indices = jnp.broadcast_to(jnp.arange(state.tokens.shape[1]), state.tokens.shape)
+    found = model.cross.keys_values(*embed_window(model, coordinates, state, state.tokens, input_indices))
     return state._replace(cross=tuple(new.astype(old.dtype) for new, old in zip(found, state.cross, strict=True)))
 
 
-def _fill(graph: Any, arguments: Any, state: Cache, count: int) -> Cache:
-    """A reset: the stack from scratch, with latents at the last `count` inputs."""
+def prefill(graph: Any, arguments: Any, state: Cache, count: int) -> Cache:
+    """A reset: recompute the stack with latents at the last `count` inputs."""
     params, _, coordinates = arguments
     model = nnx.merge(graph, params)
-    state = state._replace(key_index=jnp.full_like(state.key_index, NOBODY), filled=jnp.int32(0))
-    return _add_latents(model, coordinates, state, latent_places(state.lengths, count))
+    state = state._replace(key_index=jnp.full_like(state.key_index, MASKED_KEY), filled=jnp.int32(0))
+    return add_latents(model, coordinates, state, latent_indices(state.lengths, count))
 
 
-def _write(graph: Any, arguments: Any, state: Cache, token: Array) -> Cache:
-    """Take one token of each sequence into the window."""
+def append(graph: Any, arguments: Any, state: Cache, token: Array) -> Cache:
+    """Append one token of each sequence to the window and to the cross-attention cache."""
     params, _, coordinates = arguments
     model = nnx.merge(graph, params)
-    rows, places = jnp.arange(len(token)), state.lengths
-    k, v = model.cross.keys_values(*_embed(model, coordinates, state, token[:, None], places[:, None]))
+    rows, input_indices = jnp.arange(len(token)), state.lengths
+    k, v = model.cross.keys_values(*embed_window(model, coordinates, state, token[:, None], input_indices[:, None]))
     cross = tuple(
-        old.at[rows, places].set(new[:, 0].astype(old.dtype)) for old, new in zip(state.cross, (k, v), strict=True)
+        old.at[rows, input_indices].set(new[:, 0].astype(old.dtype))
+        for old, new in zip(state.cross, (k, v), strict=True)
     )
-    tokens = state.tokens.at[rows, places].set(token.astype(state.tokens.dtype))
-    return state._replace(tokens=tokens, cross=cross, lengths=places + 1, seen=state.seen + 1, drawn=state.drawn + 1)
+    tokens = state.tokens.at[rows, input_indices].set(token.astype(state.tokens.dtype))
+    return state._replace(
+        tokens=tokens, cross=cross, lengths=input_indices + 1, seen=state.seen + 1, drawn=state.drawn + 1
+    )
 
 
-def _feed(graph: Any, arguments: Any, state: Cache, token: Array) -> Cache:
-    """Take one token of each sequence in, with a latent on it."""
+def decode_step(graph: Any, arguments: Any, state: Cache, token: Array) -> Cache:
+    """Append one token of each sequence, and run a latent at it."""
     params, _, coordinates = arguments
-    state = _write(graph, arguments, state, token)
-    return _add_latents(nnx.merge(graph, params), coordinates, state, state.lengths[:, None] - 1)
+    state = append(graph, arguments, state, token)
+    return add_latents(nnx.merge(graph, params), coordinates, state, state.lengths[:, None] - 1)
 
 
-def _attend(q: Array, k: Array, v: Array, places: Array, key_index: Array, chunk: int) -> Partial:
-    """A single latent is the newest input: it sees everything that is there."""
+def attend_cache(q: Array, k: Array, v: Array, input_indices: Array, key_index: Array, chunk: int) -> PartialAttention:
+    """Attention over cached keys; a single query is at the newest input and needs no causal mask."""
     if q.shape[1] == 1:
         return attend_one(q, k, v, key_index)
-    return attend_by_index(q, k, v, places, key_index, chunk=chunk)
+    return attend_by_index(q, k, v, input_indices, key_index, chunk=chunk)
 
 
-def _add_latents(model: PerceiverAR, coordinates: Array | None, state: Cache, places: Array) -> Cache:
-    """Run latents at these inputs, [B, n], on top of those that are cached; logits of the last one."""
+def add_latents(model: PerceiverAR, coordinates: Array | None, state: Cache, input_indices: Array) -> Cache:
+    """Run latents at these inputs, [B, n], append them to the caches, and compute the logits of the last one."""
     config, slot = model.config, state.filled
-    x, numbers = _embed(model, coordinates, state, take(state.tokens, places), places)
+    x, position_ids = embed_window(model, coordinates, state, take(state.tokens, input_indices), input_indices)
     z = model.latent_in(x)
-    inputs = jnp.arange(state.tokens.shape[1])
-    present = jnp.where(inputs < state.lengths[:, None], inputs, NOBODY)
-    found = _attend(model.cross.queries(z, numbers), *state.cross, places, present, config.chunk)
+    window_indices = jnp.arange(state.tokens.shape[1])
+    present = jnp.where(window_indices < state.lengths[:, None], window_indices, MASKED_KEY)
+    found = attend_cache(model.cross.queries(z, position_ids), *state.cross, input_indices, present, config.chunk)
     z = model.cross.add(z, found.values.astype(z.dtype), None)
-    added = jnp.where(places < 0, NOBODY, places).astype(state.key_index.dtype)
+    added = jnp.where(input_indices < 0, MASKED_KEY, input_indices).astype(state.key_index.dtype)
     key_index = jax.lax.dynamic_update_slice(state.key_index, added, (0, slot))
 
     stack = state.stack
     if config.depth:
         block_graph, states = nnx.split(model.blocks)
 
-        def layer(z: Array, of_layer: Any) -> tuple[Array, tuple[Array, Array]]:
-            block = nnx.merge(block_graph, of_layer[0])
-            fresh = block.keys_values(z, numbers)
+        def layer(z: Array, layer_state: Any) -> tuple[Array, tuple[Array, Array]]:
+            block = nnx.merge(block_graph, layer_state[0])
+            fresh = block.keys_values(z, position_ids)
             keys, values = (
                 jax.lax.dynamic_update_slice(old, new.astype(old.dtype), (0, slot, 0, 0))
-                for old, new in zip(of_layer[1], fresh, strict=True)
+                for old, new in zip(layer_state[1], fresh, strict=True)
             )
-            found = _attend(block.queries(z, numbers), keys, values, places, key_index, config.chunk)
+            found = attend_cache(block.queries(z, position_ids), keys, values, input_indices, key_index, config.chunk)
             return block.add(z, found.values.astype(z.dtype), None), (keys, values)
 
         z, stack = jax.lax.scan(layer, z, (states, state.stack))
     logits = model.logits(z[:, -1:])[:, 0]
-    return state._replace(stack=stack, key_index=key_index, filled=slot + places.shape[1], logits=logits)
+    return state._replace(stack=stack, key_index=key_index, filled=slot + input_indices.shape[1], logits=logits)

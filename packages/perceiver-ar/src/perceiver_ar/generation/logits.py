@@ -7,8 +7,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from perceiver_ar.config import SamplingOptions
 
 
-def cut(logits: Float[Array, "batch vocab"], options: SamplingOptions) -> Float[Array, "batch vocab"]:
-    """Logits with -inf at tokens that `top_k` and `top_p` leave out; ties with the last one kept stay."""
+def filter_logits(logits: Float[Array, "batch vocab"], options: SamplingOptions) -> Float[Array, "batch vocab"]:
+    """Top-k and nucleus filtering: logits of removed tokens become -inf; ties with the last kept token are kept."""
     size = logits.shape[-1]
     if 0 < options.top_k < size:
         least = jax.lax.top_k(logits, options.top_k)[0][..., -1:]
@@ -22,16 +22,16 @@ def cut(logits: Float[Array, "batch vocab"], options: SamplingOptions) -> Float[
     return logits
 
 
-def choose(
+def sample_token(
     key: PRNGKeyArray,
     logits: Float[Array, "batch vocab"],
     options: SamplingOptions,
     allowed: Bool[Array, "batch vocab"] | None = None,
 ) -> Int[Array, " batch"]:
-    """One token of each row, among the allowed ones."""
+    """One token for each row, among the allowed ones."""
     if allowed is not None:
         logits = jnp.where(allowed, logits, -jnp.inf)
-    logits = cut(logits, options)
+    logits = filter_logits(logits, options)
     if options.temperature == 0:
         return logits.argmax(axis=-1)
     return jax.random.categorical(key, logits / options.temperature, axis=-1)

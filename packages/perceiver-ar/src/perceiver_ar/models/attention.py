@@ -1,9 +1,9 @@
-r"""Attention in blocks with its own backward pass: no array ever has an entry for each pair of query and key.
+r"""Blockwise (flash) attention with a custom backward pass: memory grows with N + M, not with N M.
 
-Every function here returns a `Partial`: attention over *some* keys, with the logarithm of the sum of its exponentials.
-Two partials over different keys merge exactly, so the causal cross-attention of N latents over M inputs is the plain
-attention over the M - N inputs before the first latent, merged with the square causal one over the latents' own inputs.
-Where lengths in a batch differ, indices say who may see whom.
+Every function returns a `PartialAttention`: attention over a subset of the keys, with the log-sum-exp of its scores.
+Partial results over disjoint keys merge exactly. So the causal cross-attention of N latents over M inputs (paper,
+causal cross-attention) is unmasked attention over the M - N inputs before the first latent, merged with causal N x N
+attention over the inputs of the latents. Where lengths in a batch differ, indices of queries and keys give the mask.
 
 Axes: B batch, N queries, M keys, H heads, d channels of a head; inside blocks arrays are [B, H, N, d].
 """
@@ -16,32 +16,32 @@ import jax.numpy as jnp
 from einops import rearrange
 from jaxtyping import Array, Bool, Float, Int
 
-# Stands for the logarithm of an empty sum: finite, so that merging two empty rows makes no NaN.
-EMPTY = -1e30
+# Log-sum-exp of an empty set of keys: finite, so that merging two empty rows gives no NaN.
+NEG_INF = -1e30
 
 
-# The index of keys that nobody may see, and of queries that may see every other key.
-NOBODY = 2**31 - 1
+# Index of keys that no query attends to, and of queries that attend to all other keys.
+MASKED_KEY = 2**31 - 1
 
 
-EVERYBODY = 2**31 - 2
+UNMASKED_QUERY = 2**31 - 2
 
 
-# The library kernel on a GPU; our own one serves everywhere else.
-LIBRARY: Literal["xla", "cudnn"] = "cudnn"
+# Implementation of `jax.nn.dot_product_attention` on a GPU; elsewhere the blockwise loop below runs.
+GPU_KERNEL: Literal["xla", "cudnn"] = "cudnn"
 
 
-# Longest block on a CPU: the scores of larger ones leave its cache, which makes a pair up to four times as slow.
+# Longest block on a CPU: the scores of larger blocks do not fit its cache, which is up to four times slower.
 CPU_BLOCK = 128
 
 
 Kind = Literal["indexed", "full", "causal"]
 
 
-class Partial(NamedTuple):
-    r"""Attention over some keys: $o_j = \sum_m e^{s_{jm} - l_j} v_m$ and $l_j = \log \sum_m e^{s_{jm}}$, float32.
+class PartialAttention(NamedTuple):
+    r"""Attention over a subset of the keys: $o_j = \sum_m e^{s_{jm} - l_j} v_m$ and $l_j = \log \sum_m e^{s_{jm}}$.
 
-    Rows without any key hold zeros and `EMPTY`.
+    Both are float32. Rows without any key hold zeros and `NEG_INF`.
     """
 
     values: Float[Array, "batch queries heads value_channels"]
@@ -55,22 +55,22 @@ def attend(
     *,
     causal: bool = False,
     chunk: int = 1024,
-) -> Partial:
+) -> PartialAttention:
     r"""Softmax attention $s_{jm} = q_j \cdot k_m / \sqrt d$ over all keys, or over those with $m \le j$ where `causal`.
 
     Args:
         q: queries.
         k: keys.
         v: values.
-        causal: the j-th query sees keys 0 to j.
-        chunk: queries and keys in a block; sets memory, not results.
+        causal: query j attends to keys 0 to j.
+        chunk: block length of queries and keys; affects memory, not results.
     """
     queries, keys = q.shape[1], k.shape[1]
-    query_index = jnp.arange(queries)[None] if causal else jnp.full((1, queries), EVERYBODY)
+    query_index = jnp.arange(queries)[None] if causal else jnp.full((1, queries), UNMASKED_QUERY)
     key_index = jnp.arange(keys)[None] if causal else jnp.zeros((1, keys), int)
     kind: Kind = "causal" if causal else "full"
     values, log_sum = _attention(kind, chunk, q, k, v, query_index, key_index, None)
-    return Partial(values, log_sum)
+    return PartialAttention(values, log_sum)
 
 
 def attend_by_index(
@@ -79,23 +79,23 @@ def attend_by_index(
     v: Float[Array, "batch keys heads value_channels"],
     query_index: Int[Array, "batch queries"],
     key_index: Int[Array, "batch keys"],
-    hidden: Bool[Array, "batch keys"] | None = None,
+    dropped: Bool[Array, "batch keys"] | None = None,
     *,
     chunk: int = 1024,
-) -> Partial:
-    """Attention where a query of index p sees the keys of index m <= p.
+) -> PartialAttention:
+    """Attention where a query of index p attends to the keys of index m <= p.
 
     Args:
         q: queries.
         k: keys.
         v: values.
-        query_index: p; -1 for a query that sees nothing.
-        key_index: m >= 0; `NOBODY` for padding.
-        hidden: keys that only a query of the same index sees (prefix dropout never blinds a latent to its own input).
-        chunk: queries and keys in a block.
+        query_index: p; -1 for a query without keys.
+        key_index: m >= 0; `MASKED_KEY` for padding.
+        dropped: keys that only a query of the same index attends to (prefix dropout keeps each latent's own input).
+        chunk: block length of queries and keys.
     """
-    values, log_sum = _attention("indexed", chunk, q, k, v, query_index, key_index, hidden)
-    return Partial(values, log_sum)
+    values, log_sum = _attention("indexed", chunk, q, k, v, query_index, key_index, dropped)
+    return PartialAttention(values, log_sum)
 
 
 def attend_one(
@@ -103,26 +103,26 @@ def attend_one(
     k: Float[Array, "batch keys heads channels"],
     v: Float[Array, "batch keys heads value_channels"],
     key_index: Int[Array, "batch keys"],
-) -> Partial:
-    """Attention of a single query, as each step of cached sampling asks for it: all keys but those of `NOBODY`."""
+) -> PartialAttention:
+    """Attention of a single query, for one step of cached sampling, to all keys but those of index `MASKED_KEY`."""
     scores = jnp.einsum("bnhd,bmhd->bhnm", q, k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
-    seen = (key_index < NOBODY)[:, None, None]
-    largest = jnp.where(seen, scores, EMPTY).max(axis=-1, keepdims=True)
+    seen = (key_index < MASKED_KEY)[:, None, None]
+    largest = jnp.where(seen, scores, NEG_INF).max(axis=-1, keepdims=True)
     weights = jnp.where(seen, jnp.exp(scores - largest), 0.0)
     total = weights.sum(axis=-1, keepdims=True)
     some = total > 0
     total = jnp.where(some, total, 1.0)
     weights = (weights / total).astype(v.dtype)
     values = jnp.einsum("bhnm,bmhd->bnhd", weights, v, preferred_element_type=jnp.float32)
-    log_sum = jnp.where(some, largest + jnp.log(total), EMPTY)
-    return Partial(values, rearrange(log_sum, "b h n 1 -> b n h"))
+    log_sum = jnp.where(some, largest + jnp.log(total), NEG_INF)
+    return PartialAttention(values, rearrange(log_sum, "b h n 1 -> b n h"))
 
 
-def merge(*parts: Partial) -> Partial:
+def merge(*parts: PartialAttention) -> PartialAttention:
     r"""Attention over the union of disjoint sets of keys: $l = \log \sum_i e^{l_i}$, $o = \sum_i e^{l_i - l} o_i$."""
     log_sum = functools.reduce(jnp.logaddexp, [part.log_sum for part in parts])
     weighted = [jnp.exp(part.log_sum - log_sum)[..., None] * part.values for part in parts]
-    return Partial(functools.reduce(jnp.add, weighted), log_sum)
+    return PartialAttention(functools.reduce(jnp.add, weighted), log_sum)
 
 
 def offset_causal(
@@ -131,46 +131,47 @@ def offset_causal(
     v: Float[Array, "batch inputs heads value_channels"],
     *,
     chunk: int = 1024,
-) -> Partial:
-    """The latents sit at the last N inputs; each sees every input up to its own (section 3, causal cross-attention).
+) -> PartialAttention:
+    """Offset causal mask: latents stand at the last N inputs and attend to all inputs up to their own.
 
-    The first keys may be any part of the prefix, so prefix dropout is a shorter `k`; the last N are the latents' own.
+    Paper, causal cross-attention. The keys before the last N may be any subset of the prefix, so prefix dropout is a
+    shorter `k`.
     """
     start = k.shape[1] - q.shape[1]
-    own = attend(q, k[:, start:], v[:, start:], causal=True, chunk=chunk)
+    latent_part = attend(q, k[:, start:], v[:, start:], causal=True, chunk=chunk)
     if start == 0:
-        return own
-    return merge(attend(q, k[:, :start], v[:, :start], chunk=chunk), own)
+        return latent_part
+    return merge(attend(q, k[:, :start], v[:, :start], chunk=chunk), latent_part)
 
 
 def _attention_values(
-    kind: Kind, chunk: int, q: Any, k: Any, v: Any, query_index: Any, key_index: Any, hidden: Any
+    kind: Kind, chunk: int, q: Any, k: Any, v: Any, query_index: Any, key_index: Any, dropped: Any
 ) -> tuple[Any, Any]:
-    return _attention_forward(kind, chunk, q, k, v, query_index, key_index, hidden)[0]
+    return _attention_forward(kind, chunk, q, k, v, query_index, key_index, dropped)[0]
 
 
-def _library_serves(q: Array) -> bool:
-    """Whether cuDNN has a kernel: a GPU, half precision, and heads that it takes."""
+def _cudnn_supports(q: Array) -> bool:
+    """Whether cuDNN has a kernel: a GPU, half precision, and a head width that it supports."""
     halves = q.dtype in (jnp.bfloat16, jnp.float16)
     return jax.default_backend() == "gpu" and halves and q.shape[-1] % 8 == 0 and q.shape[-1] <= 128
 
 
 def _attention_forward(
-    kind: Kind, chunk: int, q: Any, k: Any, v: Any, query_index: Any, key_index: Any, hidden: Any
+    kind: Kind, chunk: int, q: Any, k: Any, v: Any, query_index: Any, key_index: Any, dropped: Any
 ) -> Any:
-    if kind != "indexed" and v.shape[-1] == q.shape[-1] and _library_serves(q):
+    if kind != "indexed" and v.shape[-1] == q.shape[-1] and _cudnn_supports(q):
         causal = kind == "causal"
         values, log_sum = jax.nn.dot_product_attention(
-            q, k, v, is_causal=causal, implementation=LIBRARY, return_residual=True
+            q, k, v, is_causal=causal, implementation=GPU_KERNEL, return_residual=True
         )
         values, log_sum = values.astype(jnp.float32), log_sum.astype(jnp.float32)
     else:
-        values, log_sum = _forward_in_blocks(chunk, q, k, v, query_index, key_index, hidden)
-    return (values, log_sum), (q, k, v, query_index, key_index, hidden, values, log_sum)
+        values, log_sum = _forward_in_blocks(chunk, q, k, v, query_index, key_index, dropped)
+    return (values, log_sum), (q, k, v, query_index, key_index, dropped, values, log_sum)
 
 
 def _split(array: Any, axis: int, length: int, padding: Any) -> Any:
-    """Blocks of `length` along `axis` on a new first axis, the last one filled up."""
+    """Blocks of `length` along `axis` on a new first axis, the last one padded."""
     missing = -array.shape[axis] % length
     widths = [(0, 0)] * array.ndim
     widths[axis] = (0, missing)
@@ -180,7 +181,7 @@ def _split(array: Any, axis: int, length: int, padding: Any) -> Any:
 
 
 def _block_length(length: int, chunk: int) -> int:
-    """At most `chunk`, in blocks that are as even as can be: 1030 keys are two blocks of 515, not 1024 and 6."""
+    """A block length of at most `chunk` that splits evenly: 1030 keys are two blocks of 515, not 1024 and 6."""
     if jax.default_backend() == "cpu":
         chunk = min(chunk, CPU_BLOCK)
     blocks = max(1, -(-length // chunk))
@@ -197,48 +198,52 @@ def _query_blocks(chunk: int, q: Any, query_index: Any, *more: Any) -> tuple[Any
     return arrays[0], _split(query_index, 1, length, -1), *arrays[1:]
 
 
-def _key_blocks(chunk: int, k: Any, v: Any, key_index: Any, hidden: Any) -> tuple[Any, ...]:
+def _key_blocks(chunk: int, k: Any, v: Any, key_index: Any, dropped: Any) -> tuple[Any, ...]:
     length = _block_length(k.shape[1], chunk)
     blocks = _split(_heads_first(k), 2, length, 0), _split(_heads_first(v), 2, length, 0)
-    return *blocks, _split(key_index, 1, length, NOBODY), None if hidden is None else _split(hidden, 1, length, False)
+    return (
+        *blocks,
+        _split(key_index, 1, length, MASKED_KEY),
+        None if dropped is None else _split(dropped, 1, length, False),
+    )
 
 
-def _scores(q: Any, k: Any, query_index: Any, key_index: Any, hidden: Any) -> tuple[Any, Any]:
-    """Scaled products of one block in float32, and which of them count: [B, H, n, m] and [B or 1, 1, n, m]."""
+def _scores(q: Any, k: Any, query_index: Any, key_index: Any, dropped: Any) -> tuple[Any, Any]:
+    """Scaled scores of one block in float32, [B, H, n, m], and the mask, [B or 1, 1, n, m]."""
     scores = jnp.einsum("bhnd,bhmd->bhnm", q, k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
     keys, queries = key_index[:, None, None, :], query_index[:, None, :, None]
     seen = keys <= queries
-    if hidden is not None:
-        seen &= ~hidden[:, None, None, :] | (keys == queries)
+    if dropped is not None:
+        seen &= ~dropped[:, None, None, :] | (keys == queries)
     return scores, seen
 
 
 def _any_seen(query_index: Any, key_index: Any) -> Any:
-    """Whether a block can hold a pair that counts: blocks that lie wholly in the future are skipped."""
+    """Whether a block can hold an unmasked pair: blocks that are entirely in the future are skipped."""
     return jnp.any(key_index.min(axis=1) <= query_index.max(axis=1))
 
 
 def _forward_in_blocks(
-    chunk: int, q: Any, k: Any, v: Any, query_index: Any, key_index: Any, hidden: Any
+    chunk: int, q: Any, k: Any, v: Any, query_index: Any, key_index: Any, dropped: Any
 ) -> tuple[Any, Any]:
-    """The running softmax: sums are kept relative to the largest score so far."""
+    """Online softmax: sums are kept relative to the largest score so far."""
     # Indices that depend on no data are constants of a scan over layers, whose gradient would keep the mask of every
-    # pair: here they come to depend on the queries.
+    # pair; the barrier makes them depend on the queries.
     q, query_index, key_index = jax.lax.optimization_barrier((q, query_index, key_index))
-    key_blocks = _key_blocks(chunk, k, v, key_index, hidden)
+    key_blocks = _key_blocks(chunk, k, v, key_index, dropped)
 
     def over_queries(_: None, block: Any) -> tuple[None, Any]:
         q, query_index = block
         shape = q.shape[:3]
-        start = jnp.full(shape, EMPTY), jnp.zeros(shape), jnp.zeros((*shape, v.shape[-1]))
+        start = jnp.full(shape, NEG_INF), jnp.zeros(shape), jnp.zeros((*shape, v.shape[-1]))
 
         def over_keys(carry: Any, block: Any) -> tuple[Any, None]:
-            k, v, key_index, hidden = block
+            k, v, key_index, dropped = block
 
             def visit(carry: Any) -> Any:
                 largest, total, values = carry
-                scores, seen = _scores(q, k, query_index, key_index, hidden)
-                new = jnp.maximum(largest, jnp.where(seen, scores, EMPTY).max(axis=-1))
+                scores, seen = _scores(q, k, query_index, key_index, dropped)
+                new = jnp.maximum(largest, jnp.where(seen, scores, NEG_INF).max(axis=-1))
                 weights = jnp.where(seen, jnp.exp(scores - new[..., None]), 0.0)
                 shrink = jnp.exp(largest - new)
                 mixed = jnp.einsum("bhnm,bhmd->bhnd", weights.astype(v.dtype), v, preferred_element_type=jnp.float32)
@@ -249,7 +254,7 @@ def _forward_in_blocks(
         (largest, total, values), _ = jax.lax.scan(over_keys, start, key_blocks)
         some = total > 0
         total = jnp.where(some, total, 1.0)
-        return None, (values / total[..., None], jnp.where(some, largest + jnp.log(total), EMPTY))
+        return None, (values / total[..., None], jnp.where(some, largest + jnp.log(total), NEG_INF))
 
     _, (values, log_sum) = jax.lax.scan(over_queries, None, _query_blocks(chunk, q, query_index))
     queries = q.shape[1]
@@ -258,13 +263,13 @@ def _forward_in_blocks(
 
 
 def _attention_backward(kind: Kind, chunk: int, saved: Any, cotangents: Any) -> Any:
-    r"""Scores are computed again, block by block, from the saved logarithms.
+    r"""Backward pass: scores are recomputed block by block from the saved log-sum-exp.
 
     With $P = e^{s - l}$ and cotangents $\bar o, \bar l$: $\bar v = P^T \bar o$ and
     $\bar s = P \circ (\bar o v^T - \langle \bar o, o \rangle + \bar l)$.
     """
-    del kind  # one backward pass serves every forward one
-    q, k, v, query_index, key_index, hidden, values, log_sum = saved
+    del kind  # the backward pass is the same for all kinds
+    q, k, v, query_index, key_index, dropped, values, log_sum = saved
     values_bar, log_sum_bar = cotangents
     offset = (values_bar * values).sum(axis=-1) - log_sum_bar
     scale = q.shape[-1] ** -0.5
@@ -272,14 +277,14 @@ def _attention_backward(kind: Kind, chunk: int, saved: Any, cotangents: Any) -> 
     q_blocks, index_blocks, bar_blocks, row_blocks = _query_blocks(chunk, q, query_index, values_bar, rows)
 
     def over_keys(q_bar: Any, block: Any) -> tuple[Any, Any]:
-        k, v, key_index, hidden = block
+        k, v, key_index, dropped = block
 
         def over_queries(carry: Any, block: Any) -> tuple[Any, Any]:
             q, query_index, values_bar, rows, q_bar = block
 
             def visit(carry: Any, q_bar: Any) -> Any:
                 k_bar, v_bar = carry
-                scores, seen = _scores(q, k, query_index, key_index, hidden)
+                scores, seen = _scores(q, k, query_index, key_index, dropped)
                 weights = jnp.where(seen, jnp.exp(scores - rows[..., :1]), 0.0)
                 bar = values_bar.astype(v.dtype)
                 v_bar += jnp.einsum("bhnm,bhnd->bhmd", weights.astype(v.dtype), bar, preferred_element_type=jnp.float32)
@@ -299,12 +304,12 @@ def _attention_backward(kind: Kind, chunk: int, saved: Any, cotangents: Any) -> 
         return q_bar, (k_bar, v_bar)
 
     start = jnp.zeros(q_blocks.shape, jnp.float32)
-    q_bar, (k_bar, v_bar) = jax.lax.scan(over_keys, start, _key_blocks(chunk, k, v, key_index, hidden))
+    q_bar, (k_bar, v_bar) = jax.lax.scan(over_keys, start, _key_blocks(chunk, k, v, key_index, dropped))
 
-    def whole(blocks: Any, like: Any) -> Any:
+    def unblock(blocks: Any, like: Any) -> Any:
         return rearrange(blocks, "blocks b h t d -> b (blocks t) h d")[:, : like.shape[1]].astype(like.dtype)
 
-    return whole(q_bar, q), whole(k_bar, k), whole(v_bar, v), None, None, None
+    return unblock(q_bar, q), unblock(k_bar, k), unblock(v_bar, v), None, None, None
 
 
 _attention: Any = jax.custom_vjp(_attention_values, nondiff_argnums=(0, 1))

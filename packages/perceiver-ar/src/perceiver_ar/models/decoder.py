@@ -1,8 +1,8 @@
-"""The plain decoder that the paper compares with: every input is a latent, so every layer pays for all of them.
+"""The decoder-only Transformer that the paper compares with: a Perceiver AR with a latent at every input.
 
 A Perceiver AR whose latents are all of its inputs is a pre-norm decoder of depth L + 1: its cross-attention becomes a
-first layer of causal self-attention. Two things tell it from a textbook's: a linear map before the first layer, and
-another norm for that layer's keys and values than for its queries.
+first layer of causal self-attention. It differs from the usual decoder in two details: a linear map before the first
+layer, and separate norms for that layer's queries and for its keys and values.
 """
 
 from dataclasses import replace
@@ -13,12 +13,12 @@ from perceiver_ar.config import ModelConfig
 
 
 def plain_decoder(config: ModelConfig, *, layers: int | None = None, context: int | None = None) -> ModelConfig:
-    """The decoder that belongs to a Perceiver AR: the same widths and heads, a latent at every input.
+    """The configuration of a decoder with the widths and heads of a Perceiver AR, and a latent at every input.
 
     Args:
         config: of the Perceiver AR.
-        layers: of the decoder, its first one being what was the cross-attention; None: as many as there, L + 1.
-        context: inputs; None: as many as there.
+        layers: of the decoder, including the former cross-attention; None: L + 1.
+        context: number of inputs; None: unchanged.
 
     Raises:
         UsageError: no layer, or inputs of another width than the latents, which a decoder cannot have.

@@ -1,9 +1,9 @@
-r"""Adaptive embeddings: rare words have narrow ones, and inputs and outputs share them (Baevski and Auli, 2019).
+r"""Adaptive embeddings, narrower for rare words and shared by inputs and outputs (Baevski and Auli, 2019).
 
-The vocabulary, ordered by frequency, is cut into bands. Band b has a table $E_b$ of width $D / f^b$ and a projection
+The vocabulary, ordered by frequency, is split into bands. Band b has a table $E_b$ of width $D / f^b$ and a projection
 $P_b$ to the width D: the word w of band b enters as $E_b[w] P_b$. The probability of a word is that of the adaptive
-softmax (Grave et al., 2017): the common words of band 0 stand beside one logit for each other band, and a word of such
-a band has the band's probability times its own among the words of its band.
+softmax (Grave et al., 2017): the first softmax is over the words of band 0 and one logit for each other band; a word of
+another band has the probability of its band times its probability within the band.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from jaxtyping import Array, Float, Int
 
 
 class AdaptiveEmbedding(nnx.Module):
-    """Tables of several widths for the words of a vocabulary, and the logits that they give back.
+    """Embedding tables of several widths, and the logits computed with the same tables.
 
     Args:
-        bands: first id, end and width of each band, common words first; at least two.
+        bands: first id, end and width of each band, frequent words first; at least two.
         width: D.
     """
 
@@ -30,7 +30,7 @@ class AdaptiveEmbedding(nnx.Module):
         )
         self.projections = nnx.List([nnx.Linear(narrow, width, use_bias=False, rngs=rngs) for _, _, narrow in bands])
         self.bias = nnx.Param(jnp.zeros(bands[-1][1]))
-        # A band starts with the probability of as many words as it has, so the first loss is near ln V.
+        # The initial probability of a band is proportional to its number of words, so the first loss is near ln V.
         sizes = jnp.array([high - low for low, high, _ in bands[1:]], jnp.float32)
         self.clusters = nnx.Linear(
             width,
@@ -54,7 +54,7 @@ class AdaptiveEmbedding(nnx.Module):
 
         Those of band 0 are $x_w = z \cdot E_0[w] P_0 / \sqrt D + \beta_w$, those of a word in band b
         $c_b(z) + \log \mathrm{softmax}(x)_w$ over its band; their partition function is that of band 0 and the c. The
-        root keeps the logits of unit embeddings near 1 at the start.
+        factor $1 / \sqrt D$ keeps the logits of unit embeddings near 1 at initialization.
         """
         clusters = self.clusters(z).astype(jnp.float32)
         found = []
@@ -63,7 +63,9 @@ class AdaptiveEmbedding(nnx.Module):
             dtype = project.dtype or z.dtype
             narrow = z.astype(dtype) @ project.kernel[...].astype(dtype).T
             table = self.tables[band].embedding[...].astype(dtype)
-            own = jnp.einsum("...n,vn->...v", narrow, table, preferred_element_type=jnp.float32)
-            own = own * z.shape[-1] ** -0.5 + self.bias[low:high]
-            found.append(own if band == 0 else jax.nn.log_softmax(own, axis=-1) + clusters[..., band - 1 : band])
+            band_logits = jnp.einsum("...n,vn->...v", narrow, table, preferred_element_type=jnp.float32)
+            band_logits = band_logits * z.shape[-1] ** -0.5 + self.bias[low:high]
+            found.append(
+                band_logits if band == 0 else jax.nn.log_softmax(band_logits, axis=-1) + clusters[..., band - 1 : band]
+            )
         return jnp.concatenate(found, axis=-1)

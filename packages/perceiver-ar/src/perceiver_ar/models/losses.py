@@ -1,4 +1,4 @@
-"""Cross-entropy with z-loss and smoothed labels, summed over the targets at the latents."""
+"""Cross-entropy with z-loss and label smoothing, summed over the targets at the latents."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from perceiver_ar.config import PAD
 from perceiver_ar.models.perceiver_ar import PerceiverAR, take
-from perceiver_ar.models.positions import latent_places
+from perceiver_ar.models.positions import latent_indices
 
 
 def token_nats(
@@ -28,10 +28,10 @@ def smoothing_nats(
     log_z: Float[Array, "batch latents"],
     smoothing: float,
 ) -> Float[Array, "batch latents"]:
-    r"""What each target's nats gain when its label gives the part s of its probability to the other V - 1 tokens.
+    r"""Change of each target's nats when label smoothing gives the other V - 1 tokens the probability s.
 
-    With $u = s / (V - 1)$ and $n_v = \log Z - x_v$: $-s\, n_t + u \sum_{v \neq t} n_v$, less the entropy of the label
-    itself, so that a perfect guess costs nothing (section 3, objective; the official code's T5X loss).
+    With $u = s / (V - 1)$ and $n_v = \log Z - x_v$: $-s\, n_t + u \sum_{v \neq t} n_v$, less the entropy of the label,
+    so that a perfect prediction costs nothing (official code, losses.py).
     """
     size = logits.shape[-1]
     each = smoothing / (size - 1)
@@ -47,10 +47,10 @@ class Loss(NamedTuple):
     z_squared: Float[Array, ""]
     targets: Float[Array, ""]
     smoothing: Float[Array, ""] | float = 0.0
-    """what smoothed labels add to the nats"""
+    """what label smoothing adds to the nats"""
 
     def total(self, z_loss: float) -> Float[Array, ""]:
-        r"""$\sum_t \left(\log Z_t - x_t + \zeta \log^2 Z_t\right)$ with smoothed labels (section 3, objective)."""
+        r"""$\sum_t \left(\log Z_t - x_t + \zeta \log^2 Z_t\right)$ with label smoothing (official code, losses.py)."""
         return self.nats + self.smoothing + z_loss * self.z_squared
 
 
@@ -65,40 +65,40 @@ def sequence_loss(
     key: PRNGKeyArray | None = None,
     label_smoothing: float = 0.0,
 ) -> Loss:
-    """Loss at the latents; those before the start and targets that are PAD count nothing.
+    """Loss at the latents, without latents before the start and targets that are PAD.
 
-    Where the configuration's `logits_chunk` says so, logits exist for some latents of each example at a time and are
-    computed again in the backward pass.
+    With `logits_chunk`, the logits of only so many latents of each example are in memory at once; the backward pass
+    recomputes them.
 
     Args:
-        model: gives the logits.
+        model: the network.
         tokens: inputs, padded on the right.
         targets: the token after each input.
-        lengths: as the model takes them.
-        coordinates: as the model takes them.
-        num_latents: as the model takes them.
+        lengths: as for a call of the model.
+        coordinates: as for a call of the model.
+        num_latents: as for a call of the model.
         key: of dropout.
-        label_smoothing: probability that a target gives to the other tokens.
+        label_smoothing: probability that the label gives to the other tokens.
     """
     z = model.latents(tokens, lengths, coordinates, num_latents=num_latents, key=key)
-    known = jnp.full(len(tokens), tokens.shape[1]) if lengths is None else lengths
-    places = latent_places(known, z.shape[1])
-    wanted = take(targets, places)
-    counted = (places >= 0) & (wanted != PAD)
+    full_lengths = jnp.full(len(tokens), tokens.shape[1]) if lengths is None else lengths
+    input_indices = latent_indices(full_lengths, z.shape[1])
+    latent_targets = take(targets, input_indices)
+    counted = (input_indices >= 0) & (latent_targets != PAD)
 
-    def sums(z: Array, wanted: Array, counted: Array) -> Loss:
+    def sums(z: Array, latent_targets: Array, counted: Array) -> Loss:
         logits = model.logits(z)
-        nats, log_z = token_nats(logits, wanted)
+        nats, log_z = token_nats(logits, latent_targets)
         smoothed = smoothing_nats(logits, nats, log_z, label_smoothing) if label_smoothing else jnp.zeros_like(nats)
         each = nats, jnp.square(log_z), jnp.ones_like(nats), smoothed
         return Loss(*(jnp.where(counted, values, 0.0).sum() for values in each))
 
     chunk = model.config.logits_chunk
     if not 0 < chunk < z.shape[1]:
-        return sums(z, wanted, counted)
+        return sums(z, latent_targets, counted)
 
-    def pieces(array: Array) -> Array:
-        # Cut along the latents, so that a batch that is split over devices stays where it is.
+    def split_latents(array: Array) -> Array:
+        # Split along the latents, so that a batch that is sharded over devices is not moved.
         missing = -array.shape[1] % chunk
         array = jnp.pad(array, [(0, 0), (0, missing), *[(0, 0)] * (array.ndim - 2)])
         return rearrange(array, "b (pieces n) ... -> pieces b n ...", n=chunk)
@@ -106,8 +106,8 @@ def sequence_loss(
     def add(total: Loss, piece: tuple[Array, Array, Array]) -> tuple[Loss, None]:
         return jax.tree.map(jnp.add, total, jax.checkpoint(sums)(*piece)), None
 
-    nothing = Loss(*jnp.zeros(4))
-    return jax.lax.scan(add, nothing, (pieces(z), pieces(wanted), pieces(counted)))[0]
+    zero_loss = Loss(*jnp.zeros(4))
+    return jax.lax.scan(add, zero_loss, (split_latents(z), split_latents(latent_targets), split_latents(counted)))[0]
 
 
 Batch = Mapping[str, Array]

@@ -1,7 +1,7 @@
-r"""Transformer-XL (Dai et al., 2019), the paper's recurrent baseline, with the blocks of this package.
+r"""Transformer-XL (Dai et al., 2019), the paper's recurrent baseline, with the MLP and norms of this package.
 
-A document is read in segments of S tokens. Each layer attends to its own segment and to the inputs that it had for the
-P tokens before, which it remembers without their gradient. Positions are distances: with the query $q_i$, the key $k_j$
+A document is processed in segments of S tokens. Each layer attends to the current segment and to its inputs for the P
+tokens before, which are kept in a memory without gradient. Positions are relative: with the query $q_i$, the key $k_j$
 and the sinusoids $R_{i-j}$ of their distance,
 $s_{ij} = \left((q_i + u) \cdot k_j + (q_i + v) \cdot W_r R_{i-j}\right) / \sqrt d$.
 
@@ -28,22 +28,22 @@ from perceiver_ar.models.positions import sinusoids
 
 
 class Memory(NamedTuple):
-    """What the layers remember of the tokens before a segment."""
+    """States of the tokens before a segment, for all layers."""
 
     states: Float[Array, "layers batch memory width"]
-    """inputs of each layer, the latest last"""
+    """inputs of each layer, in order of time"""
     present: Int[Array, ""]
-    """how many of them there are: the last ones"""
+    """number of valid states, which are the last ones"""
 
 
-class Remembered(nnx.Variable):
-    """Memory that a model carries from one training step to the next."""
+class MemoryVariable(nnx.Variable):
+    """Memory that is kept from one training step to the next."""
 
 
-def shifted(x: Float[Array, "batch heads segment reach"]) -> Float[Array, "batch heads segment reach"]:
-    """Scores by distance, the largest first, as scores by key: row i moves left by S - 1 - i.
+def relative_shift(x: Float[Array, "batch heads segment reach"]) -> Float[Array, "batch heads segment reach"]:
+    """Relative shift: scores by distance, the largest first, become scores by key; row i shifts left by S - 1 - i.
 
-    What moves in from the right belongs to later keys, which nobody sees.
+    Entries that shift in from the right belong to later keys, which are masked.
     """
     rows, columns = x.shape[-2:]
     padded = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0)))
@@ -51,7 +51,7 @@ def shifted(x: Float[Array, "batch heads segment reach"]) -> Float[Array, "batch
 
 
 class Layer(nnx.Module):
-    """Attention over memory and segment, and a perceptron, each behind a layer norm."""
+    """Pre-norm attention over memory and segment, and an MLP."""
 
     def __init__(self, config: TransformerXLConfig, rngs: nnx.Rngs) -> None:
         width, hidden, heads = config.width, config.widening * config.width, config.heads
@@ -75,14 +75,14 @@ class Layer(nnx.Module):
         seen: Bool[Array, "segment reach"],
         key: PRNGKeyArray | None,
     ) -> Float[Array, "batch segment width"]:
-        """The segment after this layer; `seen` says which of memory and segment each token may look at."""
+        """The segment after this layer; `seen` is the attention mask over memory and segment."""
         keys = (None, None) if key is None else jax.random.split(key)
         x = self.norm(jnp.concatenate([jax.lax.stop_gradient(memory), z], axis=1))
         reach = x.shape[1]
         q, k, v = self._heads(self.query(x[:, -z.shape[1] :])), self._heads(self.key(x)), self._heads(self.value(x))
         r = self._heads(self.distance(sinusoids(jnp.arange(reach)[::-1], z.shape[-1]))[None])[0]
         content = jnp.einsum("bshd,bthd->bhst", q + self.content_bias[...], k)
-        distance = shifted(jnp.einsum("bshd,thd->bhst", q + self.distance_bias[...], r))
+        distance = relative_shift(jnp.einsum("bshd,thd->bhst", q + self.distance_bias[...], r))
         scores = (content + distance) * q.shape[-1] ** -0.5
         weights = jax.nn.softmax(jnp.where(seen, scores.astype(jnp.float32), -jnp.inf), axis=-1).astype(v.dtype)
         mixed = rearrange(jnp.einsum("bhst,bthd->bshd", weights, v), "b s h d -> b s (h d)")
@@ -95,14 +95,14 @@ class Layer(nnx.Module):
 
 
 class TransformerXL(nnx.Module):
-    """Logits of the next token at every token of a segment, and what the next segment remembers.
+    """Logits of the next token at every token of a segment, and the memory for the next segment.
 
     Args:
         config: the architecture.
-        carried: rows of a batch whose memory the model itself carries from one training step to the next; 0: none.
+        stateful_rows: rows of a batch whose memory the model keeps from one training step to the next; 0: none.
     """
 
-    def __init__(self, config: TransformerXLConfig, rngs: nnx.Rngs, *, carried: int = 0) -> None:
+    def __init__(self, config: TransformerXLConfig, rngs: nnx.Rngs, *, stateful_rows: int = 0) -> None:
         self.config = config
         initial = nnx.initializers.truncated_normal(1.0)
         self.embed = nnx.Embed(config.vocab_size, config.width, embedding_init=initial, rngs=rngs)
@@ -110,12 +110,12 @@ class TransformerXL(nnx.Module):
         self.layers = stacked(jax.random.split(rngs.params(), config.depth))
         self.norm = nnx.LayerNorm(config.width, epsilon=NORM_EPSILON, rngs=rngs)
         self.head = nnx.Linear(config.width, config.vocab_size, kernel_init=nnx.initializers.zeros, rngs=rngs)
-        start = self.nothing(carried)
-        self.states = Remembered(start.states) if carried else None
-        self.present = Remembered(start.present) if carried else None
+        start = self.empty_memory(stateful_rows)
+        self.states = MemoryVariable(start.states) if stateful_rows else None
+        self.present = MemoryVariable(start.present) if stateful_rows else None
 
-    def nothing(self, batch: int, length: int | None = None) -> Memory:
-        """The memory before the first segment, of `length` tokens; None: as many as in training."""
+    def empty_memory(self, batch: int, length: int | None = None) -> Memory:
+        """An empty memory of `length` tokens; None: as in training."""
         config = self.config
         length = config.memory if length is None else length
         return Memory(jnp.zeros((config.depth, batch, length, config.width)), jnp.int32(0))
@@ -131,20 +131,20 @@ class TransformerXL(nnx.Module):
 
         Args:
             tokens: a segment of each sequence, of any length.
-            memory: of the segments before; None: there are none.
+            memory: of earlier segments; None: empty.
             key: of dropout, in training.
         """
         config = self.config
-        memory = self.nothing(len(tokens)) if memory is None else memory
+        memory = self.empty_memory(len(tokens)) if memory is None else memory
         segment, length = tokens.shape[1], memory.states.shape[2]
-        places = jnp.arange(length + segment)
-        seen = (places <= length + jnp.arange(segment)[:, None]) & (places >= length - memory.present)
+        input_indices = jnp.arange(length + segment)
+        seen = (input_indices <= length + jnp.arange(segment)[:, None]) & (input_indices >= length - memory.present)
         graph, states = nnx.split(self.layers)
 
-        def layer(z: Array, of_layer: Any) -> tuple[Array, Array]:
-            state, remembered, key = of_layer
-            after = jnp.concatenate([remembered, z], axis=1)[:, -length:] if length else remembered
-            return nnx.merge(graph, state)(z, remembered, seen, key), after
+        def layer(z: Array, layer_state: Any) -> tuple[Array, Array]:
+            state, layer_memory, key = layer_state
+            after = jnp.concatenate([layer_memory, z], axis=1)[:, -length:] if length else layer_memory
+            return nnx.merge(graph, state)(z, layer_memory, seen, key), after
 
         keys = None if key is None else jax.random.split(key, config.depth)
         body = jax.checkpoint(layer) if config.remat else layer
@@ -153,13 +153,13 @@ class TransformerXL(nnx.Module):
         return self.head(self.norm(z)).astype(jnp.float32), Memory(jax.lax.stop_gradient(after), present)
 
     def save_pretrained(self, folder: str | Path) -> Path:
-        """Write `model.safetensors` and `config.json`, without a carried memory."""
+        """Write `model.safetensors` and `config.json`, without the memory."""
         params = flatten(nnx.state(self, nnx.Param))
         return save_pretrained(Path(folder), {n.removesuffix("/value"): a for n, a in params.items()}, self.config)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "TransformerXL":
-        """The model that `save_pretrained` wrote, ready for use."""
+        """The model that `save_pretrained` wrote."""
         return load_pretrained(Path(folder), TransformerXLConfig, cls)[0]
 
 
@@ -171,7 +171,7 @@ def segment_loss(
     *,
     key: PRNGKeyArray | None = None,
 ) -> tuple[Loss, Memory]:
-    """Loss at every token of a segment, and the memory after it; targets that are PAD count nothing."""
+    """Loss at every token of a segment without targets that are PAD, and the memory after it."""
     logits, after = model(tokens, memory, key=key)
     nats, log_z = token_nats(logits, targets)
     counted = targets != PAD
@@ -179,19 +179,21 @@ def segment_loss(
     return Loss(*sums), after
 
 
-def carried_loss(
+def stateful_loss(
     z_loss: float = 1e-4,
 ) -> Callable[[TransformerXL, Mapping[str, Array], PRNGKeyArray], tuple[Array, Array, dict]]:
-    """A loss for `JaxTask` on consecutive segments: the memory is a variable of the model, saved with it.
+    """A loss for `JaxTask` on consecutive segments, with the memory as a variable of the model.
 
-    Batches hold `inputs`, `targets` and `fresh`, whether each row's segment is the first of its text, as
-    `stream_batches` makes them. The whole batch has to be one micro-batch.
+    Batches come from `stream_batches`: `inputs`, `targets`, and `fresh`, true for the first segment of a text. Gradient
+    accumulation is not supported.
     """
 
     def loss(model: TransformerXL, batch: Mapping[str, Array], key: PRNGKeyArray) -> tuple[Array, Array, dict]:
         if model.states is None or model.present is None:
-            raise UsageError("the model carries no memory; make it with carried, the rows of a batch")
-        # All rows start anew together, since they are cut from one text.
+            raise UsageError(
+                "the model keeps no memory; construct it with stateful_rows, the number of rows of a batch"
+            )
+        # All rows restart at the same step, because they are equal parts of one text.
         before = Memory(model.states[...], jnp.where(batch["fresh"].any(), 0, model.present[...]))
         found, after = segment_loss(model, batch["inputs"], batch["targets"], before, key=key)
         model.states[...], model.present[...] = after
@@ -203,10 +205,10 @@ def carried_loss(
 def stream_batches(
     tokens: Int[np.ndarray, " length"], batch_size: int, segment: int
 ) -> Callable[[int], dict[str, np.ndarray]]:
-    """Consecutive segments of one text cut into `batch_size` rows, a function of the step, over and over.
+    """Consecutive segments of a text that is split into `batch_size` rows, as a cyclic function of the step.
 
     Raises:
-        UsageError: a text that has not one segment for each row.
+        UsageError: a text with less than one segment for each row.
     """
     per_row = (len(tokens) - 1) // (batch_size * segment) * segment
     if not per_row:
@@ -218,9 +220,9 @@ def stream_batches(
 
     def batch(step: int) -> dict[str, np.ndarray]:
         number = step % (per_row // segment)
-        places = starts + number * segment
+        input_indices = starts + number * segment
         fresh = np.full(batch_size, number == 0)
-        return {"inputs": tokens[places], "targets": tokens[places + 1], "fresh": fresh}
+        return {"inputs": tokens[input_indices], "targets": tokens[input_indices + 1], "fresh": fresh}
 
     return batch
 
@@ -231,10 +233,10 @@ def score_stream(
     r"""$-\ln p(e_t | e_{<t})$ of every target of a document that begins with SOS, each counted once.
 
     Args:
-        model: reads the document segment by segment.
+        model: the network.
         document: ids.
-        memory: tokens that are remembered; None: as in training. More is how the method is usually evaluated.
-        segment: tokens read at once; None: as in training.
+        memory: tokens whose states are kept; None: as in training. Evaluations usually use more.
+        segment: tokens of a segment; None: as in training.
 
     Raises:
         UsageError: a document without a target.
@@ -252,7 +254,7 @@ def score_stream(
     count = len(document) - 1
     padded = np.full(-(-count // segment) * segment + 1, PAD, np.int32)
     padded[: len(document)] = document
-    state, found = model.nothing(1, memory), []
+    state, found = model.empty_memory(1, memory), []
     for start in range(0, count, segment):
         inputs, targets = padded[start : start + segment], padded[start + 1 : start + segment + 1]
         values, state = nats(params, inputs[None], targets[None], state)

@@ -1,4 +1,4 @@
-"""Networks with what is needed to use them: weights, configuration, the kind of data and its codec."""
+"""Trained networks on disk: weights, configuration, the data they were trained on, and the codec."""
 
 import importlib.resources
 import json
@@ -13,7 +13,7 @@ from onepaper.jax.state_files import flatten
 from onepaper.runs import write_atomic
 
 from perceiver_ar.config import DataConfig
-from perceiver_ar.data.codec import Codec
+from perceiver_ar.data.corpus import Codec
 from perceiver_ar.data.datasets import saved_codec
 from perceiver_ar.models.perceiver_ar import PerceiverAR
 
@@ -25,26 +25,26 @@ SHIPPED = ("copy", "text", "music")
 
 
 class Network(NamedTuple):
-    """A trained model and how its tokens read; no codec for the copy task."""
+    """A trained model, its data and its codec; the copy task has no codec."""
 
     model: PerceiverAR
     data: DataConfig
     codec: Codec | None
 
 
-def shipped(name: str) -> Path:
+def shipped_folder(name: str) -> Path:
     """The folder of a network that ships with the package."""
     return Path(str(importlib.resources.files("perceiver_ar"))) / "assets" / "weights" / name
 
 
-def find(name: str) -> Path:
-    """The folder of a network: a shipped one by its name, or a folder.
+def find_weights(name: str) -> Path:
+    """The folder of a network, given by the name of a shipped network or by a path.
 
     Raises:
-        UsageError: neither.
+        UsageError: no such network.
     """
     if name in SHIPPED and not Path(name).is_dir():
-        return shipped(name)
+        return shipped_folder(name)
     if not Path(name).is_dir():
         raise UsageError(
             f"weights '{name}' are neither a folder nor a shipped network ({', '.join(SHIPPED)}); "
@@ -54,7 +54,7 @@ def find(name: str) -> Path:
 
 
 def save_network(folder: Path, network: Network) -> Path:
-    """Write `model.safetensors`, `config.json`, `data.json` and what the codec needs."""
+    """Write `model.safetensors`, `config.json`, `data.json` and the files of the codec."""
     network.model.save_pretrained(folder)
     write_atomic(folder / DATA_NAME, (json.dumps(to_dict(network.data), indent=2) + "\n").encode())
     for name, content in ({} if network.codec is None else network.codec.saved_files()).items():
@@ -68,21 +68,25 @@ def open_network(name: str) -> Network:
     Raises:
         UsageError: no such network, a folder without `data.json`, or weights that are not finite.
     """
-    folder = find(name)
+    folder = find_weights(name)
 
     def read(file: str) -> bytes:
         try:
             return (folder / file).read_bytes()
         except FileNotFoundError:
-            raise UsageError(f"{folder / file} is missing; give the whole `pretrained` folder of a training") from None
+            raise UsageError(
+                f"{folder / file} is missing; give the complete `pretrained` folder of a training run"
+            ) from None
 
     try:
         data = from_dict(DataConfig, json.loads(read(DATA_NAME)), str(folder / DATA_NAME))
     except json.JSONDecodeError as error:
-        raise UsageError(f"{folder / DATA_NAME} is no JSON ({error}); copy the folder again") from None
+        raise UsageError(f"{folder / DATA_NAME} is not valid JSON ({error}); copy the folder again") from None
     codec = None if data.kind == "copy" else saved_codec(data, read)
     model = PerceiverAR.from_pretrained(folder)
     for name, leaf in flatten(nnx.state(model)).items():
         if not bool(jnp.isfinite(leaf).all()):
-            raise UsageError(f"{folder}: {name.removesuffix('/value')} is not finite; take weights of another training")
+            raise UsageError(
+                f"{folder}: {name.removesuffix('/value')} is not finite; use weights of another training run"
+            )
     return Network(model, data, codec)

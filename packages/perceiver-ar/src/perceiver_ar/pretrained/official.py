@@ -1,8 +1,8 @@
-"""Weights of the official code (Haiku), read without running any code of theirs.
+"""Weights of the official code (Haiku), read safely.
 
-Its checkpoints are pickles by dill, which could run anything when loaded. Here they are read by an unpickler that makes
-arrays and plain containers and refuses every other name; what belongs to the optimiser is skipped. An `.npz` file with
-the same arrays, named MODULE/PARAMETER, is read as it is.
+Official checkpoints are dill pickles, which can execute arbitrary code when loaded. They are read here by an unpickler
+that creates only arrays and plain containers, rejects all other names, and skips optimizer state. An `.npz` file with
+the same arrays, named MODULE/PARAMETER, is read too.
 """
 
 import pickle
@@ -27,14 +27,14 @@ from perceiver_ar.models.positions import fourier_features, sinusoids
 Parameters = Mapping[str, Mapping[str, Shaped[np.ndarray, "..."]]]
 
 
-# How far a fixed table may be from ours: at place 131,072 the angles of single precision are off by about 0.01.
+# Tolerance for fixed tables: at position 131,072 angles in single precision have errors of about 0.01.
 TABLE_TOLERANCE = 0.03
 
 
 ROOT = "perceiver_ar"
 
 
-# Our layers of a block and theirs.
+# Layers of a block here and in the official code.
 LINEAR = {
     "query": "attention/linear",
     "key": "attention/linear_1",
@@ -52,35 +52,35 @@ SELF_NORMS = {"norm_query": "layer_norm", "norm_hidden": "layer_norm_1"}
 
 
 class Ignored:
-    """Stands for an object that nobody needs, such as the state of an optimiser."""
+    """Placeholder for skipped objects, such as optimizer state."""
 
     def __new__(cls, *_: object, **__: object) -> "Ignored":
-        """Take whatever the object was made from."""
+        """Accept any arguments."""
         return super().__new__(cls)
 
     def __setstate__(self, _: object) -> None:
-        """Take whatever the object held."""
+        """Accept any state."""
 
 
-_rebuild: Any = np.zeros(1).__reduce__()[0]  # numpy's own, which has moved between its versions
+_rebuild: Any = np.zeros(1).__reduce__()[0]  # moved between versions of numpy
 
 
 def _array(function: Any, arguments: Any, state: Any, *_: object) -> np.ndarray:
-    """What JAX and dill wrap around an array: numpy's parts of it."""
+    """Rebuild an array from numpy's parts inside the wrappers of JAX and dill."""
     if function is not _rebuild:
-        raise pickle.UnpicklingError("an array that is made by something other than numpy")
+        raise pickle.UnpicklingError("an array that numpy did not write")
     array = function(*arguments)
     array.__setstate__(state)
     return array
 
 
 def _bytes(text: str, _: str = "latin1") -> bytes:
-    """What the oldest protocols write bytes as."""
+    """Bytes in the encoding of old pickle protocols."""
     return text.encode("latin1")
 
 
-# Everything that a checkpoint may name.
-ADMITTED: Mapping[tuple[str, str], Any] = {
+# All names that a checkpoint may refer to.
+ALLOWED_NAMES: Mapping[tuple[str, str], Any] = {
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _rebuild for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): np.float64(0).__reduce__()[0] for core in ("core", "_core")},
     ("numpy", "ndarray"): np.ndarray,
@@ -98,41 +98,41 @@ ADMITTED: Mapping[tuple[str, str], Any] = {
 SKIPPED = ("optax", "haiku", "jaxline", "ml_collections")
 
 
-class _Refused(Exception):
-    """The name of something that a checkpoint has no need of."""
+class _ForbiddenName(Exception):
+    """A name that is not allowed in a checkpoint."""
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in ADMITTED:
-            return ADMITTED[module, name]
+        if (module, name) in ALLOWED_NAMES:
+            return ALLOWED_NAMES[module, name]
         if module.split(".")[0] in SKIPPED:
             return Ignored
-        raise _Refused(f"{module}.{name}")
+        raise _ForbiddenName(f"{module}.{name}")
 
 
 def read_official(path: Path) -> dict[str, dict[str, Shaped[np.ndarray, "..."]]]:
     """Arrays of an official checkpoint by module and parameter.
 
     Args:
-        path: `checkpoint.dill` as the official code saves it, or an `.npz` with arrays named MODULE/PARAMETER.
+        path: `checkpoint.dill` of the official code, or an `.npz` file with arrays named MODULE/PARAMETER.
 
     Raises:
-        UsageError: no such file, a pickle that names anything other than arrays and containers, or no parameters in it.
+        UsageError: no such file, a pickle with other objects than arrays and containers, or without parameters.
         OnePaperError: the file is damaged.
     """
     if not path.is_file():
         raise UsageError(f"checkpoint {path} does not exist; give a .dill or .npz file")
     try:
         content: Any = _read_npz(path) if path.suffix == ".npz" else _read_pickle(path)
-    except _Refused as error:
+    except _ForbiddenName as error:
         raise UsageError(
-            f"{path} names '{error}', expected nothing but arrays and plain containers; on a machine where you trust "
-            "it, save its parameters by numpy.savez as MODULE/PARAMETER"
+            f"{path} refers to '{error}', expected only arrays and plain containers; if you trust it, load it with "
+            "dill and save its parameters with numpy.savez as MODULE/PARAMETER"
         ) from None
-    except Exception as error:  # bytes that are no pickle make its reader fail in any way
+    except Exception as error:  # an unpickler raises any exception on invalid data
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OnePaperError(f"{path} is damaged or no checkpoint ({reason}); fetch it again") from error
+        raise OnePaperError(f"{path} is damaged or not a checkpoint ({reason}); copy it again") from error
     params = content.get("params", content) if isinstance(content, dict) else None
     if not isinstance(params, dict) or not all(isinstance(module, dict) for module in params.values()) or not params:
         raise UsageError(f"{path} has no parameters by module, expected 'params' of the official code's checkpoint")
@@ -146,7 +146,7 @@ def _read_pickle(path: Path) -> Any:
 
 def _read_npz(path: Path) -> dict[str, dict[str, np.ndarray]]:
     if not zipfile.is_zipfile(path):
-        raise OnePaperError("no archive of arrays")
+        raise OnePaperError("not an archive of arrays")
     found: dict[str, dict[str, np.ndarray]] = {}
     with np.load(path, allow_pickle=False) as arrays:
         for name in arrays.files:
@@ -156,14 +156,14 @@ def _read_npz(path: Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 class Source(NamedTuple):
-    """Where an array stands in the official layout."""
+    """Name of an array in the official layout."""
 
     module: str
     parameter: str
 
 
 def official_layout(config: ModelConfig) -> dict[str, list[Source]]:
-    """Our names of arrays, and where each comes from; arrays of the stack from one place in each layer."""
+    """Names of arrays here -> official arrays; those of the stack have one source for each layer."""
     found = {
         "embed/embedding": [Source(f"{ROOT}/~/embed", "embeddings")],
         **dict(_linear("latent_in", [f"{ROOT}/~/linear"])),
@@ -171,7 +171,7 @@ def official_layout(config: ModelConfig) -> dict[str, list[Source]]:
         **dict(_norm("norm", [f"{ROOT}/layer_norm"])),
         **dict(_linear("head", [f"{ROOT}/~/logits"])),
     }
-    if config.adds and config.position_tables == "learned":
+    if config.uses_absolute_positions and config.position_tables == "learned":
         for axis in range(len(config.axis_sizes)):
             found[f"tables/{axis}/embedding"] = [Source(_table(axis), "embeddings")]
     layers = [f"{ROOT}/~/self_attention{f'_{layer}' if layer else ''}" for layer in range(config.depth)]
@@ -182,90 +182,91 @@ def _table(axis: int) -> str:
     return f"{ROOT}/~/embed_{axis + 1}"
 
 
-def _linear(ours: str, theirs: list[str]) -> Iterator[tuple[str, list[Source]]]:
-    yield f"{ours}/kernel", [Source(module, "w") for module in theirs]
-    yield f"{ours}/bias", [Source(module, "b") for module in theirs]
+def _linear(prefix: str, official: list[str]) -> Iterator[tuple[str, list[Source]]]:
+    yield f"{prefix}/kernel", [Source(module, "w") for module in official]
+    yield f"{prefix}/bias", [Source(module, "b") for module in official]
 
 
-def _norm(ours: str, theirs: list[str]) -> Iterator[tuple[str, list[Source]]]:
-    yield f"{ours}/scale", [Source(module, "scale") for module in theirs]
-    yield f"{ours}/bias", [Source(module, "offset") for module in theirs]
+def _norm(prefix: str, official: list[str]) -> Iterator[tuple[str, list[Source]]]:
+    yield f"{prefix}/scale", [Source(module, "scale") for module in official]
+    yield f"{prefix}/bias", [Source(module, "offset") for module in official]
 
 
-def _block(ours: str, layers: list[str], norms: Mapping[str, str]) -> Iterator[tuple[str, list[Source]]]:
-    for mine, name in LINEAR.items():
-        yield from _linear(f"{ours}/{mine}", [f"{layer}/{name}" for layer in layers])
-    for mine, name in norms.items():
-        yield from _norm(f"{ours}/{mine}", [f"{layer}/{name}" for layer in layers])
+def _block(prefix: str, layers: list[str], norms: Mapping[str, str]) -> Iterator[tuple[str, list[Source]]]:
+    for layer_name, name in LINEAR.items():
+        yield from _linear(f"{prefix}/{layer_name}", [f"{layer}/{name}" for layer in layers])
+    for layer_name, name in norms.items():
+        yield from _norm(f"{prefix}/{layer_name}", [f"{layer}/{name}" for layer in layers])
 
 
 def convert_official(params: Parameters, config: ModelConfig) -> PerceiverAR:
     """The model of a configuration with official weights.
 
-    Heads, latents, the part of the channels that turn and the numbering of positions leave no trace in the weights:
-    they must be those of the training. Fixed position tables, which the official code keeps as parameters, are compared
-    with ours and then computed.
+    The weights do not determine the heads, latents, rotary fraction and numbering of positions; these must be those of
+    the training. Fixed position tables, which the official code stores as parameters, are compared and not stored.
 
     Args:
-        params: arrays by module and parameter, as `read_official` returns them.
+        params: arrays by module and parameter, from `read_official`.
         config: the architecture.
 
     Raises:
-        UsageError: modules are missing or left over, or shapes or fixed tables are not those of the configuration.
+        UsageError: arrays are missing or unexpected, or shapes or fixed tables differ from the configuration.
     """
     if config.adaptive_cutoffs or config.positions == "both":
         raise UsageError(
-            "the official code has no adaptive embeddings and no positions of both kinds; configure neither"
+            "the official code has neither adaptive embeddings nor positions of both kinds; configure neither"
         )
     abstract = nnx.eval_shape(lambda: PerceiverAR(config, nnx.Rngs(0)))
     graph, stored = nnx.split(abstract)
     shapes = {name.removesuffix("/value"): leaf.shape for name, leaf in flatten(stored).items()}
     sources = official_layout(config)
-    used = {source for places in sources.values() for source in places}
+    used = {source for sources_of in sources.values() for source in sources_of}
     fixed = _fixed_tables(config)
     used |= {Source(_table(axis), "embeddings") for axis in fixed}
     there = {Source(module, name) for module, arrays in params.items() for name in arrays}
-    told = [f"'{'/'.join(source)}' is missing" for source in sorted(used - there)]
-    told += [f"'{'/'.join(source)}' is left over" for source in sorted(there - used)]
+    problems = [f"'{'/'.join(source)}' is missing" for source in sorted(used - there)]
+    problems += [f"'{'/'.join(source)}' is unexpected" for source in sorted(there - used)]
     arrays: dict[str, np.ndarray] = {}
-    for name, places in sources.items() if not told else ():
+    for name, sources_of in sources.items() if not problems else ():
         wanted = shapes[name][1:] if name.startswith("blocks/") else shapes[name]
-        parts = [np.asarray(params[place.module][place.parameter], np.float32) for place in places]
-        told += [
-            f"'{'/'.join(place)}' has shape {part.shape}, expected {wanted}"
-            for place, part in zip(places, parts, strict=True)
+        parts = [np.asarray(params[source.module][source.parameter], np.float32) for source in sources_of]
+        problems += [
+            f"'{'/'.join(source)}' has shape {part.shape}, expected {wanted}"
+            for source, part in zip(sources_of, parts, strict=True)
             if part.shape != wanted
         ]
-        if not told:
+        if not problems:
             arrays[name] = np.stack(parts) if name.startswith("blocks/") else parts[0]
-    told += [] if told else _odd_tables(params, fixed)
-    if told:
-        more = f" and {len(told) - 3} more" if len(told) > 3 else ""
-        raise UsageError(f"the weights do not fit: {'; '.join(told[:3])}{more}; choose the model they were trained as")
+    problems += [] if problems else _differing_tables(params, fixed)
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise UsageError(
+            f"the weights do not fit: {'; '.join(problems[:3])}{more}; choose the configuration of their training"
+        )
     leaves = [jnp.asarray(arrays[name]) for name in shapes]
     return nnx.merge(graph, jax.tree.unflatten(jax.tree.structure(stored), leaves))
 
 
 def _fixed_tables(config: ModelConfig) -> dict[int, np.ndarray]:
-    """Position tables that are no parameters of ours, by axis."""
-    if not config.adds or config.position_tables == "learned":
+    """Fixed position tables, which are not parameters here, by axis."""
+    if not config.uses_absolute_positions or config.position_tables == "learned":
         return {}
     tables = {}
     for axis, size in enumerate(config.axis_sizes):
-        places = jnp.arange(size)
+        sources_of = jnp.arange(size)
         if config.position_tables == "fourier":
-            tables[axis] = np.asarray(fourier_features(places, size, config.input_dim))
+            tables[axis] = np.asarray(fourier_features(sources_of, size, config.input_dim))
         else:
-            tables[axis] = np.asarray(sinusoids(places, config.input_dim))
+            tables[axis] = np.asarray(sinusoids(sources_of, config.input_dim))
     return tables
 
 
-def _odd_tables(params: Parameters, fixed: Mapping[int, np.ndarray]) -> list[str]:
-    told = []
-    for axis, ours in fixed.items():
-        theirs = np.asarray(params[_table(axis)]["embeddings"], np.float32)
-        if theirs.shape != ours.shape:
-            told.append(f"'{_table(axis)}/embeddings' has shape {theirs.shape}, expected {ours.shape}")
-        elif np.abs(theirs - ours).max() > TABLE_TOLERANCE:
-            told.append(f"'{_table(axis)}/embeddings' is another table than position_tables says")
-    return told
+def _differing_tables(params: Parameters, fixed: Mapping[int, np.ndarray]) -> list[str]:
+    problems = []
+    for axis, expected in fixed.items():
+        official = np.asarray(params[_table(axis)]["embeddings"], np.float32)
+        if official.shape != expected.shape:
+            problems.append(f"'{_table(axis)}/embeddings' has shape {official.shape}, expected {expected.shape}")
+        elif np.abs(official - expected).max() > TABLE_TOLERANCE:
+            problems.append(f"'{_table(axis)}/embeddings' differs from the table of position_tables")
+    return problems
