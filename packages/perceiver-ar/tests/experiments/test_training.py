@@ -114,12 +114,13 @@ def test_racers_are_equal_in_arithmetic_and_targets() -> None:
     assert max(flops.values()) / min(flops.values()) < 1.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
+        "Perceiver AR",
+        "decoder",
         "Transformer-XL",
-        pytest.param("Perceiver AR", marks=pytest.mark.slow),
-        pytest.param("decoder", marks=pytest.mark.slow),
     ],
 )
 def test_racers_train(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

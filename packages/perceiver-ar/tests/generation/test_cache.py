@@ -29,7 +29,7 @@ def fresh(model, tokens, lengths, num_latents, coordinates=None):
     ("config", "prompts"),
     [
         (SMALL, PROMPTS),
-        (replace(SMALL, positions="absolute", depth=1), [[SOS, 5]]),
+        pytest.param(replace(SMALL, positions="absolute", depth=1), [[SOS, 5]], marks=pytest.mark.slow),
         pytest.param(replace(SMALL, positions="absolute", depth=1), PROMPTS, marks=pytest.mark.slow),
         pytest.param(SMALL, [[SOS, 5]], marks=pytest.mark.slow),
     ],
@@ -65,7 +65,7 @@ def test_without_a_reset_the_cache_drifts(stirred) -> None:
     assert np.abs(kept - anew).max() > 1e-2
 
 
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_rolling_caches_drift_where_there_is_depth(depth: int, stirred) -> None:
     """Keys of the first layer know of no older latents, those of the second do."""
     model = stirred(replace(SMALL, depth=depth))
@@ -84,7 +84,8 @@ def test_rolling_caches_drift_where_there_is_depth(depth: int, stirred) -> None:
         sampler.reset(state, 5)
 
 
-@pytest.mark.parametrize("how", ["asked for", pytest.param("as the model computes", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["asked for", "as the model computes"])
 def test_caches_in_half_precision(how: str, stirred) -> None:
     model = stirred(SMALL)
     full = Sampler(model, GREEDY, reset_fill=2)

@@ -24,9 +24,13 @@ def fresh(model, tokens, lengths, num_latents, coordinates=None):
     return model(tokens, lengths, coordinates, num_latents=num_latents)[:, -1]
 
 
-def test_generating_at_once_or_step_by_step(stirred) -> None:
-    model, key = stirred(SMALL), jax.random.key(3)
-    sampler = Sampler(model, SamplingOptions(top_k=6, top_p=0.9), reset_fill=2)
+@pytest.fixture(scope="module")
+def sampler(stirred) -> Sampler:
+    return Sampler(stirred(SMALL), SamplingOptions(top_k=6, top_p=0.9), reset_fill=2)
+
+
+def test_generating_at_once_or_step_by_step(sampler: Sampler) -> None:
+    key = jax.random.key(3)
     at_once = np.array(sampler.generate(PROMPTS, 17, key))
     state, steps = sampler.start(PROMPTS, 17), []
     for number in range(17):
@@ -45,8 +49,7 @@ def test_batched_prompts_equal_each_alone(stirred) -> None:
         np.testing.assert_array_equal(got, sampler.generate([prompt], 6, jax.random.key(0))[0])
 
 
-def test_a_sequence_ends_at_its_stop(stirred) -> None:
-    sampler = Sampler(stirred(SMALL), reset_fill=2)
+def test_a_sequence_ends_at_its_stop(sampler: Sampler) -> None:
     full = sampler.generate(PROMPTS, 20, jax.random.key(1))
     cut_short = sampler.generate(PROMPTS, 20, jax.random.key(1), stop=EOS)
     for whole, part in zip(full, cut_short, strict=True):
@@ -67,8 +70,8 @@ def test_tokens_of_channels_take_turns(stirred) -> None:
 @pytest.mark.parametrize(
     ("total", "positions"),
     [
-        (9, "both"),
         (30, "absolute"),
+        pytest.param(9, "both", marks=pytest.mark.slow),
         pytest.param(12, "both", marks=pytest.mark.slow),
         pytest.param(12, "absolute", marks=pytest.mark.slow),
         pytest.param(30, "both", marks=pytest.mark.slow),

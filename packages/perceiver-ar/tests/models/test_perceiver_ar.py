@@ -230,9 +230,8 @@ def test_numbers_of_latents(stirred) -> None:
     np.testing.assert_allclose(few, many[:, -2:], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("kind", "lengths"), [("exact", None), pytest.param("bernoulli", [12, 7], marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "lengths"), [("exact", None), ("bernoulli", [12, 7])])
 def test_remat_changes_nothing(kind: str, lengths: list[int] | None, stirred) -> None:
     # Eight inputs are a slice, and some are left over.
     config = replace(SMALL, num_latents=2, chunk=1, dropout=0.1, prefix_dropout=0.1, prefix_dropout_kind=kind)
