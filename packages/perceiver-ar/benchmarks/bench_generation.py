@@ -25,7 +25,7 @@ def _model() -> Any:
     from flax import nnx
 
     from perceiver_ar.config import ModelConfig
-    from perceiver_ar.model import PerceiverAR
+    from perceiver_ar.models.perceiver_ar import PerceiverAR
 
     config = ModelConfig(
         vocab_size=VOCABULARY,
@@ -49,7 +49,7 @@ def cached() -> Callable[[int], Any]:
     """Our sampler: an eighth of the window is free, so that resets and sliding both happen."""
     import jax
 
-    from perceiver_ar.generation import Sampler
+    from perceiver_ar.generation.decode import Sampler
 
     sampler = Sampler(_model())
     prompt = _prompt(CONTEXT - CONTEXT // 8)

@@ -32,7 +32,7 @@ def forward_flops(config: Any) -> float:
 
 def _config(kind: str, context: int) -> Any:
     from perceiver_ar.config import ModelConfig
-    from perceiver_ar.transformer import plain_decoder
+    from perceiver_ar.models.decoder import plain_decoder
 
     config = ModelConfig(
         vocab_size=VOCABULARY,
@@ -52,7 +52,8 @@ def _task(config: Any) -> tuple[Any, Any]:
     from onepaper.jax.steps import JaxTask
     from onepaper.optimizer import OptimizerOptions
 
-    from perceiver_ar.model import PerceiverAR, sequence_loss
+    from perceiver_ar.models.losses import sequence_loss
+    from perceiver_ar.models.perceiver_ar import PerceiverAR
 
     def loss(model: PerceiverAR, batch: Any, key: Any) -> tuple[Any, Any]:
         found = sequence_loss(model, batch["inputs"], batch["targets"], key=key)
@@ -100,8 +101,10 @@ def measure_long_copy(context: int) -> dict[str, Any]:
     import jax.numpy as jnp
     from flax import nnx
 
-    from perceiver_ar.config import PRESETS
-    from perceiver_ar.model import PerceiverAR, parameter_count, sequence_loss
+    from perceiver_ar.models.counts import parameter_count
+    from perceiver_ar.models.losses import sequence_loss
+    from perceiver_ar.models.perceiver_ar import PerceiverAR
+    from perceiver_ar.presets import PRESETS
 
     config = replace(PRESETS["paper-copy-131k"].config.model, context_length=context)
     graph, params = nnx.split(nnx.eval_shape(lambda: PerceiverAR(config, nnx.Rngs(0))))
@@ -129,7 +132,7 @@ def measure(what: Sequence[str], steps: int, threads: int) -> dict[str, Any]:
     if kind == "copy":
         return measure_long_copy(int(value))
     if kind == "preset":
-        from perceiver_ar.config import PRESETS
+        from perceiver_ar.presets import PRESETS
 
         config = PRESETS[value].config
         found = measure_step(config.model, config.batch_size, 1)
@@ -157,7 +160,7 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure(options.measure, options.steps, options.threads)))
         return
-    from perceiver_ar.config import PRESETS
+    from perceiver_ar.presets import PRESETS
 
     rounds, steps = (1, 2) if options.quick else (options.rounds, options.steps)
     presets = [name for name in PRESETS if name.startswith("laptop-") or name == "smoke"]
@@ -170,10 +173,10 @@ def main() -> None:
     tables: dict[str, list[dict[str, Any]]] = {}
     for kind, contexts in CONTEXTS.items():
         chosen = contexts[:3] if options.quick else contexts
-        turns = [[run(kind, context) for context in chosen] for _ in range(rounds)]
+        uses_rotary = [[run(kind, context) for context in chosen] for _ in range(rounds)]
         tables[kind] = [
             {**each[0], **{key: statistics.median(one[key] for one in each) for key in ("seconds", "mebibytes")}}
-            for each in zip(*turns, strict=True)
+            for each in zip(*uses_rotary, strict=True)
         ]
     copy = run("copy", 4096 if options.quick else 131_072)
     compiled = [run("preset", name) for name in presets]
@@ -185,8 +188,8 @@ def main() -> None:
         for row in rows:
             targets = BATCH * (LATENTS if kind == "perceiver" else row["context"])
             cells = row["seconds"], row["flops"] / 1e9, row["flops"] / 1e9 / row["seconds"], targets / row["seconds"]
-            told = " | ".join(f"{cell:,.2f}" for cell in cells)
-            print(f"| {kind} | {row['context']:,} | {told} | {row['mebibytes']:,.0f} |")
+            message = " | ".join(f"{cell:,.2f}" for cell in cells)
+            print(f"| {kind} | {row['context']:,} | {message} | {row['mebibytes']:,.0f} |")
     print("\nslopes: " + ", ".join(f"{name} {value:.2f}" for name, value in slopes.items()))
     print(
         f"\ncopy over {copy['context']:,} tokens: {copy['temporary_bytes'] / 2**30:.2f} GiB beside "

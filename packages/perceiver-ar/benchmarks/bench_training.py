@@ -42,7 +42,8 @@ def ours(case: Case) -> tuple[Callable[[], Any], int]:
     from onepaper.optimizer import OptimizerOptions
 
     from perceiver_ar.config import ModelConfig
-    from perceiver_ar.model import PerceiverAR, sequence_loss
+    from perceiver_ar.models.losses import sequence_loss
+    from perceiver_ar.models.perceiver_ar import PerceiverAR
 
     jax.devices()
     idle = resident_bytes()

@@ -2,25 +2,36 @@ import sys
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 from flax import nnx
 
-sys.path.insert(0, str(Path(__file__).parent))  # for reference.py
+sys.path.insert(0, str(Path(__file__).parent))  # for the helper modules of this folder
 
 from perceiver_ar.config import ModelConfig
-from perceiver_ar.model import PerceiverAR
+from perceiver_ar.models.perceiver_ar import PerceiverAR
 
 
 @pytest.fixture(scope="session")
 def stirred():
-    """Makes a model with every parameter drawn, so that heads and biases that start at 0 do something."""
+    """Makes a model with random values in every parameter, also in heads and biases that are initialized to 0.
+
+    Parameters come from numpy: initializing the model would compile a program for each shape.
+    """
 
     def make(config: ModelConfig) -> PerceiverAR:
-        model = PerceiverAR(config, nnx.Rngs(0))
-        leaves, tree = jax.tree.flatten(nnx.state(model, nnx.Param))
-        keys = jax.random.split(jax.random.key(1), len(leaves))
-        drawn = [leaf + 0.3 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
-        nnx.update(model, jax.tree.unflatten(tree, drawn))
-        return model
+        graph, state = nnx.split(nnx.eval_shape(lambda: PerceiverAR(config, nnx.Rngs(0))))
+        generator = np.random.default_rng(1)
+        leaves, tree = jax.tree_util.tree_flatten_with_path(state)
+        drawn = []
+        for path, leaf in leaves:
+            name = jax.tree_util.keystr(path)
+            values = 0.3 * generator.standard_normal(leaf.shape)
+            if "kernel" in name and "head" not in name:
+                values += generator.standard_normal(leaf.shape) / np.sqrt(leaf.shape[-2])
+            values += 1.0 if "scale" in name else 0.0
+            values += generator.standard_normal(leaf.shape) if "embedding" in name else 0.0
+            drawn.append(jax.numpy.asarray(values, leaf.dtype))
+        return nnx.merge(graph, jax.tree.unflatten(tree, drawn))
 
     return make

@@ -8,7 +8,7 @@ import numpy as np
 from onepaper.jax.state_files import model_arrays
 
 from perceiver_ar.config import ModelConfig
-from perceiver_ar.model import PerceiverAR
+from perceiver_ar.models.perceiver_ar import PerceiverAR
 
 
 def norm(x: np.ndarray, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
@@ -26,7 +26,7 @@ def turn(x: np.ndarray, number: int, config: ModelConfig, head: int = 0, heads: 
     if head >= math.floor(config.rotary_heads * heads):
         return x
     pairs = math.floor(len(x) * config.rotary_fraction / 2)
-    for k in range(pairs if config.turns else 0):
+    for k in range(pairs if config.uses_rotary else 0):
         exponent = k / (pairs - 1) if pairs > 1 else 0.0
         angle = number / config.wavelength**exponent
         a, b = x[2 * k], x[2 * k + 1]
@@ -104,7 +104,7 @@ def forward(model: PerceiverAR, tokens, count: int, coordinates=None) -> np.ndar
     sign = {"data": 1, "terminal": -1, "negative-terminal": 1}[config.numbering]
     numbers = [sign * (m + 1 if config.numbering == "data" else m - length + 1) for m in range(length)]
     x = [embedded(token, arrays, config) for token in tokens]
-    if config.adds:
+    if config.uses_absolute_positions:
         coordinates = [[number] for number in numbers] if coordinates is None else coordinates
         for m in range(length):
             for axis, value in enumerate(coordinates[m]):
@@ -120,9 +120,9 @@ def forward(model: PerceiverAR, tokens, count: int, coordinates=None) -> np.ndar
     sees = [list(range(p + 1)) for p in places]
     z = block(arrays, "cross", config, config.num_cross_heads, "norm_inputs", z, own, x, numbers, sees)
     for layer in range(config.depth):
-        of_layer = {name: array[layer] for name, array in arrays.items() if name.startswith("blocks/")}
+        layer_state = {name: array[layer] for name, array in arrays.items() if name.startswith("blocks/")}
         sees = [list(range(j + 1)) for j in range(len(z))]
-        z = block(of_layer, "blocks", config, config.heads, "norm_query", z, own, z, own, sees)
+        z = block(layer_state, "blocks", config, config.heads, "norm_query", z, own, z, own, sees)
     return np.array([head(norm(row, arrays, "norm"), arrays, config) for row in z])
 
 

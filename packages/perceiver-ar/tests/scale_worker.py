@@ -11,9 +11,10 @@ from onepaper.accelerator import AcceleratorOptions
 from onepaper.optimizer import OptimizerOptions
 from onepaper.runs import Run
 
-from perceiver_ar import sharding
-from perceiver_ar.config import PRESETS, ExperimentConfig
-from perceiver_ar.sharding import MeshAccelerator
+from perceiver_ar import parallel
+from perceiver_ar.config import ExperimentConfig
+from perceiver_ar.parallel import MeshAccelerator
+from perceiver_ar.presets import PRESETS
 from perceiver_ar.training import train
 
 SMOKE: ExperimentConfig = PRESETS["smoke"].config
@@ -21,7 +22,7 @@ SMOKE: ExperimentConfig = PRESETS["smoke"].config
 
 def main(folder: Path, steps: int, tensor: int, context: int) -> None:
     """Train to this step; losses are in the run's log."""
-    sharding.WHOLE_BELOW = 1  # so that the arrays of a small model are split
+    parallel.REPLICATED_BELOW = 1  # so that the arrays of a small model are split
     # Adam would make a step of full size of a gradient that is zero but for rounding.
     optimizer = OptimizerOptions(name="sgd", lr=0.1, clip_norm=1.0)
     config = replace(SMOKE, optimizer=optimizer, loop=replace(SMOKE.loop, steps=steps, log_every=1))

@@ -1,55 +1,23 @@
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
 
-from perceiver_ar.config import ALIASES, PRESETS, ExperimentConfig, ModelConfig
-
-# Every row of the table of architectures, by the names of the presets.
-ROWS = [
-    "copy-32", "copy-131k", "imagenet64", "imagenet64-order-full", "imagenet64-order-1k",
-    "wikitext103-1k", "wikitext103-2k", "wikitext103-4k", "wikitext103-8k", "pg19-2k", "pg19-4k",
-    "books-1k", "books-2k", "books-4k", "books-8k", "books-16k", "books-deep",
-    "maestro", "piano-10kh", "soundstream-8k", "soundstream-16k", "soundstream-32k", "soundstream-64k",
-]  # fmt: skip
-
-
-def test_every_row_of_the_paper_has_a_preset() -> None:
-    assert [name for name in PRESETS if name.startswith("paper-")] == [f"paper-{row}" for row in ROWS]
-    assert all(target in PRESETS for target in ALIASES.values())
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name: str) -> None:
-    config = PRESETS[name].config
-    assert from_dict(ExperimentConfig, to_dict(config)) == config
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_unsure_fields_exist(name: str) -> None:
-    for path in PRESETS[name].unsure:
-        value = PRESETS[name].config
-        for part in path.split("."):
-            value = getattr(value, part)
-
-
-def test_the_papers_runs_sum_and_clip() -> None:
-    for name, preset in PRESETS.items():
-        assert preset.config.optimizer.clip_norm == 1.0
-        assert preset.config.loss_reduction == ("sum" if name.startswith("paper-") else "mean")
+from perceiver_ar.config import KINDS, USER_DATASETS, DataConfig, ExperimentConfig, ModelConfig, SamplingOptions
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"num_latents": 2000}, "num_latents is 2000, expected at most context_length, which is 1024"),
         ({"vocab_size": 3}, "vocab_size is 3, expected more than the 3 reserved ids"),
         ({"width": 190}, "width is 190, expected a multiple of the 4 heads"),
         ({"input_width": 97, "cross_heads": 4}, "input_width is 97, expected a multiple of the 4 cross_heads"),
         ({"rotary_fraction": 0.0}, "rotary_fraction is 0.0, expected a number above 0 and at most 1"),
-        ({"rotary_fraction": 0.01}, "turns no channel"),
+        ({"rotary_fraction": 0.01}, "rotates no channel"),
         ({"max_wavelength": 100.0}, "max_wavelength is 100.0, expected at least context_length, 1024"),
         ({"prefix_dropout": 1.5}, "prefix_dropout is 1.5, expected a number from 0 to below 1"),
         ({"positions": "absolute", "input_width": 5, "cross_heads": 5}, "expected an even number from 4 on"),
@@ -57,7 +25,7 @@ def test_the_papers_runs_sum_and_clip() -> None:
         ({"depth": -1}, "depth is -1"),
         (
             {"rotary_heads": 0.2},
-            "rotary_heads is 0.2, expected a number above 0 and at most 1 that leaves",
+            "rotary_heads is 0.2, expected a number above 0 and at most 1 that gives",
         ),
         ({"adaptive_cutoffs": (5, 5)}, "adaptive_cutoffs are (5, 5), expected growing ids between 0 and vocab_size"),
         ({"adaptive_cutoffs": (5, 300)}, "adaptive_cutoffs are (5, 300)"),
@@ -66,13 +34,13 @@ def test_the_papers_runs_sum_and_clip() -> None:
         ({"positions": "absolute", "position_tables": "fourier", "axes": (1,)}, "expected sizes from 2 on"),
     ],
 )
-def test_bad_models_are_told_in_one_line(changes: dict, told: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+def test_bad_models_raise_errors(changes: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
         replace(ModelConfig(), **changes)
     assert "\n" not in str(caught.value)
 
 
-def test_a_misspelt_choice_is_told() -> None:
+def test_a_misspelt_choice_raise_errors() -> None:
     with pytest.raises(UsageError, match="unknown value 'absolut': did you mean 'absolute'?"):
         from_dict(ModelConfig, {"positions": "absolut"})
 
@@ -85,3 +53,31 @@ def test_labels_keep_some_probability() -> None:
 def test_zero_means_the_natural_value() -> None:
     config = ModelConfig(width=64, heads=8, context_length=300, num_latents=10)
     assert (config.input_dim, config.num_cross_heads, config.wavelength, config.axis_sizes) == (64, 8, 300.0, (301,))
+
+
+@pytest.mark.parametrize("options", [{"temperature": -1.0}, {"top_p": 0.0}, {"top_p": 1.2}, {"top_k": -1}])
+def test_bad_sampling_options_raise_errors(options: dict) -> None:
+    with pytest.raises(UsageError, match=next(iter(options))):
+        SamplingOptions(**options)
+
+
+def test_every_dataset_has_a_kind_and_survives_json() -> None:
+    for name in KINDS:
+        config = DataConfig(name, Path("somewhere") if name in USER_DATASETS else None)
+        assert config.kind in ("copy", "text", "images", "events", "codes")
+        assert from_dict(DataConfig, to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"dataset": "novel"}, "did you mean 'novels'?"),
+        ({"dataset": "text"}, "dataset 'text' is read from your files; give their path with --data.path"),
+        ({"dataset": "digits", "path": "x"}, "dataset 'digits' takes no path"),
+        ({"pieces": 0}, "pieces is 0, expected a number above 0"),
+        ({"least_inputs": -1}, "least_inputs is -1, expected a number of at least 0"),
+    ],
+)
+def test_bad_data_raise_one_line(values: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        from_dict(DataConfig, values)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from onepaper.training import read_metrics
 
 WORKER = Path(__file__).with_name("scale_worker.py")
@@ -30,15 +31,16 @@ def losses(folder: Path, steps: int, processes: int, tensor: int = 1, context: i
         for rank in range(processes)
     ]
     try:
-        told = [member.communicate(timeout=300)[1][-3000:] for member in members]
+        message = [member.communicate(timeout=300)[1][-3000:] for member in members]
     finally:
         for member in members:
             member.kill()
-    assert [member.returncode for member in members] == [0] * processes, "\n".join(told)
+    assert [member.returncode for member in members] == [0] * processes, "\n".join(message)
     return [row["loss"] for row in read_metrics(folder / "metrics.jsonl") if "loss" in row]
 
 
-def test_two_processes_go_where_one_device_goes_and_it_goes_on(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_two_processes_equal_one_device_and_their_run_continues_on_it(tmp_path: Path) -> None:
     alone = losses(tmp_path / "alone", 4, 1)
     assert len(alone) == 4
     assert alone[-1] < alone[0]

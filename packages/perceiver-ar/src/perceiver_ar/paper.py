@@ -1,9 +1,10 @@
-"""The paper as the command line knows it."""
+"""The paper's entry for the command line: metadata, presets, verbs and claims."""
 
 from onepaper.paper import Paper, Verb
 
-from perceiver_ar.config import ALIASES, PRESETS, ExperimentConfig
-from perceiver_ar.verb_options import EvaluateOptions, ImportOptions, SampleOptions, TrainOptions
+from perceiver_ar.cli.options import EvaluateOptions, ImportOptions, SampleOptions, TrainOptions
+from perceiver_ar.config import ExperimentConfig
+from perceiver_ar.presets import ALIASES, PRESETS
 
 PAPER = Paper(
     name="perceiver-ar",
@@ -24,32 +25,32 @@ PAPER = Paper(
         Verb(
             "train",
             "train a network on text, music, images, codes or the copy task",
-            "perceiver_ar.training:train_verb",
+            "perceiver_ar.cli.train:train_verb",
             TrainOptions,
             "laptop-copy-64",
             (ExperimentConfig,),
         ),
         Verb(
             "sample",
-            "draw text, music, pictures or codes, also as continuations of a prompt",
-            "perceiver_ar.sampling:sample_verb",
+            "sample text, music, images or codes, optionally as continuations of a prompt",
+            "perceiver_ar.cli.sample:sample_verb",
             SampleOptions,
         ),
         Verb(
             "evaluate",
-            "score whole documents, or copies by their distance",
-            "perceiver_ar.judging:evaluate_verb",
+            "score documents, or measure accuracy on the copy task by distance",
+            "perceiver_ar.cli.evaluate:evaluate_verb",
             EvaluateOptions,
         ),
         Verb(
             "import",
-            "turn a checkpoint of the official code into weights for the other verbs",
-            "perceiver_ar.official_weights:import_verb",
+            "convert a checkpoint of the official code to weights for the other verbs",
+            "perceiver_ar.cli.import_official:import_verb",
             ImportOptions,
             "paper-copy-131k",
             (ExperimentConfig,),
         ),
     ),
     claims_in="perceiver_ar.claims:CLAIMS",
-    cost_of="perceiver_ar.costs:cost_of",
+    cost_of="perceiver_ar.cli.costs:cost_of",
 )

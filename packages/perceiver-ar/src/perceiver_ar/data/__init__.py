@@ -1,0 +1,1 @@
+"""Data of every kind as tokens: codecs, corpora, training windows."""

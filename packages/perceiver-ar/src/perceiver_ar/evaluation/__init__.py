@@ -1,0 +1,1 @@
+"""Likelihood of documents and accuracy of copies."""

@@ -1,0 +1,1 @@
+"""The network, its losses, and the baselines that the paper compares with."""

@@ -1,0 +1,1 @@
+"""Networks with their codecs, and checkpoints of the official code."""

@@ -1,0 +1,50 @@
+import json
+from pathlib import Path
+
+import pytest
+from cli_runner import run
+
+
+def test_documents_of_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("evaluate", "--weights", "text", "--max-tokens", "60", "--latents", "8", "32", "--context", "64")
+    assert run(*words, "--output", str(tmp_path / "run")) == 0
+    found = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert found["data"] == "the validation part of novels"
+    assert {name: numbers["tokens"] for name, numbers in found["results"].items()} == {
+        "8 latents, stride 4, context 64": 60, "32 latents, stride 4, context 64": 60,
+    }  # fmt: skip
+    assert "bits per byte" in capsys.readouterr().out
+
+
+def test_files(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("\u6c34" * 200, encoding="utf-8")  # without a space, so without words
+    words = ("evaluate", "--weights", "text", "--files", str(tmp_path / "own.txt"), "--context", "64")
+    assert run(*words, "--output", str(tmp_path / "run")) == 0
+    (numbers,) = json.loads((tmp_path / "run" / "evaluation.json").read_text())["results"].values()
+    assert numbers["tokens"] == 601  # all bytes and the end
+    assert "word_perplexity" not in numbers
+
+
+def test_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("evaluate", "--weights", "copy", "--output", str(tmp_path / "run")) == 0
+    assert "accuracy without prefix" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("copy", "--latents", "4", "--mode", "strided"), "leave --mode, --latents out"),
+        (("text", "--data.dataset", "digits"), "is images, but the weights were trained on text"),
+        (("text", "--latents", "8", "2048"), "latents are 2048, expected 1 to the context"),
+        (("text", "--latents", "8", "64", "--stride", "9"), "the fewest latents, which are 8"),
+        (("text", "--files", "no.txt", "--data.dataset", "novels"), "both --files and --data"),
+    ],
+)
+def test_inputs_are_validated_before_there_is_a_run(
+    words: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert run("evaluate", "--weights", *words) == 2
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+from cli_runner import run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a short training."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    words = ("train", "--preset", "smoke-text", "--loop.steps", "2", "--output", str(folder))
+    assert run(*words) == 0
+    return folder
+
+
+def test_a_run_has_weights_logs_and_samples(trained: Path) -> None:
+    assert (trained / "pretrained" / "model.safetensors").is_file()
+    assert (trained / "metrics.jsonl").is_file()
+    assert (trained / "samples" / "index.html").read_text(encoding="utf-8").count("<pre>") == 4
+
+
+def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "--preset", "smoke", "--dry-run", "--output", str(tmp_path / "run")) == 0
+    assert "would train smoke: 200 steps of batch 32" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--model.heads", "3"), "multiple of the 3 heads"),
+        (("--tensor", "2", "--context", "3"), "1 devices do not divide into groups of 6"),
+        (("--preset", "paper-maestro"), "where is the dataset 'maestro'?"),
+    ],
+)
+def test_inputs_are_validated_before_there_is_a_run(
+    words: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert run("train", *words) == 2
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not any(tmp_path.iterdir())
