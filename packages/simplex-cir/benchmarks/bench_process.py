@@ -30,8 +30,8 @@ def ours(dtype: str, impl: str) -> Timed:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.process import noise_tokens, transition_log_prob, transition_sample
-    from simplex_cir.squared_ou import squared_ou_sample
+    from simplex_cir.process.cir import noise_tokens, transition_log_prob, transition_sample
+    from simplex_cir.process.squared_ou import squared_ou_sample
 
     jax.config.update("jax_enable_x64", dtype == "float64")
     key, start = jax.random.key(0, impl=impl), jnp.full(COUNT, START, dtype)
@@ -165,8 +165,8 @@ def pieces(dtype: str) -> Timed:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.uniform import exponential, log_positive, normal_pair, uniforms
-    from simplex_cir.variates import gamma_above_one
+    from simplex_cir.random.uniform import exponential, log_positive, normal_pair, uniforms
+    from simplex_cir.random.variates import gamma_above_one
 
     jax.config.update("jax_enable_x64", dtype == "float64")
     key, kind, x = jax.random.key(0), jnp.dtype(dtype), jnp.asarray(np.random.default_rng(0).random(COUNT), dtype)

@@ -34,7 +34,7 @@ def exact_forward(_: int) -> Callable[[int], np.ndarray]:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.process import transition_sample
+    from simplex_cir.process.cir import transition_sample
 
     run = jax.jit(lambda key: transition_sample(key, jnp.full(COUNT, START), A, ELAPSED))
     return lambda seed: np.asarray(run(jax.random.key(seed)))
@@ -45,7 +45,7 @@ def euler_forward(steps: int) -> Callable[[int], np.ndarray]:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.schemes import simulate
+    from simplex_cir.process.schemes import simulate
 
     grid = np.linspace(0, ELAPSED, steps + 1)
     run = jax.jit(lambda key: simulate(key, jnp.full(COUNT, START), A, grid, "euler-reflected")[-1])
@@ -139,9 +139,9 @@ def ours_reverse(sampler: str) -> Method:
     def method(steps: int) -> Callable[[int], np.ndarray]:
         import jax
 
-        from simplex_cir.priors import IndependentPrior
-        from simplex_cir.reverse import ancestral, noise, reverse_sde
-        from simplex_cir.snr import snr_grid
+        from simplex_cir.diffusion.priors import IndependentPrior
+        from simplex_cir.diffusion.reverse import ancestral, noise, reverse_sde
+        from simplex_cir.diffusion.snr import snr_grid
 
         oracle, grid = IndependentPrior(PRIOR), snr_grid(steps, lowest=LOWEST, highest=HIGHEST)
 
@@ -163,8 +163,8 @@ def diffrax_reverse(steps: int) -> Callable[[int], np.ndarray]:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.priors import IndependentPrior
-    from simplex_cir.reverse import noise, reverse_drift
+    from simplex_cir.diffusion.priors import IndependentPrior
+    from simplex_cir.diffusion.reverse import noise, reverse_drift
 
     oracle, times = IndependentPrior(PRIOR), (float(np.log(LOWEST)), float(np.log(HIGHEST)))
 

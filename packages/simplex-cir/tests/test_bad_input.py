@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
-from simplex_cir.bridge import bridge_sample
-from simplex_cir.flow import log_density, probability_flow
-from simplex_cir.likelihood import bound
-from simplex_cir.priors import IndependentPrior, MarkovPrior, TablePrior
-from simplex_cir.process import (
+from simplex_cir.diffusion.likelihood import bound
+from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior, TablePrior
+from simplex_cir.diffusion.probability_flow import log_density, probability_flow
+from simplex_cir.diffusion.rank_law import RankLaw
+from simplex_cir.diffusion.reverse import ancestral, noise, reverse_sde
+from simplex_cir.diffusion.snr import snr_grid
+from simplex_cir.diffusion.snr_sampling import SnrLaw
+from simplex_cir.process.bridge import bridge_sample
+from simplex_cir.process.cir import (
     CIR,
     dirichlet_sample,
     noise_tokens,
@@ -24,14 +28,10 @@ from simplex_cir.process import (
     transition_quantile,
     transition_sample,
 )
-from simplex_cir.rank_law import RankLaw
-from simplex_cir.reverse import ancestral, noise, reverse_sde
+from simplex_cir.process.schemes import simulate
+from simplex_cir.process.squared_ou import squared_ou_path, squared_ou_sample
+from simplex_cir.process.wright_fisher import jacobi_density
 from simplex_cir.sampling import draw
-from simplex_cir.schemes import simulate
-from simplex_cir.snr import snr_grid
-from simplex_cir.snr_law import SnrLaw
-from simplex_cir.squared_ou import squared_ou_path, squared_ou_sample
-from simplex_cir.wright_fisher import jacobi_density
 
 KEY = jax.random.key(0)
 PRIOR = IndependentPrior(np.array([0.5, 0.5]))

@@ -7,21 +7,11 @@ from onepaper.errors import OnePaperError, UsageError
 from scipy import stats
 
 from simplex_cir.config import SAMPLERS, ModelConfig, OracleConfig, SampleOptions
-from simplex_cir.model import SimplexDenoiser
-from simplex_cir.posterior import Scalar
-from simplex_cir.priors import IndependentPrior, MarkovPrior, TablePrior
-from simplex_cir.reverse import SCHEMES, noise, reverse_sde
-from simplex_cir.sampling import (
-    UNKNOWN,
-    clamped,
-    conditioned,
-    constrained,
-    draw,
-    draw_by_steps,
-    draw_from,
-    parse_clamp,
-    shown,
-)
+from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior, TablePrior
+from simplex_cir.diffusion.reverse import SCHEMES, noise, reverse_sde
+from simplex_cir.diffusion.snr import Scalar
+from simplex_cir.models.denoiser import SimplexDenoiser
+from simplex_cir.sampling import UNKNOWN, clamped, conditioned, constrained, draw, draw_by_steps, draw_from, parse_clamp
 
 PRIOR = np.array([0.7, 0.2, 0.1])
 
@@ -156,8 +146,3 @@ def test_a_label_that_is_not_there() -> None:
     model = SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0))
     with pytest.raises(UsageError, match="label 3 does not exist"):
         constrained(model, SampleOptions(label=3))
-
-
-def test_squares_are_shown_as_squares() -> None:
-    assert shown("ACGUACGUA") == "ACGUACGUA"
-    assert shown("1234341221434321") == "1234\n3412\n2143\n4321\n"

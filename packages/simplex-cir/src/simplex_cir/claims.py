@@ -2,9 +2,9 @@
 
 from onepaper.claims import Above, AllOf, Below, Claim, Greater, HolmNotRejected, Increasing, Ordered, Within
 
-_HERE = "simplex_cir.experiments"
-_OWN = "simplex_cir.identities"
-_LEARNED = "simplex_cir.learned_experiments"
+_THEORY = "simplex_cir.experiments.theory"
+_IDENTITIES = "simplex_cir.experiments.identities"
+_NETWORKS = "simplex_cir.experiments.networks"
 _ALPHAS = (("sparse", 3), ("even", 3), ("large", 3))
 _RATES = ("0.1", "1", "10")
 _PRIORS = ("n=2", "n=4", "n=27")
@@ -15,7 +15,7 @@ CLAIMS = (
         place="Section 2.1, eq. 2",
         statement="Independent Gamma variables of one rate, divided by their sum, are Dirichlet, whatever the rate.",
         paper="-",
-        measure=f"{_HERE}:dirichlet_from_gammas",
+        measure=f"{_THEORY}:dirichlet_from_gammas",
         rule=HolmNotRejected(
             tuple(
                 f"{name} alpha, rate {rate}, {what}"
@@ -32,7 +32,7 @@ CLAIMS = (
         place="Section 2.2",
         statement="The CIR process stays non-negative, tends to a Gamma law, and nears 0 below the Feller bound only.",
         paper="-",
-        measure=f"{_HERE}:general_process",
+        measure=f"{_THEORY}:general_process",
         rule=AllOf(
             Below("share of negative values", 1e-9),
             HolmNotRejected(tuple(f"2ab/sigma^2={shape}, law" for shape in ("0.25", "1", "2"))),
@@ -48,7 +48,7 @@ CLAIMS = (
         place="Eq. 4",
         statement="With sigma^2 = 2b the stationary law is Gamma(a, 1).",
         paper="-",
-        measure=f"{_HERE}:stationary_law",
+        measure=f"{_THEORY}:stationary_law",
         rule=HolmNotRejected(tuple(f"a={a}, law" for a in ("0.25", "1", "2"))),
     ),
     Claim(
@@ -56,7 +56,7 @@ CLAIMS = (
         place="Eqs. 5 and 6",
         statement="Conditional mean and variance have closed forms (two misprints corrected).",
         paper="-",
-        measure=f"{_HERE}:moments",
+        measure=f"{_THEORY}:moments",
         seeds=5,
         rule=Below("root mean square error, standard errors", 1.5),
         note="Were the formulas off, the error would grow with the number of draws; exact ones give 1 on average.",
@@ -66,7 +66,7 @@ CLAIMS = (
         place="Eqs. 7 and 8",
         statement="The transition law is a scaled noncentral chi-squared, with a Bessel function in its density.",
         paper="-",
-        measure=f"{_HERE}:transition_law",
+        measure=f"{_THEORY}:transition_law",
         rule=AllOf(
             Below("largest relative error of the log density", 1e-10),
             HolmNotRejected(("draws from 0, a=0.4", "draws from 1, a=1", "draws from 3, a=2.5")),
@@ -77,7 +77,7 @@ CLAIMS = (
         place="Eqs. 9 and 10",
         statement="The normalised vector converges to the Dirichlet law.",
         paper="-",
-        measure=f"{_HERE}:convergence_to_dirichlet",
+        measure=f"{_THEORY}:convergence_to_dirichlet",
         seeds=5,
         rule=Within("rate of decay", 1.0, 0.15),
         note="The slowest mode decays as exp(-b t). The fit starts at b t = 2.5, where the next, exp(-2 b t), is about "
@@ -89,7 +89,7 @@ CLAIMS = (
         place="Eqs. 11 to 13",
         statement="The time-reversed process, with the exact score, returns the distribution of the tokens.",
         paper="-",
-        measure=f"{_HERE}:reverse_of_time",
+        measure=f"{_THEORY}:reverse_of_time",
         seeds=5,
         rule=AllOf(*(Below(f"{name}, 256 steps, excess total variation", 0.005) for name in _PRIORS)),
         note="Above the total variation that as many exact samples have. Drift-implicit scheme.",
@@ -99,7 +99,7 @@ CLAIMS = (
         place="Eq. 14",
         statement="Denoising score matching, weighted by the vector, bounds the likelihood.",
         paper="-",
-        measure=f"{_HERE}:bound_is_the_entropy",
+        measure=f"{_THEORY}:bound_is_the_entropy",
         seeds=5,
         rule=AllOf(
             *(
@@ -115,7 +115,7 @@ CLAIMS = (
         place="Eqs. 15 and 16",
         statement="The probability-flow ODE has the same marginals as the process.",
         paper="-",
-        measure=f"{_HERE}:flow_of_probability",
+        measure=f"{_THEORY}:flow_of_probability",
         seeds=5,
         rule=HolmNotRejected(tuple(f"flow {way}, coordinate {i}" for way in ("up", "down") for i in range(4))),
     ),
@@ -124,7 +124,7 @@ CLAIMS = (
         place="Eq. 17",
         statement="The flow's log form avoids an instability of the plain one.",
         paper="-",
-        measure=f"{_HERE}:flow_of_probability",
+        measure=f"{_THEORY}:flow_of_probability",
         seeds=5,
         rule=AllOf(
             *(
@@ -141,7 +141,7 @@ CLAIMS = (
         place="Section 2.3, remarks on simulation",
         statement="Euler's method needs a floor under its square root, else paths are lost.",
         paper="-",
-        measure=f"{_HERE}:floor_of_euler",
+        measure=f"{_THEORY}:floor_of_euler",
         seeds=5,
         rule=AllOf(
             *(
@@ -155,7 +155,7 @@ CLAIMS = (
         place="Section 2.3, remarks on simulation",
         statement="A CIR process is a sum of squared Ornstein-Uhlenbeck processes where twice its shape is an integer.",
         paper="-",
-        measure=f"{_HERE}:squares_of_ornstein_uhlenbeck",
+        measure=f"{_THEORY}:squares_of_ornstein_uhlenbeck",
         rule=HolmNotRejected(tuple(f"d={d}" for d in (1, 2, 3, 8))),
     ),
     Claim(
@@ -163,7 +163,7 @@ CLAIMS = (
         place="Section 2.3, limitations",
         statement="For many categories the rank of the true token in a noisy vector is extremely heavy-tailed.",
         paper="-",
-        measure=f"{_HERE}:heavy_tail_of_the_rank",
+        measure=f"{_THEORY}:heavy_tail_of_the_rank",
         seeds=5,
         rule=AllOf(
             Above("99.9% quantile over mean", 50.0),
@@ -177,7 +177,7 @@ CLAIMS = (
         place="Eq. 18",
         statement="The noisy vector is not itself a posterior over tokens; the posterior is non-linear in it.",
         paper="-",
-        measure=f"{_HERE}:vector_is_no_posterior",
+        measure=f"{_THEORY}:vector_is_no_posterior",
         seeds=5,
         rule=AllOf(Above("divergence of the vector from the posterior", 0.1), Above("same most probable token", 0.999)),
     ),
@@ -186,7 +186,7 @@ CLAIMS = (
         place="our own",
         statement="Ancestral sampling by exact bridges is exact for any number of steps, one included.",
         paper="-",
-        measure=f"{_HERE}:exact_for_any_number_of_steps",
+        measure=f"{_THEORY}:exact_for_any_number_of_steps",
         rule=HolmNotRejected(tuple(f"{name}, {steps} steps" for name in _PRIORS for steps in (1, 2, 8, 32))),
     ),
     Claim(
@@ -194,7 +194,7 @@ CLAIMS = (
         place="our own",
         statement="Token probabilities give the score of the marginal: what automatic differentiation finds.",
         paper="-",
-        measure=f"{_OWN}:score_of_the_marginal",
+        measure=f"{_IDENTITIES}:score_of_the_marginal",
         rule=AllOf(*(Below(f"{name}, largest error", 1e-9) for name in (*_PRIORS, "chain of 6"))),
         note="Relative to the larger of the score and 1, in double precision.",
     ),
@@ -203,7 +203,7 @@ CLAIMS = (
         place="our own",
         statement="Time, speed, volatility and the mass of a token enter through one signal-to-noise ratio alone.",
         paper="-",
-        measure=f"{_OWN}:one_signal_to_noise_ratio",
+        measure=f"{_IDENTITIES}:one_signal_to_noise_ratio",
         rule=HolmNotRejected(
             tuple(
                 f"{name}, m={m}"
@@ -217,7 +217,7 @@ CLAIMS = (
         place="our own",
         statement="The bridge in closed form is the law of paths that are conditioned on both ends.",
         paper="-",
-        measure=f"{_OWN}:bridges_are_conditioned_paths",
+        measure=f"{_IDENTITIES}:bridges_are_conditioned_paths",
         rule=HolmNotRejected(("a=1.3", "a=0.4", "from 0", "a=6")),
         note="Against forward draws by NumPy, kept with the probability density of reaching the end.",
     ),
@@ -226,7 +226,7 @@ CLAIMS = (
         place="our own",
         statement="The law of the rank is one integral for any n and shape; the useful SNR grows as 2 log n.",
         paper="-",
-        measure=f"{_OWN}:rank_law_in_closed_form",
+        measure=f"{_IDENTITIES}:rank_law_in_closed_form",
         rule=AllOf(
             HolmNotRejected(tuple(f"n={n}, a={a}" for n in (27, 1000, 32000) for a in ("0.5", "1", "3"))),
             Within("a=1, SNR over log n", 2.0, 0.05),
@@ -240,7 +240,7 @@ CLAIMS = (
         place="our own",
         statement="The normalised vector is a Wright-Fisher diffusion on a random clock, and not one on its own time.",
         paper="-",
-        measure=f"{_OWN}:wright_fisher_on_a_random_clock",
+        measure=f"{_IDENTITIES}:wright_fisher_on_a_random_clock",
         seeds=5,
         rule=AllOf(
             Below("distance at the random clock", 0.02),
@@ -253,7 +253,7 @@ CLAIMS = (
         place="our own",
         statement="The density is a sum of Laguerre polynomials, the mode j of which fades as exp(-j b t).",
         paper="-",
-        measure=f"{_OWN}:spectral_form_of_the_density",
+        measure=f"{_IDENTITIES}:spectral_form_of_the_density",
         rule=Below("largest difference of densities", 1e-8),
     ),
     Claim(
@@ -261,7 +261,7 @@ CLAIMS = (
         place="our own",
         statement="On sequences the ancestral sampler's factorised steps err, less so the more of them there are.",
         paper="-",
-        measure=f"{_OWN}:factorised_steps_on_a_chain",
+        measure=f"{_IDENTITIES}:factorised_steps_on_a_chain",
         seeds=5,
         rule=Ordered(("1 step", "4 steps", "16 steps", "64 steps")),
         note="A Markov chain with its exact posterior: no network, so all error is the sampler's.",
@@ -271,7 +271,7 @@ CLAIMS = (
         place="our own",
         statement="Ancestral steps have no discretisation error, one is as good as many; all other schemes need steps.",
         paper="-",
-        measure=f"{_OWN}:error_against_steps",
+        measure=f"{_IDENTITIES}:error_against_steps",
         seeds=5,
         rule=AllOf(
             *(
@@ -298,8 +298,8 @@ CLAIMS = (
         place="Section 3",
         statement="Usable for deep generative modelling, which the note announces as future work.",
         paper="-",
-        measure=f"{_LEARNED}:learned_models",
-        assets=tuple(f"weights/{name}/model.safetensors" for name in ("splice", "letters", "digits", "sudoku4")),
+        measure=f"{_NETWORKS}:learned_models",
+        assets=tuple(f"assets/weights/{name}/model.safetensors" for name in ("splice", "letters", "digits", "sudoku4")),
         seeds=5,
         rule=AllOf(
             Below("splice: bound less entropy", 0.15),
@@ -321,8 +321,8 @@ CLAIMS = (
         place="our own",
         statement="Clamped positions are filled in by the conditional law of the data.",
         paper="-",
-        measure=f"{_LEARNED}:infilling",
-        assets=("weights/splice/model.safetensors",),
+        measure=f"{_NETWORKS}:infilling",
+        assets=("assets/weights/splice/model.safetensors",),
         rule=AllOf(
             Below("excess total variation, exact posterior", 0.05),
             Below("excess total variation, network", 0.15),
@@ -336,8 +336,8 @@ CLAIMS = (
         place="our own",
         statement="Drawing positions in parallel costs validity, less with more steps; the network is not what costs.",
         paper="-",
-        measure=f"{_LEARNED}:steps_and_validity",
-        assets=("weights/sudoku4/model.safetensors",),
+        measure=f"{_NETWORKS}:steps_and_validity",
+        assets=("assets/weights/sudoku4/model.safetensors",),
         rule=AllOf(
             Increasing(tuple(f"valid grids, {steps} steps" for steps in (1, 4, 16, 64))),
             Greater("valid grids, 64 steps", "valid grids, 64 steps, exact", margin=-0.05),
@@ -351,8 +351,8 @@ CLAIMS = (
         place="our own",
         statement="Guidance makes digits more surely of the class that is asked for.",
         paper="-",
-        measure=f"{_LEARNED}:guided_digits",
-        assets=("weights/digits/model.safetensors",),
+        measure=f"{_NETWORKS}:guided_digits",
+        assets=("assets/weights/digits/model.safetensors",),
         rule=Greater("right class, w=1", "right class, w=0"),
         note="Judged by a support vector machine that learnt from the validation and test parts.",
     ),
@@ -361,8 +361,8 @@ CLAIMS = (
         place="our own",
         statement="A lower temperature draws text with more true words.",
         paper="-",
-        measure=f"{_LEARNED}:temperature_of_text",
-        assets=("weights/letters/model.safetensors",),
+        measure=f"{_NETWORKS}:temperature_of_text",
+        assets=("assets/weights/letters/model.safetensors",),
         rule=Increasing(tuple(f"words of the book, T={temperature}" for temperature in ("1.4", "1", "0.7"))),
     ),
     Claim(
@@ -371,7 +371,7 @@ CLAIMS = (
         statement="Training on the bound itself gives a better bound than the cross-entropy at even log SNRs.",
         paper="-",
         tier="full",
-        measure=f"{_LEARNED}:losses_compared",
+        measure=f"{_NETWORKS}:losses_compared",
         rule=Greater("nothing hidden", "nothing hidden, bound as loss"),
         note="2,000 steps each; whether more of them turn it was not tried.",
     ),
@@ -381,7 +381,7 @@ CLAIMS = (
         statement="The exact evidence in the network improves the bound.",
         paper="-",
         tier="full",
-        measure=f"{_LEARNED}:evidence_compared",
+        measure=f"{_NETWORKS}:evidence_compared",
         rule=Greater("nothing hidden, no evidence", "nothing hidden"),
     ),
     Claim(
@@ -390,7 +390,7 @@ CLAIMS = (
         statement="Hiding a part of the positions in training improves the bound, where nothing is hidden.",
         paper="-",
         tier="full",
-        measure=f"{_LEARNED}:hiding_compared",
+        measure=f"{_NETWORKS}:hiding_compared",
         rule=Greater("nothing hidden", "as shipped"),
         note="Hiding is what teaches to fill in; the bound neither gains nor loses by it in 2,000 steps.",
     ),
@@ -400,7 +400,7 @@ CLAIMS = (
         statement="Simplex diffusion models splice sites as well as masked discrete diffusion, within 0.05 nats.",
         paper="-",
         tier="full",
-        measure=f"{_LEARNED}:masked_compared",
+        measure=f"{_NETWORKS}:masked_compared",
         rule=Greater("masked diffusion", "as shipped", margin=-0.05),
         note="The same transformer, data, optimiser and number of steps (2,000). Both numbers are upper bounds. Longer "
         "trainings were not compared.",

@@ -1,13 +1,13 @@
-"""Every configuration as data, the presets that name them, and the options of the verbs."""
+"""Configurations as frozen dataclasses: data, network, training, oracle models and sampling."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
-from onepaper.paper import Preset, RunOptions, VerbOptions
+from onepaper.paper import VerbOptions
 from onepaper.training import LoopOptions
 
 DATASETS = ("splice", "letters", "digits", "sudoku4", "sudoku9", "text", "fasta")
@@ -197,71 +197,8 @@ class OracleConfig:
             raise UsageError(f"SNR goes from {self.lowest_snr} to {self.highest_snr}, expected an increasing range")
 
 
-@dataclass(frozen=True)
-class SimulateOptions(VerbOptions):
-    """Options of `simulate`: forward trajectories on the simplex."""
-
-    alpha: tuple[float, ...] = (1.0, 1.0, 1.0)
-    """stationary shape of each category; three make a ternary plot"""
-    token: int = 0
-    """where trajectories start"""
-    mass: float = 1.0
-    """s, the value the token's coordinate starts from"""
-    speed: float = 1.0
-    """b"""
-    time: float = 4.0
-    """until when"""
-    steps: int = 400
-    """exact transitions until then, one point of a path each"""
-    paths: int = 6
-    """trajectories to draw"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if len(self.alpha) < 2:
-            raise UsageError(f"alpha has {len(self.alpha)} entries, expected at least 2 categories")
-        for value in self.alpha:
-            check_positive("alpha", value)
-        if not 0 <= self.token < len(self.alpha):
-            raise UsageError(f"token {self.token} does not exist, expected 0 to {len(self.alpha) - 1}")
-        for name in ("mass", "speed", "time", "steps", "paths"):
-            check_positive(name, getattr(self, name))
-
-
-@dataclass(frozen=True)
-class RankLawOptions(VerbOptions):
-    """Options of `rank-law`."""
-
-    categories: tuple[int, ...] = (27, 256, 1000, 32_000)
-    """numbers of categories n, one block of rows each"""
-    snr: tuple[float, ...] = (5.0, 10.0, 20.0, 40.0)
-    """signal-to-noise ratios m, one row each"""
-    a: float = 1.0
-    """shape of the stationary Gamma law of every coordinate"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for number in self.categories:
-            if number < 2:
-                raise UsageError(f"categories has {number}, expected at least 2")
-        for value in (*self.snr, self.a):
-            check_positive("snr and a", value)
-
-
-@dataclass(frozen=True)
-class VerifyOptions(VerbOptions):
-    """Options of `verify`: every closed form against an independent computation."""
-
-
-@dataclass(frozen=True)
-class TrainOptions(RunOptions):
-    """Options of `train`."""
-
-    export: Path | None = None
-    """also write the trained weights here, with checksums; that is how the shipped ones were made"""
-
-
-def _check_model(model: str | None, weights: Path | None) -> None:
+def check_one_model(model: str | None, weights: Path | None) -> None:
+    """Raise `UsageError` for a network that is not shipped, or where both a shipped one and a folder are given."""
     if model is not None:
         check_choice("model", model, SHIPPED)
         if weights is not None:
@@ -295,7 +232,7 @@ class SampleOptions(VerbOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_model(self.model, self.weights)
+        check_one_model(self.model, self.weights)
         check_positive("count", self.count)
         check_positive("steps", self.steps)
         check_choice("sampler", self.sampler, SAMPLERS)
@@ -304,91 +241,3 @@ class SampleOptions(VerbOptions):
         check_non_negative("guidance", self.guidance)
         if self.guidance and self.label is None:
             raise UsageError(f"guidance is {self.guidance} without a class; say which by --label")
-
-
-@dataclass(frozen=True)
-class EvaluateOptions(VerbOptions):
-    """Options of `evaluate`."""
-
-    model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
-    """shipped network to measure, on the data it was trained for"""
-    weights: Path | None = None
-    """the `pretrained` folder of a training run, measured on the data of --preset and --data"""
-    count: int = 2000
-    """test sequences for the bound, and samples"""
-    points: int = 128
-    """SNRs for each sequence"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_model(self.model, self.weights)
-        check_positive("count", self.count)
-        check_positive("points", self.points)
-
-
-_SPLICE = LearnedConfig()
-_LETTERS = LearnedConfig(
-    data=DataConfig("letters"),
-    model=ModelConfig(LETTERS, positions=32, width=128, depth=3, rotary=True, stored="float16"),
-    batch_size=64,
-    optimizer=replace(_SPLICE.optimizer, lr=2e-3),
-    loop=replace(_SPLICE.loop, steps=10_000, evaluate_every=2500),
-)
-
-PRESETS = {
-    "laptop-splice": Preset("human 5' splice sites, 9 nucleotides", _SPLICE),
-    "laptop-sudoku4": Preset(
-        "all 288 grids of 4 x 4",
-        LearnedConfig(
-            data=DataConfig("sudoku4"),
-            model=ModelConfig("1234", positions=16, depth=3, layout="grid"),
-            batch_size=128,
-            loop=replace(_SPLICE.loop, steps=30_000, evaluate_every=5000),
-        ),
-    ),
-    "laptop-letters": Preset("windows of 32 letters of a book", _LETTERS),
-    "laptop-digits": Preset(
-        "handwritten digits, 8 x 8 pixels in black and white, with their class",
-        LearnedConfig(
-            data=DataConfig("digits"),
-            model=ModelConfig(".#", positions=64, depth=3, num_classes=10),
-            batch_size=64,
-            optimizer=replace(_SPLICE.optimizer, lr=2e-3, weight_decay=0.1),
-            loop=replace(_SPLICE.loop, steps=3000, evaluate_every=1500),
-        ),
-    ),
-    "laptop-sudoku9": Preset(
-        "9 x 9 grids",
-        LearnedConfig(
-            data=DataConfig("sudoku9"),
-            model=ModelConfig("123456789", positions=81, width=128, depth=6, layout="grid"),
-            batch_size=64,
-            optimizer=replace(_SPLICE.optimizer, lr=1e-3),
-        ),
-    ),
-    "paper-text8": Preset(
-        "27 symbols, windows of 256, the size of other discrete diffusions; the note itself trains nothing",
-        LearnedConfig(
-            data=DataConfig("letters", length=256),
-            model=ModelConfig(LETTERS, positions=256, width=768, depth=12, heads=12, rotary=True),
-            batch_size=512,
-            optimizer=replace(_SPLICE.optimizer, lr=3e-4, warmup_steps=2500, ema_decay=0.9999),
-            loop=LoopOptions(steps=1_000_000, log_every=100, evaluate_every=10_000, checkpoint_every=5000),
-        ),
-    ),
-    "laptop-oracle": Preset("four categories with a known prior: every sampler, no network", OracleConfig()),
-    "laptop-oracle-chain": Preset(
-        "a Markov chain with a known posterior: what drawing positions independently costs",
-        OracleConfig((0.4, 0.3, 0.2, 0.1), stay=0.6, positions=8, samplers=("ancestral",), steps=(1, 4, 16, 64)),
-    ),
-    "smoke": Preset(
-        "splice sites, a few steps of a tiny network",
-        LearnedConfig(
-            model=ModelConfig(width=32, depth=1),
-            batch_size=64,
-            optimizer=replace(_SPLICE.optimizer, warmup_steps=10),
-            loop=LoopOptions(steps=150, log_every=50, checkpoint_every=100),
-        ),
-    ),
-}
-ALIASES = {"laptop": "laptop-splice"}

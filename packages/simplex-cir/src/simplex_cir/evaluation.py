@@ -1,46 +1,31 @@
-"""Samplers compared on oracle models, learned models judged by their bound, and what a configuration costs."""
+"""Samplers compared on oracle models, and the bound and samples of trained networks."""
 
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper import progress
-from onepaper.errors import UsageError
-from onepaper.jax.accelerator import use_device
-from onepaper.paper import Invocation
 from scipy import special
 
-from simplex_cir.config import (
-    LETTERS,
-    PRESETS,
-    SHIPPED,
-    EvaluateOptions,
-    LearnedConfig,
-    OracleConfig,
-    SampleOptions,
-)
-from simplex_cir.data import Dataset, empirical_law, entropy, satisfied_constraints, valid_sudokus
-from simplex_cir.likelihood import bound, fitted_law
-from simplex_cir.model import SimplexDenoiser
-from simplex_cir.ngrams import ngram_nats
-from simplex_cir.posterior import LOST
-from simplex_cir.priors import MarkovPrior
+from simplex_cir.config import LETTERS, OracleConfig, SampleOptions
+from simplex_cir.data.dataset import Dataset, empirical_law, entropy
+from simplex_cir.data.sudoku import satisfied_constraints, valid_sudokus
+from simplex_cir.diffusion.likelihood import bound, fitted_law
+from simplex_cir.diffusion.posterior import LOST
+from simplex_cir.diffusion.priors import MarkovPrior
+from simplex_cir.models.denoiser import SimplexDenoiser
+from simplex_cir.models.ngrams import ngram_nats
 from simplex_cir.sampling import draw_by_steps, draw_from
-from simplex_cir.training import check_fits, load
 
 # Names of models that count, by order.
 BASELINES = {1: "independent tokens", 2: "Markov chain", 4: "4-grams"}
 # Validation sequences at most, and SNRs in all, that the law of the bound's SNRs is fitted on.
 LAW_SEQUENCES, LAW_LOOKS = 256, 4096
-# What a training sustains on one current data-centre GPU in bfloat16; change it for yours.
-GPU_FLOPS_PER_SECOND = 1e14
 
 
 @lru_cache(maxsize=1)
@@ -177,75 +162,3 @@ def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: 
         numbers["valid grids"] = float(valid_sudokus(drawn).mean())
         numbers["satisfied constraints"] = float(satisfied_constraints(drawn).mean())
     return numbers
-
-
-def evaluate_verb(call: Invocation) -> None:
-    """The verb `evaluate`: every sampler on an oracle model, or the bound and samples of a learned one."""
-    options: EvaluateOptions = call.options
-    use_device(options)
-    config = call.config
-    if options.model is not None:
-        config = PRESETS[f"laptop-{options.model}"].config
-        if call.config not in (config, PRESETS[call.verb.preset or ""].config):
-            raise UsageError(
-                f"--model {options.model} is measured on the data that it was trained for; leave out --preset and the "
-                "options of presets, or give --weights"
-            )
-    if isinstance(config, OracleConfig):
-        if (options.count, options.points) != (EvaluateOptions.count, EvaluateOptions.points):
-            raise UsageError(
-                "--count and --points are for networks; --num-draws says how many sequences are drawn here"
-            )
-        if options.weights is not None:
-            raise UsageError(
-                f"--weights {options.weights} was given with a preset that has no network; say which data it is to be "
-                "measured on, e.g. --preset laptop-splice"
-            )
-        if options.dry_run:
-            print(f"would compare {len(config.samplers)} samplers with {config.num_draws} draws each")
-            return
-        with call.open_run() as run:
-            table = oracle_table(config, options.seed)
-            told = {f"{name}, {steps} steps": value for (name, steps), value in table.items()}
-            run.write_json("oracle.json", {place: variation for place, (variation, _) in told.items()})
-        print(f"{'total variation from the prior':<32}" + "".join(f"{f'{steps} steps':>12}" for steps in config.steps))
-        for name in config.samplers:
-            print(f"{name:<32}" + "".join(f"{table[name, steps][0]:>12.4f}" for steps in config.steps))
-        for place, (_, lost) in told.items():
-            if lost > 0:
-                print(f"lost as not-a-number: {lost:.2%} of the draws of {place}")
-        print(f"written: {run.folder / 'oracle.json'}")
-        return
-    name = options.weights or config.data.dataset
-    if options.weights is None and name not in SHIPPED:
-        raise UsageError(f"no network is shipped for '{name}'; give --weights FOLDER, made by train")
-    model = SimplexDenoiser.from_pretrained(name)
-    data = load(config.data, model.config.symbols)
-    check_fits(replace(config, model=model.config), data, "choose the --preset and --data that it was trained for")
-    if options.dry_run:
-        print(f"would measure {name} on {options.count} sequences at {options.points} SNRs each")
-        return
-    with call.open_run() as run:
-        numbers = judge(model, data, options.count, options.points, options.seed)
-        run.write_json("evaluation.json", numbers)
-    print(f"{name}, nats a sequence of {data.positions} unless said otherwise")
-    for label, value in numbers.items():
-        print(f"{label:<28}{value:>10.4f}")
-    print(f"written: {run.folder / 'evaluation.json'}")
-
-
-def cost_of(config: LearnedConfig | OracleConfig) -> dict[str, str]:
-    """Parameters, FLOPs of a training step (three passes of two a weight and position), memory, and time on a GPU."""
-    if isinstance(config, OracleConfig):
-        return {"parameters": "0", "draws": f"{config.num_draws:,} for each sampler"}
-    model = nnx.eval_shape(lambda: SimplexDenoiser(config.model, nnx.Rngs(0)))
-    count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
-    flops = 6 * count * config.batch_size * config.model.positions
-    return {
-        "parameters": f"{count:,}",
-        "FLOPs per step": f"{flops:.2e}",
-        # an estimate, and a lower bound for networks too small to fill a GPU
-        "GPU time": f"{flops * config.loop.steps / GPU_FLOPS_PER_SECOND / 3600:.2g} h at 100 TFLOP/s",
-        # weights, gradients, two moments and the average, four bytes each
-        "memory for the state": f"{5 * 4 * count / 1e6:.2f} MB",
-    }

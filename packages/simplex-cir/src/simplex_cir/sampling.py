@@ -1,6 +1,5 @@
-"""Drawing sequences: conditions as wrappers around a denoiser, one name for every sampler, and the verb `sample`."""
+"""Drawing sequences by any sampler, with class conditions, guidance and clamped positions."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -11,21 +10,15 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from onepaper.checkpoints import read_pretrained
 from onepaper.config import check_choice, check_positive
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.gallery import save_samples, write_gallery
-from onepaper.jax.accelerator import use_device
-from onepaper.paper import Invocation
 
-from simplex_cir.config import NUCLEOTIDES, SAMPLERS, SHIPPED, ModelConfig, SampleOptions, check_root_shape
-from simplex_cir.data import decode, splice_sites
-from simplex_cir.flow import probability_flow
-from simplex_cir.model import SimplexDenoiser, pretrained_folder
-from simplex_cir.pictures import sample_files
-from simplex_cir.posterior import LOST, Denoiser, Scalar, most_probable, told
-from simplex_cir.reverse import ancestral, noise, reverse_sde
-from simplex_cir.snr import snr_grid
+from simplex_cir.config import SAMPLERS, ModelConfig, SampleOptions, check_root_shape
+from simplex_cir.diffusion.posterior import LOST, Denoiser, most_probable, told
+from simplex_cir.diffusion.probability_flow import probability_flow
+from simplex_cir.diffusion.reverse import ancestral, noise, reverse_sde
+from simplex_cir.diffusion.snr import Scalar, snr_grid
+from simplex_cir.models.denoiser import SimplexDenoiser
 
 UNKNOWN = -1
 # Log probability of a symbol that a clamp excludes.
@@ -218,14 +211,6 @@ def constrained(model: SimplexDenoiser, options: SampleOptions) -> Denoiser:
     return denoiser if known is None else clamped(denoiser, jnp.asarray(known), model.config.a)
 
 
-def shown(text: str) -> str:
-    """A sequence for the terminal: digits' pixels and grids as squares, others as they are."""
-    side = round(len(text) ** 0.5)
-    if side**2 != len(text) or len(text) < 16 or " " in text:
-        return text
-    return "\n".join(text[row * side : (row + 1) * side] for row in range(side)) + "\n"
-
-
 @lru_cache(maxsize=16)
 def _compiled(options: SampleOptions) -> Callable[[SimplexDenoiser, PRNGKeyArray, float], Array]:
     """What draws as the options ask, compiled once however often it is called."""
@@ -263,31 +248,3 @@ def draw_from(model: SimplexDenoiser, options: SampleOptions) -> Int[np.ndarray,
             "numbers; take more steps or the sampler ancestral"
         )
     return tokens
-
-
-def sample_verb(call: Invocation) -> None:
-    """The verb `sample`: prints sequences and writes `samples.txt`, `samples.json`, but for text `samples.png`, and a
-    page that shows them."""
-    options: SampleOptions = call.options
-    use_device(options)
-    name = options.weights or options.model or SHIPPED[0]
-    # Mistakes in the options are told before weights are loaded.
-    config, _ = read_pretrained(pretrained_folder(name), ModelConfig)
-    known_tokens(config, options)
-    if options.dry_run:
-        print(f"would draw {options.count} sequences of {name} by {options.sampler} in {options.steps} steps")
-        return
-    with call.open_run() as run:
-        model = SimplexDenoiser.from_pretrained(name)
-        begun = time.perf_counter()
-        tokens = draw_from(model, options)
-        seconds = time.perf_counter() - begun
-        texts = decode(tokens, config.symbols)
-        run.write_json("samples.json", {"samples": texts, "seconds": round(seconds, 3)})
-        shipped_data = splice_sites().train if (config.symbols, config.positions) == (NUCLEOTIDES, 9) else None
-        told = f"{options.count} sequences of {name} by {options.sampler}, {options.steps} steps"
-        save_samples(run.folder, sample_files(tokens, config, shipped_data))
-        page = write_gallery(run.folder, told)
-    for text in texts:
-        print(shown(text))
-    print(f"{told}, {seconds:.1f} s; {page}")

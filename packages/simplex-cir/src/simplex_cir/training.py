@@ -1,81 +1,33 @@
 """Training: score interpolation, that is, learning token probabilities from noisy vectors at every SNR."""
 
-import functools
 from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
-from onepaper.data import BatchSampler, write_sums
-from onepaper.errors import UsageError
+from onepaper.data import BatchSampler
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.steps import JaxState, JaxTask
-from onepaper.paper import Invocation
 from onepaper.runs import Run
 from onepaper.training import fit
 
-from simplex_cir.config import NUCLEOTIDES, DataConfig, LearnedConfig, SampleOptions, TrainOptions
-from simplex_cir.data import (
-    Dataset,
-    binary_digits,
-    book_letters,
-    read_fasta,
-    read_text,
-    small_sudokus,
-    splice_sites,
-    sudokus,
-)
-from simplex_cir.likelihood import bound, integrand
-from simplex_cir.model import SimplexDenoiser
-from simplex_cir.pictures import sample_files
-from simplex_cir.posterior import told
-from simplex_cir.process import noise_tokens
+from simplex_cir.config import LearnedConfig, SampleOptions
+from simplex_cir.data.loading import check_fits, load
+from simplex_cir.data.pictures import sample_files
+from simplex_cir.diffusion.likelihood import bound, integrand
+from simplex_cir.diffusion.posterior import told
+from simplex_cir.models.denoiser import SimplexDenoiser
+from simplex_cir.models.masked_diffusion import masked_bound, masked_loss
+from simplex_cir.process.cir import noise_tokens
 from simplex_cir.sampling import draw_from
 
 # Sequences and SNRs of the held-out bound during training, and the seed of its noise, the same at every evaluation.
 HELD_OUT_SEQUENCES, HELD_OUT_POINTS, HELD_OUT_SEED = 512, 32, 0
-# 9 x 9 grids are generated once, from this seed, this many to learn from and to hold out.
-SUDOKU_SEED, SUDOKU_TRAIN, SUDOKU_HELD_OUT = 0, 50_000, 1000
-
 Batch = Mapping[str, Array]
 Loss = Callable[[SimplexDenoiser, Batch, PRNGKeyArray], tuple[Array, Array]]
 # (key, model, held-out sequences) -> nats of each.
 HeldOut = Callable[[PRNGKeyArray, SimplexDenoiser, Array], Array]
-
-
-@functools.lru_cache(maxsize=8)
-def load(config: DataConfig, symbols: str = NUCLEOTIDES) -> Dataset:
-    """The data that a configuration names; a FASTA file is read in the symbols of the model."""
-    if config.dataset == "splice":
-        return splice_sites()
-    if config.dataset == "letters":
-        return book_letters(config.length)
-    if config.dataset == "digits":
-        return binary_digits()
-    if config.dataset == "sudoku4":
-        grids = small_sudokus()  # all of them: the aim is their law, not other grids
-        return Dataset("1234", grids, grids, grids)
-    if config.dataset == "sudoku9":
-        grids = sudokus(SUDOKU_TRAIN + 2 * SUDOKU_HELD_OUT, np.random.default_rng(SUDOKU_SEED))
-        train, validation, test = np.split(grids, [SUDOKU_TRAIN, SUDOKU_TRAIN + SUDOKU_HELD_OUT])
-        return Dataset("123456789", train, validation, test)
-    assert config.path is not None
-    if config.dataset == "text":
-        return read_text(config.path, config.length)
-    return read_fasta(config.path, config.length, symbols)
-
-
-def check_fits(config: LearnedConfig, data: Dataset, advice: str = "set --model.symbols and --model.positions") -> None:
-    """Raise `UsageError`, which ends with the advice, unless the model's shape is that of the data."""
-    model = config.model
-    if (model.symbols, model.positions) != (data.symbols, data.positions):
-        raise UsageError(
-            f"model has the symbols {model.symbols!r} and {model.positions} positions, the data {data.symbols!r} and "
-            f"{data.positions}; {advice}"
-        )
-    if model.num_classes and data.labels is None:
-        raise UsageError(f"model has {model.num_classes} classes, but {config.data.dataset} has no labels")
 
 
 def stratified(key: PRNGKeyArray, count: int) -> Float[Array, " count"]:
@@ -212,21 +164,7 @@ def train_by(
     return model
 
 
-def train_verb(call: Invocation) -> None:
-    """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
-    config: LearnedConfig = call.config
-    options: TrainOptions = call.options
-    # Before there is a run folder, which would be held against the corrected command.
-    check_fits(config, load(config.data, config.model.symbols))
-    if options.dry_run:
-        print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
-        return
-    with Accelerator(options) as accelerator, call.open_run(main_process=accelerator.is_main) as run:
-        model = train(config, run, seed=options.seed, accelerator=accelerator)
-        if accelerator.is_main:
-            weights = model.save_pretrained(run.folder / "pretrained")
-            if options.export is not None:
-                model.save_pretrained(options.export)
-                write_sums(options.export)
-            print(f"weights: {weights}")
-            print(f"go on: onepaper {call.paper.name} sample --weights {weights}")
+def train_masked(config: LearnedConfig, *, seed: int = 0) -> SimplexDenoiser:
+    """The baseline on a configuration's data, with its network (without evidence), optimiser and number of steps."""
+    plain = replace(config, hide=0.0, model=replace(config.model, evidence=False))
+    return train_by(masked_loss, masked_bound, plain, seed=seed)

@@ -1,0 +1,1 @@
+"""Data and trained weights that come with the package."""

@@ -1,0 +1,147 @@
+r"""What a noisy vector says about the token: exact evidence, posterior, and the score that follows from it.
+
+With prior $\pi$ over the n categories and noisy vector v at SNR m (see `snr`), Bayes' rule with the transition density
+(eq. 8) gives, with the regular hypergeometric limit function ${}_0F_1$,
+
+$$p(k \mid v) \propto \pi_k \, {}_0F_1(; a_k; m v_k)$$
+
+(eq. 18). The score of the marginal is the same expression weighted by the posterior, so whatever supplies token
+probabilities, a table or a network, supplies a score (score interpolation).
+
+Axes: `n` categories; any leading axes, positions of a sequence among them.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from simplex_cir.diffusion.snr import Scalar, scale_from_snr
+from simplex_cir.special.bessel import log_0f1, log_0f1_slope
+
+# log probabilities [..., n] of the clean tokens given the noisy vectors v [..., n] at SNR m: one number for all, one
+# for each sequence, or one for each position.
+Denoiser = Callable[[Float[Array, "..."], Scalar], Float[Array, "..."]]
+Shape = float | Float[Array, "..."]
+# In place of a token where its probabilities are not numbers: a path that a discretisation has lost.
+LOST = -1
+# SNR at which a known token is told: its evidence is worth more than this many nats, exp(-100) being nothing.
+TOLD_SNR = 100.0
+
+
+def per_coordinate(snr: Scalar, v: Float[Array, "*batch n"]) -> Float[Array, "..."]:
+    """The SNR as an array that broadcasts against v: a number for all, or one for each leading index."""
+    values = jnp.asarray(snr, v.dtype)
+    return (
+        values
+        if values.ndim == 0 or values.ndim == v.ndim
+        else values.reshape(*values.shape, *[1] * (v.ndim - values.ndim))
+    )
+
+
+def log_evidence(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Float[Array, "*batch n"]:
+    r"""$\log {}_0F_1(; a_k; m v_k) - m$, the log likelihood ratio of "the token is k" against "no token".
+
+    Sources: eq. 18 and the transition density, eq. 8.
+
+    Args:
+        v: noisy vectors, entries >= 0.
+        snr: m, broadcast against v.
+        a: stationary shapes, one or [n].
+    """
+    snr = per_coordinate(snr, v)
+    return log_0f1(jnp.broadcast_to(jnp.asarray(a, v.dtype), v.shape), snr * v) - snr
+
+
+def log_posterior(
+    log_prior: Float[Array, "*#batch n"], v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0
+) -> Float[Array, "*batch n"]:
+    """Log probability of each token given its noisy vector (eq. 18), normalised.
+
+    Args:
+        log_prior: up to a constant, one for all positions or one for each.
+        v: noisy vectors.
+        snr: m.
+        a: stationary shapes.
+    """
+    return jax.nn.log_softmax(log_prior + log_evidence(v, snr, a), axis=-1)
+
+
+def most_probable(log_probabilities: Float[Array, "*batch n"]) -> Int[Array, "*batch"]:
+    """The token of largest probability; `LOST` where one is not a number."""
+    lost = jnp.isnan(log_probabilities).any(axis=-1)
+    return jnp.where(lost, LOST, log_probabilities.argmax(axis=-1))
+
+
+def half_drive(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Float[Array, "*batch n"]:
+    r"""$\tfrac{z}{2} R_{a-1}(z)$ with $z = 2\sqrt{m v}$: how strongly the signal moves the token's own coordinate.
+
+    R is the ratio $I_a / I_{a-1}$ of modified Bessel functions (from the derivative of eq. 8). Computed as
+    $q\, \partial_q \log {}_0F_1(; a; q)$ at $q = m v$, which has no square root to differentiate at 0.
+    """
+    q = per_coordinate(snr, v) * v
+    return q * log_0f1_slope(jnp.broadcast_to(jnp.asarray(a, v.dtype), v.shape), q)
+
+
+def scaled_score(
+    probabilities: Float[Array, "*batch n"], v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0
+) -> Float[Array, "*batch n"]:
+    r"""$y_i\, \partial_i \log p_t(y) = (a_i - 1) - v_i + p(i|v)\, \tfrac{z_i}{2} R_{a_i-1}(z_i)$.
+
+    The coordinate times the score: finite where the score itself diverges as y -> 0. It is the same number in the
+    coordinates y and v. With `probabilities` one-hot it is the conditional scaled score of eq. 8; with the exact
+    posterior, that of the marginal.
+
+    Args:
+        probabilities: of the clean tokens, summing to 1.
+        v: noisy vectors.
+        snr: m.
+        a: stationary shapes.
+    """
+    return jnp.asarray(a, v.dtype) - 1 - v + probabilities * half_drive(v, snr, a)
+
+
+def score(
+    probabilities: Float[Array, "*batch n"],
+    y: Float[Array, "*batch n"],
+    snr: Scalar,
+    a: Shape = 1.0,
+    mass: Scalar = 1.0,
+) -> Float[Array, "*batch n"]:
+    r"""$\partial_i \log p_t(y)$ in the paper's coordinates; diverges at y = 0 unless a = 1.
+
+    Args:
+        probabilities: of the clean tokens.
+        y: the noisy vector before scaling, y = v / c.
+        snr: m.
+        a: stationary shapes.
+        mass: s, where a token's coordinate starts.
+    """
+    v = per_coordinate(scale_from_snr(snr, mass), y) * y
+    return scaled_score(probabilities, v, snr, a) / y
+
+
+def told(
+    tokens: Int[Array, "*#batch positions"],
+    known: Bool[Array, "*#batch positions"],
+    v: Float[Array, "*batch positions n"],
+    snr: Scalar,
+    a: float = 1.0,
+) -> tuple[Float[Array, "*batch positions n"], Float[Array, "*batch positions"]]:
+    r"""Vectors and SNRs, one for each position, that say the known tokens for certain and the others as before.
+
+    A known position gets the vector $(a + m)\, e_k$ at an SNR m of `TOLD_SNR`: its evidence $\log {}_0F_1(; a; m v_k)$
+    exceeds m, and that of every other token is 0, so any denoiser that obeys Bayes' rule is certain of it, whatever
+    the SNR of the others.
+
+    Args:
+        tokens: of all positions; those that are not known do not matter.
+        known: which positions are told.
+        v: noisy vectors.
+        snr: m of v.
+        a: stationary shape.
+    """
+    vectors = (a + TOLD_SNR) * jax.nn.one_hot(tokens, v.shape[-1], dtype=v.dtype)
+    snrs = jnp.broadcast_to(per_coordinate(snr, v), (*v.shape[:-1], 1))[..., 0]
+    return jnp.where(known[..., None], vectors, v), jnp.where(known, TOLD_SNR, snrs)

@@ -1,0 +1,54 @@
+"""The measuring functions on few samples: that they measure what rules ask for, and measure it right."""
+
+import jax
+import numpy as np
+import pytest
+from onepaper.claims import ClaimContext
+
+from simplex_cir.claims import CLAIMS
+from simplex_cir.data.sequences import splice_sites
+from simplex_cir.experiments import networks
+from simplex_cir.experiments.networks import arms_afresh, splice_table, table_nats, variation, variation_floor
+
+
+def test_total_variation_counts_what_lies_beside_the_law() -> None:
+    sequences, law = np.array([[0, 0], [0, 1]]), np.array([0.5, 0.5])
+    assert variation(np.array([[0, 0], [0, 1]]), sequences, law) == pytest.approx(0)
+    assert variation(np.array([[0, 0], [0, 0]]), sequences, law) == pytest.approx(0.5)
+    assert variation(np.array([[1, 1], [0, 1]]), sequences, law) == pytest.approx(0.5)
+    # for one draw of two: half of |1 - 1/2| + |0 - 1/2|
+    assert variation_floor(law, 1, 0) == pytest.approx(0.5)
+
+
+def test_the_table_gives_every_occurrence_its_share() -> None:
+    table, tokens = splice_table(), splice_sites().test
+    nats = table_nats(table, tokens)
+    assert nats.mean() == pytest.approx(table.entropy(), abs=0.05)
+    assert np.exp(-nats).min() > 0
+
+
+def test_arms_differ_in_one_thing() -> None:
+    arms = arms_afresh()
+    plain = arms["nothing hidden"]
+    assert plain.hide == 0
+    assert arms["nothing hidden, bound as loss"].loss == "bound"
+    assert not arms["nothing hidden, no evidence"].model.evidence
+    assert {arm.loop.steps for arm in arms.values()} == {networks.AFRESH_STEPS}
+
+
+SMALL = {
+    "NUM_GRIDS": 4, "STEPS": 2, "TEXT_STEPS": 2, "NUM_FILLED": 8, "FILLING_STEPS": 2, "SWEEP": (1, 4, 16, 64),
+    "BOUND_SIZES": {"splice": (8, 4), "letters": (4, 2), "digits": (4, 2)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["learned_models", "infilling"])
+def test_measurements_bear_the_names_that_rules_ask_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for constant, value in SMALL.items():
+        monkeypatch.setattr(networks, constant, value)
+    evidence = getattr(networks, name)(ClaimContext(seeds=(0, 1)))
+    claims = [claim for claim in CLAIMS if claim.measure.endswith(f":{name}")]
+    assert claims
+    for claim in claims:
+        claim.rule.judge(evidence)
+    jax.clear_caches()
