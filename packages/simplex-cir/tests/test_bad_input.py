@@ -15,7 +15,7 @@ from simplex_cir.diffusion.probability_flow import log_density, probability_flow
 from simplex_cir.diffusion.rank_law import RankLaw
 from simplex_cir.diffusion.reverse import ancestral, noise, reverse_sde
 from simplex_cir.diffusion.snr import snr_grid
-from simplex_cir.diffusion.snr_sampling import SnrLaw
+from simplex_cir.diffusion.snr_sampling import SnrDistribution
 from simplex_cir.process.bridge import bridge_sample
 from simplex_cir.process.cir import (
     CIR,
@@ -108,7 +108,7 @@ def token(value: Any, n: int = 4, a: Any = 1.0, m: Any = 1.0) -> jax.Array:
         (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, points=0), "points is 0"),
         (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 1), "num_categories is 1, expected at least 2"),
         (
-            lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, law=SnrLaw.even(1e-2, 60.0)),
+            lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, snr_distribution=SnrDistribution.even(1e-2, 60.0)),
             "law covers SNRs from 0.01 to 60, the bound those from 0.001 to 60",
         ),
     ],

@@ -12,7 +12,7 @@ from simplex_cir.config import DataConfig, LearnedConfig, ModelConfig, OracleCon
         (lambda: ModelConfig(symbols="AA"), "two different ones"),
         (lambda: ModelConfig(positions=9, layout="grid"), "16 or 81"),
         (lambda: ModelConfig(a=0.0), "a is"),
-        (lambda: LearnedConfig(reveal=1.5), "reveal is 1.5"),
+        (lambda: LearnedConfig(clamp_prob=1.5), "reveal is 1.5"),
         (lambda: LearnedConfig(lowest_snr=2.0, highest_snr=1.0), "increasing range"),
         (lambda: OracleConfig((0.5, 0.6)), "sum to 1"),
         (lambda: OracleConfig(samplers=("anestral",)), "ancestral"),

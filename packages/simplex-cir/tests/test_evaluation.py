@@ -8,17 +8,25 @@ from simplex_cir.config import OracleConfig
 from simplex_cir.data.dataset import Dataset
 from simplex_cir.data.sequences import splice_sites
 from simplex_cir.data.sudoku import sudokus
-from simplex_cir.diffusion.posterior import LOST
-from simplex_cir.evaluation import divergence, excess_divergence, judge, occurrences, oracle, token_law, variation_of
+from simplex_cir.diffusion.posterior import INVALID_TOKEN
+from simplex_cir.evaluation import (
+    divergence,
+    evaluate_model,
+    excess_divergence,
+    occurrences,
+    oracle,
+    token_distribution,
+    variation_of,
+)
 from simplex_cir.models.denoiser import SimplexDenoiser
 from simplex_cir.presets import PRESETS
 
 
 def test_law_of_tokens_and_of_pairs() -> None:
-    np.testing.assert_allclose(token_law(np.array([[0], [1], [1], [1]]), 2), [0.25, 0.75])
-    np.testing.assert_allclose(token_law(np.array([[0, 1, 1]]), 2), [0, 0.5, 0, 0.5])
-    np.testing.assert_allclose(token_law(np.array([[0], [LOST]]), 2), [0.5, 0])
-    np.testing.assert_allclose(token_law(np.array([[LOST, 1, 1]]), 2), [0, 0, 0, 0.5])
+    np.testing.assert_allclose(token_distribution(np.array([[0], [1], [1], [1]]), 2), [0.25, 0.75])
+    np.testing.assert_allclose(token_distribution(np.array([[0, 1, 1]]), 2), [0, 0.5, 0, 0.5])
+    np.testing.assert_allclose(token_distribution(np.array([[0], [INVALID_TOKEN]]), 2), [0.5, 0])
+    np.testing.assert_allclose(token_distribution(np.array([[INVALID_TOKEN, 1, 1]]), 2), [0, 0, 0, 0.5])
 
 
 def test_chain_is_stationary() -> None:
@@ -36,7 +44,7 @@ def test_a_good_sampler_is_near_and_a_bad_one_far() -> None:
 def test_judge_of_an_untrained_model() -> None:
     # At the start the model is the posterior of a uniform prior, whose bound is the cross-entropy log 4 a position.
     model = SimplexDenoiser(replace(PRESETS["smoke"].config.model, width=16, depth=1), nnx.Rngs(0))
-    numbers = judge(model, splice_sites(), 300, 32, 0)
+    numbers = evaluate_model(model, splice_sites(), 300, 32, 0)
     assert numbers["bound"] == pytest.approx(9 * np.log(4), abs=5 * numbers["standard error"] + 0.1)
     assert numbers["entropy of the test part"] < numbers["Markov chain"] < numbers["independent tokens"]
     # of 4^9 sequences hardly one in ten occurs; 300 even draws are far from the law of those
@@ -47,7 +55,7 @@ def test_judge_of_an_untrained_model() -> None:
 def test_judge_of_grids_counts_their_constraints() -> None:
     model = SimplexDenoiser(replace(PRESETS["laptop-sudoku9"].config.model, width=16, depth=1), nnx.Rngs(0))
     grids = sudokus(64, np.random.default_rng(0))
-    numbers = judge(model, Dataset("123456789", grids, grids, grids), 8, 64, 0)
+    numbers = evaluate_model(model, Dataset("123456789", grids, grids, grids), 8, 64, 0)
     # digits at random: 9! / 9^9 of the rows, columns and boxes are without a repetition
     assert numbers["valid grids"] == 0
     assert 0 <= numbers["satisfied constraints"] < 0.1

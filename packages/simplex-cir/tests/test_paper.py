@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_mistakes_take_a_line(run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for words, told in (
+    for words, expected in (
         (("sample", "--model", "splices"), "splice"),
         (("sample", "--guidance", "2"), "say which by --label"),
         (("sample", "--model", "digits", "--weights", str(tmp_path)), "expected one of them"),
@@ -30,7 +30,7 @@ def test_mistakes_take_a_line(run, tmp_path: Path, capsys: pytest.CaptureFixture
     ):
         assert run(*words) == 2, words
         message = capsys.readouterr().err.strip()
-        assert told in message.splitlines()[-1], message
+        assert expected in message.splitlines()[-1], message
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,16 @@ from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior, TablePri
 from simplex_cir.diffusion.reverse import SCHEMES, noise, reverse_sde
 from simplex_cir.diffusion.snr import Scalar
 from simplex_cir.models.denoiser import SimplexDenoiser
-from simplex_cir.sampling import UNKNOWN, clamped, conditioned, constrained, draw, draw_by_steps, draw_from, parse_clamp
+from simplex_cir.sampling import (
+    UNKNOWN,
+    clamped,
+    conditional_denoiser,
+    draw,
+    draw_by_steps,
+    draw_from,
+    guided_denoiser,
+    parse_clamp,
+)
 
 PRIOR = np.array([0.7, 0.2, 0.1])
 
@@ -92,9 +101,9 @@ def test_guidance_is_a_weighted_sum_of_logits() -> None:
     assert not np.allclose(with_class, without)
     expected = 3 * with_class - 2 * without
     expected -= jax.nn.logsumexp(expected, axis=-1, keepdims=True)
-    np.testing.assert_allclose(conditioned(model, label, 2.0)(v, 1.0), expected, atol=1e-5)
+    np.testing.assert_allclose(guided_denoiser(model, label, 2.0)(v, 1.0), expected, atol=1e-5)
     with pytest.raises(UsageError, match="knows no classes"):
-        conditioned(SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0)), label)
+        guided_denoiser(SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0)), label)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, np.nan])
@@ -145,4 +154,4 @@ def test_clamps_that_do_not_fit(known: list[int], message: str) -> None:
 def test_a_label_that_is_not_there() -> None:
     model = SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0))
     with pytest.raises(UsageError, match="label 3 does not exist"):
-        constrained(model, SampleOptions(label=3))
+        conditional_denoiser(model, SampleOptions(label=3))

@@ -33,11 +33,11 @@ def launch(folder: Path, processes: int, devices: int) -> dict[str, Any]:
         for rank in range(processes)
     ]
     try:
-        told = [member.communicate(timeout=300)[1][-3000:] for member in members]
+        expected = [member.communicate(timeout=300)[1][-3000:] for member in members]
     finally:
         for member in members:
             member.kill()
-    assert [member.returncode for member in members] == [0] * processes, "\n".join(told)
+    assert [member.returncode for member in members] == [0] * processes, "\n".join(expected)
     parts = [json.loads((folder / f"result{rank}.json").read_text()) for rank in range(processes)]
     tokens: dict[int, list[list[int]]] = {}
     for part in parts:

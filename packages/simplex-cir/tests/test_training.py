@@ -26,7 +26,7 @@ def test_stratified_has_one_number_in_each_part() -> None:
 
 def test_the_two_losses_agree_with_independent_estimates() -> None:
     # The bound's loss times the width of the range is the bound's integral, which `bound` estimates on its own.
-    config = replace(SMOKE, loss="bound", lowest_snr=1e-3, reveal=0.0, hide=0.0)
+    config = replace(SMOKE, loss="bound", lowest_snr=1e-3, clamp_prob=0.0, mask_prob=0.0)
     model = SimplexDenoiser(config.model, nnx.Rngs(0))
     tokens = jnp.asarray(splice_sites().train[:1000])
     loss = jax.jit(lambda model, key: make_loss(config)(model, {"tokens": tokens}, key)[0] / len(tokens))

@@ -27,7 +27,7 @@ _EXPORTS = {
     "probability_flow": "diffusion.probability_flow",
     "log_density": "diffusion.probability_flow",
     "bound": "diffusion.likelihood",
-    "SnrLaw": "diffusion.snr_sampling",
+    "SnrDistribution": "diffusion.snr_sampling",
     "RankLaw": "diffusion.rank_law",
     "SimplexDenoiser": "models.denoiser",
     "train": "training",

@@ -1,4 +1,4 @@
-"""The paper as the command line knows it."""
+"""The paper: title, verbs, presets and claims, for the command line."""
 
 from onepaper.paper import Paper, Verb
 
@@ -28,13 +28,13 @@ PAPER = Paper(
         ),
         Verb(
             "sample",
-            "draw sequences from a shipped network, or from yours",
+            "draw sequences from a shipped network or your own",
             "simplex_cir.cli.sample:sample_verb",
             SampleOptions,
         ),
         Verb(
             "evaluate",
-            "compare samplers where the posterior is exact, or measure trained weights",
+            "compare samplers on an exact posterior, or evaluate trained weights",
             "simplex_cir.cli.evaluate:evaluate_verb",
             EvaluateOptions,
             "laptop-oracle",
@@ -46,8 +46,18 @@ PAPER = Paper(
             "simplex_cir.cli.simulate:simulate_verb",
             SimulateOptions,
         ),
-        Verb("rank-law", "where the true token ranks", "simplex_cir.cli.rank_law:rank_law_verb", RankLawOptions),
-        Verb("verify", "check every closed form", "simplex_cir.cli.verify:verify_verb", VerifyOptions),
+        Verb(
+            "rank-law",
+            "tabulate the distribution of the rank of the true token",
+            "simplex_cir.cli.rank_law:rank_law_verb",
+            RankLawOptions,
+        ),
+        Verb(
+            "verify",
+            "check every closed form against an independent computation",
+            "simplex_cir.cli.verify:verify_verb",
+            VerifyOptions,
+        ),
     ),
     claims_in="simplex_cir.claims:CLAIMS",
     cost_of="simplex_cir.cli.costs:cost_of",

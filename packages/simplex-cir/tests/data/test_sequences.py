@@ -3,7 +3,7 @@ import pytest
 from onepaper.errors import UsageError
 
 from simplex_cir.config import LETTERS
-from simplex_cir.data.dataset import decode, empirical_law
+from simplex_cir.data.dataset import decode, empirical_distribution
 from simplex_cir.data.sequences import (
     binary_digits,
     book,
@@ -25,7 +25,7 @@ def test_splice_sites() -> None:
     assert (data.num_categories, data.positions) == (4, 9)
     assert sum(map(len, (data.train, data.validation, data.test))) == sum(counts.values())
     every = np.concatenate([data.train, data.validation, data.test])
-    sequences, shares = empirical_law(every)
+    sequences, shares = empirical_distribution(every)
     assert decode(sequences[[shares.argmax()]], data.symbols) == ["CAGGUGAGU"]
 
 

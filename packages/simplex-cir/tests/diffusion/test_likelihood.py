@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from simplex_cir.diffusion.likelihood import bound, fitted_law, integrand
+from simplex_cir.diffusion.likelihood import bound, fitted_snr_distribution, integrand
 from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior
-from simplex_cir.diffusion.snr_sampling import SnrLaw
+from simplex_cir.diffusion.snr_sampling import SnrDistribution
 
 PRIOR = np.array([0.5, 0.3, 0.15, 0.05])
 
@@ -62,11 +62,11 @@ def test_integrand_vanishes_for_a_sure_and_right_denoiser() -> None:
 def test_any_law_of_snrs_gives_the_entropy_and_a_suited_one_with_less_variance() -> None:
     prior = IndependentPrior(PRIOR)
     tokens = prior.sample(jax.random.key(4), (6_000, 1))
-    suited = fitted_law(jax.random.key(5), prior, tokens[:500], 4)
-    laws = {"even": SnrLaw.even(1e-3, 60.0), "logistic": None, "fitted": suited}
+    suited = fitted_snr_distribution(jax.random.key(5), prior, tokens[:500], 4)
+    laws = {"even": SnrDistribution.even(1e-3, 60.0), "logistic": None, "fitted": suited}
     spread = {}
     for name, law in laws.items():
-        run = jax.jit(lambda key, law=law: bound(key, prior, tokens, 4, points=8, law=law).total)
+        run = jax.jit(lambda key, law=law: bound(key, prior, tokens, 4, points=8, snr_distribution=law).total)
         totals = np.stack([np.asarray(run(jax.random.key(seed))) for seed in range(3)])
         error = totals.std() / np.sqrt(totals.size)
         assert abs(totals.mean() - prior.entropy()) < 4 * error + 2e-3, name

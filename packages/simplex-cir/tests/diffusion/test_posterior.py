@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simplex_cir.diffusion.posterior import TOLD_SNR, half_drive, log_evidence, log_posterior, scaled_score, score, told
+from simplex_cir.diffusion.posterior import (
+    KNOWN_SNR,
+    condition_on_known,
+    log_evidence,
+    log_posterior,
+    scaled_score,
+    score,
+    signal_drift,
+)
 from simplex_cir.diffusion.snr import scale_from_snr
 
 PRIOR = np.array([0.5, 0.3, 0.15, 0.05])
@@ -80,7 +88,7 @@ def test_nothing_diverges_at_zero() -> None:
     v = jnp.zeros((1, 3))
     for a in (0.2, 1.0, 5.0):
         np.testing.assert_allclose(scaled_score(jnp.full((1, 3), 1 / 3), v, 10.0, a), a - 1, atol=1e-6)
-        gradient = jax.grad(lambda v, a=a: half_drive(v, 10.0, a).sum())(v + 1e-12)
+        gradient = jax.grad(lambda v, a=a: signal_drift(v, 10.0, a).sum())(v + 1e-12)
         assert bool(jnp.isfinite(gradient).all())
 
 
@@ -96,10 +104,10 @@ def test_an_snr_for_each_sequence() -> None:
 def test_a_told_token_is_certain_at_any_snr_of_the_others(a: float) -> None:
     v = jnp.asarray(noisy(1.0, 6), jnp.float32).reshape(2, 3, 4)
     tokens, known = jnp.array([2, 0, 3]), jnp.array([True, False, True])
-    vectors, snrs = told(tokens, known, v, 1e-2, a)
+    vectors, snrs = condition_on_known(tokens, known, v, 1e-2, a)
     np.testing.assert_array_equal(vectors[:, 1], v[:, 1])
-    np.testing.assert_allclose(snrs, np.tile([TOLD_SNR, 1e-2, TOLD_SNR], (2, 1)), rtol=1e-6)
+    np.testing.assert_allclose(snrs, np.tile([KNOWN_SNR, 1e-2, KNOWN_SNR], (2, 1)), rtol=1e-6)
     evidence = log_evidence(vectors, snrs, a)
     for position, token in ((0, 2), (2, 3)):
         others = np.delete(evidence[:, position], token, axis=1)
-        assert (np.asarray(evidence[:, position, token])[:, None] - others > TOLD_SNR).all()
+        assert (np.asarray(evidence[:, position, token])[:, None] - others > KNOWN_SNR).all()

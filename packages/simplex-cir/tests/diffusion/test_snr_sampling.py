@@ -5,12 +5,14 @@ import pytest
 from onepaper.errors import UsageError
 from scipy import stats
 
-from simplex_cir.diffusion.snr_sampling import SnrLaw
+from simplex_cir.diffusion.snr_sampling import SnrDistribution
 
 LAWS = {
-    "even": SnrLaw.even(1e-3, 60.0),
-    "logistic": SnrLaw.logistic(1e-3, 60.0, centre=2.8, scale=0.8),
-    "fitted": SnrLaw.fitted(x := np.linspace(np.log(1e-3), np.log(60.0), 400), np.exp(-((x - 1.0) ** 2)), 1e-3, 60.0),
+    "even": SnrDistribution.even(1e-3, 60.0),
+    "logistic": SnrDistribution.logistic(1e-3, 60.0, centre=2.8, scale=0.8),
+    "fitted": SnrDistribution.fitted(
+        x := np.linspace(np.log(1e-3), np.log(60.0), 400), np.exp(-((x - 1.0) ** 2)), 1e-3, 60.0
+    ),
 }
 
 
@@ -37,11 +39,11 @@ def test_a_logistic_bell_is_that_of_scipy() -> None:
 
 
 def test_a_histogram_has_the_root_mean_square_of_what_was_seen() -> None:
-    edges = SnrLaw.fitted(np.linspace(np.log(0.1), np.log(10), 160), np.ones(160), 0.1, 10.0).edges
+    edges = SnrDistribution.fitted(np.linspace(np.log(0.1), np.log(10), 160), np.ones(160), 0.1, 10.0).edges
     middle = (edges[:-1] + edges[1:]) / 2
     looks, values = np.repeat(middle, 2), np.tile([3.0, 4.0], len(middle))
     values[:2] = 0.0
-    law = SnrLaw.fitted(looks, values, 0.1, 10.0)
+    law = SnrDistribution.fitted(looks, values, 0.1, 10.0)
     bins = len(middle)
     np.testing.assert_allclose(law.masses[0], 0.1 / bins)
     np.testing.assert_allclose(law.masses[1:], 0.9 / (bins - 1) + 0.1 / bins)
@@ -50,11 +52,11 @@ def test_a_histogram_has_the_root_mean_square_of_what_was_seen() -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: SnrLaw(np.array([0.0, 1.0]), np.array([1.0, 1.0])), "one more than masses"),
-        (lambda: SnrLaw(np.array([0.0, 1.0]), np.array([0.0])), "finite numbers > 0"),
-        (lambda: SnrLaw.even(2.0, 1.0), "increasing range"),
-        (lambda: SnrLaw.logistic(0.1, 1.0, centre=-1.0), "centre"),
-        (lambda: SnrLaw.fitted(np.zeros(3), np.ones(3), 0.1, 10.0), "15 of 16 bins have no value"),
+        (lambda: SnrDistribution(np.array([0.0, 1.0]), np.array([1.0, 1.0])), "one more than masses"),
+        (lambda: SnrDistribution(np.array([0.0, 1.0]), np.array([0.0])), "finite numbers > 0"),
+        (lambda: SnrDistribution.even(2.0, 1.0), "increasing range"),
+        (lambda: SnrDistribution.logistic(0.1, 1.0, centre=-1.0), "centre"),
+        (lambda: SnrDistribution.fitted(np.zeros(3), np.ones(3), 0.1, 10.0), "15 of 16 bins have no value"),
     ],
 )
 def test_bad_laws(make, told: str) -> None:

@@ -11,7 +11,7 @@ from simplex_cir.experiments.identities import (
     PAIR,
     _counted_ranks,
     _rank_test,
-    _stopped,
+    _stop_at_clock,
     spectral_form_of_the_density,
 )
 
@@ -26,7 +26,7 @@ def test_ranks_are_counted_and_a_wrong_law_is_seen() -> None:
 
 def test_the_clock_strikes_near_the_mean_of_the_wright_fisher_diffusion() -> None:
     """E[X] decays as exp(-A tau) on the clock."""
-    at_clock, at_time, unfinished = _stopped(0, 0.9, 300)
+    at_clock, at_time, unfinished = _stop_at_clock(0, 0.9, 300)
     assert unfinished == 0
     level, total = PAIR[0] / sum(PAIR), sum(PAIR)
     expected = level + np.exp(-total * CLOCK) * (0.9 - level)

@@ -8,7 +8,7 @@ from onepaper.claims import ClaimContext
 from simplex_cir.claims import CLAIMS
 from simplex_cir.data.sequences import splice_sites
 from simplex_cir.experiments import networks
-from simplex_cir.experiments.networks import arms_afresh, splice_table, table_nats, variation, variation_floor
+from simplex_cir.experiments.networks import comparison_configs, splice_table, table_nats, variation, variation_floor
 
 
 def test_total_variation_counts_what_lies_beside_the_law() -> None:
@@ -28,12 +28,12 @@ def test_the_table_gives_every_occurrence_its_share() -> None:
 
 
 def test_arms_differ_in_one_thing() -> None:
-    arms = arms_afresh()
+    arms = comparison_configs()
     plain = arms["nothing hidden"]
-    assert plain.hide == 0
+    assert plain.mask_prob == 0
     assert arms["nothing hidden, bound as loss"].loss == "bound"
     assert not arms["nothing hidden, no evidence"].model.evidence
-    assert {arm.loop.steps for arm in arms.values()} == {networks.AFRESH_STEPS}
+    assert {arm.loop.steps for arm in arms.values()} == {networks.COMPARISON_STEPS}
 
 
 SMALL = {

@@ -5,7 +5,7 @@ import pytest
 from onepaper.claims import ClaimContext
 
 from simplex_cir.claims import CLAIMS
-from simplex_cir.diffusion.posterior import LOST
+from simplex_cir.diffusion.posterior import INVALID_TOKEN
 from simplex_cir.experiments import theory
 from simplex_cir.experiments.theory import PRIORS, floor_of_variation, g_test, total_variation
 
@@ -13,7 +13,7 @@ from simplex_cir.experiments.theory import PRIORS, floor_of_variation, g_test, t
 def test_total_variation_and_its_floor() -> None:
     prior = np.array([0.5, 0.5])
     assert total_variation(np.array([0, 0, 0, 1]), prior) == pytest.approx(0.25)
-    assert total_variation(np.array([0, 1, LOST, LOST]), prior) == pytest.approx(0.5)
+    assert total_variation(np.array([0, 1, INVALID_TOKEN, INVALID_TOKEN]), prior) == pytest.approx(0.5)
     # E |B / n - 1/2| for n = 1 is 1/2
     assert floor_of_variation(prior, 1) == pytest.approx(0.5)
     assert floor_of_variation(prior, 10_000) == pytest.approx(0.5 * np.sqrt(2 / np.pi) / 100, rel=0.15)

@@ -10,7 +10,7 @@ from onepaper.errors import UsageError
 
 from simplex_cir.config import SHIPPED, LearnedConfig, ModelConfig
 from simplex_cir.diffusion.posterior import log_posterior
-from simplex_cir.models.denoiser import LONGEST_TURN, WEIGHTS, SimplexDenoiser, rotated
+from simplex_cir.models.denoiser import LONGEST_ROTARY_WAVE, WEIGHTS, SimplexDenoiser, apply_rotary
 from simplex_cir.presets import PRESETS
 
 SMALL = ModelConfig("ABC", positions=4, width=16, depth=2, heads=2)
@@ -61,27 +61,27 @@ def test_an_snr_for_each_sequence() -> None:
 
 def test_a_grid_knows_rows_columns_and_boxes() -> None:
     config = ModelConfig("1234", positions=16, width=16, depth=1, heads=2, layout="grid")
-    places = np.asarray(stirred(config)._places())
+    embeddings = np.asarray(stirred(config)._position_embeddings())
     tables = [np.asarray(table.embedding[...]) for table in stirred(config).places]
     for cell in range(16):
         row, column = divmod(cell, 4)
         np.testing.assert_allclose(
-            places[cell], tables[0][row] + tables[1][column] + tables[2][2 * (row // 2) + column // 2], atol=1e-6
+            embeddings[cell], tables[0][row] + tables[1][column] + tables[2][2 * (row // 2) + column // 2], atol=1e-6
         )
 
 
 def test_rotary_positions_are_turns_of_complex_numbers() -> None:
     x = np.asarray(jax.random.normal(jax.random.key(0), (2, 5, 3, 6)))
-    frequencies = np.array([1.0, (2 * np.pi / LONGEST_TURN) ** 0.5, 2 * np.pi / LONGEST_TURN])
+    frequencies = np.array([1.0, (2 * np.pi / LONGEST_ROTARY_WAVE) ** 0.5, 2 * np.pi / LONGEST_ROTARY_WAVE])
     turned = (x[..., :3] + 1j * x[..., 3:]) * np.exp(1j * np.arange(5)[:, None, None] * frequencies)
     np.testing.assert_allclose(
-        rotated(jnp.asarray(x)), np.concatenate([turned.real, turned.imag], axis=-1), rtol=1e-5, atol=1e-6
+        apply_rotary(jnp.asarray(x)), np.concatenate([turned.real, turned.imag], axis=-1), rtol=1e-5, atol=1e-6
     )
 
 
 def test_rotary_products_depend_on_the_distance() -> None:
     q, k = (jnp.tile(jax.random.normal(jax.random.key(i), (1, 1, 2, 8)), (1, 6, 1, 1)) for i in range(2))
-    products = np.asarray(jnp.einsum("bihd,bjhd->bhij", rotated(q), rotated(k)))
+    products = np.asarray(jnp.einsum("bihd,bjhd->bhij", apply_rotary(q), apply_rotary(k)))
     for distance in range(-5, 6):
         diagonal = np.diagonal(products, distance, axis1=2, axis2=3)
         np.testing.assert_allclose(diagonal, np.broadcast_to(diagonal[..., :1], diagonal.shape), rtol=1e-4, atol=1e-4)
@@ -146,7 +146,7 @@ def test_presets_are_made_abstractly(name: str) -> None:
     model = nnx.eval_shape(lambda: SimplexDenoiser(config, nnx.Rngs(0)))
     count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
     width, n = config.width, config.num_categories
-    modulation = 6 * width * width + 6 * width if config.conditioned else 6 * width
+    modulation = 6 * width * width + 6 * width if config.is_conditional else 6 * width
     block = modulation + 3 * width**2 + (width**2 + width) + 8 * width**2 + 5 * width
     side = round(config.positions**0.5)
     places = config.positions if config.layout == "line" else 3 * side

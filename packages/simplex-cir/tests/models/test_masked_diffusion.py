@@ -9,7 +9,7 @@ from flax import nnx
 
 from simplex_cir.config import LearnedConfig, ModelConfig
 from simplex_cir.models.denoiser import SimplexDenoiser
-from simplex_cir.models.masked_diffusion import hide, masked_bound, masked_loss, masked_sample, predict
+from simplex_cir.models.masked_diffusion import masked_bound, masked_loss, masked_sample, predict, random_mask
 from simplex_cir.presets import PRESETS
 from simplex_cir.training import train_masked
 
@@ -26,16 +26,16 @@ def stirred(seed: int = 0) -> SimplexDenoiser:
 
 def test_so_many_positions_are_hidden_and_each_as_often() -> None:
     counts = jnp.tile(jnp.arange(1, 6), 1000)
-    hidden = np.asarray(hide(jax.random.key(0), counts, 5))
-    np.testing.assert_array_equal(hidden.sum(axis=1), counts)
-    np.testing.assert_allclose(hidden.mean(axis=0), 3 / 5, atol=4 * 0.5 / 5000**0.5)
+    masked = np.asarray(random_mask(jax.random.key(0), counts, 5))
+    np.testing.assert_array_equal(masked.sum(axis=1), counts)
+    np.testing.assert_allclose(masked.mean(axis=0), 3 / 5, atol=4 * 0.5 / 5000**0.5)
 
 
 def test_hidden_tokens_are_not_seen() -> None:
-    model, hidden = stirred(), jnp.array([[True, False, True]])
-    one, other = (predict(model, jnp.array([tokens]), hidden) for tokens in ([0, 1, 0], [1, 1, 1]))
+    model, masked = stirred(), jnp.array([[True, False, True]])
+    one, other = (predict(model, jnp.array([tokens]), masked) for tokens in ([0, 1, 0], [1, 1, 1]))
     np.testing.assert_array_equal(one, other)
-    assert not np.allclose(one, predict(model, jnp.array([[0, 0, 0]]), hidden))
+    assert not np.allclose(one, predict(model, jnp.array([[0, 0, 0]]), masked))
 
 
 def test_bound_is_the_mean_over_orders() -> None:
@@ -43,10 +43,10 @@ def test_bound_is_the_mean_over_orders() -> None:
     model, tokens = stirred(), jnp.array([[0, 1, 1]])
     nats = []
     for order in itertools.permutations(range(3)):
-        hidden, total = np.ones((1, 3), bool), 0.0
+        masked, total = np.ones((1, 3), bool), 0.0
         for position in order:
-            total -= float(predict(model, tokens, jnp.asarray(hidden))[0, position, tokens[0, position]])
-            hidden[0, position] = False
+            total -= float(predict(model, tokens, jnp.asarray(masked))[0, position, tokens[0, position]])
+            masked[0, position] = False
         nats.append(total)
     run = jax.jit(lambda model, key: masked_bound(key, model, jnp.tile(tokens, (400, 1)), repeats=4))
     values = np.asarray(run(model, jax.random.key(1)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simplex_cir.random.uniform import exponential, log_positive, normal_pair, turn, uniforms
+from simplex_cir.random.uniform import exponential, log_positive, normal_pair, uniforms, unit_circle
 
 
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
@@ -41,7 +41,7 @@ def test_log_of_positive_numbers() -> None:
 def test_trigonometry() -> None:
     with jax.enable_x64(True):
         u = jnp.linspace(0, 1, 1001)
-        cosine, sine = turn(u)
+        cosine, sine = unit_circle(u)
         np.testing.assert_allclose(cosine, np.cos(2 * np.pi * np.asarray(u)), atol=1e-15)
         np.testing.assert_allclose(sine, np.sin(2 * np.pi * np.asarray(u)), atol=1e-15)
 

@@ -7,12 +7,12 @@ from flax import nnx
 from simplex_cir.config import LearnedConfig, OracleConfig
 from simplex_cir.models.denoiser import SimplexDenoiser
 
-# What a training sustains on one current data-centre GPU in bfloat16; change it for yours.
+# FLOP/s that a training sustains on one data-centre GPU in bfloat16 (an assumption).
 GPU_FLOPS_PER_SECOND = 1e14
 
 
 def cost_of(config: LearnedConfig | OracleConfig) -> dict[str, str]:
-    """Parameters, FLOPs of a training step (three passes of two a weight and position), memory, and time on a GPU."""
+    """Parameters, FLOPs of a training step (3 passes of 2 FLOPs per weight and position), memory, and time on a GPU."""
     if isinstance(config, OracleConfig):
         return {"parameters": "0", "draws": f"{config.num_draws:,} for each sampler"}
     model = nnx.eval_shape(lambda: SimplexDenoiser(config.model, nnx.Rngs(0)))

@@ -9,13 +9,13 @@ from onepaper.paper import Invocation
 from simplex_cir.cli.options import EvaluateOptions
 from simplex_cir.config import SHIPPED, OracleConfig
 from simplex_cir.data.loading import check_fits, load
-from simplex_cir.evaluation import judge, oracle_table
+from simplex_cir.evaluation import evaluate_model, oracle_table
 from simplex_cir.models.denoiser import SimplexDenoiser
 from simplex_cir.presets import PRESETS
 
 
 def evaluate_verb(call: Invocation) -> None:
-    """The verb `evaluate`: every sampler on an oracle model, or the bound and samples of a learned one."""
+    """Compare all samplers on an oracle model, or evaluate bound and samples of a trained network."""
     options: EvaluateOptions = call.options
     use_device(options)
     config = call.config
@@ -23,7 +23,7 @@ def evaluate_verb(call: Invocation) -> None:
         config = PRESETS[f"laptop-{options.model}"].config
         if call.config not in (config, PRESETS[call.verb.preset or ""].config):
             raise UsageError(
-                f"--model {options.model} is measured on the data that it was trained for; leave out --preset and the "
+                f"--model {options.model} is evaluated on the data that it was trained for; leave out --preset and the "
                 "options of presets, or give --weights"
             )
     if isinstance(config, OracleConfig):
@@ -33,22 +33,22 @@ def evaluate_verb(call: Invocation) -> None:
             )
         if options.weights is not None:
             raise UsageError(
-                f"--weights {options.weights} was given with a preset that has no network; say which data it is to be "
-                "measured on, e.g. --preset laptop-splice"
+                f"--weights {options.weights} was given with a preset that has no network; say on which data to "
+                "evaluate it, e.g. --preset laptop-splice"
             )
         if options.dry_run:
             print(f"would compare {len(config.samplers)} samplers with {config.num_draws} draws each")
             return
         with call.open_run() as run:
             table = oracle_table(config, options.seed)
-            told = {f"{name}, {steps} steps": value for (name, steps), value in table.items()}
-            run.write_json("oracle.json", {place: variation for place, (variation, _) in told.items()})
+            summary = {f"{name}, {steps} steps": value for (name, steps), value in table.items()}
+            run.write_json("oracle.json", {label: variation for label, (variation, _) in summary.items()})
         print(f"{'total variation from the prior':<32}" + "".join(f"{f'{steps} steps':>12}" for steps in config.steps))
         for name in config.samplers:
             print(f"{name:<32}" + "".join(f"{table[name, steps][0]:>12.4f}" for steps in config.steps))
-        for place, (_, lost) in told.items():
+        for label, (_, lost) in summary.items():
             if lost > 0:
-                print(f"lost as not-a-number: {lost:.2%} of the draws of {place}")
+                print(f"lost as not-a-number: {lost:.2%} of the draws of {label}")
         print(f"written: {run.folder / 'oracle.json'}")
         return
     name = options.weights or config.data.dataset
@@ -58,12 +58,12 @@ def evaluate_verb(call: Invocation) -> None:
     data = load(config.data, model.config.symbols)
     check_fits(replace(config, model=model.config), data, "choose the --preset and --data that it was trained for")
     if options.dry_run:
-        print(f"would measure {name} on {options.count} sequences at {options.points} SNRs each")
+        print(f"would evaluate {name} on {options.count} sequences at {options.points} SNRs each")
         return
     with call.open_run() as run:
-        numbers = judge(model, data, options.count, options.points, options.seed)
+        numbers = evaluate_model(model, data, options.count, options.points, options.seed)
         run.write_json("evaluation.json", numbers)
-    print(f"{name}, nats a sequence of {data.positions} unless said otherwise")
-    for label, value in numbers.items():
-        print(f"{label:<28}{value:>10.4f}")
+    print(f"{name}, nats per sequence of {data.positions} positions unless stated otherwise")
+    for name_of, value in numbers.items():
+        print(f"{name_of:<28}{value:>10.4f}")
     print(f"written: {run.folder / 'evaluation.json'}")

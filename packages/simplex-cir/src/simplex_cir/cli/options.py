@@ -18,17 +18,17 @@ class SimulateOptions(VerbOptions):
     alpha: tuple[float, ...] = (1.0, 1.0, 1.0)
     """stationary shape of each category; three make a ternary plot"""
     token: int = 0
-    """where trajectories start"""
+    """token that trajectories start from"""
     mass: float = 1.0
-    """s, the value the token's coordinate starts from"""
+    """s, initial value of the coordinate of the token"""
     speed: float = 1.0
-    """b"""
+    """b, speed of the process"""
     time: float = 4.0
-    """until when"""
+    """end of the trajectories"""
     steps: int = 400
-    """exact transitions until then, one point of a path each"""
+    """exact transitions, one point of a path each"""
     paths: int = 6
-    """trajectories to draw"""
+    """number of trajectories"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,7 +51,7 @@ class RankLawOptions(VerbOptions):
     snr: tuple[float, ...] = (5.0, 10.0, 20.0, 40.0)
     """signal-to-noise ratios m, one row each"""
     a: float = 1.0
-    """shape of the stationary Gamma law of every coordinate"""
+    """shape of the stationary Gamma distribution of every coordinate"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,7 +72,7 @@ class TrainOptions(RunOptions):
     """Options of `train`."""
 
     export: Path | None = None
-    """also write the trained weights here, with checksums; that is how the shipped ones were made"""
+    """folder for a copy of the trained weights with checksums, as in the shipped ones"""
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class EvaluateOptions(VerbOptions):
     """Options of `evaluate`."""
 
     model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
-    """shipped network to measure, on the data it was trained for"""
+    """shipped network to evaluate, on its own data"""
     weights: Path | None = None
-    """the `pretrained` folder of a training run, measured on the data of --preset and --data"""
+    """the `pretrained` folder of a training run, evaluated on the data of --preset and --data"""
     count: int = 2000
     """test sequences for the bound, and samples"""
     points: int = 128

@@ -1,4 +1,4 @@
-"""The verb `rank-law`: a table and a plot of where the true token ranks."""
+"""The verb `rank-law`: a table and a plot of the distribution of the rank of the true token."""
 
 import numpy as np
 from onepaper.jax.accelerator import use_device
@@ -14,7 +14,7 @@ QUANTILES = (0.5, 0.99, 0.999)
 
 
 def rank_law_verb(call: Invocation) -> None:
-    """Prints mean, probability of rank 1 and quantiles for each size and SNR; writes `rank_law.json` and `.png`."""
+    """Print mean, probability of rank 1 and quantiles for each size and SNR; write `rank_law.json` and `.png`."""
     options: RankLawOptions = call.options
     use_device(options)
     if options.dry_run:
@@ -28,8 +28,8 @@ def rank_law_verb(call: Invocation) -> None:
             law = RankLaw(n, snr, options.a)
             quantiles = {f"{100 * q:g}%": law.quantile(q) for q in QUANTILES}
             rows.append({"categories": n, "snr": snr, "mean": law.mean(), "first": law.first(), "quantiles": quantiles})
-            told = "".join(f"{rank:>9}" for rank in quantiles.values())
-            print(f"{n:>10}{snr:>8g}{law.mean():>12.4f}{law.first():>10.4f}{told}")
+            summary = "".join(f"{rank:>9}" for rank in quantiles.values())
+            print(f"{n:>10}{snr:>8g}{law.mean():>12.4f}{law.first():>10.4f}{summary}")
     grid = np.geomspace(1, 60, 25)
     curves = {
         f"n={n:,}": (grid, [1 - RankLaw(n, float(snr), options.a).first() for snr in grid]) for n in options.categories
@@ -38,4 +38,4 @@ def rank_law_verb(call: Invocation) -> None:
     with call.open_run() as run:
         run.write_json("rank_law.json", {"a": options.a, "rows": rows})
         write_atomic(run.folder / "rank_law.png", png(figure))
-    print(f"numbers and picture: {run.folder / 'rank_law.json'}, {run.folder / 'rank_law.png'}")
+    print(f"table and figure: {run.folder / 'rank_law.json'}, {run.folder / 'rank_law.png'}")

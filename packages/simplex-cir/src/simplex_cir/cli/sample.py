@@ -16,7 +16,7 @@ from simplex_cir.sampling import draw_from, known_tokens
 
 
 def as_lines(text: str) -> str:
-    """A sequence for the terminal: digits' pixels and grids as squares, others as they are."""
+    """A sequence for the terminal: images and grids as squares, other sequences on one line."""
     side = round(len(text) ** 0.5)
     if side**2 != len(text) or len(text) < 16 or " " in text:
         return text
@@ -24,12 +24,12 @@ def as_lines(text: str) -> str:
 
 
 def sample_verb(call: Invocation) -> None:
-    """The verb `sample`: prints sequences and writes `samples.txt`, `samples.json`, but for text `samples.png`, and a
-    page that shows them."""
+    """Print sequences and write `samples.txt`, `samples.json`, `samples.png` (except for text), and a page with
+    them."""
     options: SampleOptions = call.options
     use_device(options)
     name = options.weights or options.model or SHIPPED[0]
-    # Mistakes in the options are told before weights are loaded.
+    # Options are validated before weights are loaded.
     config, _ = read_pretrained(pretrained_folder(name), ModelConfig)
     known_tokens(config, options)
     if options.dry_run:
@@ -43,9 +43,9 @@ def sample_verb(call: Invocation) -> None:
         texts = decode(tokens, config.symbols)
         run.write_json("samples.json", {"samples": texts, "seconds": round(seconds, 3)})
         shipped_data = splice_sites().train if (config.symbols, config.positions) == (NUCLEOTIDES, 9) else None
-        told = f"{options.count} sequences of {name} by {options.sampler}, {options.steps} steps"
+        summary = f"{options.count} sequences of {name} by {options.sampler}, {options.steps} steps"
         save_samples(run.folder, sample_files(tokens, config, shipped_data))
-        page = write_gallery(run.folder, told)
+        page = write_gallery(run.folder, summary)
     for text in texts:
         print(as_lines(text))
-    print(f"{told}, {seconds:.1f} s; {page}")
+    print(f"{summary}, {seconds:.1f} s; {page}")

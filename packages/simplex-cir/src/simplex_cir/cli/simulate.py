@@ -16,11 +16,11 @@ from simplex_cir.process.trajectories import trajectories
 
 
 def simulate_verb(call: Invocation) -> None:
-    """Writes `trajectories.npz` and `trajectories.png`: a triangle for three categories, else the token's share."""
+    """Write `trajectories.npz` and `trajectories.png`: a triangle for three categories, else the share of the token."""
     options: SimulateOptions = call.options
     use_device(options)
     if options.dry_run:
-        print(f"would follow {options.paths} paths over {options.steps} steps")
+        print(f"would draw {options.paths} paths over {options.steps} steps")
         return
     a = jnp.asarray(options.alpha)
     start = jnp.zeros((options.paths, len(a))).at[:, options.token].set(options.mass)
@@ -38,5 +38,7 @@ def simulate_verb(call: Invocation) -> None:
         write_atomic(run.folder / "trajectories.png", png(figure))
         write_atomic(run.folder / "trajectories.npz", arrays.getvalue())
     share, law = x[:, -1, options.token].mean(), options.alpha[options.token] / sum(options.alpha)
-    print(f"share of token {options.token} at the end: {share:.3f} on average; of the Dirichlet law: {law:.3f}")
-    print(f"picture: {run.folder / 'trajectories.png'}")
+    print(
+        f"share of token {options.token} at the end: {share:.3f} on average; of the Dirichlet distribution: {law:.3f}"
+    )
+    print(f"figure: {run.folder / 'trajectories.png'}")

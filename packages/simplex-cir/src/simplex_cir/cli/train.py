@@ -11,10 +11,10 @@ from simplex_cir.training import train
 
 
 def train_verb(call: Invocation) -> None:
-    """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
+    """Train, with logs, checkpoints and `pretrained/` in a run folder."""
     config: LearnedConfig = call.config
     options: TrainOptions = call.options
-    # Before there is a run folder, which would be held against the corrected command.
+    # Inputs are validated before the run folder is created.
     check_fits(config, load(config.data, config.model.symbols))
     if options.dry_run:
         print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
@@ -27,4 +27,4 @@ def train_verb(call: Invocation) -> None:
                 model.save_pretrained(options.export)
                 write_sums(options.export)
             print(f"weights: {weights}")
-            print(f"go on: onepaper {call.paper.name} sample --weights {weights}")
+            print(f"next: onepaper {call.paper.name} sample --weights {weights}")

@@ -12,7 +12,11 @@ from simplex_cir.experiments.closed_forms import CHECKS, DIGITS
 
 
 def verify_verb(call: Invocation) -> int:
-    """Prints a line for each check; writes `verification.json`; the status is 1 where an error exceeds its bound."""
+    """Print a line for each check and write `verification.json`.
+
+    Raises:
+        OnePaperError: an error exceeds its bound.
+    """
     use_device(call.options)
     known = importlib.util.find_spec("mpmath") is not None
     checks = (*CHECKS, *(DIGITS if known else ()))
@@ -35,8 +39,8 @@ def verify_verb(call: Invocation) -> int:
         mark = "" if error <= check.bound else "  too large"
         print(f"{check.what:<36}{check.against:<32}{error:>10.1e}{check.bound:>9.0e}{mark}")
     if not known:
-        print("errors in ulp are left out: they need mpmath (pip install mpmath)")
+        print("errors in ulp are omitted: they need mpmath (pip install mpmath)")
     if failed:
-        raise OnePaperError(f"{len(failed)} of {len(checks)} closed forms are off: {', '.join(failed)}")
+        raise OnePaperError(f"{len(failed)} of {len(checks)} closed forms exceed their bounds: {', '.join(failed)}")
     print(f"all {len(checks)} closed forms hold")
     return 0

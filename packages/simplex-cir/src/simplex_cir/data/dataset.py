@@ -10,22 +10,22 @@ from jaxtyping import Float, Int
 from onepaper.errors import UsageError
 
 Tokens = Int[np.ndarray, "count positions"]
-# Of the splice sites' occurrences and the digits: shares to learn from and to validate on; the rest is for the test.
+# Shares of training and validation in a random split; the rest is for the test.
 TRAIN_SHARE, VALIDATION_SHARE = 0.8, 0.1
-# Splits are the same for everyone.
+# Random splits are fixed.
 SPLIT_SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Tokens in three parts.
+    """Tokens in three parts: training, validation, test.
 
     Attributes:
-        symbols: what each token stands for, e.g. "ACGU".
+        symbols: the symbol of each token, e.g. "ACGU".
         train: [count, positions].
-        validation: for decisions.
-        test: for reports.
-        labels: the class of every sequence, for each part; None where there are none.
+        validation: for choices of settings.
+        test: for reported numbers.
+        labels: the class of every sequence, for each part; None without classes.
     """
 
     symbols: str
@@ -45,17 +45,17 @@ class Dataset:
         return self.train.shape[1]
 
 
-def empirical_law(
+def empirical_distribution(
     tokens: Tokens,
 ) -> tuple[Int[np.ndarray, "distinct positions"], Float[np.ndarray, " distinct"]]:
-    """The distinct sequences and the share of each."""
+    """The distinct sequences and their frequencies."""
     distinct, counts = np.unique(tokens, axis=0, return_counts=True)
     return distinct, counts / counts.sum()
 
 
 def entropy(tokens: Tokens) -> float:
-    """Of the empirical law of whole sequences, nats."""
-    _, shares = empirical_law(tokens)
+    """Entropy of the empirical distribution of sequences, nats."""
+    _, shares = empirical_distribution(tokens)
     return float(-(shares * np.log(shares)).sum())
 
 

@@ -12,12 +12,12 @@ from simplex_cir.data.sequences import read_utf8
 
 
 def read_fasta(path: Path, length: int, symbols: str = "ACGT") -> Dataset:
-    """Windows of a user's FASTA file; windows with other symbols than these are left out.
+    """Windows of a user's FASTA file; windows with other symbols than `symbols` are omitted.
 
-    Of nucleotides U is read as T, or T as U where the symbols have that. Letters of proteins are as they stand.
+    For nucleotides U is read as T, or T as U where `symbols` has U. Protein letters are read as they are.
 
     Raises:
-        UsageError: no such file, not FASTA, or no clean window.
+        UsageError: no such file, not FASTA, or fewer than 10 windows of these symbols.
     """
     check_positive("length", length)
     lines = read_utf8(path).splitlines()

@@ -11,13 +11,13 @@ from simplex_cir.data.fasta import read_fasta
 from simplex_cir.data.sequences import binary_digits, book_letters, read_text, splice_sites
 from simplex_cir.data.sudoku import small_sudokus, sudokus
 
-# 9 x 9 grids are generated once, from this seed, this many to learn from and to hold out.
+# 9 x 9 grids: seed of their generation, and numbers of grids for training and for each held-out part.
 SUDOKU_SEED, SUDOKU_TRAIN, SUDOKU_HELD_OUT = 0, 50_000, 1000
 
 
 @functools.lru_cache(maxsize=8)
 def load(config: DataConfig, symbols: str = NUCLEOTIDES) -> Dataset:
-    """The data that a configuration names; a FASTA file is read in the symbols of the model."""
+    """The data set of a configuration; a FASTA file is read in the symbols of the model."""
     if config.dataset == "splice":
         return splice_sites()
     if config.dataset == "letters":
@@ -25,7 +25,7 @@ def load(config: DataConfig, symbols: str = NUCLEOTIDES) -> Dataset:
     if config.dataset == "digits":
         return binary_digits()
     if config.dataset == "sudoku4":
-        grids = small_sudokus()  # all of them: the aim is their law, not other grids
+        grids = small_sudokus()  # all grids in each part: the aim is their distribution, not generalisation
         return Dataset("1234", grids, grids, grids)
     if config.dataset == "sudoku9":
         grids = sudokus(SUDOKU_TRAIN + 2 * SUDOKU_HELD_OUT, np.random.default_rng(SUDOKU_SEED))
@@ -38,7 +38,7 @@ def load(config: DataConfig, symbols: str = NUCLEOTIDES) -> Dataset:
 
 
 def check_fits(config: LearnedConfig, data: Dataset, advice: str = "set --model.symbols and --model.positions") -> None:
-    """Raise `UsageError`, which ends with the advice, unless the model's shape is that of the data."""
+    """Raise `UsageError`, ending with the advice, unless symbols, positions and classes of the model fit the data."""
     model = config.model
     if (model.symbols, model.positions) != (data.symbols, data.positions):
         raise UsageError(

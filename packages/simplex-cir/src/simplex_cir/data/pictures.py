@@ -1,4 +1,4 @@
-"""Pictures of drawn sequences, for people to look at: a sequence logo, images of digits, Sudoku grids."""
+"""Figures of sequences: a sequence logo, images of digits, Sudoku grids."""
 
 import io
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from simplex_cir.data.dataset import decode
 from simplex_cir.data.sudoku import valid_sudokus
 
 Tokens = Int[np.ndarray, "count positions"]
-# As many grids as a picture shows at most.
+# Maximal number of grids in a figure.
 MOST_GRIDS = 32
 COLUMNS = 8
 _RIGHT, _WRONG = "#1b7f4d", "#b3261e"
@@ -22,12 +22,12 @@ _RIGHT, _WRONG = "#1b7f4d", "#b3261e"
 def picture(
     tokens: Tokens, config: ModelConfig, data: Int[np.ndarray, "data positions"] | None = None
 ) -> Figure | None:
-    """What sequences of a model look like; None for text, which is read.
+    """A figure of sequences; None for text.
 
     Args:
         tokens: sequences.
-        config: of the model, whose symbols say what they are: nucleotides, pixels or digits of a Sudoku.
-        data: sequences of the data, to be shown beside them where a picture sums sequences up.
+        config: of the model; its symbols decide the kind of figure: nucleotides, pixels or digits of a Sudoku.
+        data: sequences of the data, shown beside the others in a logo.
     """
     if set(config.symbols) <= set("ACGTU"):
         return logos({"drawn": tokens} | ({} if data is None else {"data": data}), config.symbols)
@@ -41,7 +41,7 @@ def picture(
 def sample_files(
     tokens: Tokens, config: ModelConfig, data: Int[np.ndarray, "data positions"] | None = None
 ) -> dict[str, bytes]:
-    """Sequences as files by name: `samples.txt`, one to a line, and `samples.png` where there is a `picture`."""
+    """Sequences as files by name: `samples.txt`, one per line, and `samples.png` where there is a `picture`."""
     files = {"samples.txt": "".join(f"{text}\n" for text in decode(tokens, config.symbols)).encode()}
     figure = picture(tokens, config, data)
     return files if figure is None else {"samples.png": png(figure), **files}

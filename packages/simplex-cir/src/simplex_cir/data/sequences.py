@@ -14,13 +14,13 @@ from onepaper.errors import UsageError
 from simplex_cir.config import LETTERS, NUCLEOTIDES
 from simplex_cir.data.dataset import SPLIT_SEED, Dataset, encode, part_ends, split
 
-# The last characters of the book, split evenly, are for validation and test.
+# Characters at the end of the book for validation and test, half each.
 HELD_OUT_CHARACTERS = 400_000
 
 
 @lru_cache(maxsize=1)
 def splice_counts() -> Mapping[str, int]:
-    """Human 5' splice sites of the form NNNGYNNNN -> how often each occurs in the genome."""
+    """Human 5' splice sites of the form NNNGYNNNN -> number of occurrences in the genome."""
     lines = embedded("simplex_cir.assets", "splice_sites.tsv").read_text(encoding="ascii").splitlines()[1:]
     return {sequence: int(count) for sequence, count in (line.split("\t") for line in lines)}
 
@@ -41,18 +41,18 @@ def book() -> str:
 
 
 def book_letters(length: int = 32) -> Dataset:
-    """Windows of the book's letters; those to learn from overlap by half, the others not at all."""
+    """Windows of the book; those for training overlap by half, the others do not overlap."""
     return text_windows(book(), length, HELD_OUT_CHARACTERS)
 
 
 def text_windows(text: str, length: int, held_out: int, name: str = "text") -> Dataset:
-    """Windows of a text in the 27 symbols of `normalise`; its end is held out.
+    """Windows of a text in the 27 symbols of `normalise`, with its end held out.
 
     Args:
         text: letters and single spaces.
         length: of a window.
-        held_out: characters for validation and test together.
-        name: of the text, for errors.
+        held_out: number of characters for validation and test together.
+        name: of the text, for error messages.
 
     Raises:
         UsageError: a text too short for a window in each part.
@@ -77,7 +77,7 @@ def normalise(text: str) -> str:
 
 
 def read_text(path: Path, length: int) -> Dataset:
-    """A user's text file as windows of letters, a tenth held out.
+    """A user's text file as windows of letters, with a tenth held out.
 
     Raises:
         UsageError: no such file, not text, or too short.
@@ -88,7 +88,7 @@ def read_text(path: Path, length: int) -> Dataset:
 
 @lru_cache(maxsize=1)
 def binary_digits() -> Dataset:
-    """Handwritten digits of 8 x 8 pixels, black where more than half of the ink is there; two symbols."""
+    """Handwritten digits of 8 x 8 pixels, binarised at half of the ink: two symbols."""
     from sklearn.datasets import load_digits
 
     pixels, labels = (np.asarray(values) for values in load_digits(return_X_y=True))

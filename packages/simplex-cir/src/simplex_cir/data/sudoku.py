@@ -20,13 +20,13 @@ def small_sudokus() -> Tokens:
 
 
 def sudokus(count: int, generator: np.random.Generator, *, relatives: int = 16) -> Tokens:
-    """Valid 9 x 9 grids, row by row: filled at random by backtracking, then permuted without becoming invalid.
+    """Valid 9 x 9 grids, row by row: filled at random by backtracking, then transformed by symmetries.
 
     Args:
         count: number of grids.
-        generator: all randomness.
-        relatives: grids made of each filled one, by renaming digits, exchanging rows and columns within their bands,
-            bands, and the axes; 1 fills every grid anew, which takes longer.
+        generator: source of randomness.
+        relatives: grids derived from each filled one, by permuting digits, rows and columns within bands, bands, and
+            the axes; 1 fills every grid by itself, which takes longer.
     """
     check_positive("count", count)
     check_positive("relatives", relatives)
@@ -44,7 +44,7 @@ def sudokus(count: int, generator: np.random.Generator, *, relatives: int = 16) 
 
 
 def _filled_sudoku(generator: np.random.Generator) -> Int[np.ndarray, "9 9"]:
-    """One valid grid: cells with fewest possibilities first, digits in random order, backtracking from dead ends."""
+    """One valid grid: cells with fewest possibilities first, digits in random order, with backtracking."""
     grid = np.full((9, 9), -1, dtype=np.int64)
     free = {"row": [511] * 9, "column": [511] * 9, "box": [511] * 9}
     empty = [(row, column) for row in range(9) for column in range(9)]
@@ -79,7 +79,7 @@ def _filled_sudoku(generator: np.random.Generator) -> Int[np.ndarray, "9 9"]:
 
 
 def valid_sudokus(tokens: Tokens) -> np.ndarray:
-    """Whether every row, column and box of each grid has every symbol once."""
+    """Whether each grid has every symbol once in every row, column and box."""
     return satisfied_constraints(tokens) == 1.0
 
 
@@ -87,7 +87,7 @@ def satisfied_constraints(tokens: Tokens) -> Float[np.ndarray, " count"]:
     """Share of rows, columns and boxes in which no symbol repeats, for each grid.
 
     Raises:
-        UsageError: rows that are no square grid of square boxes.
+        UsageError: a number of cells other than that of a square grid of square boxes.
     """
     side = round(tokens.shape[1] ** 0.5)
     box = round(side**0.5)

@@ -1,12 +1,13 @@
-r"""The schedule-free bound on the log likelihood: denoising score matching (eq. 14) in the coordinates v and m.
+r"""The schedule-free bound on the log likelihood: denoising score matching (paper, eq. 14) in the coordinates v and m.
 
-With score interpolation the integrand of the bound loses every singularity, and the schedule drops out:
+With score interpolation the integrand of the bound has no singularity, and the schedule drops out:
 
 $$-\log p(x) \le \int_0^\infty
 \mathbb{E} \sum_i \big(1[i = k] - p_\theta(i | v, m)\big)^2 R_{a_i-1}(2\sqrt{m v_i})^2\, dm$$
 
-a position, in nats, with two small terms where the integral is cut: the prior's at the lowest SNR and the tokens' own
-at the highest. With the exact posterior the value is the entropy of the prior.
+for each position, in nats, plus a small term at either end of the finite range of SNRs: the divergence from the prior
+at the lowest, and the log probability of the tokens at the highest. With the exact posterior the value is the entropy
+of the prior.
 """
 
 import math
@@ -21,7 +22,7 @@ from onepaper.errors import UsageError
 
 from simplex_cir.diffusion.posterior import Denoiser, Shape, per_coordinate
 from simplex_cir.diffusion.snr import Scalar
-from simplex_cir.diffusion.snr_sampling import SnrLaw
+from simplex_cir.diffusion.snr_sampling import SnrDistribution
 from simplex_cir.process.cir import noise_tokens
 from simplex_cir.special.bessel import log_0f1, log_0f1_slope
 
@@ -30,7 +31,7 @@ class Bound(NamedTuple):
     """Nats for each sequence, and its parts; `total` is their sum.
 
     Attributes:
-        prior: divergence of the noisy law at the lowest SNR from pure noise.
+        prior: divergence of the noisy distribution at the lowest SNR from pure noise.
         diffusion: the integral.
         reconstruction: minus the log probability of the tokens at the highest SNR.
     """
@@ -88,12 +89,12 @@ def bound(
     points: int = 128,
     lowest_snr: float = 1e-3,
     highest_snr: float = 60.0,
-    law: SnrLaw | None = None,
+    snr_distribution: SnrDistribution | None = None,
 ) -> Bound:
-    r"""Monte-Carlo estimate of the bound for each sequence; unbiased up to the cut ends.
+    r"""Monte-Carlo estimate of the bound for each sequence; unbiased up to the ends of the range.
 
-    The integral is $\mathrm{E}[f(\lambda) / q(\lambda)]$ with f the integrand per unit of $\lambda = \log m$. The law q
-    is stratified: one draw in each of `points` parts of equal probability, anew for each sequence.
+    The integral is $\mathrm{E}[f(\lambda) / q(\lambda)]$ with f the integrand per unit of $\lambda = \log m$. Draws
+    from q are stratified: one in each of `points` parts of equal probability, independent between sequences.
 
     Args:
         denoiser: log probabilities of the tokens.
@@ -103,23 +104,27 @@ def bound(
         points: SNRs for each sequence.
         lowest_snr: lower end of the integral.
         highest_snr: upper end.
-        law: q, over the same range; by default a logistic bell around 2 log n (`snr_law.SnrLaw`).
+        snr_distribution: q, over the same range; by default a logistic around 2 log n (see `diffusion.snr_sampling`).
 
     Raises:
-        UsageError: no points, fewer than two categories, or a law over another range.
+        UsageError: no points, fewer than two categories, or an SNR distribution over another range.
     """
     check_positive("points", points)
     if num_categories < 2:
-        raise UsageError(f"num_categories is {num_categories}, expected at least 2: of one there is nothing to tell")
-    if law is not None and not np.allclose(law.range, (lowest_snr, highest_snr), rtol=1e-6):
         raise UsageError(
-            f"law covers SNRs from {law.range[0]:g} to {law.range[1]:g}, the bound those from {lowest_snr:g} to "
-            f"{highest_snr:g}; give both the same range"
+            f"num_categories is {num_categories}, expected at least 2; with one category there is nothing to learn"
         )
-    law = law or SnrLaw.logistic(lowest_snr, highest_snr, centre=2 * math.log(num_categories))
+    if snr_distribution is not None and not np.allclose(snr_distribution.range, (lowest_snr, highest_snr), rtol=1e-6):
+        raise UsageError(
+            f"the SNR distribution covers {snr_distribution.range[0]:g} to {snr_distribution.range[1]:g}, the bound "
+            f"{lowest_snr:g} to {highest_snr:g}; give both the same range"
+        )
+    snr_distribution = snr_distribution or SnrDistribution.logistic(
+        lowest_snr, highest_snr, centre=2 * math.log(num_categories)
+    )
     batch = tokens.shape[0]
     level_key, noise_key, end_key = jax.random.split(key, 3)
-    log_snrs = law.quantile(_stratified(level_key, points, batch))
+    log_snrs = snr_distribution.quantile(_stratified(level_key, points, batch))
     values = contributions(noise_key, denoiser, tokens, num_categories, log_snrs, a)
     first_key, last_key = jax.random.split(end_key)
     lowest = noise_tokens(first_key, tokens, num_categories, a, jnp.asarray(lowest_snr))
@@ -128,10 +133,10 @@ def bound(
     highest = noise_tokens(last_key, tokens, num_categories, a, jnp.asarray(highest_snr))
     log_probabilities = denoiser(highest, jnp.full(batch, highest_snr))
     chosen = jnp.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
-    return Bound(prior, (values / law.density(log_snrs)).mean(axis=0), -chosen.sum(axis=-1))
+    return Bound(prior, (values / snr_distribution.density(log_snrs)).mean(axis=0), -chosen.sum(axis=-1))
 
 
-def fitted_law(
+def fitted_snr_distribution(
     key: PRNGKeyArray,
     denoiser: Denoiser,
     tokens: Int[Array, "batch positions"],
@@ -141,17 +146,17 @@ def fitted_law(
     points: int = 32,
     lowest_snr: float = 1e-3,
     highest_snr: float = 60.0,
-) -> SnrLaw:
-    """The law that suits a denoiser: a histogram of its integrand on sequences that are not the ones to be measured.
+) -> SnrDistribution:
+    """A distribution fitted to a denoiser: a histogram of its integrand, on other sequences than those to be evaluated.
 
     Raises:
         UsageError: too few sequences and points to fill the histogram.
     """
     level_key, noise_key = jax.random.split(key)
-    even = SnrLaw.even(lowest_snr, highest_snr)
+    even = SnrDistribution.even(lowest_snr, highest_snr)
     log_snrs = even.quantile(_stratified(level_key, points, tokens.shape[0]))
     values = contributions(noise_key, denoiser, tokens, num_categories, log_snrs, a)
-    return SnrLaw.fitted(np.asarray(log_snrs), np.asarray(values), lowest_snr, highest_snr)
+    return SnrDistribution.fitted(np.asarray(log_snrs), np.asarray(values), lowest_snr, highest_snr)
 
 
 def _stratified(key: PRNGKeyArray, points: int, batch: int) -> Float[Array, "points batch"]:

@@ -1,12 +1,12 @@
-r"""What a noisy vector says about the token: exact evidence, posterior, and the score that follows from it.
+r"""The token given its noisy vector: exact evidence, posterior, and the score that follows from them.
 
 With prior $\pi$ over the n categories and noisy vector v at SNR m (see `snr`), Bayes' rule with the transition density
-(eq. 8) gives, with the regular hypergeometric limit function ${}_0F_1$,
+(paper, eq. 8) gives, with the regular hypergeometric limit function ${}_0F_1$,
 
 $$p(k \mid v) \propto \pi_k \, {}_0F_1(; a_k; m v_k)$$
 
-(eq. 18). The score of the marginal is the same expression weighted by the posterior, so whatever supplies token
-probabilities, a table or a network, supplies a score (score interpolation).
+(paper, eq. 18). The score of the marginal is the same expression weighted by the posterior, so any model of
+token probabilities, a table or a network, gives a score (score interpolation, Dieleman et al. 2022).
 
 Axes: `n` categories; any leading axes, positions of a sequence among them.
 """
@@ -24,14 +24,14 @@ from simplex_cir.special.bessel import log_0f1, log_0f1_slope
 # for each sequence, or one for each position.
 Denoiser = Callable[[Float[Array, "..."], Scalar], Float[Array, "..."]]
 Shape = float | Float[Array, "..."]
-# In place of a token where its probabilities are not numbers: a path that a discretisation has lost.
-LOST = -1
-# SNR at which a known token is told: its evidence is worth more than this many nats, exp(-100) being nothing.
-TOLD_SNR = 100.0
+# In place of a token whose probabilities are NaN: a discretisation has diverged on this path.
+INVALID_TOKEN = -1
+# SNR that a known token is given: its evidence exceeds this many nats, and exp(-100) is negligible.
+KNOWN_SNR = 100.0
 
 
 def per_coordinate(snr: Scalar, v: Float[Array, "*batch n"]) -> Float[Array, "..."]:
-    """The SNR as an array that broadcasts against v: a number for all, or one for each leading index."""
+    """The SNR as an array that broadcasts against v: one for all, or one for each leading index."""
     values = jnp.asarray(snr, v.dtype)
     return (
         values
@@ -43,7 +43,7 @@ def per_coordinate(snr: Scalar, v: Float[Array, "*batch n"]) -> Float[Array, "..
 def log_evidence(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Float[Array, "*batch n"]:
     r"""$\log {}_0F_1(; a_k; m v_k) - m$, the log likelihood ratio of "the token is k" against "no token".
 
-    Sources: eq. 18 and the transition density, eq. 8.
+    Source: paper, eq. 18 with the transition density, eq. 8.
 
     Args:
         v: noisy vectors, entries >= 0.
@@ -57,7 +57,7 @@ def log_evidence(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Fl
 def log_posterior(
     log_prior: Float[Array, "*#batch n"], v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0
 ) -> Float[Array, "*batch n"]:
-    """Log probability of each token given its noisy vector (eq. 18), normalised.
+    """Log probability of each token given its noisy vector (paper, eq. 18), normalised.
 
     Args:
         log_prior: up to a constant, one for all positions or one for each.
@@ -69,15 +69,16 @@ def log_posterior(
 
 
 def most_probable(log_probabilities: Float[Array, "*batch n"]) -> Int[Array, "*batch"]:
-    """The token of largest probability; `LOST` where one is not a number."""
+    """The token of largest probability; `INVALID_TOKEN` where one is not a number."""
     lost = jnp.isnan(log_probabilities).any(axis=-1)
-    return jnp.where(lost, LOST, log_probabilities.argmax(axis=-1))
+    return jnp.where(lost, INVALID_TOKEN, log_probabilities.argmax(axis=-1))
 
 
-def half_drive(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Float[Array, "*batch n"]:
-    r"""$\tfrac{z}{2} R_{a-1}(z)$ with $z = 2\sqrt{m v}$: how strongly the signal moves the token's own coordinate.
+def signal_drift(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Float[Array, "*batch n"]:
+    r"""$\tfrac{z}{2} R_{a-1}(z)$ with $z = 2\sqrt{m v}$: the drift of v by the signal if the token is i.
 
-    R is the ratio $I_a / I_{a-1}$ of modified Bessel functions (from the derivative of eq. 8). Computed as
+    It is the probability flow of coordinate i per unit of log m, given that the token is i. R is the ratio
+    $I_a / I_{a-1}$ of modified Bessel functions (from the derivative of eq. 8). Computed as
     $q\, \partial_q \log {}_0F_1(; a; q)$ at $q = m v$, which has no square root to differentiate at 0.
     """
     q = per_coordinate(snr, v) * v
@@ -90,8 +91,8 @@ def scaled_score(
     r"""$y_i\, \partial_i \log p_t(y) = (a_i - 1) - v_i + p(i|v)\, \tfrac{z_i}{2} R_{a_i-1}(z_i)$.
 
     The coordinate times the score: finite where the score itself diverges as y -> 0. It is the same number in the
-    coordinates y and v. With `probabilities` one-hot it is the conditional scaled score of eq. 8; with the exact
-    posterior, that of the marginal.
+    coordinates y and v. With one-hot `probabilities` it is the conditional scaled score (paper, from eq. 8); with the
+    exact posterior, that of the marginal.
 
     Args:
         probabilities: of the clean tokens, summing to 1.
@@ -99,7 +100,7 @@ def scaled_score(
         snr: m.
         a: stationary shapes.
     """
-    return jnp.asarray(a, v.dtype) - 1 - v + probabilities * half_drive(v, snr, a)
+    return jnp.asarray(a, v.dtype) - 1 - v + probabilities * signal_drift(v, snr, a)
 
 
 def score(
@@ -122,26 +123,26 @@ def score(
     return scaled_score(probabilities, v, snr, a) / y
 
 
-def told(
+def condition_on_known(
     tokens: Int[Array, "*#batch positions"],
     known: Bool[Array, "*#batch positions"],
     v: Float[Array, "*batch positions n"],
     snr: Scalar,
     a: float = 1.0,
 ) -> tuple[Float[Array, "*batch positions n"], Float[Array, "*batch positions"]]:
-    r"""Vectors and SNRs, one for each position, that say the known tokens for certain and the others as before.
+    r"""Vectors and SNRs, one for each position, in which the known tokens are certain and the others as before.
 
-    A known position gets the vector $(a + m)\, e_k$ at an SNR m of `TOLD_SNR`: its evidence $\log {}_0F_1(; a; m v_k)$
-    exceeds m, and that of every other token is 0, so any denoiser that obeys Bayes' rule is certain of it, whatever
-    the SNR of the others.
+    A known position gets the vector $(a + m)\, e_k$ at an SNR m of `KNOWN_SNR`: its evidence $\log {}_0F_1(; a; m v_k)$
+    exceeds m, and that of every other token is 0, so any denoiser that follows Bayes' rule is certain of it at any SNR
+    of the other positions.
 
     Args:
-        tokens: of all positions; those that are not known do not matter.
-        known: which positions are told.
+        tokens: of all positions; values at unknown positions do not matter.
+        known: which positions are known.
         v: noisy vectors.
         snr: m of v.
         a: stationary shape.
     """
-    vectors = (a + TOLD_SNR) * jax.nn.one_hot(tokens, v.shape[-1], dtype=v.dtype)
+    vectors = (a + KNOWN_SNR) * jax.nn.one_hot(tokens, v.shape[-1], dtype=v.dtype)
     snrs = jnp.broadcast_to(per_coordinate(snr, v), (*v.shape[:-1], 1))[..., 0]
-    return jnp.where(known[..., None], vectors, v), jnp.where(known, TOLD_SNR, snrs)
+    return jnp.where(known[..., None], vectors, v), jnp.where(known, KNOWN_SNR, snrs)

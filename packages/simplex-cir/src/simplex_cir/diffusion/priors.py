@@ -1,7 +1,8 @@
-"""Oracle models: priors over tokens whose exact posterior is computable, so that sampler and network are told apart.
+"""Oracle models: priors over tokens with an exact posterior, which separate errors of a sampler from those of a
+network.
 
 Each is a `Denoiser`: given noisy vectors [..., positions, n] and an SNR it returns log p(token at position | all v).
-Each also knows its entropy, draws exact samples, and gives the exact log density of noisy vectors.
+Each has the exact entropy, exact samples, and the exact log density of noisy vectors.
 """
 
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ from simplex_cir.diffusion.snr import Scalar
 
 @dataclass(frozen=True, eq=False)
 class IndependentPrior:
-    """Positions that are independent, all with the same categorical law.
+    """Independent positions with the same categorical distribution.
 
     Args:
-        probabilities: [n], positive entries or zeros, summing to 1 (scaled to).
+        probabilities: [n], positive entries or zeros, normalised to sum to 1.
         a: stationary shapes of the process.
     """
 
@@ -47,7 +48,7 @@ class IndependentPrior:
         return jax.random.choice(key, self.num_categories, shape, p=jnp.asarray(self.probabilities))
 
     def __call__(self, v: Float[Array, "*batch n"], snr: Scalar) -> Float[Array, "*batch n"]:
-        """Log posterior (eq. 18)."""
+        """Log posterior (paper, eq. 18)."""
         return jax.nn.log_softmax(self._joint(v, snr), axis=-1)
 
     def log_likelihood_ratio(self, v: Float[Array, "*batch n"], snr: Scalar) -> Float[Array, " *batch"]:
@@ -64,8 +65,8 @@ class MarkovPrior:
     """A Markov chain over positions: the exact posterior of every position by the forward-backward recursion.
 
     Args:
-        initial: [n], law of the first token.
-        transition: [n, n], row k the law of the token after k.
+        initial: [n], distribution of the first token.
+        transition: [n, n], row k the distribution of the token after k.
         a: stationary shapes of the process.
     """
 
@@ -87,7 +88,7 @@ class MarkovPrior:
 
     @classmethod
     def fitted(cls, tokens: Int[np.ndarray, "count positions"], num_categories: int, a: float = 1.0) -> "MarkovPrior":
-        """The chain of greatest likelihood, with half a count added to every pair so that none is impossible."""
+        """The chain of maximum likelihood, with half a count added to every pair so that none has probability 0."""
         tokens = np.asarray(tokens)
         initial = np.bincount(tokens[:, 0], minlength=num_categories) + 0.5
         pairs = np.full((num_categories, num_categories), 0.5)
@@ -100,7 +101,7 @@ class MarkovPrior:
         return len(self.initial)
 
     def entropy(self, positions: int) -> float:
-        """Of a sequence of that many positions, nats."""
+        """Entropy of a sequence of that many positions, nats."""
         law, total = self.initial, _entropy(self.initial)
         rows = np.array([_entropy(row) for row in self.transition])
         for _ in range(positions - 1):
@@ -160,12 +161,12 @@ class MarkovPrior:
 
 @dataclass(frozen=True, eq=False)
 class TablePrior:
-    """Any law over sequences that can be written out, e.g. all valid 4 x 4 Sudoku grids.
+    """A distribution over an enumerated set of sequences, e.g. all valid 4 x 4 Sudoku grids.
 
     Args:
         sequences: [count, positions], the possible sequences.
         num_categories: n.
-        weights: [count], their probabilities (scaled to sum to 1); equal if absent.
+        weights: [count], their probabilities, normalised to sum to 1; equal if None.
         a: stationary shapes of the process.
     """
 
@@ -189,7 +190,7 @@ class TablePrior:
         _check_shape(self.a, self.num_categories)
 
     def entropy(self) -> float:
-        """Of a sequence, nats."""
+        """Entropy of a sequence, nats."""
         return _entropy(np.asarray(self.weights))
 
     def sample(self, key: PRNGKeyArray, count: int) -> Int[Array, "count positions"]:

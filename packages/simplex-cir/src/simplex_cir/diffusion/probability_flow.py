@@ -1,12 +1,12 @@
-r"""The probability-flow ODE (eqs. 15 to 17), and likelihoods by following it.
+r"""The probability-flow ODE (paper, eqs. 15 to 17), and likelihoods by integrating it.
 
-In the coordinates v and $\lambda = \log m$ (see `snr`), with everything that is singular cancelled exactly,
+In the coordinates v and $\lambda = \log m$ (see `diffusion.snr`), with all singular terms cancelled exactly,
 
 $$\frac{dv_i}{d\lambda} = p(i|v)\, \tfrac{z_i}{2} R_{a_i-1}(z_i), \qquad
 \frac{d \log v_i}{d\lambda} = p(i|v)\, \sqrt{m / v_i}\; R_{a_i-1}(z_i), \qquad z_i = 2 \sqrt{m v_i}.$$
 
-No schedule, no speed, no mass, and no $1/v$ alone, for any shape a. (The paper's log form is printed for a = 1;
-`paper_log_flow` is the general one.)
+There is no schedule, speed or mass, and $1/v$ does not occur alone, for any shape a. (The paper prints the log form
+for a = 1; `paper_log_flow` is the general one.)
 """
 
 from collections.abc import Callable
@@ -19,20 +19,20 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_choice, check_positive
 
-from simplex_cir.diffusion.posterior import Denoiser, Shape, half_drive, most_probable
+from simplex_cir.diffusion.posterior import Denoiser, Shape, most_probable, signal_drift
 from simplex_cir.diffusion.snr import Scalar, check_levels, scale_from_snr
 from simplex_cir.special.bessel import log_0f1_slope
 
 Vectors = Float[Array, "*batch n"]
-# What an ODE solver carries along: vectors, or vectors and an integral.
+# State of an ODE solver: vectors, or vectors and an integral.
 State = TypeVar("State", Array, tuple[Array, Array])
 METHODS = ("euler", "heun", "rk4", "adaptive")
 
 
 def velocity(denoiser: Denoiser, v: Vectors, log_snr: Scalar, a: Shape = 1.0) -> Vectors:
-    """dv / d log m = p (z / 2) R: eqs. 15 and 16 in the coordinates v and log m."""
+    """dv / d log m = p (z / 2) R (paper, eqs. 15 and 16 in the coordinates v and log m)."""
     snr = jnp.exp(jnp.asarray(log_snr, v.dtype))
-    return jnp.exp(denoiser(v, snr)) * half_drive(v, snr, a)
+    return jnp.exp(denoiser(v, snr)) * signal_drift(v, snr, a)
 
 
 def log_velocity(denoiser: Denoiser, log_v: Vectors, log_snr: Scalar, a: Shape = 1.0) -> Vectors:
@@ -49,7 +49,7 @@ def log_velocity(denoiser: Denoiser, log_v: Vectors, log_snr: Scalar, a: Shape =
 def paper_log_flow(probabilities: Vectors, y: Vectors, snr: Scalar, a: Shape = 1.0, mass: Scalar = 1.0) -> Vectors:
     r"""$\frac{1}{b} \frac{d \log y_i}{dt} = c - 1 - p(i|y)\, c \sqrt{s \kappa / y_i}\, R$, the paper's coordinates.
 
-    Eq. 17 with the term (a - 1) / y that its print leaves out.
+    Paper, eq. 17 with the term (a - 1) / y that is missing in print.
     """
     c = scale_from_snr(snr, mass)
     shape = jnp.broadcast_to(jnp.asarray(a, y.dtype), y.shape)
@@ -66,7 +66,7 @@ def probability_flow(
     log_domain: bool = True,
     tolerance: float = 1e-5,
 ) -> tuple[Int[Array, "*batch"], Vectors]:
-    """Follow the ODE (eqs. 15 and 16) from snrs[0] to snrs[-1], up or down.
+    """Integrate the ODE (paper, eqs. 15 and 16) from snrs[0] to snrs[-1], towards tokens or towards noise.
 
     Args:
         denoiser: log probabilities of the tokens, for the score.
@@ -78,7 +78,8 @@ def probability_flow(
         tolerance: relative and absolute, of "adaptive".
 
     Returns:
-        The most probable tokens at the end, `posterior.LOST` where they are not known, and the vectors there.
+        The most probable tokens at the end, `posterior.INVALID_TOKEN` where probabilities are NaN,
+        and the vectors there.
 
     Raises:
         UsageError: no such method, or levels that are not monotone.
@@ -115,20 +116,20 @@ def log_density(
     key: PRNGKeyArray | None = None,
     probes: int = 1,
 ) -> Float[Array, " *batch"]:
-    r"""Log density of noisy sequences at an SNR, by following the flow down to noise.
+    r"""Log density of noisy sequences at an SNR, by integrating the flow to noise.
 
     With $u = \log v$: $\log p_m(v) = \sum \log \mathrm{Gamma}(v^\downarrow; a, 1)\, v^\downarrow
-    - \int \mathrm{div}_u\, \frac{du}{d\lambda}\, d\lambda - \sum \log v$, where $v^\downarrow$ is where the flow ends.
+    - \int \mathrm{div}_u\, \frac{du}{d\lambda}\, d\lambda - \sum \log v$, with $v^\downarrow$ the end of the flow.
 
     Args:
         denoiser: log probabilities of the tokens.
         v: noisy vectors, the last two axes one event.
         snr: m of v.
         a: stationary shapes.
-        lowest_snr: where the law is taken for pure noise.
+        lowest_snr: m at which the distribution is taken to be pure noise.
         tolerance: of the adaptive solver.
-        key: for Hutchinson's estimate of the divergence; exact (one pass for each coordinate) if absent.
-        probes: random directions of that estimate.
+        key: for Hutchinson's estimate of the divergence; None computes it exactly, one pass for each coordinate.
+        probes: number of random directions of that estimate.
 
     Raises:
         UsageError: an SNR or a number of probes that is not above 0.

@@ -1,11 +1,11 @@
-r"""How often the true token has the largest noisy coordinate, and how far down it can be (section 2.3, limitations).
+r"""Distribution of the rank of the true token among the noisy coordinates (paper, section 2.3, limitations).
 
 Given the true coordinate $v_k$, the others are independent Gamma(a, 1), so the number of them above it is binomial:
 
 $$\mathrm{rank} - 1 \mid v_k \sim \mathrm{Binomial}\big(n - 1,\, Q(a, v_k)\big), \qquad
 v_k \sim \mathrm{Gamma}(a + N, 1),\; N \sim \mathrm{Poisson}(m),$$
 
-Q the upper regularised incomplete gamma function. One integral over $v_k$ therefore gives the whole law, for any n.
+Q the upper regularised incomplete gamma function. One integral over $v_k$ therefore gives the distribution for any n.
 """
 
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from onepaper.config import check_positive
 from onepaper.errors import UsageError
 from scipy import special, stats
 
-# Of the quadrature over v_k: panels and nodes in each, enough for the narrow density of a large m, and the value below
-# which v_k cannot be told from 0 by the signal.
+# Quadrature over v_k: panels and nodes in each, enough for the narrow density of a large m, and the value below which
+# the signal is negligible.
 PANELS, NODES = 10, 400
 NEGLIGIBLE = 1e-18
 
 
 @dataclass(frozen=True)
 class RankLaw:
-    """Law of the rank of the true token among `num_categories` noisy coordinates; 1 is the largest.
+    """Distribution of the rank of the true token among `num_categories` noisy coordinates; 1 is the largest.
 
     Args:
         num_categories: n, at least 2.
@@ -77,7 +77,7 @@ class RankLaw:
         return low
 
     def sample(self, generator: np.random.Generator, count: int) -> np.ndarray:
-        """Ranks drawn directly from the definition's binomial form."""
+        """Ranks drawn from the binomial form above."""
         own = generator.gamma(self.a + generator.poisson(self.snr, count))
         return 1 + generator.binomial(self.num_categories - 1, special.gammaincc(self.a, own))
 
@@ -85,7 +85,7 @@ class RankLaw:
         """Weights and success probabilities of the binomial mixture, by Gauss-Legendre panels.
 
         Above `NEGLIGIBLE` the variable is log v_k. Below, where a small shape still has mass, the true coordinate is
-        Gamma(a, 1) up to the factor exp(-m), and its own probability P(a, v_k) is the variable.
+        Gamma(a, 1) up to the factor exp(-m), and the variable is its cumulative probability P(a, v_k).
         """
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         upper = self.a + self.snr + 12 * np.sqrt(self.a + 2 * self.snr) + 40

@@ -1,13 +1,13 @@
-r"""One signal-to-noise ratio for time, speed and mass together.
+r"""One signal-to-noise ratio in place of time, speed and mass.
 
 A token starts as mass s on its coordinate, $Y_0 = s\,e_k$. Divided by its conditional scale, the noisy vector
-$v = c\,y$ with $c = 1/(1-\kappa)$ has coordinates Gamma(a_i, 1), but for the token's own, Gamma(a_k + N, 1) with
-N ~ Poisson(m). So the law of v depends on time t, speed b and mass s through
+$v = c\,y$ with $c = 1/(1-\kappa)$ has coordinates Gamma(a_i, 1), except that of the token,
+Gamma(a_k + N, 1) with N ~ Poisson(m). So the distribution of v depends on time t, speed b and mass s only through
 
 $$m = \frac{s\,\kappa}{1 - \kappa}, \qquad \kappa = e^{-bt},$$
 
-alone: 0 is pure noise, infinity the token itself. Everything downstream works in v and log m; these functions translate
-to and from the paper's y and t.
+where 0 is pure noise and infinity the token itself. The rest of the package works in v and log m; these functions
+convert to and from the paper's y and t.
 """
 
 import jax.numpy as jnp
@@ -37,7 +37,8 @@ def scale_from_snr(snr: Scalar, mass: Scalar = 1.0) -> Float[Array, "..."]:
 
 
 def identifying_snr(num_categories: int) -> float:
-    """An SNR at which a token among n is known almost surely: 40 + 4 log n; the residual error falls as exp(-m / 2)."""
+    """An SNR at which a token among n is known almost surely: 40 + 4 log n; the remaining error decreases as
+    exp(-m / 2)."""
     return 40.0 + 4.0 * float(np.log(num_categories))
 
 
@@ -50,8 +51,8 @@ def snr_grid(
         num_steps: steps between them.
         lowest: m of the first.
         highest: m of the last.
-        dilation: how much closer they lie in the upper half, where tokens are settled, than in the lower (time
-            dilation); 1 spaces all evenly.
+        dilation: how much closer they are in the upper half, where tokens are decided, than in the lower half (time
+            dilation, Avdeyev et al. 2023); 1 spaces all evenly.
 
     Raises:
         UsageError: no step, an empty range, or a dilation that is not positive.
@@ -66,10 +67,10 @@ def snr_grid(
 
 
 def check_levels(snrs: ArrayLike, *, either_way: bool = False) -> None:
-    """SNRs to go through: one after the other, above 0 and increasing; decreasing too where `either_way` is allowed.
+    """Check a sequence of SNRs: above 0 and increasing, or also decreasing where `either_way` is true.
 
     Raises:
-        UsageError: other levels, where they are concrete.
+        UsageError: any other levels, where they are concrete.
     """
     if isinstance(snrs, Tracer):
         return

@@ -35,7 +35,7 @@ from simplex_cir.process.wright_fisher import jacobi_density
 from simplex_cir.special.bessel import bessel_ratio, log_0f1, log_iv, log_ive
 
 # Where the process is checked: start, shape, time.
-PLACES = ((0.0, 0.4, 0.5), (0.3, 0.5, 1.0), (1.0, 1.0, 0.2), (4.0, 2.5, 2.0))
+CASES = ((0.0, 0.4, 0.5), (0.3, 0.5, 1.0), (1.0, 1.0, 0.2), (4.0, 2.5, 2.0))
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _law(x: float, a: float, t: float) -> Any:
 
 
 def _each(compare: Callable[[float, float, float], float]) -> float:
-    return max(compare(*place) for place in PLACES)
+    return max(compare(*case) for case in CASES)
 
 
 def _log_density() -> float:
@@ -173,8 +173,8 @@ def _forward_equation() -> float:
 
     worst = 0.0
     for y in (0.3, 1.0, 3.0):
-        place = (jnp.asarray(y), jnp.asarray(0.6))
-        worst = max(worst, abs(float(jax.grad(density, 1)(*place) + jax.grad(flux)(*place))))
+        case = (jnp.asarray(y), jnp.asarray(0.6))
+        worst = max(worst, abs(float(jax.grad(density, 1)(*case) + jax.grad(flux)(*case))))
     return worst
 
 
@@ -305,10 +305,10 @@ def _slope_of_the_density() -> float:
 
 def _edges() -> float:
     """Derivatives that are not numbers where y, x or the time is next to nothing."""
-    places = itertools.product(
+    cases = itertools.product(
         (1e-300, 1e-12, 1.0, 1e4), (0.0, 1e-300, 1.0, 1e4), (0.05, 1.0, 300.0), (1e-12, 1.0, 50.0)
     )
-    y, x, a, t = (jnp.asarray(column) for column in zip(*places, strict=True))
+    y, x, a, t = (jnp.asarray(column) for column in zip(*cases, strict=True))
     slopes = jax.jit(jax.vmap(jax.grad(transition_log_prob, (0, 1, 2, 3))))(y, x, a, t)
     return float(sum(jnp.isnan(slope).sum() for slope in slopes))
 

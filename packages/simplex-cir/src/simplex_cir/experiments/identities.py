@@ -1,4 +1,4 @@
-"""The measurements behind our own claims: identities that make the method exact, and what exactness is worth."""
+"""Measurements of claims beyond the paper: identities that make the method exact, and errors of inexact schemes."""
 
 import itertools
 from typing import Any
@@ -18,10 +18,10 @@ from simplex_cir.experiments.theory import (
     ORACLES,
     PRIORS,
     SKEWED,
-    drawn,
+    draw_tokens,
     floor_of_variation,
     p_value,
-    smallest,
+    p_value_headline,
     total_variation,
 )
 from simplex_cir.process.bridge import bridge_sample
@@ -74,7 +74,7 @@ SETTINGS = (
 
 
 def one_signal_to_noise_ratio(context: ClaimContext) -> Evidence:
-    """X3: processes of another speed, mass and volatility at the time of equal SNR, in the coordinate v."""
+    """X3: processes of different speed, mass and volatility at times of equal SNR, in the coordinate v."""
     measured, count = [], 100_000
     for index, (name, process, start) in enumerate(context.track(SETTINGS, "settings")):
         for m in (0.1, 3.0, 40.0):
@@ -87,7 +87,8 @@ def one_signal_to_noise_ratio(context: ClaimContext) -> Evidence:
             law = stats.ncx2(2 * process.shape, 2 * m, scale=0.5)
             measured.append(p_value(f"{name}, m={m:g}", stats.kstest(v, law.cdf).pvalue))
     return Evidence(
-        f"{len(SETTINGS)} processes, each at its own time: one law of v at equal SNR; {smallest(measured, count)}",
+        f"{len(SETTINGS)} processes, each at its own time: one distribution of v at equal SNR; "
+        f"{p_value_headline(measured, count)}",
         measured,
     )
 
@@ -102,7 +103,7 @@ BRIDGES = (
 
 
 def bridges_are_conditioned_paths(context: ClaimContext) -> Evidence:
-    """X4: bridge draws against forward draws, by NumPy, that are kept with the density of reaching the end."""
+    """X4: bridge draws against forward draws by NumPy, accepted with the density of reaching the end."""
     measured, count = [], 40_000
     for index, (name, a, start, end, before, after) in enumerate(context.track(BRIDGES, "bridges")):
         generator = np.random.default_rng(context.seeds[0] + index)
@@ -121,7 +122,7 @@ def bridges_are_conditioned_paths(context: ClaimContext) -> Evidence:
             drawn = np.asarray(bridge_sample(key, start, end, a, before, after, shape=(count,)))
         test: Any = stats.ks_2samp(drawn, kept[:count])
         measured.append(p_value(name, test.pvalue))
-    return Evidence(smallest(measured, count), measured)
+    return Evidence(p_value_headline(measured, count), measured)
 
 
 RANKS_AT_ONCE = 250
@@ -129,7 +130,8 @@ RANKS = tuple(itertools.product((27, 1000, 32_000), (0.5, 1.0, 3.0)))
 
 
 def rank_law_in_closed_form(context: ClaimContext) -> Evidence:
-    """X5: ranks counted among all n coordinates against the one-dimensional formula; where the window of SNRs lies."""
+    """X5: ranks counted among all n coordinates against the one-dimensional formula; the SNR at which the rank is near
+    1."""
     measured, slopes, curves = [], [], {}
     for n, a in context.track(RANKS, "laws"):
         generator = np.random.default_rng(context.seeds[0] + n)
@@ -145,10 +147,10 @@ def rank_law_in_closed_form(context: ClaimContext) -> Evidence:
     curves["2 log n"] = (sizes * 1.0, 2 * np.log(sizes))
     figure = lines(curves, "categories", "SNR at which the mean rank is 1.5", log_x=True)
     return Evidence(
-        f"{smallest(measured, 8 * RANKS_AT_ONCE)}; the SNR at which the mean rank is 1.5 grows as "
+        f"{p_value_headline(measured, 8 * RANKS_AT_ONCE)}; the SNR at which the mean rank is 1.5 grows as "
         + ", ".join(f"{m.mean:.2f} log n ({m.name.split(',')[0]})" for m in slopes),
         [*measured, *slopes],
-        [Plot("The window of useful SNRs moves with log n", figure)],
+        [Plot("The range of useful SNRs is proportional to log n", figure)],
     )
 
 
@@ -181,7 +183,7 @@ CLOCK, STEP, LAST = 0.15, 0.0025, 4.0
 def wright_fisher_on_a_random_clock(context: ClaimContext) -> Evidence:
     r"""X6: X at the time when $\int dt / S$ reaches a value, against the spectral density of the Jacobi diffusion.
 
-    And X at the fixed time that the clock would take were the sum S to stay what it is on average.
+    For comparison X at the fixed time at which the integral has that value if S equals its mean.
     """
     start, count = 0.9, 10_000
     clock, fixed = {}, {}
@@ -189,15 +191,15 @@ def wright_fisher_on_a_random_clock(context: ClaimContext) -> Evidence:
     with jax.enable_x64(True):
         density = np.asarray(jacobi_density(jnp.asarray(nodes), start, PAIR, CLOCK))
     cdf = np.concatenate([[0.0], np.cumsum(density) / density.sum(), [1.0]])
-    places = np.concatenate([[0.0], nodes + nodes[0] / 2, [1.0]])
+    points = np.concatenate([[0.0], nodes + nodes[0] / 2, [1.0]])
 
     def law(x: np.ndarray) -> np.ndarray:
-        return np.interp(x, places, cdf)
+        return np.interp(x, points, cdf)
 
     for seed in context.track(context.seeds, "seeds"):
-        at_clock, at_time, unfinished = _stopped(seed, start, count)
+        at_clock, at_time, unfinished = _stop_at_clock(seed, start, count)
         if unfinished:
-            raise ValueError(f"{unfinished} clocks have not run to {CLOCK} by time {LAST}")
+            raise ValueError(f"{unfinished} integrals of 1 / S are below {CLOCK} at time {LAST}")
         clock[seed] = float(stats.kstest(at_clock, law).statistic)
         fixed[seed] = float(stats.kstest(at_time, law).statistic)
     measured = [
@@ -205,14 +207,14 @@ def wright_fisher_on_a_random_clock(context: ClaimContext) -> Evidence:
         Measurement.over_seeds("distance at a fixed time", fixed),
     ]
     return Evidence(
-        f"distance from the Wright-Fisher law (Kolmogorov and Smirnov): {measured[0].mean:.4f} on the random clock, "
-        f"{measured[1].mean:.4f} at a fixed time; {count:,} exact draws of that law would show about 0.0087",
+        f"Kolmogorov-Smirnov distance from the Wright-Fisher diffusion: {measured[0].mean:.4f} with the time change, "
+        f"{measured[1].mean:.4f} at a fixed time; {count:,} exact draws would have about 0.0087",
         measured,
     )
 
 
-def _stopped(seed: int, start: float, count: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """X where the clock strikes, X at a fixed time, and how many clocks did not get there; transitions are exact."""
+def _stop_at_clock(seed: int, start: float, count: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """X at the random time, X at the fixed time, and the number of paths that do not reach it; exact transitions."""
     generator = np.random.default_rng(seed)
     kappa, lost = np.exp(-STEP), -np.expm1(-STEP)
     total = sum(PAIR)
@@ -222,11 +224,11 @@ def _stopped(seed: int, start: float, count: int) -> tuple[np.ndarray, np.ndarra
         before, rate_before = y[:, 0] / y.sum(axis=1), 1 / y.sum(axis=1)
         y = lost / 2 * generator.noncentral_chisquare(2 * np.array(PAIR), 2 * kappa / lost * y)
         after, rate = y[:, 0] / y.sum(axis=1), 1 / y.sum(axis=1)
-        moved = STEP * (rate_before + rate) / 2
-        striking = np.isnan(at_clock) & (clock + moved >= CLOCK)
-        nearer = clock + moved / 2 >= CLOCK
-        at_clock = np.where(striking, np.where(nearer, before, after), at_clock)
-        clock = clock + moved
+        advanced = STEP * (rate_before + rate) / 2
+        reached = np.isnan(at_clock) & (clock + advanced >= CLOCK)
+        rounds_up = clock + advanced / 2 >= CLOCK
+        at_clock = np.where(reached, np.where(rounds_up, before, after), at_clock)
+        clock = clock + advanced
         if step == round(CLOCK * total / STEP):
             at_time = after
         if not np.isnan(at_clock).any() and len(at_time):
@@ -255,19 +257,19 @@ def spectral_form_of_the_density(context: ClaimContext) -> Evidence:
     return Evidence(
         f"{len(order)} modes and the Bessel form differ by at most {worst:.1e}",
         [Measurement.exact("largest difference of densities", worst)],
-        [Plot("The mode j fades as exp(-j b t): a = x = 1", figure)],
+        [Plot("Mode j decays as exp(-j b t): a = x = 1", figure)],
     )
 
 
 def factorised_steps_on_a_chain(context: ClaimContext) -> Evidence:
-    """X8: the ancestral sampler draws positions independently at each step; what that costs on a Markov chain."""
+    """X8: the error of drawing positions independently at each ancestral step, on a Markov chain."""
     count, positions, steps = 3_000, 8, (1, 4, 16, 64)
     pairs = (CHAIN.initial[:, None] * CHAIN.transition).ravel()
     floor = floor_of_variation(pairs, count * (positions - 1))
     errors: dict[int, dict[int, float]] = {number: {} for number in steps}
     for number in steps:
         for seed in context.track(context.seeds, f"{number} steps"):
-            tokens = drawn(CHAIN, (count, positions, 4), seed, number)
+            tokens = draw_tokens(CHAIN, (count, positions, 4), seed, number)
             errors[number][seed] = total_variation(4 * tokens[:, :-1] + tokens[:, 1:], pairs) - floor
     measured = [
         Measurement.over_seeds(f"{number} step{'s' if number > 1 else ''}", values) for number, values in errors.items()
@@ -284,7 +286,7 @@ def factorised_steps_on_a_chain(context: ClaimContext) -> Evidence:
     )
 
 
-# The logarithmic scheme is stiff at a = 1 (see `reverse.SCHEMES`), and the adaptive flow has no number of steps.
+# Log-Euler is stiff at a = 1 (see `diffusion.reverse.SCHEMES`), and the adaptive flow has no number of steps.
 COMPARED = tuple(name for name in SAMPLERS if name not in ("log-euler", "flow-adaptive"))
 COUNTS = {"n=4": 20_000, "n=27": 6_000}
 
@@ -300,7 +302,7 @@ def error_against_steps(context: ClaimContext) -> Evidence:
             means = []
             for number in STEPS:
                 errors = {
-                    seed: total_variation(drawn(ORACLES[name], shape, seed, number, sampler), prior) - floor
+                    seed: total_variation(draw_tokens(ORACLES[name], shape, seed, number, sampler), prior) - floor
                     for seed in context.seeds
                 }
                 measured.append(Measurement.over_seeds(f"{name}, {sampler}, {number} steps", errors))
@@ -310,11 +312,11 @@ def error_against_steps(context: ClaimContext) -> Evidence:
         curves["exact samples"] = (STEPS, np.full(len(STEPS), floor))
         figure = lines(curves, "steps", "total variation", log_x=True, log_y=True)
         outputs.append(Plot(f"Error against steps, {name}", figure))
-    told = {m.name: m.mean for m in measured}
+    summary = {m.name: m.mean for m in measured}
     return Evidence(
         "total variation above that of exact samples, n=4, 2, 8 and 32 steps: "
         + ", ".join(
-            "/".join(f"{told[f'n=4, {sampler}, {number} steps']:.4f}" for number in (2, 8, 32)) + f" ({sampler})"
+            "/".join(f"{summary[f'n=4, {sampler}, {number} steps']:.4f}" for number in (2, 8, 32)) + f" ({sampler})"
             for sampler in ("ancestral", "euler-reflected", "implicit-root", "flow-heun")
         ),
         measured,

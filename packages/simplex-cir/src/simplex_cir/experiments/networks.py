@@ -1,4 +1,4 @@
-"""The measurements behind the claims about networks: the shipped ones, and ones trained afresh."""
+"""Measurements of the claims about networks: the shipped ones, and comparisons of trainings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,13 +24,13 @@ from simplex_cir.models.denoiser import SimplexDenoiser
 from simplex_cir.models.masked_diffusion import masked_bound
 from simplex_cir.models.ngrams import ngram_nats
 from simplex_cir.presets import PRESETS
-from simplex_cir.sampling import UNKNOWN, clamped, conditioned, draw, draw_by_steps, draw_from, parse_clamp
+from simplex_cir.sampling import UNKNOWN, clamped, draw, draw_by_steps, draw_from, guided_denoiser, parse_clamp
 from simplex_cir.training import train, train_masked
 
 Tokens = Int[np.ndarray, "count positions"]
-# Test sequences for the bound of each network, and SNRs for each of them.
+# Number of test sequences for the bound of each network, and of SNRs for each sequence.
 BOUND_SIZES: Mapping[str, tuple[int, int]] = {"splice": (2000, 32), "letters": (120, 16), "digits": (180, 8)}
-# Grids drawn for each seed; known parts of splice sites that are to be filled in, and how often.
+# Grids drawn per seed, and steps; patterns of known positions in splice sites, and draws for each.
 NUM_GRIDS, STEPS = 300, 64
 CLAMPS = ("CAGGU????", "???GUAAGU", "?AGG?GAG?")
 NUM_FILLED, FILLING_STEPS = 500, 32
@@ -38,24 +38,24 @@ SWEEP = (1, 4, 16, 64)
 GUIDANCES = (0.0, 1.0, 3.0)
 TEMPERATURES = (0.7, 1.0, 1.4)
 TEXT_STEPS = 32
-# Of networks trained afresh, on the data and with the network of laptop-splice: steps, and test sequences.
-AFRESH_STEPS, NUM_AFRESH = 2000, 4000
+# Comparisons of trainings, on the data and with the network of laptop-splice: steps, and test sequences.
+COMPARISON_STEPS, NUM_COMPARED = 2000, 4000
 
 
 def preset(name: str) -> LearnedConfig:
-    """The preset that a shipped network was trained by."""
+    """The preset of a shipped network."""
     return cast(LearnedConfig, PRESETS[f"laptop-{name}"].config)
 
 
 @lru_cache(maxsize=4)
-def shipped(name: str) -> SimplexDenoiser:
+def shipped_network(name: str) -> SimplexDenoiser:
     """A shipped network."""
     return SimplexDenoiser.from_pretrained(name)
 
 
 @lru_cache(maxsize=1)
 def splice_table() -> TablePrior:
-    """All occurrences of splice sites, as the law that they are."""
+    """The distribution of all occurrences of splice sites."""
     counts = splice_counts()
     return TablePrior(encode(list(counts), load(preset("splice").data).symbols), 4, np.array([*counts.values()], float))
 
@@ -70,25 +70,25 @@ def table_nats(table: TablePrior, tokens: Tokens) -> Float[np.ndarray, " count"]
 def variation(
     tokens: Tokens, sequences: Int[np.ndarray, "sequences positions"], law: Float[np.ndarray, " sequences"]
 ) -> float:
-    """Total variation between drawn sequences and a law; what is drawn beside its support counts in full."""
+    """Total variation between drawn sequences and a distribution; draws outside its support count fully."""
     shares = occurrences(tokens, sequences) / len(tokens)
     return float(0.5 * (np.abs(shares - law).sum() + 1 - shares.sum()))
 
 
 def variation_floor(law: Float[np.ndarray, " sequences"], count: int, seed: int) -> float:
-    """Total variation of that many exact draws from their own law, on average."""
+    """Mean total variation of that many exact draws from their distribution."""
     shares = np.random.default_rng(seed).multinomial(count, law, size=100) / count
     return float(0.5 * np.abs(shares - law).sum(axis=1).mean())
 
 
 def bound_arm(context: ClaimContext, name: str, seed: int) -> ArmResult:
-    """The bound of a shipped network on test sequences, and models that count on the same ones, nats a sequence."""
+    """The bound of a shipped network and of n-gram models on the same test sequences, nats a sequence."""
     count, points = BOUND_SIZES[name]
 
     def compute() -> Mapping[str, float]:
         data = load(preset(name).data)
         tokens = data.test[np.random.default_rng(seed).permutation(len(data.test))[:count]]
-        numbers = {"bound": float(measure_bound(shipped(name), data, tokens, points, seed).mean())}
+        numbers = {"bound": float(measure_bound(shipped_network(name), data, tokens, points, seed).mean())}
         for order in (1, 2, 4) if name == "letters" else (1, 2):
             counted = ngram_nats(data.train, tokens, data.num_categories, order, positional=name != "letters")
             numbers[f"order {order}"] = float(counted.mean())
@@ -104,18 +104,20 @@ def grids_arm(context: ClaimContext, steps: int, dilation: float, seed: int) -> 
 
     def compute() -> Mapping[str, np.ndarray]:
         options = SampleOptions(count=NUM_GRIDS, steps=steps, dilation=dilation, seed=seed)
-        return {"tokens": draw_from(shipped("sudoku4"), options)}
+        return {"tokens": draw_from(shipped_network("sudoku4"), options)}
 
     return context.arm(f"grids, {steps} steps, dilation {dilation:g}", seed, compute)
 
 
 def drawn_sites(seed: int) -> Tokens:
     """Splice sites drawn by the shipped network, as many as its bound is measured on."""
-    return draw_from(shipped("splice"), SampleOptions(count=BOUND_SIZES["splice"][0], steps=TEXT_STEPS, seed=seed))
+    return draw_from(
+        shipped_network("splice"), SampleOptions(count=BOUND_SIZES["splice"][0], steps=TEXT_STEPS, seed=seed)
+    )
 
 
 def sites_arm(context: ClaimContext, seed: int) -> ArmResult:
-    """Drawn splice sites against all occurrences: the share that occurs, and the divergence of that part."""
+    """Drawn splice sites against all occurrences: the fraction that occurs, and its divergence."""
 
     def compute() -> Mapping[str, float]:
         table, tokens = splice_table(), drawn_sites(seed)
@@ -129,13 +131,13 @@ def sites_arm(context: ClaimContext, seed: int) -> ArmResult:
     return context.arm(f"splice sites drawn, {BOUND_SIZES['splice'][0]} in {TEXT_STEPS} steps", seed, compute)
 
 
-def over(context: ClaimContext, name: str, measure: Callable[[int], float], unit: str = "") -> Measurement:
-    """A quantity for each seed."""
+def over_seeds(context: ClaimContext, name: str, measure: Callable[[int], float], unit: str = "") -> Measurement:
+    """A measurement with one value for each seed."""
     return Measurement.over_seeds(name, {seed: measure(seed) for seed in context.seeds}, unit)
 
 
 def learned_models(context: ClaimContext) -> Evidence:
-    """C14: shipped networks on real data, each against what counting achieves, on test sequences."""
+    """C14: shipped networks on real data, each beside n-gram models on the same test sequences."""
     arms = {
         name: {seed: bound_arm(context, name, seed) for seed in context.seeds}
         for name in context.track(list(BOUND_SIZES), "networks")
@@ -146,23 +148,25 @@ def learned_models(context: ClaimContext) -> Evidence:
     bits = 1 / (32 * np.log(2))
     splice, letters, digits = (arms[name] for name in BOUND_SIZES)
     measured = [
-        over(context, "splice: bound less entropy", lambda s: splice[s]["bound"] - splice[s]["table"], "nats"),
-        over(
+        over_seeds(context, "splice: bound less entropy", lambda s: splice[s]["bound"] - splice[s]["table"], "nats"),
+        over_seeds(
             context,
             "splice: share of the gap closed",
             lambda s: (splice[s]["order 1"] - splice[s]["bound"]) / (splice[s]["order 1"] - splice[s]["table"]),
         ),
-        over(context, "splice: bound", lambda s: splice[s]["bound"], "nats"),
-        over(context, "splice: Markov chain", lambda s: splice[s]["order 2"], "nats"),
-        over(context, "splice: excess divergence of samples", lambda s: sites_arm(context, s)["divergence"], "nats"),
-        over(context, "splice: samples that occur", lambda s: sites_arm(context, s)["occur"]),
-        over(context, "letters: bound", lambda s: letters[s]["bound"] * bits, "bits a character"),
-        over(context, "letters: bigrams", lambda s: letters[s]["order 2"] * bits, "bits a character"),
-        over(context, "letters: 4-grams", lambda s: letters[s]["order 4"] * bits, "bits a character"),
-        over(context, "digits: bound", lambda s: digits[s]["bound"], "nats"),
-        over(context, "digits: independent pixels", lambda s: digits[s]["order 1"], "nats"),
-        over(context, "sudoku: valid grids", lambda s: float(valid_sudokus(grids[s]).mean())),
-        over(
+        over_seeds(context, "splice: bound", lambda s: splice[s]["bound"], "nats"),
+        over_seeds(context, "splice: Markov chain", lambda s: splice[s]["order 2"], "nats"),
+        over_seeds(
+            context, "splice: excess divergence of samples", lambda s: sites_arm(context, s)["divergence"], "nats"
+        ),
+        over_seeds(context, "splice: samples that occur", lambda s: sites_arm(context, s)["occur"]),
+        over_seeds(context, "letters: bound", lambda s: letters[s]["bound"] * bits, "bits a character"),
+        over_seeds(context, "letters: bigrams", lambda s: letters[s]["order 2"] * bits, "bits a character"),
+        over_seeds(context, "letters: 4-grams", lambda s: letters[s]["order 4"] * bits, "bits a character"),
+        over_seeds(context, "digits: bound", lambda s: digits[s]["bound"], "nats"),
+        over_seeds(context, "digits: independent pixels", lambda s: digits[s]["order 1"], "nats"),
+        over_seeds(context, "sudoku: valid grids", lambda s: float(valid_sudokus(grids[s]).mean())),
+        over_seeds(
             context,
             "sudoku: excess total variation",
             lambda s: variation(grids[s], every, even) - variation_floor(even, NUM_GRIDS, s),
@@ -201,28 +205,29 @@ def learned_models(context: ClaimContext) -> Evidence:
 def texts(seed: int, temperature: float, count: int = 48) -> list[str]:
     """Windows of letters drawn by the shipped network."""
     options = SampleOptions(count=count, steps=TEXT_STEPS, temperature=temperature, seed=seed)
-    return decode(draw_from(shipped("letters"), options), shipped("letters").config.symbols)
+    return decode(draw_from(shipped_network("letters"), options), shipped_network("letters").config.symbols)
 
 
 def digits_panel(title: str, drawn: Int[np.ndarray, "classes each pixels"]) -> ImageGrid:
-    """Drawn digits, a column for each class."""
+    """Drawn digits, one column per class."""
     return ImageGrid(title, images(drawn.transpose(1, 0, 2).reshape(-1, 64)), columns=10, upscale=5)
 
 
 def drawn_digits(seed: int, guidance: float, each: int) -> Int[np.ndarray, "classes each pixels"]:
-    """As many of each class."""
-    return np.asarray(_digits(shipped("digits"), jax.random.key(seed), guidance, each)).reshape(10, each, 64)
+    """The same number of each class."""
+    return np.asarray(_digits(shipped_network("digits"), jax.random.key(seed), guidance, each)).reshape(10, each, 64)
 
 
 @partial(jax.jit, static_argnames=("guidance", "each"))
 def _digits(model: SimplexDenoiser, key: PRNGKeyArray, guidance: float, each: int) -> Array:
     labels = jnp.repeat(jnp.arange(10), each)
-    return draw(key, conditioned(model, labels, guidance), (10 * each, 64, 2), steps=STEPS)
+    return draw(key, guided_denoiser(model, labels, guidance), (10 * each, 64, 2), steps=STEPS)
 
 
 def infilling(context: ClaimContext) -> Evidence:
-    """X10: what the network fills in, against the conditional law that all occurrences of splice sites have."""
-    model, table = shipped("splice"), splice_table()
+    """X10: positions filled in by the network, against the conditional distribution of all occurrences of splice
+    sites."""
+    model, table = shipped_network("splice"), splice_table()
     assert table.weights is not None
     fill = jax.jit(lambda key, model, known: draw(key, clamped(model, known), (NUM_FILLED, 9, 4), steps=FILLING_STEPS))
     train = load(preset("splice").data).train
@@ -240,7 +245,7 @@ def infilling(context: ClaimContext) -> Evidence:
         for seed in context.seeds:
             key = jax.random.fold_in(jax.random.key(seed), index)
             generator = np.random.default_rng([seed, index])
-            # every unknown position from another sequence of the data
+            # every unknown position from an independently chosen sequence of the data
             alone = np.stack([generator.choice(column, NUM_FILLED) for column in train.T], axis=1)
             drawn = {
                 "network": fill(key, model, jnp.asarray(known)),
@@ -253,12 +258,12 @@ def infilling(context: ClaimContext) -> Evidence:
         means = [float(np.mean([by_seed[seed][index] for seed in context.seeds])) for by_seed in excess.values()]
         rows.append([text, int(fits.sum()), *means])
     measured = [
-        over(context, f"excess total variation, {name}", lambda s, by_seed=by_seed: float(np.mean(by_seed[s])))
+        over_seeds(context, f"excess total variation, {name}", lambda s, by_seed=by_seed: float(np.mean(by_seed[s])))
         for name, by_seed in excess.items()
     ]
-    told = ", ".join(f"{m.mean:.3f} by the {name}" for name, m in zip(excess, measured, strict=True))
+    summary = ", ".join(f"{m.mean:.3f} by the {name}" for name, m in zip(excess, measured, strict=True))
     return Evidence(
-        f"total variation from the conditional law, above that of as many exact draws: {told}",
+        f"total variation from the conditional distribution, above that of as many exact draws: {summary}",
         measured,
         [Table(f"Excess total variation of {NUM_FILLED:,} draws", ["known", "completions", *excess], rows)],
     )
@@ -278,16 +283,18 @@ def steps_and_validity(context: ClaimContext) -> Evidence:
     measured, curves = [], {}
     for steps in context.track(SWEEP, "numbers of steps"):
         measured.append(
-            over(
+            over_seeds(
                 context,
                 f"valid grids, {steps} steps",
                 lambda s, steps=steps: float(valid_sudokus(grids_arm(context, steps, 1.0, s)["tokens"]).mean()),
             )
         )
         measured.append(
-            over(context, f"valid grids, {steps} steps, exact", lambda s, steps=steps: exact_arm(steps, s)["valid"])
+            over_seeds(
+                context, f"valid grids, {steps} steps, exact", lambda s, steps=steps: exact_arm(steps, s)["valid"]
+            )
         )
-    slower = over(
+    slower = over_seeds(
         context,
         "valid grids, 16 steps, dilation 4",
         lambda s: float(valid_sudokus(grids_arm(context, 16, 4.0, s)["tokens"]).mean()),
@@ -301,7 +308,7 @@ def steps_and_validity(context: ClaimContext) -> Evidence:
         [*measured, slower],
         [
             Plot(
-                "What drawing positions in parallel costs",
+                "Validity when positions are drawn in parallel",
                 lines(curves, "steps", "share of valid grids", log_x=True),
             )
         ],
@@ -309,15 +316,15 @@ def steps_and_validity(context: ClaimContext) -> Evidence:
 
 
 def guided_digits(context: ClaimContext) -> Evidence:
-    """X12: classes of drawn digits, as a classifier sees them that learnt from other images than the network."""
+    """X12: classes of drawn digits, predicted by a classifier trained on other images than the network."""
     from sklearn.svm import SVC
 
     data = load(preset("digits").data)
     assert data.labels is not None
     # scikit-learn's types know only the words that gamma may be, not the numbers.
     classifier = SVC(C=10.0, gamma=cast(Any, 0.03))
-    judge = classifier.fit(np.concatenate([data.validation, data.test]), np.concatenate(data.labels[1:]))
-    accuracy = float((judge.predict(data.train) == data.labels[0]).mean())
+    fitted_classifier = classifier.fit(np.concatenate([data.validation, data.test]), np.concatenate(data.labels[1:]))
+    accuracy = float((fitted_classifier.predict(data.train) == data.labels[0]).mean())
     each = 12
     measured, spreads, panels = [], [], []
     for guidance in context.track(GUIDANCES, "guidance"):
@@ -328,16 +335,16 @@ def guided_digits(context: ClaimContext) -> Evidence:
             for seed in context.seeds
         }
         measured.append(
-            over(
+            over_seeds(
                 context,
                 f"right class, w={guidance:g}",
                 lambda s, d=drawn: float(
-                    np.mean(judge.predict(d[s].reshape(-1, 64)) == np.repeat(np.arange(10), each))
+                    np.mean(fitted_classifier.predict(d[s].reshape(-1, 64)) == np.repeat(np.arange(10), each))
                 ),
             )
         )
         spreads.append(
-            over(
+            over_seeds(
                 context,
                 f"pixels that differ within a class, w={guidance:g}",
                 lambda s, d=drawn: float((d[s][:, :, None] != d[s][:, None]).mean() * each / (each - 1)),
@@ -345,7 +352,7 @@ def guided_digits(context: ClaimContext) -> Evidence:
         )
         panels.append(digits_panel(f"Guidance w={guidance:g}, a column for each class", drawn[context.seeds[0]][:, :4]))
     return Evidence(
-        "a classifier of real digits sees the class asked for in "
+        "a classifier of real digits predicts the requested class for "
         f"{', '.join(f'{m.mean:.1%} (w={w:g})' for w, m in zip(GUIDANCES, measured, strict=True))}; it is right on "
         f"{accuracy:.1%} of real ones",
         [*measured, *spreads],
@@ -354,11 +361,11 @@ def guided_digits(context: ClaimContext) -> Evidence:
 
 
 def temperature_of_text(context: ClaimContext) -> Evidence:
-    """X13: words of drawn text that the book has, against temperature."""
+    """X13: fraction of drawn words that occur in the book, against temperature."""
     words = set(book().split())
 
     def known(seed: int, temperature: float) -> float:
-        # The first and last word of a window may be cut.
+        # The first and the last word of a window may be incomplete.
         inner = [word for text in texts(seed, temperature) for word in text.split(" ")[1:-1] if word]
         return float(np.mean([word in words for word in inner]))
 
@@ -368,7 +375,7 @@ def temperature_of_text(context: ClaimContext) -> Evidence:
         ]
 
     measured = [
-        over(context, f"words of the book, T={t:g}", lambda s, t=t: arm(s, t))
+        over_seeds(context, f"words of the book, T={t:g}", lambda s, t=t: arm(s, t))
         for t in context.track(TEMPERATURES, "temperatures")
     ]
     samples = {t: texts(context.seeds[0], t)[:8] for t in TEMPERATURES}
@@ -384,27 +391,28 @@ def temperature_of_text(context: ClaimContext) -> Evidence:
     )
 
 
-def arms_afresh() -> Mapping[str, LearnedConfig]:
-    """Trainings that differ in one thing each, of `AFRESH_STEPS` steps; "masked diffusion" is `train_masked`'s."""
+def comparison_configs() -> Mapping[str, LearnedConfig]:
+    """Trainings that differ in one setting each, of `COMPARISON_STEPS` steps; "masked diffusion" is
+    `train_masked`'s."""
     config = preset("splice")
-    whole = replace(config, loop=replace(config.loop, steps=AFRESH_STEPS, evaluate_every=0))
-    unhidden = replace(whole, hide=0.0)
+    shipped_config = replace(config, loop=replace(config.loop, steps=COMPARISON_STEPS, evaluate_every=0))
+    unmasked = replace(shipped_config, mask_prob=0.0)
     return {
-        "as shipped": whole,
-        "masked diffusion": whole,
-        "nothing hidden": unhidden,
-        "nothing hidden, bound as loss": replace(unhidden, loss="bound"),
-        "nothing hidden, no evidence": replace(unhidden, model=replace(unhidden.model, evidence=False)),
+        "as shipped": shipped_config,
+        "masked diffusion": shipped_config,
+        "nothing hidden": unmasked,
+        "nothing hidden, bound as loss": replace(unmasked, loss="bound"),
+        "nothing hidden, no evidence": replace(unmasked, model=replace(unmasked.model, evidence=False)),
     }
 
 
-def bound_afresh(context: ClaimContext, arm: str, seed: int) -> float:
-    """The bound, on test splice sites, of a network trained afresh; nats a sequence."""
+def trained_bound(context: ClaimContext, arm: str, seed: int) -> float:
+    """The bound on test splice sites of a network trained for comparison; nats a sequence."""
 
     def compute() -> Mapping[str, float]:
-        config = arms_afresh()[arm]
+        config = comparison_configs()[arm]
         data = load(config.data)
-        tokens = data.test[np.random.default_rng(seed).permutation(len(data.test))[:NUM_AFRESH]]
+        tokens = data.test[np.random.default_rng(seed).permutation(len(data.test))[:NUM_COMPARED]]
         if arm != "masked diffusion":
             return {"bound": float(measure_bound(train(config, seed=seed), data, tokens, 32, seed).mean())}
         model = train_masked(config, seed=seed)
@@ -414,32 +422,34 @@ def bound_afresh(context: ClaimContext, arm: str, seed: int) -> float:
     return context.arm(f"splice sites afresh, {arm}", seed, compute)["bound"]
 
 
-def trained_afresh(context: ClaimContext, names: Sequence[str]) -> Evidence:
-    """Bounds of networks trained afresh, for the claims that compare them."""
-    measured = [over(context, name, lambda s, name=name: bound_afresh(context, name, s), "nats") for name in names]
+def compare_trainings(context: ClaimContext, names: Sequence[str]) -> Evidence:
+    """Bounds of the trainings that a claim compares."""
+    measured = [
+        over_seeds(context, name, lambda s, name=name: trained_bound(context, name, s), "nats") for name in names
+    ]
     heights = {f"seed {seed}": [m.values[index] for m in measured] for index, seed in enumerate(context.seeds)}
     return Evidence(
         "bound on test sequences: " + ", ".join(f"{m.mean:.3f} nats ({m.name})" for m in measured),
         measured,
-        [Plot(f"Trainings of {AFRESH_STEPS:,} steps each", bars(heights, list(names), "nats a sequence"))],
+        [Plot(f"Trainings of {COMPARISON_STEPS:,} steps each", bars(heights, list(names), "nats a sequence"))],
     )
 
 
 def losses_compared(context: ClaimContext) -> Evidence:
     """X14: trained on the bound itself, and on the cross-entropy at even log SNRs."""
-    return trained_afresh(context, ("nothing hidden, bound as loss", "nothing hidden"))
+    return compare_trainings(context, ("nothing hidden, bound as loss", "nothing hidden"))
 
 
 def evidence_compared(context: ClaimContext) -> Evidence:
     """X15: with the exact evidence in the network, and without."""
-    return trained_afresh(context, ("nothing hidden", "nothing hidden, no evidence"))
+    return compare_trainings(context, ("nothing hidden", "nothing hidden, no evidence"))
 
 
 def hiding_compared(context: ClaimContext) -> Evidence:
-    """X16: with a part of the positions hidden in training, and without."""
-    return trained_afresh(context, ("as shipped", "nothing hidden"))
+    """X16: with and without masking a part of the positions in training."""
+    return compare_trainings(context, ("as shipped", "nothing hidden"))
 
 
 def masked_compared(context: ClaimContext) -> Evidence:
     """X17: simplex diffusion against masked discrete diffusion with the same transformer."""
-    return trained_afresh(context, ("as shipped", "masked diffusion"))
+    return compare_trainings(context, ("as shipped", "masked diffusion"))

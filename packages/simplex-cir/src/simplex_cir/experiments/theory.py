@@ -1,4 +1,4 @@
-"""The measurements behind the claims: each function takes a `ClaimContext` and returns `Evidence`."""
+"""Measurements of the claims on exact models: each function takes a `ClaimContext` and returns `Evidence`."""
 
 import itertools
 import time
@@ -13,7 +13,7 @@ from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
 from scipy import special, stats
 
 from simplex_cir.diffusion.likelihood import bound
-from simplex_cir.diffusion.posterior import LOST, Denoiser, log_posterior, scaled_score
+from simplex_cir.diffusion.posterior import INVALID_TOKEN, Denoiser, log_posterior, scaled_score
 from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior
 from simplex_cir.diffusion.probability_flow import probability_flow
 from simplex_cir.diffusion.rank_law import RankLaw
@@ -33,20 +33,20 @@ PRIORS: Mapping[str, np.ndarray] = {
 }
 ORACLES = {name: IndependentPrior(prior) for name, prior in PRIORS.items()}
 SKEWED = PRIORS["n=4"]
-# SNRs between which tokens are not known at all and known for sure, for up to 27 categories.
+# SNRs at which tokens are unknown, and known almost surely, for up to 27 categories.
 LOWEST, HIGHEST = 1e-3, 80.0
 COUNT = 50_000
-# Draws for each seed of the reverse SDE, which needs many steps where the ancestral sampler needs one.
+# Draws per seed of the reverse SDE, which needs many steps where the ancestral sampler needs one.
 REVERSE_COUNT = 20_000
 
 
 def p_value(name: str, value: float) -> Measurement:
-    """A p-value as the exact measurement that the rule asks for."""
+    """A p-value as an exact measurement, as `HolmNotRejected` expects it."""
     return Measurement.exact(name, float(value))
 
 
-def smallest(measured: Sequence[Measurement], count: int) -> str:
-    """The headline of a family of tests."""
+def p_value_headline(measured: Sequence[Measurement], count: int) -> str:
+    """Headline of a family of tests."""
     return f"{len(measured)} tests of {count:,} draws each, smallest p-value {min(m.mean for m in measured):.2g}"
 
 
@@ -57,7 +57,7 @@ def dirichlet_from_gammas(context: ClaimContext) -> Evidence:
     for index, (name, alpha) in enumerate(context.track(list(ALPHAS.items()), "alphas")):
         for rate in (0.1, 1.0, 10.0):
             key = jax.random.fold_in(jax.random.key(context.seeds[0]), 10 * index + int(10 * rate))
-            with jax.enable_x64(True):  # in single precision a share next to 1 is 1, which the test sees
+            with jax.enable_x64(True):  # in single precision a coordinate near 1 rounds to 1, which the test rejects
                 log_y = np.asarray(log_gamma_sample(key, jnp.broadcast_to(jnp.asarray(alpha), (draws, 3)))) - np.log(
                     rate
                 )
@@ -70,7 +70,9 @@ def dirichlet_from_gammas(context: ClaimContext) -> Evidence:
             measured.append(p_value(f"{name} alpha, rate {rate:g}, independence of the sum", dependence))
             rows.append([name, rate, rho])
     return Evidence(
-        smallest(measured, draws), measured, [Table("Rank correlation with the sum", ["alpha", "rate", "rho"], rows)]
+        p_value_headline(measured, draws),
+        measured,
+        [Table("Rank correlation with the sum", ["alpha", "rate", "rho"], rows)],
     )
 
 
@@ -81,7 +83,7 @@ PROCESSES = {
 
 
 def general_process(context: ClaimContext) -> Evidence:
-    """C2: exact draws of processes in (a, b, sigma), early and late: their sign, their late law, its mass next to 0."""
+    """C2: exact draws of processes (a, b, sigma) at early and late times: sign, late distribution, mass near 0."""
     measured, shares, negative, total = [], [], 0, 0
     for index, (shape, process) in enumerate(context.track(list(PROCESSES.items()), "processes")):
         key = jax.random.fold_in(jax.random.key(context.seeds[0]), index)
@@ -96,9 +98,10 @@ def general_process(context: ClaimContext) -> Evidence:
         small = 1e-6 * process.sigma**2 / (2 * process.b)
         shares.append(Measurement.exact(f"{name}, share next to 0", float(np.mean(late < small))))
     below = Measurement.exact("share of negative values", negative / total)
-    told = ", ".join(f"{share.mean:.3g} ({share.name.split(',')[0]})" for share in shares)
+    summary = ", ".join(f"{share.mean:.3g} ({share.name.split(',')[0]})" for share in shares)
     return Evidence(
-        f"{negative} of {total:,} draws are negative; {smallest(measured, 100_000)}; share below 1e-6 scales: {told}",
+        f"{negative} of {total:,} draws are negative; {p_value_headline(measured, 100_000)}; share below 1e-6 scales: "
+        f"{summary}",
         [below, *measured, *shares],
     )
 
@@ -111,11 +114,12 @@ def stationary_law(context: ClaimContext) -> Evidence:
         with jax.enable_x64(True):
             y = np.asarray(transition_sample(key, jnp.full(100_000, 3.0), a, 40.0))
         measured.append(p_value(f"a={a:g}, law", stats.kstest(y, stats.gamma(a).cdf).pvalue))
-    return Evidence(smallest(measured, 100_000), measured)
+    return Evidence(p_value_headline(measured, 100_000), measured)
 
 
 def moments(context: ClaimContext) -> Evidence:
-    """C4: mean and variance of exact draws against eqs. 5 and 6, corrected, in standard errors; and as printed."""
+    """C4: mean and variance of exact draws against the paper's eqs. 5 and 6, as corrected, in standard errors, and as
+    printed."""
     measured, rows = [], []
     work = [(start, a, elapsed) for start in (0.0, 0.5, 4.0) for a in (0.5, 1.0, 3.0) for elapsed in (0.05, 1.0)]
     worst = {}
@@ -154,7 +158,7 @@ def transition_law(context: ClaimContext) -> Evidence:
             y = y[(y > 0) & np.isfinite(y)]
             expected = law.logpdf(y)
             got = np.asarray(transition_log_prob(jnp.asarray(y), x, a, elapsed))
-            usable = np.isfinite(expected)  # scipy's own series underflows in places
+            usable = np.isfinite(expected)  # scipy's series underflows for some arguments
             error = np.abs(got - expected)[usable] / np.maximum(np.abs(expected[usable]), 1)
             largest, compared = np.maximum(largest, error.max(initial=0)), compared + error.size
         for index, (x, a, elapsed) in enumerate(
@@ -166,13 +170,15 @@ def transition_law(context: ClaimContext) -> Evidence:
             law = stats.ncx2(2 * a, 2 * x * kappa / lost, scale=lost / 2) if x else stats.gamma(a, scale=lost)
             measured.append(p_value(f"draws from {x:g}, a={a:g}", stats.kstest(y, law.cdf).pvalue))
     return Evidence(
-        f"log density equal to scipy's within {largest:.1e} relative, {compared} points; {smallest(measured, 100_000)}",
+        f"log density equal to scipy's within {largest:.1e} relative, {compared} points; "
+        f"{p_value_headline(measured, 100_000)}",
         [Measurement.exact("largest relative error of the log density", float(largest)), *measured],
     )
 
 
 def convergence_to_dirichlet(context: ClaimContext) -> Evidence:
-    """C6: from a vertex, the Wasserstein distance of the token's share to its Beta law, against time."""
+    """C6: from a vertex, the Wasserstein distance of the coordinate of the token to its Beta distribution, against
+    time."""
     alpha = np.array([1.0, 0.5, 2.0])
     count, times = 1_000_000, (2.5, 3.0, 3.5, 4.0, 4.5)
     target = stats.beta(alpha[0], alpha[1:].sum()).ppf((np.arange(count) + 0.5) / count)
@@ -198,18 +204,18 @@ def convergence_to_dirichlet(context: ClaimContext) -> Evidence:
     return Evidence(
         f"the distance falls as exp(-{rate.mean:.3f} b t)",
         [rate],
-        [Plot("From a vertex to the Dirichlet law", figure), Plot("Five exact paths until b t = 2", triangle)],
+        [Plot("From a vertex to the Dirichlet distribution", figure), Plot("Five exact paths until b t = 2", triangle)],
     )
 
 
 def total_variation(tokens: np.ndarray, prior: np.ndarray) -> float:
-    """Half the sum of absolute differences between shares and probabilities; lost tokens have probability 0."""
-    counts = np.bincount(tokens[tokens != LOST], minlength=len(prior))
-    return float(0.5 * (np.abs(counts / tokens.size - prior).sum() + (tokens == LOST).mean()))
+    """Half the sum of absolute differences between frequencies and probabilities; invalid tokens have probability 0."""
+    counts = np.bincount(tokens[tokens != INVALID_TOKEN], minlength=len(prior))
+    return float(0.5 * (np.abs(counts / tokens.size - prior).sum() + (tokens == INVALID_TOKEN).mean()))
 
 
 def floor_of_variation(prior: np.ndarray, count: int) -> float:
-    """What exact samples of that number would score on average, by simulation."""
+    """Mean total variation of that number of exact samples, by simulation."""
     counts = np.random.default_rng(0).multinomial(count, prior, size=400) / count
     return float(0.5 * np.abs(counts - prior).sum(axis=1).mean())
 
@@ -220,8 +226,10 @@ def g_test(tokens: np.ndarray, prior: np.ndarray) -> float:
     return float(stats.power_divergence(counts, prior * counts.sum(), lambda_="log-likelihood").pvalue)
 
 
-def drawn(denoiser: Denoiser, shape: tuple[int, ...], seed: int, steps: int, sampler: str = "ancestral") -> np.ndarray:
-    """Tokens by so many steps from `LOWEST` to `HIGHEST`."""
+def draw_tokens(
+    denoiser: Denoiser, shape: tuple[int, ...], seed: int, steps: int, sampler: str = "ancestral"
+) -> np.ndarray:
+    """Tokens drawn in `steps` steps from `LOWEST` to `HIGHEST`."""
     key = jax.random.fold_in(jax.random.key(seed), steps)
     return np.asarray(
         draw_by_steps(key, denoiser, shape, sampler=sampler, steps=steps, lowest_snr=LOWEST, highest_snr=HIGHEST)
@@ -237,7 +245,7 @@ def reverse_of_time(context: ClaimContext) -> Evidence:
         floor = floor_of_variation(prior, REVERSE_COUNT)
         for number in steps:
             for seed in context.track(context.seeds, f"{name}, {number} steps"):
-                tokens = drawn(ORACLES[name], (REVERSE_COUNT, len(prior)), seed, number, "implicit-root")
+                tokens = draw_tokens(ORACLES[name], (REVERSE_COUNT, len(prior)), seed, number, "implicit-root")
                 by_steps[number][seed] = total_variation(tokens, prior) - floor
         for number in steps:
             measured.append(Measurement.over_seeds(f"{name}, {number} steps, excess total variation", by_steps[number]))
@@ -252,13 +260,13 @@ def reverse_of_time(context: ClaimContext) -> Evidence:
 
 
 def exact_for_any_number_of_steps(context: ClaimContext) -> Evidence:
-    """X1: the ancestral sampler with the exact posterior, tested against the prior for few and many steps."""
+    """X1: the ancestral sampler with the exact posterior against the prior, for few and many steps."""
     measured = []
     for name, prior in PRIORS.items():
         for steps in context.track([1, 2, 8, 32], name):
-            tokens = drawn(ORACLES[name], (COUNT, len(prior)), context.seeds[0], steps)
+            tokens = draw_tokens(ORACLES[name], (COUNT, len(prior)), context.seeds[0], steps)
             measured.append(p_value(f"{name}, {steps} steps", g_test(tokens, prior)))
-    return Evidence(smallest(measured, COUNT), measured)
+    return Evidence(p_value_headline(measured, COUNT), measured)
 
 
 def bound_is_the_entropy(context: ClaimContext) -> Evidence:
@@ -298,7 +306,8 @@ def _bounds(oracle: IndependentPrior | MarkovPrior) -> Callable[[jax.Array, jax.
 
 
 def flow_of_probability(context: ClaimContext) -> Evidence:
-    """C9, C9b: the flow carries marginals to marginals; which vectors Euler loses in the plain and in the log form."""
+    """C9, C9b: the flow maps marginals to marginals; vectors that Euler's method makes negative, in the plain and the
+    log form."""
     oracle = IndependentPrior(SKEWED)
     count, low, high = 50_000, 0.05, 6.0
     measured = []
@@ -330,12 +339,12 @@ def flow_of_probability(context: ClaimContext) -> Evidence:
     shares = {
         key: Measurement.over_seeds(f"Euler failures {key[0]}, {key[1]}", values) for key, values in failures.items()
     }
-    told = "; ".join(
+    summary = "; ".join(
         f"{way} {shares[way, 'plain'].mean:.1%}, in the log form {shares[way, 'log form'].mean:.1%}"
         for way in ("to the tokens", "to noise")
     )
     return Evidence(
-        f"{smallest(measured, count)}; vectors that 40 steps of Euler's method make negative: {told}",
+        f"{p_value_headline(measured, count)}; vectors that 40 steps of Euler's method make negative: {summary}",
         [*measured, *shares.values()],
         [Table("Share of vectors that Euler's method makes negative", ["seed", "form", "way", "share"], rows)],
     )
@@ -349,7 +358,7 @@ def _euler_failures(oracle: IndependentPrior, y: jax.Array, form: str, source: f
         snr = float(snr_from_elapsed(before))
         v = float(scale_from_snr(snr)) * jnp.maximum(y, 1e-30)
         probabilities = jnp.exp(oracle(v, snr))
-        slope = 1.0 - 1.0 - y - scaled_score(probabilities, v, snr)  # eq. 15 with alpha = 1
+        slope = 1.0 - 1.0 - y - scaled_score(probabilities, v, snr)  # paper, eq. 15 with alpha = 1
         y = (
             y + (after - before) * slope
             if form == "plain"
@@ -360,7 +369,7 @@ def _euler_failures(oracle: IndependentPrior, y: jax.Array, form: str, source: f
 
 
 def floor_of_euler(context: ClaimContext) -> Evidence:
-    """C10: forward Euler with and without something under its square root: how many paths are lost."""
+    """C10: forward Euler with and without a floor under its square root: fraction of paths that become NaN."""
     measured, rows = [], []
     for a in (0.5, 1.0, 2.0):
         for h in (1e-3, 1e-2, 1e-1):
@@ -384,7 +393,7 @@ def floor_of_euler(context: ClaimContext) -> Evidence:
 
 @partial(jax.jit, static_argnames=("steps", "floored"))
 def _lost(key: jax.Array, a: jax.typing.ArrayLike, h: jax.typing.ArrayLike, *, steps: int, floored: bool) -> jax.Array:
-    """Share of paths of Euler-Maruyama that are not a number after that many steps."""
+    """Fraction of paths of Euler-Maruyama that are NaN after that many steps."""
 
     def step(carry: tuple[jax.Array, jax.Array], _: None) -> tuple[tuple[jax.Array, jax.Array], None]:
         key, y = carry
@@ -398,7 +407,8 @@ def _lost(key: jax.Array, a: jax.typing.ArrayLike, h: jax.typing.ArrayLike, *, s
 
 
 def squares_of_ornstein_uhlenbeck(context: ClaimContext) -> Evidence:
-    """C11: sums of d squared Ornstein-Uhlenbeck processes against CIR with a = d / 2, in law and in time."""
+    """C11: sums of d squared Ornstein-Uhlenbeck processes against CIR with a = d / 2: distribution and computing
+    time."""
     measured, times = [], []
     start = np.full(100_000, 1.5)
     for d in context.track([1, 2, 3, 8], "dimensions"):
@@ -411,15 +421,15 @@ def squares_of_ornstein_uhlenbeck(context: ClaimContext) -> Evidence:
         law = stats.ncx2(d, 2 * 1.5 * kappa / lost, scale=lost / 2)
         measured.append(p_value(f"d={d}", stats.kstest(y, law.cdf).pvalue))
         times.append(Measurement.over_seeds(f"time over that of the exact draw, d={d}", ratios))
-    told = ", ".join(f"{m.mean:.2g} ({m.name.split(', ')[1]})" for m in times)
+    summary = ", ".join(f"{m.mean:.2g} ({m.name.split(', ')[1]})" for m in times)
     return Evidence(
-        f"{smallest(measured, len(start))}; time over that of the exact draw: {told}",
+        f"{p_value_headline(measured, len(start))}; time over that of the exact draw: {summary}",
         [*measured, *times],
     )
 
 
 def _time_ratio(first: Callable[..., jax.Array], second: Callable[..., jax.Array], seed: int) -> float:
-    """Median seconds of the first over those of the second, called by turns after one call that does not count."""
+    """Median seconds of the first over those of the second, called alternately after one warm-up call."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for key in jax.random.split(jax.random.key(seed), 50):
         for run, found in zip((first, second), seconds, strict=True):
@@ -430,7 +440,7 @@ def _time_ratio(first: Callable[..., jax.Array], second: Callable[..., jax.Array
 
 
 def heavy_tail_of_the_rank(context: ClaimContext) -> Evidence:
-    """C12: quantiles of the true token's rank for large vocabularies, and the SNR at which the tail is gone."""
+    """C12: quantiles of the true token's rank for large vocabularies, and the SNR at which the tail vanishes."""
     law = RankLaw(32_000, 20.0)
     measured = [
         Measurement.exact("mean rank", law.mean()),
@@ -458,7 +468,7 @@ def heavy_tail_of_the_rank(context: ClaimContext) -> Evidence:
 
 
 def vector_is_no_posterior(context: ClaimContext) -> Evidence:
-    """C13: the posterior over tokens (eq. 18) against the noisy vector itself read as probabilities."""
+    """C13: the posterior over tokens (paper, eq. 18) against the noisy vector taken as probabilities."""
     measured: list[Measurement] = []
     divergences: dict[int, float] = {}
     agreements: dict[int, float] = {}

@@ -1,4 +1,5 @@
-"""The network: a transformer from noisy vectors to token probabilities, with the exact evidence in and out.
+"""The network: a transformer from noisy vectors to token probabilities, with the exact evidence as input and as a skip
+to the logits.
 
 Axes: B batch, L positions, n categories, D width, H heads.
 """
@@ -18,12 +19,12 @@ from simplex_cir.config import SHIPPED, ModelConfig
 from simplex_cir.diffusion.posterior import log_evidence, per_coordinate
 from simplex_cir.diffusion.snr import Scalar
 
-# The weights that come with the package, a folder for each name of `config.SHIPPED`.
+# Weights that come with the package, a folder for each name of `config.SHIPPED`.
 WEIGHTS = Path(__file__).parents[1] / "assets" / "weights"
-# Of the sinusoidal features of log SNR: their number for each unit of width, and the largest wavelength.
+# Largest wavelength of the sinusoidal features of log SNR.
 LONGEST_WAVE = 20.0
-# Largest wavelength of rotary positions.
-LONGEST_TURN = 1000.0
+# Largest wavelength of rotary position embeddings.
+LONGEST_ROTARY_WAVE = 1000.0
 
 
 def snr_features(log_snr: Float[Array, " batch"], dim: int) -> Float[Array, "batch dim"]:
@@ -33,22 +34,23 @@ def snr_features(log_snr: Float[Array, " batch"], dim: int) -> Float[Array, "bat
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=1)
 
 
-def rotated(x: Float[Array, "batch positions heads dim"]) -> Float[Array, "batch positions heads dim"]:
-    """Rotary positions: entry pairs turned by the position at wavelengths from 2 pi to `LONGEST_TURN`.
+def apply_rotary(x: Float[Array, "batch positions heads dim"]) -> Float[Array, "batch positions heads dim"]:
+    """Rotary position embeddings (Su et al. 2021): entry pairs rotated by angles proportional to the position.
 
-    The product of a turned query and a turned key depends on positions by their distance alone.
+    Wavelengths go from 2 pi to `LONGEST_ROTARY_WAVE`. The product of a rotated query and a rotated key depends on the
+    distance of their positions only.
     """
     positions, half = x.shape[1], x.shape[3] // 2
-    angles = jnp.arange(positions)[:, None] * jnp.geomspace(1.0, 2 * jnp.pi / LONGEST_TURN, half)
+    angles = jnp.arange(positions)[:, None] * jnp.geomspace(1.0, 2 * jnp.pi / LONGEST_ROTARY_WAVE, half)
     cosine, sine = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]
     first, second = x[..., :half], x[..., half:]
     return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
 
 
 class Block(nnx.Module):
-    """Attention and perceptron, each normalised, scaled, shifted, and gated at first to nothing.
+    """Attention and MLP, each with adaptive layer norm: scale and shift before, and a gate after that is initially 0.
 
-    Scales, shifts and gates depend on a condition where there is one (adaLN).
+    Scales, shifts and gates depend on the condition if there is one (adaLN-Zero, Peebles and Xie 2023).
     """
 
     def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
@@ -56,7 +58,7 @@ class Block(nnx.Module):
         self.heads, self.rotary = config.heads, config.rotary
         self.norm_attention = nnx.LayerNorm(width, use_bias=False, use_scale=False, rngs=rngs)
         self.norm_hidden = nnx.LayerNorm(width, use_bias=False, use_scale=False, rngs=rngs)
-        if config.conditioned:
+        if config.is_conditional:
             self.modulation = nnx.Linear(width, 6 * width, kernel_init=nnx.initializers.zeros, rngs=rngs)
         else:
             self.modulation = nnx.Param(jnp.zeros(6 * width))
@@ -79,7 +81,7 @@ class Block(nnx.Module):
         h = self.norm_attention(x) * (1 + scale_a) + shift_a
         q, k, v = rearrange(self.qkv(h), "b l (three h d) -> three b l h d", three=3, h=self.heads)
         if self.rotary:
-            q, k = rotated(q), rotated(k)
+            q, k = apply_rotary(q), apply_rotary(k)
         mixed = rearrange(jax.nn.dot_product_attention(q, k, v), "b l h d -> b l (h d)")
         x = x + gate_a * self.out(mixed)
         h = self.norm_hidden(x) * (1 + scale_h) + shift_h
@@ -89,10 +91,11 @@ class Block(nnx.Module):
 class SimplexDenoiser(nnx.Module):
     r"""$\log p_\theta(k | v, m)$ for every position: a `posterior.Denoiser`.
 
-    The logits are the network's plus $\log {}_0F_1(; a; m v_k)$, the exact evidence of the position's own vector. With
-    the network's output at 0, as it starts, this is already the exact posterior of a uniform prior. The evidence is all
-    that the vectors say of the tokens, so it is also the network's only input: given it, the SNR says nothing more, and
-    every position may have an SNR of its own. (Without evidence, for comparison, the network sees vectors and SNR.)
+    The logits are the output of the network plus $\log {}_0F_1(; a; m v_k)$, the exact evidence of the position's own
+    vector. At initialisation the output is 0, so the model is the exact posterior of a uniform prior. The evidence is
+    a sufficient statistic for the tokens, so it is also the only input: given the evidence, the SNR has no further
+    information, and every position may have an SNR of its own. (Without evidence, for comparison, the inputs are the
+    vectors and the SNR.)
 
     Args:
         config: the architecture; kept as `config`.
@@ -107,16 +110,16 @@ class SimplexDenoiser(nnx.Module):
             self.snr_out = nnx.Linear(width, width, rngs=rngs)
         side = round(config.positions**0.5)
         tables = [config.positions] if config.layout == "line" else [side, side, side]
-        self.places = nnx.List([_table(size, width, rngs) for size in tables])
+        self.places = nnx.List([_embedding(size, width, rngs) for size in tables])
         if config.num_classes:
-            self.label = _table(config.num_classes + 1, width, rngs)
+            self.label = _embedding(config.num_classes + 1, width, rngs)
         self.blocks = nnx.List([Block(config, rngs) for _ in range(config.depth)])
         self.norm = nnx.LayerNorm(width, rngs=rngs)
         self.head = nnx.Linear(width, n, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     @property
     def null_label(self) -> int:
-        """The label that stands for no condition."""
+        """The label of the unconditional model."""
         return self.config.num_classes
 
     def __call__(
@@ -124,25 +127,26 @@ class SimplexDenoiser(nnx.Module):
         v: Float[Array, "batch positions n"],
         snr: Scalar,
         label: Int[Array, " batch"] | None = None,
-        earlier: Float[Array, "batch positions n"] | None = None,
+        self_cond: Float[Array, "batch positions n"] | None = None,
     ) -> Float[Array, "batch positions n"]:
         """Log probabilities.
 
         Args:
             v: noisy vectors, entries >= 0.
-            snr: m, one for all, [B], or [B, L] where positions differ: 0 for one of which nothing is known. A network
-                without evidence is told the lowest of a sequence.
-            label: class of each sequence; None for no condition.
-            earlier: probabilities of a first pass, for self-conditioning.
+            snr: m, one for all, [B], or [B, L] where positions differ; 0 for a masked position. A network without
+                evidence
+                takes the lowest of each sequence.
+            label: class of each sequence; None for the unconditional model.
+            self_cond: probabilities of a first pass, for self-conditioning.
         """
         config = self.config
         snrs = jnp.broadcast_to(per_coordinate(snr, v), (*v.shape[:2], 1))[..., 0]
         evidence = log_evidence(v, snrs, config.a)
         features = self._features(v, evidence)
         if config.self_conditioning:
-            earlier = jnp.full_like(v, 1 / config.num_categories) if earlier is None else earlier
-            features = jnp.concatenate([features, earlier], axis=-1)
-        x = self.embed(features) + self._places()
+            self_cond = jnp.full_like(v, 1 / config.num_categories) if self_cond is None else self_cond
+            features = jnp.concatenate([features, self_cond], axis=-1)
+        x = self.embed(features) + self._position_embeddings()
         condition = self._condition(snrs, label)
         for block in self.blocks:
             x = block(x, condition)
@@ -152,7 +156,7 @@ class SimplexDenoiser(nnx.Module):
         return jax.nn.log_softmax(logits, axis=-1)
 
     def _condition(self, snrs: Array, label: Array | None) -> Array | None:
-        """What the whole sequence depends on: [B, D], or nothing."""
+        """The condition of the whole sequence, [B, D]; None without one."""
         parts: list[Array] = []
         if not self.config.evidence:
             hidden = self.snr_in(snr_features(jnp.log(snrs.min(axis=1)), self.config.width))
@@ -162,14 +166,14 @@ class SimplexDenoiser(nnx.Module):
         return jnp.stack(parts).sum(axis=0) if parts else None
 
     def _features(self, v: Array, evidence: Array) -> Array:
-        """What the network sees of each position."""
+        """Input features of each position."""
         n = self.config.num_categories
-        if self.config.evidence:  # the posterior of a uniform prior, which is bounded at every SNR
+        if self.config.evidence:  # the posterior of a uniform prior, bounded at every SNR
             return n**0.5 * (jax.nn.softmax(evidence, axis=-1) - 1 / n)
-        # The square root makes Gamma(1) entries about standard normal; the token's own grows with the root of the SNR.
+        # Of Gamma(1) entries the result is about standard normal; that of the token grows with the root of the SNR.
         return 2 * (jnp.sqrt(v) - 1)
 
-    def _places(self) -> Float[Array, "positions width"]:
+    def _position_embeddings(self) -> Float[Array, "positions width"]:
         positions = jnp.arange(self.config.positions)
         if self.config.layout == "line":
             return self.places[0](positions)
@@ -186,13 +190,13 @@ class SimplexDenoiser(nnx.Module):
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "SimplexDenoiser":
-        """The model that `save_pretrained` wrote, or a shipped one, ready for use and in single precision.
+        """Load a model that `save_pretrained` wrote, or a shipped one, in evaluation mode and single precision.
 
         Args:
             name: a folder, or a name of `config.SHIPPED` such as "splice".
 
         Raises:
-            UsageError: neither, see `pretrained_folder`.
+            UsageError: neither a shipped name nor a weights folder, see `pretrained_folder`.
             OnePaperError: the weights are missing or damaged.
         """
         folder = pretrained_folder(name)
@@ -206,10 +210,10 @@ class SimplexDenoiser(nnx.Module):
 
 
 def pretrained_folder(name: str | Path) -> Path:
-    """Where the weights of that name, or of that folder, are.
+    """The folder of the weights of a shipped network, or the given folder.
 
     Raises:
-        UsageError: no such name or folder, or that of a run, whose weights are in a folder of its own.
+        UsageError: no such name or folder, or the folder of a run, whose weights are in its subfolder `pretrained`.
     """
     folder = WEIGHTS / name if name in SHIPPED else Path(name)
     if not folder.is_dir():
@@ -219,12 +223,12 @@ def pretrained_folder(name: str | Path) -> Path:
     return folder
 
 
-def _table(size: int, width: int, rngs: nnx.Rngs) -> nnx.Embed:
-    """Of entries of the size of 1, so that place and class are seen beside the vectors from the first step on."""
+def _embedding(size: int, width: int, rngs: nnx.Rngs) -> nnx.Embed:
+    """An embedding with entries of standard deviation 1, comparable to the input features from the first step on."""
     return nnx.Embed(size, width, embedding_init=nnx.initializers.normal(1.0), rngs=rngs)
 
 
 def _in_precision(model: SimplexDenoiser, dtype: str) -> SimplexDenoiser:
-    """The same module, its parameters in another precision."""
+    """The module with its parameters cast to another precision."""
     nnx.update(model, jax.tree.map(lambda array: array.astype(dtype), nnx.state(model, nnx.Param)))
     return model

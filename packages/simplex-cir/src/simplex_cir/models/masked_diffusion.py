@@ -1,15 +1,15 @@
-r"""The baseline: absorbing-state (masked) discrete diffusion with the same transformer, and no vectors at all.
+r"""Baseline: absorbing-state (masked) discrete diffusion with the same transformer (Austin et al. 2021).
 
-A token is either kept or hidden; at mask rate t every position is hidden with probability t. The bound is the integral
-over mask rates of the cross-entropy of hidden tokens, weighted by 1/t. Drawing t first and then the number j of hidden
-positions is drawing j alone, evenly from 1 to L, so the integral is the sum
+A token is either visible or masked; at mask rate t every position is masked with probability t. The bound is the
+integral over mask rates of the cross-entropy of masked tokens, weighted by 1/t. With t uniform, the number j of masked
+positions is uniform, so the integral is the sum
 
 $$-\log p(x) \le \sum_{j=1}^{L} \mathbb{E}_{|H| = j}\, \frac1j \sum_{i \in H} -\log p_\theta(x_i | x_{\setminus H}),$$
 
-the bound of an order-agnostic autoregressive model. Unlike the simplex diffusion's it has no end that is cut.
+the bound of an order-agnostic autoregressive model. Unlike that of the simplex diffusion it is not truncated.
 
-The network is a `SimplexDenoiser` without evidence, weight for weight: a kept token is shown as a one-hot vector, a
-hidden one as the vector of no information, and the share of hidden positions takes the place of the SNR.
+The network is a `SimplexDenoiser` without evidence, with the same number of weights: the input of a visible token is a
+one-hot vector, that of a masked one a constant vector, and the fraction of masked positions replaces the SNR.
 """
 
 from collections.abc import Mapping
@@ -20,50 +20,50 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from simplex_cir.models.denoiser import SimplexDenoiser
 
-# Vectors have features 2 (sqrt(v) - 1): -2 and 2 for the entries of a kept token, 0 for those of a hidden one.
-KEPT, HIDDEN = 4.0, 1.0
+# Features are 2 (sqrt(v) - 1): -2 and 2 for the entries of a visible token, 0 for those of a masked one.
+VISIBLE, MASKED = 4.0, 1.0
 
 
 def predict(
-    model: SimplexDenoiser, tokens: Int[Array, "batch positions"], hidden: Bool[Array, "batch positions"]
+    model: SimplexDenoiser, tokens: Int[Array, "batch positions"], masked: Bool[Array, "batch positions"]
 ) -> Float[Array, "batch positions n"]:
-    """Log probabilities of the tokens at every position, given those that are not hidden."""
-    kept = KEPT * jax.nn.one_hot(tokens, model.config.num_categories)
-    return model(jnp.where(hidden[..., None], HIDDEN, kept), jnp.exp(hidden.mean(axis=1)))
+    """Log probabilities of the tokens at every position, given the visible ones."""
+    visible = VISIBLE * jax.nn.one_hot(tokens, model.config.num_categories)
+    return model(jnp.where(masked[..., None], MASKED, visible), jnp.exp(masked.mean(axis=1)))
 
 
-def hide(key: PRNGKeyArray, counts: Int[Array, " batch"], positions: int) -> Bool[Array, "batch positions"]:
-    """That many positions of each sequence, drawn at random."""
+def random_mask(key: PRNGKeyArray, counts: Int[Array, " batch"], positions: int) -> Bool[Array, "batch positions"]:
+    """A random set of `counts` positions in each sequence."""
     order = jnp.argsort(jax.random.uniform(key, (len(counts), positions)), axis=1)
     return jnp.argsort(order, axis=1) < counts[:, None]
 
 
-def terms(
+def bound_term(
     key: PRNGKeyArray, model: SimplexDenoiser, tokens: Int[Array, "batch positions"], counts: Int[Array, " batch"]
 ) -> Float[Array, " batch"]:
-    """One term of the bound's sum for each sequence, that of its number of hidden positions."""
-    hidden = hide(key, counts, tokens.shape[1])
-    chosen = jnp.take_along_axis(predict(model, tokens, hidden), tokens[..., None], axis=-1)[..., 0]
-    return -jnp.where(hidden, chosen, 0.0).sum(axis=1) / counts
+    """One term of the sum in the bound for each sequence, that of its number of masked positions."""
+    masked = random_mask(key, counts, tokens.shape[1])
+    chosen = jnp.take_along_axis(predict(model, tokens, masked), tokens[..., None], axis=-1)[..., 0]
+    return -jnp.where(masked, chosen, 0.0).sum(axis=1) / counts
 
 
 def masked_loss(model: SimplexDenoiser, batch: Mapping[str, Array], key: PRNGKeyArray) -> tuple[Array, Array]:
-    """Loss sum and weight: the bound in nats a position, numbers of hidden positions spread evenly over the batch."""
+    """Loss sum and weight: the bound in nats a position, with numbers of masked positions stratified over the batch."""
     tokens = batch["tokens"]
     count_key, key = jax.random.split(key)
     counts = jax.random.permutation(count_key, jnp.arange(len(tokens)) % tokens.shape[1]) + 1
-    return terms(key, model, tokens, counts).sum(), jnp.asarray(len(tokens))
+    return bound_term(key, model, tokens, counts).sum(), jnp.asarray(len(tokens))
 
 
 def masked_bound(
     key: PRNGKeyArray, model: SimplexDenoiser, tokens: Int[Array, "batch positions"], *, repeats: int = 1
 ) -> Float[Array, " batch"]:
-    """The bound for each sequence, nats: every term of the sum, for `repeats` draws of what is hidden."""
+    """The bound for each sequence, nats: all terms of the sum, each for `repeats` random masks."""
     positions = tokens.shape[1]
 
-    def at_count(total: Array, numbered: tuple[Array, Array]) -> tuple[Array, None]:
-        key, count = numbered
-        return total + terms(key, model, tokens, jnp.full(len(tokens), count)), None
+    def at_count(total: Array, key_and_count: tuple[Array, Array]) -> tuple[Array, None]:
+        key, count = key_and_count
+        return total + bound_term(key, model, tokens, jnp.full(len(tokens), count)), None
 
     counts = jnp.tile(jnp.arange(1, positions + 1), repeats)
     keys = jax.random.split(key, len(counts))
@@ -71,13 +71,13 @@ def masked_bound(
 
 
 def masked_sample(key: PRNGKeyArray, model: SimplexDenoiser, count: int) -> Int[Array, "count positions"]:
-    """Sequences, one position after the other in a random order: nothing is drawn in parallel, so no error of that."""
+    """Sequences, one position after the other in a random order, so without the error of drawing in parallel."""
     positions = model.config.positions
     order_key, key = jax.random.split(key)
     ranks = jnp.argsort(jnp.argsort(jax.random.uniform(order_key, (count, positions)), axis=1), axis=1)
 
-    def step(tokens: Array, numbered: tuple[Array, Array]) -> tuple[Array, None]:
-        key, rank = numbered
+    def step(tokens: Array, key_and_count: tuple[Array, Array]) -> tuple[Array, None]:
+        key, rank = key_and_count
         drawn = jax.random.categorical(key, predict(model, tokens, ranks >= rank), axis=-1)
         return jnp.where(ranks == rank, drawn, tokens), None
 

@@ -1,12 +1,12 @@
-r"""Models that count: what a learned model has to beat.
+r"""n-gram models, the count-based baselines of the networks.
 
-An n-gram model predicts a token from the n - 1 before it. Counts of long contexts are few, so each order leans on the
-one below,
+An n-gram model predicts a token from the n - 1 before it. Counts of long contexts are small, so each order
+is interpolated with the one below,
 
 $$p_o(x | c) = \frac{N(c, x) + s\, p_{o-1}(x | c')}{N(c) + s},$$
 
-with c' the context without its earliest token, $p_0$ even, and s = 1. A sequence is a window of its own: its first
-tokens have shorter contexts, as they have for every model of windows.
+with c' the context without its first token, $p_0$ uniform, and s = 1. Contexts do not go beyond the start of a
+sequence, so the first tokens have shorter ones, as for every model of windows.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def ngram_nats(
         test: sequences to predict.
         num_categories: of the tokens.
         order: n; 1 for independent tokens, 2 for a Markov chain.
-        positional: count every position by itself, for sequences whose positions mean something.
+        positional: separate counts for each position, for aligned sequences.
     """
     nats = np.zeros(len(test))
     everywhere = {} if positional else {o: _counts(_windows(train, o), num_categories) for o in range(1, order + 1)}

@@ -1,4 +1,4 @@
-r"""The bridge: the law of Y_s given Y_0 = x and Y_t = w for s < t, exactly.
+r"""The bridge: the exact distribution of Y_s given Y_0 = x and Y_t = w for s < t.
 
 With $\kappa_s, c_s$ for the time up to s and $\kappa', c'$ for the time from s to t,
 
@@ -18,7 +18,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
-from simplex_cir.process.cir import cast_arguments, checked_arguments, numbers_or, route_of
+from simplex_cir.process.cir import cast_arguments, checked_arguments, route_of, scalar_or_broadcast
 from simplex_cir.process.noncentral_gamma import noncentral_gamma_sample
 from simplex_cir.random.variates import bessel_sample, gamma_sample, poisson_sample
 from simplex_cir.special.bessel import bessel_ratio, bessel_remainder
@@ -41,7 +41,7 @@ def bridge_sample(
         end: w >= 0.
         a: shape, above 0.
         elapsed: time from 0 to s times speed; 0 returns `start`.
-        remaining: time from s to t times speed; 0 returns `end`, inf forgets it.
+        remaining: time from s to t times speed; 0 returns `end`, at inf the end has no influence.
         shape: shape of the draws, to which the arguments broadcast; by default their common shape.
 
     Raises:
@@ -70,7 +70,7 @@ def bridge_from_zero_sample(
     *,
     shape: tuple[int, ...] | None = None,
 ) -> Float[Array, "..."]:
-    """`bridge_sample` for start = 0 at every element: Gamma(a + Poisson(Q)) / lambda, itself a law of eq. 7."""
+    """`bridge_sample` for start = 0 at every element: Gamma(a + Poisson(Q)) / lambda, a non-central Gamma."""
     route = route_of(a)
     shape, arguments = cast_arguments(shape, end=end, a=a, elapsed=elapsed, remaining=remaining)
     return _bridge_from_zero_sample(key, *arguments, shape=shape, route=route)
@@ -80,7 +80,7 @@ def bridge_from_zero_sample(
 def _bridge_from_zero_sample(
     key: PRNGKeyArray, end: Array, a: Array, elapsed: Array, remaining: Array, *, shape: tuple[int, ...], route: str
 ) -> Array:
-    end, a, elapsed, remaining = (numbers_or(shape, x) for x in (end, a, elapsed, remaining))
+    end, a, elapsed, remaining = (scalar_or_broadcast(shape, x) for x in (end, a, elapsed, remaining))
     inside = (elapsed > 0) & (remaining > 0)
     start = jnp.zeros_like(end)
     spread, _, to_end = _counts(start, end, jnp.where(inside, elapsed, 1.0), jnp.where(inside, remaining, 1.0))
@@ -91,14 +91,14 @@ def _bridge_from_zero_sample(
 def bridge_log_prob(
     value: ArrayLike, start: ArrayLike, end: ArrayLike, a: ArrayLike, elapsed: ArrayLike, remaining: ArrayLike
 ) -> Float[Array, "..."]:
-    r"""Log density at `value`, from $f_s(u|x) f_{t-s}(w|u) / f_t(w|x)$ with the exponents completed to one square:
+    r"""Log density at `value`, from $f_s(u|x) f_{t-s}(w|u) / f_t(w|x)$ with the exponents combined into one square:
 
     $$\log f(u) = \log \lambda - \left(\sqrt{\lambda u} - \sqrt P - \sqrt Q\right)^2 + (a - 1) \log(\lambda u)
     + \ell(\lambda u P) + \ell(\lambda u Q) - \ell(P Q),$$
 
     with $\ell(q) = \log \frac{{}_0F_1(; a; q)}{\Gamma(a)} - 2 \sqrt q$.
 
-    -inf below 0; where a time is 0, that of a point mass. Arguments of `bridge_sample`.
+    -inf below 0; where a time is 0, the density of a point mass. Arguments as for `bridge_sample`.
     """
     return _bridge_log_prob(
         *checked_arguments(None, value=value, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining)

@@ -1,14 +1,15 @@
-r"""The CIR process and its exact laws (sections 2.1 and 2.2).
+r"""The CIR process: transition, stationary distribution, noisy tokens (paper, sections 2.1 and 2.2).
 
-Canonical form, eq. 9, one coordinate: $dY = b (a - Y)\, dt + \sqrt{2 b Y}\, dW$, stationary law Gamma(a, 1). Functions
-take `elapsed` $= \int b\, dt$, the dimensionless time, so that a speed that changes in time needs nothing else. With
+Canonical form, one coordinate (paper, eq. 9): $dY = b (a - Y)\, dt + \sqrt{2 b Y}\, dW$, with the stationary
+distribution Gamma(a, 1). Functions take `elapsed` $= \int b\, dt$, the dimensionless time, so a time-dependent speed
+needs no further argument. With
 $\kappa = e^{-\text{elapsed}}$ and $c = 1/(1-\kappa)$, given the start x,
 
 $$c\, Y_t \sim \mathrm{Gamma}(a + N, 1), \qquad N \sim \mathrm{Poisson}(c \kappa x),$$
 
-half a non-central chi-squared variable (eqs. 7 and 8); elapsed = 0 gives x and inf the stationary law, exactly. All
-arguments broadcast; the dtype follows them. Values out of range raise where they are concrete, and give NaN inside
-jit. `CIR` has the same functions for $d\theta = b(a - \theta) dt + \sigma \sqrt\theta\, dW$.
+half a non-central chi-squared variable (paper, eqs. 7 and 8); elapsed = 0 gives x and inf the stationary distribution,
+exactly. All arguments broadcast; the dtype follows them. Values out of range raise where they are concrete, and give
+NaN inside jit. `CIR` has the same functions for $d\theta = b(a - \theta) dt + \sigma \sqrt\theta\, dW$.
 """
 
 from dataclasses import dataclass
@@ -37,11 +38,11 @@ from simplex_cir.random.variates import exponential_sample, gamma_sample, log_ga
 def transition_sample(
     key: PRNGKeyArray, start: ArrayLike, a: ArrayLike, elapsed: ArrayLike, *, shape: tuple[int, ...] | None = None
 ) -> Float[Array, "..."]:
-    """Exact draws of Y_t given Y_0 = start, for any elapsed time (eq. 7).
+    """Exact draws of Y_t given Y_0 = start, for any elapsed time (paper, eq. 7).
 
     Args:
         start: Y_0 >= 0.
-        a: shape, above 0. Where it is a number or a NumPy array, the faster method for its value is chosen.
+        a: shape, above 0. Where it is concrete (not traced), the fastest method for its value is chosen.
         elapsed: time times speed, 0 to inf; 0 returns `start` itself.
         shape: shape of the draws, to which the arguments broadcast; by default their common shape.
 
@@ -57,7 +58,7 @@ def transition_sample(
 def _transition_sample(
     key: PRNGKeyArray, start: Array, a: Array, elapsed: Array, *, shape: tuple[int, ...], route: str
 ) -> Array:
-    start, a, elapsed = (numbers_or(shape, x) for x in (start, a, elapsed))
+    start, a, elapsed = (scalar_or_broadcast(shape, x) for x in (start, a, elapsed))
     noise, signal = -jnp.expm1(-elapsed), start * jnp.exp(-elapsed)
     value = noncentral_gamma_sample(key, a, signal, noise, shape=shape, route=route)
     valid = (start >= 0) & (a > 0) & (elapsed >= 0)
@@ -65,13 +66,13 @@ def _transition_sample(
 
 
 def transition_log_prob(value: ArrayLike, start: ArrayLike, a: ArrayLike, elapsed: ArrayLike) -> Float[Array, "..."]:
-    r"""Log density of Y_t at `value` given Y_0 = start (eq. 8), differentiable in all arguments.
+    r"""Log density of Y_t at `value` given Y_0 = start (paper, eq. 8), differentiable in all arguments.
 
     $$\log f(y|x) = \log c - c (\kappa x + y) + \tfrac{a-1}{2} \log \frac{y}{\kappa x}
     + \log I_{a-1}(2 c \sqrt{\kappa x y}),$$
 
-    computed with the exponent completed to a square (`simplex_cir.noncentral_gamma`). -inf below 0; at elapsed = 0 that
-    of a point mass, inf at `start`. Arguments of `transition_sample`.
+    computed with the exponent as a completed square (`simplex_cir.process.noncentral_gamma`). -inf below 0; at
+    elapsed = 0 the density of a point mass, inf at `start`. Arguments as for `transition_sample`.
     """
     return _transition_log_prob(*checked_arguments(None, value=value, start=start, a=a, elapsed=elapsed))
 
@@ -87,10 +88,11 @@ def _transition_log_prob(value: Array, start: Array, a: Array, elapsed: Array) -
 
 
 def transition_cdf(value: ArrayLike, start: ArrayLike, a: ArrayLike, elapsed: ArrayLike) -> Float[Array, "..."]:
-    r"""P(Y_t <= value | Y_0 = start). Arguments of `transition_log_prob`.
+    r"""P(Y_t <= value | Y_0 = start). Arguments as for `transition_log_prob`.
 
     The absolute error is about 1e-13 in float64 and 1e-5 in float32; for times t far below the start x it is about
-    $\epsilon \sqrt{x / t}$, the rounding of value and start in units of the law's width: 1e-10 at x = 1, t = 1e-12.
+    $\epsilon \sqrt{x / t}$, the rounding of value and start relative to the standard deviation: 1e-10 at x = 1, t =
+    1e-12.
     """
     return _transition_cdf(*checked_arguments(None, value=value, start=start, a=a, elapsed=elapsed))
 
@@ -122,13 +124,13 @@ def _transition_quantile(probability: Array, start: Array, a: Array, elapsed: Ar
 
 
 def transition_mean(start: ArrayLike, a: ArrayLike, elapsed: ArrayLike) -> Float[Array, "..."]:
-    r"""$E[Y_t | x] = \kappa x + (1 - \kappa) a$ (eq. 5; its last form holds for a = 1 only)."""
+    r"""$E[Y_t | x] = \kappa x + (1 - \kappa) a$ (paper, eq. 5, whose last form holds for a = 1 only)."""
     start, a, elapsed = checked_arguments(None, start=start, a=a, elapsed=elapsed)
     return start * jnp.exp(-elapsed) - a * jnp.expm1(-elapsed)
 
 
 def transition_variance(start: ArrayLike, a: ArrayLike, elapsed: ArrayLike) -> Float[Array, "..."]:
-    r"""$\mathrm{Var}[Y_t | x] = 2 x \kappa (1 - \kappa) + a (1 - \kappa)^2$ (eq. 6)."""
+    r"""$\mathrm{Var}[Y_t | x] = 2 x \kappa (1 - \kappa) + a (1 - \kappa)^2$ (paper, eq. 6)."""
     start, a, elapsed = checked_arguments(None, start=start, a=a, elapsed=elapsed)
     noise = -jnp.expm1(-elapsed)
     return noise * (2 * start * jnp.exp(-elapsed) + a * noise)
@@ -142,24 +144,27 @@ def laplace_transform(frequency: ArrayLike, start: ArrayLike, a: ArrayLike, elap
 
 
 def stationary_sample(key: PRNGKeyArray, a: ArrayLike, *, shape: tuple[int, ...] | None = None) -> Float[Array, "..."]:
-    """Draws from Gamma(a, 1), the stationary law (section 2.2)."""
+    """Draws from Gamma(a, 1), the stationary distribution (paper, section 2.2)."""
     route = route_of(a)
     shape, (a,) = cast_arguments(shape, a=a)
     if route == "exponential":
         return exponential_sample(key, shape, a.dtype)
-    a = numbers_or(shape, a)
+    a = scalar_or_broadcast(shape, a)
     return gamma_sample(key, jnp.where(a > 0, a, jnp.nan), shape=shape)
 
 
 def stationary_log_prob(value: ArrayLike, a: ArrayLike) -> Float[Array, "..."]:
-    r"""$(a - 1) \log y - y - \log \Gamma(a)$ (eq. 4); `transition_log_prob` for elapsed = inf."""
+    r"""$(a - 1) \log y - y - \log \Gamma(a)$ (paper, eq. 4); `transition_log_prob` for elapsed = inf."""
     return transition_log_prob(value, jnp.zeros_like(jnp.asarray(value)), a, jnp.inf)
 
 
 def dirichlet_sample(
     key: PRNGKeyArray, alpha: Float[ArrayLike, "*batch n"], *, shape: tuple[int, ...] = ()
 ) -> Float[Array, "*shape n"]:
-    """Draws X = Y / sum Y of Dirichlet(alpha) (eq. 2), normalised from logarithms: small alpha gives no 0 / 0."""
+    """Draws X = Y / sum Y of Dirichlet(alpha) (paper, eq. 2).
+
+    Normalised from logarithms, so that small alpha gives no 0 / 0.
+    """
     alpha = jnp.asarray(alpha)
     if alpha.size == 0 or alpha.ndim == 0:
         raise UsageError(f"alpha has shape {alpha.shape}, expected one entry for each category")
@@ -170,7 +175,8 @@ def dirichlet_sample(
 def dirichlet_log_prob(
     value: Float[ArrayLike, "*batch n"], alpha: Float[ArrayLike, "*#batch n"]
 ) -> Float[Array, "*batch"]:
-    r"""Eq. 2: $\log \Gamma(A) + \sum_i [(\alpha_i - 1) \log x_i - \log \Gamma(\alpha_i)]$, of n - 1 coordinates."""
+    r"""Paper, eq. 2: $\log \Gamma(A) + \sum_i [(\alpha_i - 1) \log x_i - \log \Gamma(\alpha_i)]$, a density of n - 1
+    coordinates."""
     value, alpha = checked_arguments(None, value=value, alpha=alpha)
     power = jnp.where(alpha == 1, 0.0, (alpha - 1) * jnp.log(jnp.where(alpha == 1, 1.0, value)))
     return gammaln(alpha.sum(-1)) + (power - gammaln(alpha)).sum(-1)
@@ -179,15 +185,15 @@ def dirichlet_log_prob(
 def noise_tokens(
     key: PRNGKeyArray, tokens: Int[ArrayLike, "*batch"], num_categories: int, a: ArrayLike, m: ArrayLike
 ) -> Float[Array, "*batch n"]:
-    r"""Noisy one-hot vectors v = c y at signal-to-noise ratio m, the forward process of categorical data (eq. 9).
+    r"""Noisy one-hot vectors v = c y at signal-to-noise ratio m: the forward process (paper, eq. 9).
 
-    $v_i \sim \mathrm{Gamma}(a_i)$ for all i, and the true coordinate adds Gamma(N), N ~ Poisson(m). For a = 1 it costs
-    one exponential E per coordinate; the true one is $|\sqrt m + \sqrt E e^{i \theta}|^2$.
+    $v_i \sim \mathrm{Gamma}(a_i)$ for all i, plus Gamma(N), N ~ Poisson(m), for the coordinate of the token. For
+    a = 1 this takes one exponential E per coordinate; that of the token is $|\sqrt m + \sqrt E e^{i \theta}|^2$.
 
     Args:
-        tokens: category of each position, 0 to num_categories - 1; inside jit others leave pure noise.
+        tokens: category of each position, 0 to num_categories - 1; inside jit any other value gives pure noise.
         num_categories: n >= 1.
-        a: shape parameters, a number or one per category.
+        a: shape parameters, one for all or one for each category.
         m: $s \kappa / (1 - \kappa) \ge 0$, broadcast to the shape of tokens; its dtype is that of the draws.
 
     Raises:
@@ -221,19 +227,19 @@ def _noise_tokens(
         others = exponential_sample(noise_key, is_token.shape, m.dtype)
         own = noncentral_gamma_sample(signal_key, ones, m, ones, shape=m.shape, route=route)
         return jnp.where(is_token, own[..., None], others)
-    noise = gamma_sample(noise_key, numbers_or(is_token.shape, shapes), shape=is_token.shape)
+    noise = gamma_sample(noise_key, scalar_or_broadcast(is_token.shape, shapes), shape=is_token.shape)
     signal = gamma_sample(signal_key, poisson_sample(count_key, m))
     return jnp.where(is_token, noise + signal[..., None], noise)
 
 
 @dataclass(frozen=True)
 class CIR:
-    r"""The process $d\theta = b (a - \theta) dt + \sigma \sqrt{\theta}\, dW$ in its own parameters (section 2.2).
+    r"""The process $d\theta = b (a - \theta) dt + \sigma \sqrt{\theta}\, dW$ in general form (paper, section 2.2).
 
     It is $\theta = \frac{\sigma^2}{2b} Y$ with Y canonical of shape $2ab/\sigma^2$, run for elapsed time b t.
 
     Attributes:
-        a: level the process returns to.
+        a: level that the process reverts to.
         b: speed.
         sigma: volatility; sigma^2 = 2b is the canonical form.
 
@@ -252,17 +258,17 @@ class CIR:
 
     @property
     def shape(self) -> float:
-        r"""Shape $2ab/\sigma^2$ of the stationary Gamma law."""
+        r"""Shape $2ab/\sigma^2$ of the stationary Gamma distribution."""
         return 2 * self.a * self.b / self.sigma**2
 
     @property
     def scale(self) -> float:
-        r"""Scale $\sigma^2/(2b)$ of the stationary Gamma law."""
+        r"""Scale $\sigma^2/(2b)$ of the stationary Gamma distribution."""
         return self.sigma**2 / (2 * self.b)
 
     @property
     def is_positive(self) -> bool:
-        """Whether paths never touch 0: Feller's condition 2ab >= sigma^2."""
+        """Whether paths stay above 0: Feller's condition 2ab >= sigma^2."""
         return self.shape >= 1
 
     def transition_sample(
@@ -285,11 +291,11 @@ class CIR:
         return self.scale * transition_quantile(probability, self._canonical(start), self.shape, self._elapsed(time))
 
     def transition_mean(self, start: ArrayLike, time: ArrayLike) -> Float[Array, "..."]:
-        """Mean after `time` (eq. 5)."""
+        """Mean after `time` (paper, eq. 5)."""
         return self.scale * transition_mean(self._canonical(start), self.shape, self._elapsed(time))
 
     def transition_variance(self, start: ArrayLike, time: ArrayLike) -> Float[Array, "..."]:
-        """Variance after `time` (eq. 6)."""
+        """Variance after `time` (paper, eq. 6)."""
         return self.scale**2 * transition_variance(self._canonical(start), self.shape, self._elapsed(time))
 
     def laplace_transform(self, frequency: ArrayLike, start: ArrayLike, time: ArrayLike) -> Float[Array, "..."]:
@@ -302,7 +308,7 @@ class CIR:
         return self.scale * stationary_sample(key, self.shape, shape=shape)
 
     def stationary_log_prob(self, value: ArrayLike) -> Float[Array, "..."]:
-        """Log density of the stationary law."""
+        """Log density of the stationary distribution."""
         return stationary_log_prob(self._canonical(value), self.shape) - float(np.log(self.scale))
 
     def _canonical(self, value: ArrayLike) -> Array:
@@ -313,14 +319,14 @@ class CIR:
 
 
 def _noise(elapsed: Array) -> tuple[Array, Array]:
-    """1 - kappa, 1 in its place where it is 0, and where it is not."""
+    """1 - kappa, replaced by 1 where it is 0, and a mask of where it is not 0."""
     noise = -jnp.expm1(-elapsed)
     moving = noise > 0
     return jnp.where(moving, -jnp.expm1(-jnp.where(moving, elapsed, 1.0)), 1.0), moving
 
 
 def _coordinates(value: Array, start: Array, elapsed: Array, noise: Array) -> tuple[Array, Array, Array]:
-    """V = c y, P = c kappa x and V - P, the latter by c (y - x) + x for short times, where kappa x would round."""
+    """V = c y, P = c kappa x and V - P; the last as c (y - x) + x for short times, where kappa x would be rounded."""
     kappa = jnp.exp(-elapsed)
     difference = jnp.where(elapsed < 0.7, (value - start) / noise + start, (value - kappa * start) / noise)
     return value / noise, start * kappa / noise, difference
@@ -331,7 +337,7 @@ def _valid(value: Array, start: Array, a: Array, elapsed: Array) -> Array:
 
 
 def route_of(a: ArrayLike) -> str:
-    """How `noncentral_gamma_sample` draws for this shape; a traced one is decided element by element."""
+    """The method of `noncentral_gamma_sample` for this shape; a traced shape is decided for each element."""
     if isinstance(a, Tracer):
         return "mixed"
     concrete = np.asarray(a)
@@ -345,13 +351,13 @@ def route_of(a: ArrayLike) -> str:
 
 
 def checked_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> list[Array]:
-    """`cast_arguments`, broadcast to their shape."""
+    """The arrays of `cast_arguments`, broadcast to their common shape."""
     shape, arrays = cast_arguments(shape, **arguments)
     return [jnp.broadcast_to(array, shape) for array in arrays]
 
 
 def cast_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> tuple[tuple[int, ...], list[Array]]:
-    """Checked where concrete: the shape they have in common, and they themselves in one dtype."""
+    """The common shape of the arguments, and the arguments in one dtype, validated where they are concrete."""
     arrays = {name: jnp.asarray(value) for name, value in arguments.items()}
     for name, value in arrays.items():
         if value.dtype in (jnp.float16, jnp.bfloat16):
@@ -376,8 +382,9 @@ def cast_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> tup
     return common, [array.astype(dtype) for array in arrays.values()]
 
 
-def numbers_or(shape: tuple[int, ...], value: Array) -> Array:
-    """A number where there is one for all, else broadcast: draws of one law cost less time and memory."""
+def scalar_or_broadcast(shape: tuple[int, ...], value: Array) -> Array:
+    """A scalar where there is one value for all, else the array broadcast: draws of one distribution cost less time
+    and memory."""
     return value.reshape(()) if value.size == 1 else jnp.broadcast_to(value, shape)
 
 

@@ -1,16 +1,19 @@
-r"""The law of $V = \mathrm{Gamma}(a + N, 1)$, $N \sim \mathrm{Poisson}(P)$, half a non-central chi-squared variable.
+r"""The distribution of $V = \mathrm{Gamma}(a + N, 1)$, $N \sim \mathrm{Poisson}(P)$, half a non-central chi-squared
+variable.
 
-In the coordinate V = c y, c = 1/(1 - kappa), every transition of the process is this law with P = c kappa x (eq. 8):
+In the coordinate V = c y, c = 1/(1 - kappa), every transition of the process has this distribution, with P = c kappa x
+(paper, eq. 8):
 
 $$f(V) = e^{-P-V} (V/P)^{\nu/2} I_\nu(2\sqrt{PV}), \qquad \nu = a - 1.$$
 
-Its logarithm is computed with the exponent completed to a square. With $\beta = \max(\nu, 0)$,
+The logarithm is computed with the exponent written as a completed square. With $\beta = \max(\nu, 0)$,
 $w = \sqrt{\beta^2 + 4PV}$ and $u = 2 (V - \beta - P) / (w + \beta + 2P)$,
 
 $$\log f = -P u^2 - \beta (u - \log(1+u)) + (\nu - \beta) \log V + M,$$
 
-where M is the remainder of `simplex_cir.bessel.BesselTerms`, of order log(PV). For a <= 1 the first terms are
-$-(\sqrt V - \sqrt P)^2$. All cancellation left is that of V - P, which the caller can give where it knows better.
+where M is the remainder of `simplex_cir.special.bessel.BesselTerms`, of order log(PV). For a <= 1 the first terms are
+$-(\sqrt V - \sqrt P)^2$. The only cancellation left is that of V - P, which a caller may pass if it knows the
+difference more accurately.
 """
 
 from functools import partial
@@ -24,7 +27,7 @@ from jax.scipy.stats import norm
 from jaxtyping import Float, PRNGKeyArray
 
 from simplex_cir.random.rejection import Arrays, in_chunks, until_accepted
-from simplex_cir.random.uniform import exponential, normal_pair, turn, uniforms
+from simplex_cir.random.uniform import exponential, normal_pair, uniforms, unit_circle
 from simplex_cir.random.variates import (
     gamma_above_one,
     gamma_proposal,
@@ -44,7 +47,7 @@ def noncentral_gamma_log_prob(
     mean_count: Float[Array, "..."],
     difference: Float[Array, "..."] | None = None,
 ) -> Float[Array, "..."]:
-    """Log density of V at `value` >= 0 (formula of the module), inputs of one shape and dtype.
+    """Log density of V at `value` >= 0 (formula above), for inputs of one shape and dtype.
 
     Args:
         value: V.
@@ -90,10 +93,10 @@ def noncentral_gamma_scores(
     mean_count: Float[Array, "..."],
     difference: Float[Array, "..."],
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    r"""Derivatives of log f in V and in P (section 3.3 in the coordinate V).
+    r"""Derivatives of log f in V and in P, from which the score of the process follows (paper, from eq. 8).
 
     $\partial_V = \frac{\nu}{V} - 1 + \sqrt{P/V}\, R_\nu(z)$ and $\partial_P = -1 + \sqrt{V/P}\, R_\nu(z)$ at
-    z = 2 sqrt(PV); for z >= 1 from the completed square, which keeps them accurate near the mode.
+    z = 2 sqrt(PV); for z >= 1 they are computed from the completed square, which is accurate near the mode.
     """
     z = 2 * jnp.sqrt(mean_count * value)
     terms = bessel_terms(a, z)
@@ -132,8 +135,8 @@ def noncentral_gamma_cdf(
 
     For a + P up to 40 (16 in float32) by the series of positive terms
     $\sum_k \frac{v^{a+k} e^{-v}}{\Gamma(a+k+1)} W_k$, with $W_k = P(N \le k)$: the mixture of regularised incomplete
-    gammas in another order of summation. Above, sqrt(V) spreads by about 0.7 around sqrt(a + P), and the nearer tail is
-    integrated in sqrt(V) by the rule of Gauss and Legendre.
+    gammas, summed in another order. Above, sqrt(V) has a standard deviation of about 0.7 around sqrt(a + P), and the
+    nearer tail is integrated in sqrt(V) by Gauss-Legendre quadrature.
     """
     limit, largest, terms = (40.0, 170.0, 320) if value.dtype == jnp.float64 else (16.0, 72.0, 160)
     small = a + mean_count <= limit
@@ -168,7 +171,7 @@ def _cdf_rule(value: Array, a: Array, mean_count: Array) -> Array:
     root, root_mean = jnp.sqrt(value), jnp.sqrt(mean_count)
     offset = root - jnp.sqrt(a + mean_count)
     lower = offset < 0
-    # The density falls like exp(-r^2) or faster, so 40 e-folds beyond `root` suffice.
+    # The density decreases like exp(-r^2) or faster: it is integrated until it is smaller by exp(-40).
     length = 40.0 / (jnp.sqrt(offset**2 + 40.0) + jnp.abs(offset))
     length = jnp.where(lower, -jnp.minimum(length, root), length)
 
@@ -186,9 +189,9 @@ def _cdf_rule(value: Array, a: Array, mean_count: Array) -> Array:
 def noncentral_gamma_quantile(
     probability: Float[Array, "..."], a: Float[Array, "..."], mean_count: Float[Array, "..."]
 ) -> Float[Array, "..."]:
-    """The v with P(V <= v) = probability, by Newton's method on log v inside a shrinking bracket.
+    """The v with P(V <= v) = probability, by Newton's method on log v within a bracket that shrinks.
 
-    0 at probability 0, inf at 1, NaN outside [0, 1]. Where a quantile underflows, a number next to 0 is returned.
+    0 at probability 0, inf at 1, NaN outside [0, 1]. Where a quantile underflows, a number close to 0 is returned.
     """
     inside = (probability > 0) & (probability < 1)
     p = jnp.where(inside, probability, 0.5)
@@ -196,7 +199,7 @@ def noncentral_gamma_quantile(
     low = (jnp.log(p) + gammaln(a + 1)) / a - 0.1
     spread = jnp.sqrt(a + mean_count)
     high = 2 * jnp.log(spread + jnp.sqrt(-jnp.log1p(-p)) + 1)
-    # For small a + P the lower bound is itself a good start.
+    # For small a + P the lower bound is a good starting point.
     guess = jnp.maximum(spread + 0.6 * norm.ppf(p), 0.0)
     start = jnp.clip(2 * jnp.log(jnp.maximum(guess, 1e-6)), low, high)
     tolerance = 8 * jnp.finfo(p.dtype).eps
@@ -216,7 +219,7 @@ def noncentral_gamma_quantile(
         usable = (slope > 0) & (position + newton > low) & (position + newton < high)
         change = jnp.where(moved, jnp.where(usable, newton, (low + high) / 2 - position), 0.0)
         position = position + change
-        # Small changes multiply v itself, whose digits log v cannot hold where v is large.
+        # Small changes multiply v itself: log v has too few digits where v is large.
         value = jnp.where(jnp.abs(change) < 0.1, value * jnp.exp(change), jnp.exp(position))
         return count + 1, low, high, position, value, moved & (jnp.abs(change) > tolerance)
 
@@ -245,12 +248,12 @@ def noncentral_gamma_sample(
     shape: tuple[int, ...],
     route: str,
 ) -> Float[Array, "..."]:
-    r"""Exact draws of noise * V with P = signal / noise; `signal` itself (in law) at noise = 0.
+    r"""Exact draws of noise * V with P = signal / noise; `signal` itself (in distribution) at noise = 0.
 
-    Arguments are numbers or of the shape of the draws. Routes, all exact: "exponential" for a = 1,
+    Arguments are scalars or of the shape of the draws. Methods, all exact, by name of `route`: "exponential" for a = 1,
     $|\sqrt{s} + \sqrt{n E} e^{i\theta}|^2$; "square" for a = 1/2, $(\sqrt s + \sqrt{n/2} Z)^2$; "normal" for
     a >= 1/2, that plus $n G_{a-1/2}$, and "above" the same for a >= 3/2; "poisson" for all a > 0, $n G_{a+N}$; "mixed"
-    chooses by element.
+    chooses for each element.
     """
     draws = {"exponential": _from_circle, "square": _from_square, "poisson": _from_counts, "mixed": _mixed}
     draw = draws.get(route, partial(_shifted, route))
@@ -261,7 +264,7 @@ def _from_circle(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) 
     _, signal, noise = parameters
     radial, angular = uniforms(key, 2, shape, signal.dtype)
     energy = noise * exponential(radial)
-    return jnp.maximum(signal + energy + 2 * jnp.sqrt(signal * energy) * turn(angular)[0], 0.0)
+    return jnp.maximum(signal + energy + 2 * jnp.sqrt(signal * energy) * unit_circle(angular)[0], 0.0)
 
 
 def _from_square(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
@@ -280,7 +283,7 @@ def _shifted(route: str, key: PRNGKeyArray, shape: tuple[int, ...], parameters: 
         value = (signal_root + jnp.sqrt(noise / 2) * normal) ** 2 + noise * gamma
         return jnp.where(accepted, value, jnp.nan)
 
-    # Out of range here means not-a-number in the end, which a loop until accepted would wait for.
+    # Out of range the result is NaN, which the loop would take for a rejected proposal.
     valid = (a >= 0) & (signal >= 0) & (noise >= 0) & (signal + noise + a < jnp.inf)
     rest = jnp.where(valid, jnp.maximum(a - 0.5, 1.0 if above else 0.0), 1.0)
     root, spread = jnp.sqrt(jnp.where(valid, signal, 1.0)), jnp.where(valid, noise, 1.0)

@@ -1,4 +1,4 @@
-r"""Discretisations of the canonical process, for comparison with its exact transition (sections 2.3 and 3.8).
+r"""Discretisations of the canonical process, for comparison with its exact transition (paper, section 2.3).
 
 A scheme is one function `(key, y, a, h) -> y'` over an elapsed time h; `simulate` runs any of them along a grid. With
 $y^+ = \max(y, 0)$ and a standard normal $\xi$, $dY = (a - Y)\, dt + \sqrt{2Y}\, dW$.
@@ -26,22 +26,23 @@ Scheme = Callable[[PRNGKeyArray, Array, Array, Array], Array]
 
 
 def exact(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
-    """The transition law itself: unbiased for any h."""
+    """The exact transition: unbiased for any h."""
     return transition_sample(key, y, a, h)
 
 
 def euler_plain(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
-    r"""$y + (a - y) h + \sqrt{2 y h}\, \xi$ with no floor: NaN from the step after the first negative value."""
+    r"""$y + (a - y) h + \sqrt{2 y h}\, \xi$ without a floor: NaN from the step after the first negative value."""
     return y + (a - y) * h + jnp.sqrt(2 * y * h) * _normal(key, y)
 
 
 def euler_floored(key: PRNGKeyArray, y: Array, a: Array, h: Array, *, eps: float = 1e-3) -> Array:
-    r"""Floor inside the root (section 2.3): $y + (a - y) h + \sqrt{2 (y^+ + \epsilon) h}\, \xi$, of bias O(eps)."""
+    r"""A floor inside the root (paper, section 2.3): $y + (a - y) h + \sqrt{2 (y^+ + \epsilon) h}\, \xi$, of bias
+    O(eps)."""
     return y + (a - y) * h + jnp.sqrt(2 * (jnp.maximum(y, 0.0) + eps) * h) * _normal(key, y)
 
 
 def euler_truncated(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
-    """Full truncation: drift and noise at y+, the state itself may be negative; read max(y, 0)."""
+    """Full truncation: drift and noise at y+, the state may become negative, so max(y, 0) is to be used."""
     positive = jnp.maximum(y, 0.0)
     return y + (a - positive) * h + jnp.sqrt(2 * positive * h) * _normal(key, y)
 
@@ -66,21 +67,21 @@ def log_euler(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
     return y * jnp.exp(((a - 1) / y - 1) * h + jnp.sqrt(2 * h / y) * _normal(key, y))
 
 
-def implicit_root(key: PRNGKeyArray, y: Array, a: Array, h: Array, *, drive: ArrayLike = 0.0) -> Array:
+def implicit_root(key: PRNGKeyArray, y: Array, a: Array, h: Array, *, added_drift: ArrayLike = 0.0) -> Array:
     r"""Implicit Euler for $u = \sqrt y$ (Alfonsi 2005): the positive root of
 
     $(1 + \frac h2) u'^2 - B u' - (a - \frac12) \frac h2 = 0$, $B = u + \frac{d}{2u} h + \sqrt{h/2}\, \xi$. Needs
-    a >= 1/2, NaN below. A drive d, part of the drift of y, is taken at the start of the step, all else at its end.
+    a >= 1/2, NaN below. An added drift d of y is taken at the start of the step, all else at its end.
     """
     root = jnp.sqrt(y)
-    pull = jnp.where(y > 0, drive / jnp.where(y > 0, 2 * root, 1), 0)
+    pull = jnp.where(y > 0, added_drift / jnp.where(y > 0, 2 * root, 1), 0)
     b = root + pull * h + jnp.sqrt(h / 2) * _normal(key, y)
     return ((b + jnp.sqrt(b**2 + 2 * (1 + h / 2) * (a - 0.5) * h)) / (2 * (1 + h / 2))) ** 2
 
 
 def quadratic_exponential(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Array:
-    r"""Two exact moments by a family of laws (Andersen 2008): with $\psi$ = variance / mean^2, a squared Gaussian for
-    $\psi \le 1.5$, above it a point at 0 with an exponential."""
+    r"""A distribution with the two exact moments (Andersen 2008): with $\psi$ = variance / mean^2, a squared Gaussian
+    for $\psi \le 1.5$, above it a point mass at 0 and an exponential."""
     mean, variance = transition_mean(y, a, h), transition_variance(y, a, h)
     psi = variance / mean**2
     gaussian = psi <= 1.5
@@ -89,7 +90,7 @@ def quadratic_exponential(key: PRNGKeyArray, y: Array, a: Array, h: Array) -> Ar
     b_squared = ratio - 1 + jnp.sqrt(ratio) * jnp.sqrt(ratio - 1)
     quadratic = mean / (1 + b_squared) * (jnp.sqrt(b_squared) + _normal(normal_key, y)) ** 2
     at_zero = jnp.where(gaussian, 0.0, (psi - 1) / (psi + 1))
-    # U in [0, 1): beyond the atom, the quantile of the exponential part.
+    # U in [0, 1): beyond the point mass, the quantile of the exponential part.
     uniform = jax.random.uniform(uniform_key, y.shape, y.dtype)
     tail = mean / (1 - at_zero) * (jnp.log1p(-at_zero) - jnp.log1p(-uniform))
     return jnp.where(gaussian, quadratic, jnp.where(uniform <= at_zero, 0.0, tail))

@@ -1,7 +1,7 @@
-r"""The process as a sum of squared Ornstein-Uhlenbeck processes, when 2a is an integer (section 2.3).
+r"""The process as a sum of squared Ornstein-Uhlenbeck processes, when 2a is an integer (paper, section 2.3).
 
 For independent $dX_i = -\frac b2 X_i\, dt + \sqrt{b/2}\, dW_i$, i = 1..d, the sum $Y = \sum_i X_i^2$ is the process
-of shape a = d/2. It costs d normals where the transition law needs one draw, and it cannot become negative.
+of shape a = d/2. It takes d normals where the exact transition takes one draw, and it cannot become negative.
 """
 
 import jax
@@ -17,10 +17,10 @@ from simplex_cir.process.cir import checked_arguments, time_steps
 def squared_ou_sample(
     key: PRNGKeyArray, start: ArrayLike, num_components: int | float, elapsed: ArrayLike
 ) -> Float[Array, "..."]:
-    """Draws of Y_t given Y_0 = start: the transition law of shape a = num_components / 2, by its components.
+    """Draws of Y_t given Y_0 = start from the components; the transition has the shape a = num_components / 2.
 
     Args:
-        start: Y_0 >= 0, held by the first component; only the sum matters.
+        start: Y_0 >= 0, assigned to the first component; only the sum matters.
         num_components: d = 2a >= 1.
         elapsed: time times speed, 0 to inf.
 

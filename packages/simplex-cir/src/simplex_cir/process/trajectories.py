@@ -10,13 +10,15 @@ from simplex_cir.random.variates import log_gamma_sample, poisson_sample
 def trajectories(
     key: PRNGKeyArray, start: Float[Array, "paths n"], a: Float[Array, " n"], elapsed: float, steps: int
 ) -> tuple[Float[Array, "paths levels n"], Float[Array, "paths levels n"]]:
-    """Paths of the process and of its shares at `steps` + 1 evenly spaced times, by exact transitions (eqs. 7 to 10).
+    """Paths of the process and of its normalised vector by exact transitions (paper, eqs. 7 to 10).
 
-    Draws are made as logarithms: of shapes near 0 all coordinates of a vector may be below the smallest number, where
-    their shares are still known.
+    Points are at `steps` + 1 evenly spaced times.
+
+    Draws are logarithms: for shapes near 0 all coordinates of a vector may underflow, where their ratios are still
+    accurate.
 
     Args:
-        start: Y_0, entries >= 0, at least one above.
+        start: Y_0, entries >= 0, at least one of them positive.
         a: stationary shapes.
         elapsed: b t of the last point.
         steps: transitions.

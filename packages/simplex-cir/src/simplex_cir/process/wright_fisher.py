@@ -1,4 +1,4 @@
-r"""The view on the simplex: Wright-Fisher and Jacobi diffusions, and Dirichlet laws by stick-breaking.
+r"""The process on the simplex: Wright-Fisher and Jacobi diffusions, and Dirichlet distributions by stick-breaking.
 
 With $S = \sum_j Y_j$ and $A = \sum_j \alpha_j$, Ito's formula for X = Y / S gives
 
@@ -23,10 +23,10 @@ from simplex_cir.random.variates import log_gamma_sample
 
 
 def to_simplex(y: Float[ArrayLike, "*batch n"]) -> tuple[Float[Array, "*batch n"], Float[Array, "*batch"]]:
-    """X = Y / sum Y and the sum S (eq. 10). S is itself the process of shape A.
+    """X = Y / sum Y and the sum S (paper, eq. 10). S is itself the process of shape A.
 
-    NaN where S is 0: of shapes near 0 every draw may be below the smallest number. `simulation.trajectories` and
-    `process.dirichlet_sample` take their shares from logarithms instead.
+    NaN where S is 0: for shapes near 0 all draws may underflow. `process.trajectories.trajectories` and
+    `process.cir.dirichlet_sample` normalise from logarithms instead.
     """
     y = jnp.asarray(y)
     total = y.sum(-1)
@@ -58,8 +58,8 @@ def jacobi_density(
 
     $$f(y|x) = \mathrm{Beta}(y; \alpha_1, \alpha_2) \sum_n e^{-n (n + A - 1) \tau} p_n(x) p_n(y),$$
 
-    with the polynomials p_n orthonormal under Beta(alpha), from their three-term recurrence. The truncation error falls
-    like exp(-terms^2 clock): 64 terms serve clock >= 0.01 in float64.
+    with the polynomials p_n orthonormal under Beta(alpha), from their three-term recurrence. The truncation error
+    decreases as exp(-terms^2 clock): 64 terms are enough for clock >= 0.01 in float64.
 
     Args:
         value: y in (0, 1).
@@ -81,12 +81,12 @@ def jacobi_density(
         """Recurrence x p_n = r_{n+1} p_{n+1} + d_n p_n + r_n p_{n-1} of Beta(first, second): d_n and r_{n+1}."""
         p, q = second - 1, first - 1
         twice = 2 * n + p + q
-        # At n = 0 the general diagonal is 0/0 for p + q = 0; the mean of the Beta law is its value.
+        # At n = 0 the general formula is 0/0 for p + q = 0; the value is the mean of the Beta distribution.
         general = (q * q - p * p) / jnp.where(n == 0, 1.0, twice * (twice + 2))
         diagonal = jnp.where(n == 0, first / total_alpha, (1 + general) / 2)
         k = n + 1
         twice = 2 * k + p + q
-        # At k = 1 the factor k + p + q = twice - 1 cancels by hand.
+        # At k = 1 the factor k + p + q = twice - 1 is cancelled analytically.
         numerator = k * (k + p) * (k + q) * jnp.where(k == 1, 1.0, k + p + q)
         denominator = twice**2 * (twice + 1) * jnp.where(k == 1, 1.0, twice - 1)
         return diagonal, jnp.sqrt(numerator / denominator)
@@ -110,7 +110,7 @@ def stick_breaking_sample(
 ) -> Float[Array, "*shape n"]:
     r"""Dirichlet(alpha) by independent sticks $B_i \sim \mathrm{Beta}(\alpha_i, \sum_{j>i} \alpha_j)$.
 
-    They are the coordinates in which univariate Jacobi diffusions noise a simplex.
+    In these coordinates univariate Jacobi diffusions add noise on a simplex (Avdeyev et al. 2023).
     """
     alpha = jnp.asarray(alpha)
     (alpha,) = checked_arguments((*shape, *alpha.shape), alpha=alpha)
@@ -122,7 +122,7 @@ def stick_breaking_sample(
 
 
 def sticks_to_simplex(sticks: Float[ArrayLike, "*batch m"]) -> Float[Array, "*batch m+1"]:
-    r"""$X_i = B_i \prod_{j<i} (1 - B_j)$, the last coordinate being what remains."""
+    r"""$X_i = B_i \prod_{j<i} (1 - B_j)$, the last coordinate being the rest."""
     sticks = jnp.asarray(sticks)
     left = jnp.cumprod(1 - sticks, axis=-1)
     ones = jnp.ones((*sticks.shape[:-1], 1), sticks.dtype)
@@ -130,7 +130,7 @@ def sticks_to_simplex(sticks: Float[ArrayLike, "*batch m"]) -> Float[Array, "*ba
 
 
 def simplex_to_sticks(x: Float[ArrayLike, "*batch n"]) -> Float[Array, "*batch n-1"]:
-    """Inverse of `sticks_to_simplex`; a stick of a length that is used up is 0."""
+    """Inverse of `sticks_to_simplex`; 0 where the remaining length is 0."""
     x = jnp.asarray(x)
     left = jnp.cumsum(x[..., ::-1], axis=-1)[..., ::-1][..., :-1]
     return jnp.where(left > 0, x[..., :-1] / jnp.where(left > 0, left, 1.0), 0.0)

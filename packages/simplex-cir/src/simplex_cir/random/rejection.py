@@ -1,10 +1,11 @@
-"""Rejection that keeps vector lanes busy, and draws in pieces that fit a cache.
+"""Vectorised rejection sampling, and draws in chunks that fit a cache.
 
 A loop until every element is accepted costs as much in its last round as in its first. `until_accepted` gathers
 rejected elements into a buffer a sixteenth as long and repeats there, so that the work is that of little more than one
-round. Which elements wait does not depend on their new draws: the laws are exact.
+round. Which elements are drawn again in a round does not depend on their new values, so the distributions are exact.
 
-A proposal returns one array, not-a-number where it was rejected: the compiler computes everything anew for each output.
+A proposal returns one array, NaN where it was rejected: with several outputs the compiler would repeat the work for
+each of them.
 """
 
 import math
@@ -18,7 +19,8 @@ from jaxtyping import PRNGKeyArray
 from simplex_cir.random.uniform import uniforms
 
 _SLOTS, _SMALL, _CHUNK = 2, 2048, 8192
-# A row of 32 that all wait takes 16 rounds at acceptance 1: this many allow for one of 2%, and end where there is none.
+# A row of 32 rejected elements takes 16 rounds at acceptance probability 1; this bound allows for 2%, and ends the loop
+# where nothing is ever accepted.
 _ROUNDS = 2000
 Arrays = tuple[Array, ...]
 # Key, values so far, rounds made.
@@ -30,9 +32,10 @@ Draw = Callable[[PRNGKeyArray, tuple[int, ...], Arrays], Array]
 
 
 def in_chunks(draw: Draw, key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
-    """draw(key, shape, parameters), on a CPU a piece of cache size at a time: twice as fast, and no large temporaries.
+    """draw(key, shape, parameters), on a CPU one chunk of cache size after the other: twice as fast, with no large
+    temporaries. On other devices in one call.
 
-    On other devices all at once. Parameters are numbers, which stay numbers, or arrays of the shape.
+    Parameters are scalars, which stay scalars, or arrays of the shape.
     """
     size = math.prod(shape)
     if size <= _CHUNK:
@@ -41,14 +44,14 @@ def in_chunks(draw: Draw, key: PRNGKeyArray, shape: tuple[int, ...], parameters:
     def by_chunks(key: PRNGKeyArray, *parameters: Array) -> Array:
         count = -(-size // _CHUNK)
         rows = {
-            place: jnp.pad(parameter.reshape(-1), (0, count * _CHUNK - size), mode="edge").reshape(count, _CHUNK)
-            for place, parameter in enumerate(parameters)
+            index: jnp.pad(parameter.reshape(-1), (0, count * _CHUNK - size), mode="edge").reshape(count, _CHUNK)
+            for index, parameter in enumerate(parameters)
             if parameter.ndim
         }
 
         def one(inputs: tuple[PRNGKeyArray, dict[int, Array]]) -> Array:
             key, row = inputs
-            return draw(key, (_CHUNK,), tuple(row.get(place, number) for place, number in enumerate(parameters)))
+            return draw(key, (_CHUNK,), tuple(row.get(index, number) for index, number in enumerate(parameters)))
 
         values = jax.lax.map(one, (jax.random.split(key, count), rows))
         return values.reshape(-1)[:size].reshape(shape)
@@ -68,35 +71,40 @@ def until_accepted(
     *,
     num_uniforms: int,
 ) -> Array:
-    """Draw for every element until accepted; parameters are in the range of the method, numbers or of the shape.
+    """Propose for every element until a proposal is accepted.
 
-    An element that no proposal is accepted for stays NaN: the loop ends after `_ROUNDS`.
+    An element whose proposals are all rejected is NaN after `_ROUNDS` rounds.
+
+    Args:
+        parameters: valid for the proposal, scalars or of the shape.
+        propose: values from uniforms and parameters, NaN where rejected.
+        num_uniforms: uniforms for each proposal.
     """
     size = math.prod(shape)
     flat = tuple(parameter.reshape(-1) if parameter.ndim else parameter for parameter in parameters)
 
-    def once(key: PRNGKeyArray, length: int, parameters: Arrays) -> Array:
+    def propose_batch(key: PRNGKeyArray, length: int, parameters: Arrays) -> Array:
         values = propose(uniforms(key, num_uniforms, (length,), dtype), parameters)
         return jnp.broadcast_to(values, (length,))
 
-    def all_again(state: State) -> State:
+    def redraw_all(state: State) -> State:
         key, values, rounds = state
         key, step_key = jax.random.split(key)
-        return key, jnp.where(jnp.isnan(values), once(step_key, size, flat), values), rounds + 1
+        return key, jnp.where(jnp.isnan(values), propose_batch(step_key, size, flat), values), rounds + 1
 
-    def some_again(state: State) -> State:
+    def redraw_some(state: State) -> State:
         key, values, rounds = state
         key, step_key = jax.random.split(key)
-        index = _some_of(jnp.isnan(values))
+        index = _rejected_indices(jnp.isnan(values))
         source = jnp.minimum(index, size - 1)
         chosen = tuple(parameter[source] if parameter.ndim else parameter for parameter in flat)
-        return key, values.at[index].set(once(step_key, len(index), chosen), mode="drop"), rounds + 1
+        return key, values.at[index].set(propose_batch(step_key, len(index), chosen), mode="drop"), rounds + 1
 
     if size <= _SMALL:
-        values = jax.lax.while_loop(_unfinished, all_again, (key, jnp.full(size, jnp.nan, dtype), 0))[1]
+        values = jax.lax.while_loop(_unfinished, redraw_all, (key, jnp.full(size, jnp.nan, dtype), 0))[1]
     else:
         first_key, loop_key = jax.random.split(key)
-        values = jax.lax.while_loop(_unfinished, some_again, (loop_key, once(first_key, size, flat), 0))[1]
+        values = jax.lax.while_loop(_unfinished, redraw_some, (loop_key, propose_batch(first_key, size, flat), 0))[1]
     return values.reshape(shape)
 
 
@@ -104,12 +112,12 @@ def _unfinished(state: State) -> Array:
     return jnp.any(jnp.isnan(state[1])) & (state[2] < _ROUNDS)
 
 
-def _some_of(flags: Array) -> Array:
+def _rejected_indices(flags: Array) -> Array:
     """Indices of the first _SLOTS flagged elements in each row of 32, the size of `flags` where there are fewer."""
     size = flags.shape[0]
     rows = -(-size // 32)
     grid = jnp.pad(flags, (0, 32 * rows - size)).reshape(rows, 32)
-    # A row as the bits of one word: its lowest bit is found and cleared by arithmetic.
+    # A row as the bits of one word; its lowest bit is found and cleared by integer arithmetic.
     word = (grid.astype(jnp.uint32) << jnp.arange(32, dtype=jnp.uint32)).sum(1, dtype=jnp.uint32)
     first = 32 * jnp.arange(rows, dtype=jnp.int32)
     slots = []

@@ -1,8 +1,9 @@
-r"""Uniform numbers from a key, and what follows from them by a formula: exponentials and points of a circle.
+r"""Uniform numbers from a key, and exponentials, normals and points of the unit circle computed from them.
 
-Random bits are what an exact draw spends most of its time on. On a CPU `jax.random.bits` runs the rounds of its cipher
-as a loop over memory; for 32 bits the same rounds written out fuse with what uses them, and take half the time for the
-same numbers (Threefry-2x32 with 20 rounds, Salmon et al. 2011). For 64 bits, and for keys of another kind, JAX draws.
+Exact draws spend most of their time on random bits. On a CPU `jax.random.bits` runs the rounds of its cipher
+as a loop over memory; for 32 bits the same rounds written out here fuse with the code that uses them, and give the same
+numbers in half the time (Threefry-2x32 with 20 rounds, Salmon et al. 2011). For 64 bits, and for other kinds of keys,
+`jax.random.bits` is called.
 """
 
 import math
@@ -19,7 +20,8 @@ _ROOT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))
 
 
 def uniforms(key: PRNGKeyArray, count: int, shape: tuple[int, ...], dtype: jnp.dtype) -> tuple[Array, ...]:
-    """`count` independent arrays on (0, 1], of 32 bits in float32 and 53 in float64: fine near 0, for logarithms."""
+    """`count` independent arrays on (0, 1], of 32 bits in float32 and 53 in float64, with fine spacing near 0 for
+    logarithms."""
     if dtype == jnp.float64:
         bits = jax.random.bits(key, (count, *shape), jnp.uint64) >> 11
         return tuple((row.astype(dtype) + 0.5) * 2.0**-53 for row in bits)
@@ -34,8 +36,8 @@ def _words(key: PRNGKeyArray, count: int, shape: tuple[int, ...]) -> list[Array]
     if str(jax.random.key_impl(key)) != "threefry2x32" or count * size >= 2**32:
         return list(jax.random.bits(key, (count, *shape), jnp.uint32))
     first, second = jax.random.key_data(key)
-    place = jax.lax.iota(jnp.uint32, size).reshape(shape)
-    return [_threefry(first, second, place + np.uint32(row * size)) for row in range(count)]
+    index = jax.lax.iota(jnp.uint32, size).reshape(shape)
+    return [_threefry(first, second, index + np.uint32(row * size)) for row in range(count)]
 
 
 def _threefry(first: Array, second: Array, counter: Array) -> Array:
@@ -52,7 +54,7 @@ def _threefry(first: Array, second: Array, counter: Array) -> Array:
 
 
 def log_positive(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    r"""log x for normal x > 0, to 2 ulp; in float64 twice as fast as the compiler's, which works on one at a time.
+    r"""log x for normal x > 0, to 2 ulp; in float64 twice as fast as the compiler's, which is not vectorised.
 
     With $x = 2^k (1 + f)$ nearest to 1 and $s = f / (2 + f)$: $\log(1 + f) = 2\,\mathrm{atanh}(s)
     = f - s (f - 2 s^2 \sum_j \frac{s^{2j}}{2j + 3})$.
@@ -75,8 +77,8 @@ def exponential(uniform: Float[Array, "..."]) -> Float[Array, "..."]:
     return -log_positive(uniform)
 
 
-def turn(fraction: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    r"""$\cos 2 \pi u$ and $\sin 2 \pi u$ for u in [0, 1], by Taylor's series on an eighth of a turn."""
+def unit_circle(fraction: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    r"""$\cos 2 \pi u$ and $\sin 2 \pi u$ for u in [0, 1], by Taylor's series on an eighth of the circle."""
     quarter = jnp.round(4 * fraction)
     angle = (4 * fraction - quarter) * (math.pi / 2)
     square = angle * angle
@@ -95,5 +97,5 @@ def turn(fraction: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Arra
 def normal_pair(radial: Float[Array, "..."], angular: Float[Array, "..."]) -> tuple[Array, Array]:
     """Two independent standard normals from two uniforms (Box and Muller 1958)."""
     radius = jnp.sqrt(2 * exponential(radial))
-    cosine, sine = turn(angular)
+    cosine, sine = unit_circle(angular)
     return radius * cosine, radius * sine

@@ -1,7 +1,7 @@
 r"""Exact random variates that vectorise: Gamma, Poisson and the Bessel distribution of the bridge.
 
-Rejected proposals are repeated as `simplex_cir.rejection` does. Every logarithm of a Poisson-like probability is taken
-by its deviance (Loader 2000), which float32 can hold where log Gamma of a count of a million cannot.
+Rejected proposals are repeated by `simplex_cir.random.rejection`. Logarithms of Poisson probabilities are computed from
+the deviance (Loader 2000), which is accurate in float32 where log Gamma of a count of a million is not.
 """
 
 import math
@@ -34,7 +34,7 @@ def gamma_sample(
     """Gamma(a, 1); exactly 0 for a = 0. Draws below the smallest number round to 0: see `log_gamma_sample`.
 
     Args:
-        a: shape parameters of at least 0, an array or, with `shape`, one number for all draws.
+        a: shape parameters of at least 0, an array or, with `shape`, one scalar for all draws.
         shape: of the draws, by default that of a.
     """
     valid = (a >= 0) & (a < jnp.inf)
@@ -96,12 +96,13 @@ def gamma_above_one(uniforms: Arrays, a: Float[Array, "..."]) -> tuple[Array, Ar
 
 @jax.jit
 def poisson_sample(key: PRNGKeyArray, mean: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Poisson counts as floating-point numbers (a mean of 1e12 overflows integers): inversion below 10, PTRS above."""
+    """Poisson counts as floating-point numbers, since a mean of 1e12 overflows int32: by inversion below a mean of 10,
+    by transformed rejection (PTRS) above."""
     return in_chunks(poisson_draw, key, mean.shape, (mean,))
 
 
 def poisson_draw(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
-    """`poisson_sample` of that shape at once; the mean is a number or of the shape."""
+    """`poisson_sample` without chunks; the mean is a scalar or of the shape."""
     (mean,) = parameters
     small_key, large_key = jax.random.split(key)
     valid = (mean >= 0) & (mean < jnp.inf)
@@ -117,14 +118,14 @@ def poisson_draw(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) 
     def nothing(_: PRNGKeyArray) -> Array:
         return jnp.zeros(shape, mean.dtype)
 
-    # Chunks with means of one kind only pay for one method.
+    # A chunk whose means are all small, or all large, runs one method only.
     small_counts = jax.lax.cond(jnp.any(valid & ~large), inverted, nothing, small_key)
     large_counts = jax.lax.cond(jnp.any(large), rejected, nothing, large_key)
     return jnp.where(valid, jnp.where(large, large_counts, small_counts), jnp.nan)
 
 
 def _poisson_inversion(uniform: Array, mean: Array) -> Array:
-    """Inversion of the upper tail, cumulated from its far end so that rare counts keep their probability."""
+    """Inversion of the upper tail, accumulated from its far end so that rare counts keep their probability."""
     # N is the number of k >= 1 with uniform <= P(N >= k); beyond the last k that is below a uniform's resolution.
     last = 59 if mean.dtype == jnp.float64 else 39
     terms = [jnp.exp(-mean)]
@@ -156,12 +157,12 @@ def _poisson_proposal(uniforms: Arrays, parameters: Arrays) -> Array:
 def bessel_sample(key: PRNGKeyArray, nu: Float[Array, "..."], z: Float[Array, "..."]) -> Float[Array, "..."]:
     r"""Bessel distribution, $P(i) = \frac{(z/2)^{2i+\nu}}{I_\nu(z)\, i!\, \Gamma(i + \nu + 1)}$.
 
-    Its mean is $\frac z2 R_\nu(z)$. Log-concave, so the universal rejection method around the mode serves
-    (Devroye 1986, section X.3), at bounded cost for all z.
+    Its mean is $\frac z2 R_\nu(z)$. It is log-concave, so the rejection method around the mode for
+    log-concave distributions applies (Devroye 1986, chapter X), at bounded cost for all z.
 
     Args:
         nu: order above -1.
-        z: argument of at least 0; at 0, and where anything else is too improbable to be seen, the draw is 0.
+        z: argument of at least 0; at 0, and where P(i > 0) is below eps^4, the draw is 0.
 
     Returns:
         Counts as floating-point numbers, broadcast shape. NaN where nu or z is out of range.
@@ -169,7 +170,7 @@ def bessel_sample(key: PRNGKeyArray, nu: Float[Array, "..."], z: Float[Array, ".
     nu, z = jnp.broadcast_arrays(nu, z)
     valid = (nu > -1) & (nu < jnp.inf) & (z >= 0) & (z < jnp.inf)
     a = jnp.where(valid, nu + 1, 1.0)
-    # P(i > 0) < z^2 / (4 a): not worth a draw below eps^4, and far from where the square underflows above it.
+    # P(i > 0) < z^2 / (4 a): neglected below eps^4, far above where the square underflows.
     positive = valid & (z * z > 4 * a * float(jnp.finfo(z.dtype).eps) ** 4)
     safe = jnp.where(positive, z, 1.0)
     order = a - 1
@@ -203,7 +204,7 @@ def bessel_sample(key: PRNGKeyArray, nu: Float[Array, "..."], z: Float[Array, ".
 
 
 def _log_bessel(index: Array, a: Array, lower: Array, upper: Array) -> Array:
-    """log p_i up to the normalisation, as two Poisson-like terms that meet at the mode."""
+    """log p_i up to the normalisation, as two Poisson-like terms whose modes coincide."""
     return log_poisson(index, lower) + log_poisson(index + (a - 1), upper)
 
 

@@ -1,8 +1,8 @@
 r"""Modified Bessel functions $I_\nu$ of real order, their ratio and ${}_0F_1$, with derivatives in both arguments.
 
-All come from one expansion and one recurrence (`simplex_cir.debye`) for z in [0, 1e8] and nu + 1 in [1e-3, 1e4], in
-float32 and float64. Errors are a few ulp of the result times its condition number; the tests hold the table against
-50 digits. Derivatives in z use the closed forms, those in nu differentiate the expansion term by term.
+All come from one expansion and one recurrence (`simplex_cir.special.debye`) for z in [0, 1e8] and nu + 1 in
+[1e-3, 1e4], in float32 and float64. Errors are a few ulp of the result times its condition number; the tests compare
+with 50 digits (mpmath). Derivatives in z use the closed forms, those in nu differentiate the expansion term by term.
 """
 
 import math
@@ -22,7 +22,9 @@ from simplex_cir.special.debye import Expansion, accuracy_of, debye_coefficients
 
 
 class BesselTerms(NamedTuple):
-    r"""What densities need of $I_\nu$, each free of cancellation; $\beta = \max(\nu, 0)$, $w_\beta$ as above.
+    r"""Combinations of $I_\nu$ that densities need, free of cancellation.
+
+    Here $\beta = \max(\nu, 0)$ and $w_\beta = \sqrt{\beta^2 + z^2}$.
 
     Attributes:
         remainder: $\log I_\nu(z) - \nu \log(z/2) - w_\beta + \beta \log((\beta + w_\beta)/2)$, of order log z.
@@ -39,7 +41,7 @@ def log_iv(nu: ArrayLike, z: ArrayLike) -> Float[Array, "..."]:
     r"""Logarithm of the modified Bessel function, $\log I_\nu(z)$.
 
     Args:
-        nu: order, above -1 (a - 1 for the transition density of section 2.2), up to 1e4.
+        nu: order, above -1, up to 1e4; a - 1 for the transition density (paper, section 2.2).
         z: argument, 0 to 1e8. At 0 the value is -inf, 0 or inf as nu is above, at or below 0.
 
     Returns:
@@ -49,14 +51,15 @@ def log_iv(nu: ArrayLike, z: ArrayLike) -> Float[Array, "..."]:
 
 
 def log_ive(nu: ArrayLike, z: ArrayLike) -> Float[Array, "..."]:
-    r"""Exponentially scaled, $\log I_\nu(z) - z$: what is left for large z is of order log z. Arguments of `log_iv`."""
+    r"""Exponentially scaled, $\log I_\nu(z) - z$, of order log z for large z. Arguments as for `log_iv`."""
     return _log_bessel(True, *_promote(nu, z))
 
 
 def bessel_ratio(nu: ArrayLike, z: ArrayLike) -> Float[Array, "..."]:
-    r"""$R_\nu(z) = I_{\nu+1}(z) / I_\nu(z)$, the ratio in every score of the process (from eq. 8).
+    r"""$R_\nu(z) = I_{\nu+1}(z) / I_\nu(z)$, the ratio in every score of the process (paper, from eq. 8).
 
-    It rises from 0 at z = 0 to 1 (for nu >= -1/2), and $R' = 1 - R^2 - (2 \nu + 1) R / z$. Arguments of `log_iv`.
+    It rises from 0 at z = 0 to 1 (for nu >= -1/2), and $R' = 1 - R^2 - (2 \nu + 1) R / z$.
+    Arguments as for `log_iv`.
     """
     return _ratio(*_promote(nu, z))
 
@@ -72,15 +75,15 @@ def _ratio(nu: Array, z: Array) -> Array:
 def log_0f1(a: ArrayLike, q: ArrayLike) -> Float[Array, "..."]:
     r"""Confluent hypergeometric limit function, $\log {}_0F_1(; a; q) = \log \sum_k \frac{q^k}{k!\,(a)_k}$.
 
-    It equals $\log \Gamma(a) + \log I_{a-1}(2\sqrt q) - \frac{a-1}{2} \log q$ without what diverges there as q -> 0. In
-    the posterior of a token it is the log likelihood ratio (section 2.3, eq. 18).
+    It equals $\log \Gamma(a) + \log I_{a-1}(2\sqrt q) - \frac{a-1}{2} \log q$ without the terms that diverge there as
+    q -> 0. In the posterior of a token it is the log likelihood ratio (paper, section 2.3, eq. 18).
 
     Args:
         a: parameter, above 0, up to 1e4.
         q: argument, 0 to 2.5e15 (z = 2 sqrt(q) to 1e8).
 
     Returns:
-        Broadcast shape, relative accuracy kept as q -> 0. NaN for a <= 0 or q < 0. Derivatives in a and q.
+        Broadcast shape, with small relative error as q -> 0. NaN for a <= 0 or q < 0. Derivatives in a and q.
     """
     a, q = _promote(a, q)
     return _log_0f1(a, q)
@@ -120,7 +123,7 @@ def _remainder(a: Array, z: Array, expansion: Expansion | None = None) -> Array:
     # I_nu (z/2)^-nu = I_mu (z/2)^-mu prod_j (z/2) / R_{nu+j}, and (z/2)^-mu brings one 2 / (mu + w) for each factor.
     product = expansion.descent / jnp.sqrt(2 * math.pi * w)
     base = jnp.where((nu >= 0) & (beta + w_beta > 0), beta + w_beta, 2.0)
-    # 1 where mu = beta; a last digit of the two roots would come out multiplied by nu.
+    # 1 where mu = beta: a rounding error of the two roots would be multiplied by nu.
     ratio = jnp.where(expansion.near | (nu < 0), (mu + w) / base, 1.0)
     return (mu - beta) * (mu + beta) / (w + w_beta) + sum_e + jnp.log(product) - nu * jnp.log(ratio)
 
@@ -128,7 +131,7 @@ def _remainder(a: Array, z: Array, expansion: Expansion | None = None) -> Array:
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 @partial(jax.jit, static_argnums=0)
 def _log_bessel(scaled: bool, nu: Array, z: Array) -> Array:
-    """log I, less z where `scaled`. Near the origin it is next to 0: there the series, whose terms are no larger."""
+    """log I, less z where `scaled`; near the origin, where it is close to 0, by the power series."""
     positive = z > 0
     safe = jnp.where(positive, z, 1.0)
     origin = (nu <= 0.5) & (z <= 4)
@@ -149,7 +152,7 @@ def _log_bessel_jvp(scaled: bool, primals: tuple[Array, Array], tangents: tuple[
     safe = jnp.where(positive, z, 1.0)
     if not _is_zero(z_dot):
         expansion = expand(nu + 1, safe, accuracy_of(z.dtype))
-        # Far out 1 is taken off the expansion itself: w/z - 1 = nu^2 / (z (w + z)).
+        # For large arguments 1 is subtracted within the expansion: w/z - 1 = nu^2 / (z (w + z)).
         far = nu * nu / (safe * (expansion.w + safe)) - safe * expansion.decline
         slope = jnp.where(expansion.near, safe * expansion.slope + nu / safe - scaled, far if scaled else far + 1)
         slope_at_zero = jnp.where(nu == 0, -float(scaled), jnp.where(nu > 0, jnp.inf, -jnp.inf))
@@ -213,7 +216,8 @@ def _log_0f1_slope_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Arra
 
 @jax.jit
 def _log_0f1_value(a: Array, q: Array) -> Array:
-    """Three regions: the series for small q, Debye less Stirling where both hold, Debye and log Gamma elsewhere."""
+    """Three regions: the power series for small q, Debye's expansion less Stirling's where both are accurate, and
+    Debye's expansion with log Gamma elsewhere."""
     accuracy = accuracy_of(q.dtype)
     small = q <= 0.25
     z = 2 * jnp.sqrt(jnp.where(small, 1.0, q))
@@ -252,16 +256,17 @@ def _log_gamma_above_one(x: Array) -> Array:
     Below -1/2 by $\log \Gamma(2 + x) - \log(1 + x)$.
     """
     low = x < -0.5
-    place = jnp.where(low, x + 1, x)
+    reduced = jnp.where(low, x + 1, x)
     series = jnp.zeros_like(x)
     for k in reversed(range(2, 28)):
-        series = (float(zeta(k, 2)) / k - series) * place
-    series = (series + (1 - float(np.euler_gamma))) * place - jnp.log1p(place)
+        series = (float(zeta(k, 2)) / k - series) * reduced
+    series = (series + (1 - float(np.euler_gamma))) * reduced - jnp.log1p(reduced)
     return jnp.where(low, series - jnp.log1p(x), series)
 
 
 def _leading(nu: Array, z: Array) -> Array:
-    r"""What `BesselTerms.remainder` leaves out of log I - z: $w - z - \nu \log((\nu + w)/z)$, or $\nu \log(z/2)$."""
+    r"""The terms that `BesselTerms.remainder` leaves out of log I - z: $w - z - \nu \log((\nu + w)/z)$, or $\nu
+    \log(z/2)$."""
     beta = jnp.where(nu >= 0, nu, 0.0)
     w = _hypotenuse(beta, z)
     positive = beta * beta / (w + z) - beta * _log_ratio(beta, z)
@@ -279,7 +284,7 @@ def _log_ratio(beta: Array, z: Array) -> Array:
 
 @jax.custom_jvp
 def _half_angle(nu: Array, z: Array) -> Array:
-    """z / (nu + w), whose derivative in z has none of the cancellation that differentiating the quotient brings."""
+    """z / (nu + w), with a derivative in z free of the cancellation that differentiating the quotient brings."""
     return z / (nu + _hypotenuse(nu, z))
 
 

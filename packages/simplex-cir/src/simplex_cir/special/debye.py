@@ -1,15 +1,16 @@
-r"""Debye's uniform expansion of $I_\nu(z)$, started at an order where it holds and led back to nu.
+r"""Debye's uniform expansion of $I_\nu(z)$, evaluated at an order where it converges and recurred down to nu.
 
 With $w = \sqrt{\nu^2 + z^2}$ and $t = \nu^2 / w^2$, the logarithm taken term by term,
 
 $$\log I_\nu(z) = w - \nu\,\mathrm{asinh}(\nu/z) - \tfrac12 \log(2 \pi w) + \sum_k E_k(t)\, w^{-k},$$
 
-with polynomials E_k of degree k. It holds to rounding once w exceeds a switch point, for small nu too, where it is
-Hankel's expansion for large z. Below, it starts at order nu + K and K steps of Gauss's continued fraction lead down,
+with polynomials E_k of degree k. It is accurate to rounding once w exceeds a switch point, for small nu too, where it
+equals Hankel's expansion for large z. For smaller w it is evaluated at order nu + K, and K steps of Gauss's continued
+fraction lead down to nu,
 
 $$R_\nu(z) = \frac{I_{\nu+1}}{I_\nu} = \frac{z}{z R_{\nu+1}(z) + 2 (\nu + 1)},$$
 
-which adds positive numbers only. No loop depends on the data, so all of it vectorises.
+which adds positive numbers only. No loop length depends on the data, so all operations vectorise.
 """
 
 from fractions import Fraction
@@ -22,11 +23,11 @@ from jax import Array
 
 
 class Accuracy(NamedTuple):
-    """How far the expansion goes at a precision: truncation errors 4e-8 and 5e-16 in log I.
+    """Truncation of the expansion at a precision; its error in log I is 4e-8 in single and 5e-16 in double precision.
 
     Attributes:
-        terms: polynomials E_k kept.
-        shift: steps K of the recurrence.
+        terms: number of polynomials E_k.
+        shift: number K of steps of the recurrence.
         switch: value of w above which the expansion is used at nu itself.
         series_terms: terms of the power series of 0F1 for q up to 1/4.
     """
@@ -45,7 +46,7 @@ class Expansion(NamedTuple):
     """Debye's expansion at order mu = nu or nu + K, and the recurrence back to nu.
 
     Attributes:
-        near: where the recurrence is used, mu = nu + K.
+        near: where the recurrence is used, so that mu = nu + K.
         decline: 1 / (mu + w) less R_mu / z.
         start: R_mu / z.
         slope: R_nu / z.
@@ -63,7 +64,7 @@ class Expansion(NamedTuple):
 
 
 def accuracy_of(dtype: jnp.dtype) -> Accuracy:
-    """What the dtype asks for; all but float64 are computed in single precision."""
+    """The truncation for a dtype; every dtype but float64 is computed in single precision."""
     return _DOUBLE if dtype == jnp.float64 else _SINGLE
 
 
