@@ -9,8 +9,10 @@ environments are made; the rest goes to pytest or to the verb. Needs nox and uv 
 import atexit
 import os
 import platform
+import resource
 import shutil
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -27,6 +29,10 @@ PAPERS = sorted(folder.parent.name for folder in ROOT.glob("packages/*/pyproject
 PACKAGES = ["shared", *PAPERS]
 TORCH_CPU_INDEX_PROBE = "https://download.pytorch.org/whl/cpu/"
 RELEASE_RANGE = ">=0.1,<0.2"
+WORKERS = max(1, min(os.cpu_count() or 1, 4))
+# What the tests of one package may take, in seconds of processor time: 240 s on two slow cores. Time on the clock is
+# printed too, but depends on what else the machine does.
+TEST_BUDGET = 480
 
 
 def _arguments() -> tuple[list[str], list[str]]:
@@ -72,7 +78,9 @@ def _torch_arrangement(session: nox.Session) -> dict[str, str]:
     wheel = _local_torch_wheel()
     if wheel is not None:
         # Somebody put a build of torch there for us; unconstrained, a newer one of the index would win.
-        constraint = Path(session.create_tmp()) / "local-torch.txt"
+        # Not in `create_tmp`, which would move the temporary folder of every program below into this checkout.
+        session.cache_dir.mkdir(parents=True, exist_ok=True)
+        constraint = session.cache_dir / "local-torch.txt"
         constraint.write_text(f"torch=={wheel.name.split('-')[1]}\n", encoding="utf-8")
         return {"UV_CONSTRAINT": str(constraint)}
     if platform.system() != "Linux":
@@ -125,35 +133,87 @@ def reproduce(session: nox.Session, package: str) -> None:
         atexit.register(print, f"report: {report}", flush=True)
 
 
+def _environment(package: str) -> str:
+    """The environment that a package's tests run in: one for each framework, and one with both for `shared`."""
+    return "shared" if package == "shared" else "-".join(sorted(_frameworks(package))) or "plain"
+
+
+ENVIRONMENTS = sorted({_environment(package) for package in CHOSEN})
+
+
 @nox.session
-@nox.parametrize("package", CHOSEN, ids=CHOSEN)
-def tests(session: nox.Session, package: str) -> None:
-    """Run the tests of each package in an environment of its own."""
-    _install(session, package, "test")
-    folder, module = (
-        ("shared", "onepaper") if package == "shared" else (f"packages/{package}", package.replace("-", "_"))
-    )
-    words = REST or [f"{folder}/tests", *_documents(folder)]
-    # Shapes are checked at run time in the papers; the shared package has no arrays of a known shape to speak of.
-    shapes = [] if package == "shared" else [f"--jaxtyping-packages={module},beartype.beartype"]
-    # Most of a JAX package's tests is compilation; a second run finds it done.
-    compiled = {
-        "JAX_COMPILATION_CACHE_DIR": str(session.cache_dir / "jax"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
-    }
-    session.run(
-        "pytest",
-        *shapes,
-        f"--cov={module}",
-        "--cov-report=term:skip-covered",
-        "--markdown-docs",
-        *words,
-        env={
-            "COVERAGE_FILE": f".coverage.{package}",
-            "OMP_NUM_THREADS": "1",
-            **(compiled if _frameworks(package) == {"jax"} else {}),
-        },
-    )
+@nox.parametrize("environment", ENVIRONMENTS, ids=ENVIRONMENTS)
+def tests(session: nox.Session, environment: str) -> None:
+    """Run the tests of each package; those of one framework share an environment (`packaging` installs each alone)."""
+    _run_tests(session, environment, ["-n", str(WORKERS), "--dist", "worksteal", "--durations=15"], budget=TEST_BUDGET)
+
+
+@nox.session
+@nox.parametrize("environment", ENVIRONMENTS, ids=ENVIRONMENTS)
+def slow(session: nox.Session, environment: str) -> None:
+    """Run the tests that are marked slow: long comparisons, kill tests, long fuzzing."""
+    _run_tests(session, environment, ["-m", "slow", "--durations=15"])
+
+
+@nox.session
+@nox.parametrize("environment", ENVIRONMENTS, ids=ENVIRONMENTS)
+def coverage(session: nox.Session, environment: str) -> None:
+    """Run the tests with shapes checked at run time (papers) and lines counted."""
+    _run_tests(session, environment, ["-n", str(WORKERS), "--dist", "worksteal"], checked=True)
+
+
+def _run_tests(
+    session: nox.Session, environment: str, options: list[str], budget: float = 0, checked: bool = False
+) -> None:
+    packages = [package for package in CHOSEN if _environment(package) == environment]
+    arranged = _torch_arrangement(session) if "torch" in _frameworks(packages[0]) else {}
+    frameworks = ",".join(sorted(_frameworks(packages[0])))
+    folders = {package: "shared" if package == "shared" else f"packages/{package}" for package in packages}
+    editable = [f"./shared[{','.join(filter(None, (frameworks, 'test')))}]"]
+    editable += [f"./{folders[package]}[test]" for package in packages if package != "shared"]
+    session.install(*(word for target in editable for word in ("-e", target)), env=arranged)
+    failed = []
+    for package in packages:
+        folder, module = folders[package], "onepaper" if package == "shared" else package.replace("-", "_")
+        words = REST or [f"{folder}/tests", *_documents(folder)]
+        if checked:
+            # The shared package has no arrays of a known shape to speak of.
+            words = [*words, f"--cov={module}", "--cov-report=term:skip-covered"]
+            words += [] if package == "shared" else [f"--jaxtyping-packages={module},beartype.beartype"]
+        began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        try:
+            # 5: no test is marked slow.
+            codes = [0, 5] if "slow" in options else [0]
+            session.run(
+                "pytest",
+                "--markdown-docs",
+                *options,
+                *words,
+                env=_test_variables(session, package),
+                success_codes=codes,
+            )
+        except nox.command.CommandFailed:
+            failed.append(f"{package}: tests failed")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        session.log(f"{package}: {time.monotonic() - began:.0f} s on the clock, {used:.0f} s of processor time")
+        if budget and not REST and used > budget:
+            failed.append(
+                f"{package}: {used:.0f} s of processor time, the budget is {budget}; make tests faster or slow"
+            )
+    if failed:
+        session.error("; ".join(failed))
+
+
+def _test_variables(session: nox.Session, package: str) -> dict[str, str]:
+    """Environment variables of a package's tests."""
+    variables = {"COVERAGE_FILE": f".coverage.{package}", "OMP_NUM_THREADS": "1"}
+    if _frameworks(package) == {"jax"}:
+        # Most of a JAX package's tests is compilation: do it quickly rather than well, and once.
+        variables["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
+        variables["JAX_COMPILATION_CACHE_DIR"] = str(session.cache_dir / "jax")
+        variables["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+    return variables
 
 
 def _documents(folder: str) -> list[str]:
@@ -254,7 +314,7 @@ def endurance(session: nox.Session, framework: str) -> None:
 def scale(session: nox.Session, package: str) -> None:
     """Train each paper's smallest preset on two processes (torch) or eight virtual devices (JAX) of this machine."""
     _install(session, package)
-    folder = Path(session.create_tmp()) / "run"
+    folder = session.cache_dir / f"scale-{package}"
     shutil.rmtree(folder, ignore_errors=True)
     words = ["train", "--preset", "smoke", "--device", "cpu", "--output", str(folder), *REST]
     if "torch" in _frameworks(package):

@@ -3,27 +3,25 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Where a local wheel folder is given, hold torch to the version it has (see constraints-torch.txt). Nobody's own run of
-# the README's lines reads this file.
-if [ -n "${PIP_FIND_LINKS:-}${UV_FIND_LINKS:-}" ] && [ -z "${UV_CONSTRAINT:-}${PIP_CONSTRAINT:-}" ]; then
-  export UV_CONSTRAINT="$PWD/ci/constraints-torch.txt" PIP_CONSTRAINT="$PWD/ci/constraints-torch.txt"
-fi
-
 section() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
 
+# As a newcomer runs them: nothing is set here that a newcomer has not set.
 section "the README's test line"
 line=$(grep -m1 -E '^python3 -m venv .*nox -s tests' README.md)
 echo "$line"
 bash -euo pipefail -c "$line"
+section "the README's reproduce line, two claims of it"
+line=$(grep -m1 -E '^python3 -m venv .*nox -s reproduce' README.md)
+echo "$line"
+bash -euo pipefail -c "$line --claims C1 X3"
 
-section "lint"
-.venv/bin/nox -s lint
-section "types"
-.venv/bin/nox -s types
-section "docs"
-.venv/bin/nox -s docs
-section "packaging"
-.venv/bin/nox -s packaging
-section "scaffold"
-.venv/bin/nox -s scaffold
+# Where a local wheel folder is given, hold torch to the version it has: pip, which `packaging` installs with, would take
+# a newer build of the index.
+if [ -n "${PIP_FIND_LINKS:-}${UV_FIND_LINKS:-}" ] && [ -z "${UV_CONSTRAINT:-}${PIP_CONSTRAINT:-}" ]; then
+  export UV_CONSTRAINT="$PWD/ci/constraints-torch.txt" PIP_CONSTRAINT="$PWD/ci/constraints-torch.txt"
+fi
+for session in lint types docs packaging scaffold; do
+  section "$session"
+  .venv/bin/nox -s "$session"
+done
 section "done"

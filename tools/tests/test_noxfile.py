@@ -34,10 +34,8 @@ class Session:
     """The part of a nox session that is used, with what it was asked to install."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.logged, self.installed = folder, [], []
-
-    def create_tmp(self) -> str:
-        return str(self.folder)
+        # No `create_tmp`: nox would set TMPDIR to a folder of this checkout for all that the session runs.
+        self.cache_dir, self.logged, self.installed = folder, [], []
 
     def log(self, text: str) -> None:
         self.logged.append(text)
@@ -116,3 +114,9 @@ def test_leading_names_select_packages(noxfile, monkeypatch) -> None:
     assert noxfile._arguments() == (["shared", "compose-diffusion"], ["-k", "shared"])
     monkeypatch.setattr(noxfile.sys, "argv", ["nox", "-s", "tests"])
     assert noxfile._arguments() == ([], [])
+
+
+def test_packages_of_one_framework_share_an_environment(noxfile, monkeypatch) -> None:
+    frameworks = {"shared": {"torch", "jax"}, "compose-diffusion": {"torch"}, "cdcd": {"jax"}, "audio-datasets": set()}
+    monkeypatch.setattr(noxfile, "_frameworks", frameworks.__getitem__)
+    assert [noxfile._environment(package) for package in frameworks] == ["shared", "torch", "jax", "plain"]
