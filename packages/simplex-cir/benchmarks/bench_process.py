@@ -2,9 +2,9 @@
 
     python bench_process.py [--quick] [--rounds N] [--output process.json]
 
-One thread, one core. Contestants take turns, each time in a process of its own; a time is the smallest of many
-repetitions of one call that fits a cache, so that what else the machine does hardly counts. The table has medians over
-rounds.
+One thread, one core. Methods alternate, each time in a process of its own; a time is the smallest of many
+repetitions of one call that fits a cache, so that other work of the machine has little influence. The table has medians
+over rounds.
 """
 
 import argparse

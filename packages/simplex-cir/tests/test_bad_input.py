@@ -1,4 +1,4 @@
-"""Everything a caller can get wrong is told in one line that names the value; limits that are no mistakes work."""
+"""Invalid arguments raise a `UsageError` of one line that names the value; limiting values are valid."""
 
 from collections.abc import Callable
 from typing import Any
@@ -109,11 +109,11 @@ def token(value: Any, n: int = 4, a: Any = 1.0, m: Any = 1.0) -> jax.Array:
         (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 1), "num_categories is 1, expected at least 2"),
         (
             lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, snr_distribution=SnrDistribution.even(1e-2, 60.0)),
-            "law covers SNRs from 0.01 to 60, the bound those from 0.001 to 60",
+            "the SNR distribution covers 0.01 to 60, the bound 0.001 to 60",
         ),
     ],
 )
-def test_bad_input_is_told(call: Callable[[], object], message: str) -> None:
+def test_bad_input_raises_a_usage_error(call: Callable[[], object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         call()
 
@@ -136,7 +136,7 @@ def test_limits_are_no_mistakes() -> None:
 
 
 def test_inside_jit_what_is_out_of_range_gives_nan() -> None:
-    """Values are not known there; a token that does not exist leaves pure noise."""
+    """Values are not concrete there; a token out of range gives pure noise."""
     vectors = jax.jit(lambda tokens: noise_tokens(KEY, tokens, 4, 1.0, 50.0))(np.array([9]))
     assert np.isfinite(vectors).all()
     assert vectors.max() < 20

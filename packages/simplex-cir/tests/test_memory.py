@@ -38,6 +38,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["posterior and score", "ancestral step", "bound"])
 def test_peak(what: str) -> None:
     command = [sys.executable, "-c", PROGRAM, what]

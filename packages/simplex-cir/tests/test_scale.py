@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).with_name("scale_worker.py")
 PLACES = {"one device": (1, 1), "eight devices": (1, 8), "two processes": (2, 1)}
 

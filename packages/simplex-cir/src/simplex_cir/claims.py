@@ -48,7 +48,7 @@ CLAIMS = (
         place="paper, eq. 4",
         statement="With sigma^2 = 2b the stationary distribution is Gamma(a, 1).",
         paper="-",
-        measure=f"{_THEORY}:stationary_law",
+        measure=f"{_THEORY}:stationary_distribution",
         rule=HolmNotRejected(tuple(f"a={a}, law" for a in ("0.25", "1", "2"))),
     ),
     Claim(
@@ -66,7 +66,7 @@ CLAIMS = (
         place="paper, eqs. 7 and 8",
         statement="The transition is a scaled noncentral chi-squared, with a Bessel function in its density.",
         paper="-",
-        measure=f"{_THEORY}:transition_law",
+        measure=f"{_THEORY}:transition_distribution",
         rule=AllOf(
             Below("largest relative error of the log density", 1e-10),
             HolmNotRejected(("draws from 0, a=0.4", "draws from 1, a=1", "draws from 3, a=2.5")),
@@ -89,7 +89,7 @@ CLAIMS = (
         place="paper, eqs. 11 to 13",
         statement="The time-reversed process with the exact score returns the distribution of the tokens.",
         paper="-",
-        measure=f"{_THEORY}:reverse_of_time",
+        measure=f"{_THEORY}:time_reversal",
         seeds=5,
         rule=AllOf(*(Below(f"{name}, 256 steps, excess total variation", 0.005) for name in _PRIORS)),
         note="Total variation above that of as many exact samples. Drift-implicit scheme.",
@@ -115,7 +115,7 @@ CLAIMS = (
         place="paper, eqs. 15 and 16",
         statement="The probability-flow ODE has the same marginals as the process.",
         paper="-",
-        measure=f"{_THEORY}:flow_of_probability",
+        measure=f"{_THEORY}:probability_flow_marginals",
         seeds=5,
         rule=HolmNotRejected(tuple(f"flow {way}, coordinate {i}" for way in ("up", "down") for i in range(4))),
     ),
@@ -124,7 +124,7 @@ CLAIMS = (
         place="paper, eq. 17",
         statement="The logarithmic form of the flow avoids an instability of the plain form.",
         paper="-",
-        measure=f"{_THEORY}:flow_of_probability",
+        measure=f"{_THEORY}:probability_flow_marginals",
         seeds=5,
         rule=AllOf(
             *(
@@ -141,7 +141,7 @@ CLAIMS = (
         place="paper, section 2.3, remarks on simulation",
         statement="Euler's method needs a floor under its square root; without it paths become NaN.",
         paper="-",
-        measure=f"{_THEORY}:floor_of_euler",
+        measure=f"{_THEORY}:floor_in_euler",
         seeds=5,
         rule=AllOf(
             *(
@@ -177,7 +177,7 @@ CLAIMS = (
         place="paper, eq. 18",
         statement="The noisy vector is not a posterior over tokens; the posterior is a non-linear function of it.",
         paper="-",
-        measure=f"{_THEORY}:vector_is_no_posterior",
+        measure=f"{_THEORY}:vector_is_not_the_posterior",
         seeds=5,
         rule=AllOf(Above("divergence of the vector from the posterior", 0.1), Above("same most probable token", 0.999)),
     ),
@@ -226,7 +226,7 @@ CLAIMS = (
         place="beyond the paper",
         statement="The distribution of the rank is one integral for any n and shape; the useful SNR grows as 2 log n.",
         paper="-",
-        measure=f"{_IDENTITIES}:rank_law_in_closed_form",
+        measure=f"{_IDENTITIES}:rank_distribution_in_closed_form",
         rule=AllOf(
             HolmNotRejected(tuple(f"n={n}, a={a}" for n in (27, 1000, 32000) for a in ("0.5", "1", "3"))),
             Within("a=1, SNR over log n", 2.0, 0.05),

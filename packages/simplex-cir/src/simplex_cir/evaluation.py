@@ -121,7 +121,7 @@ def occurrences(
 
 
 def divergence(
-    counts: Int[np.ndarray, "*repeats sequences"], law: Float[np.ndarray, " sequences"]
+    counts: Int[np.ndarray, "*repeats sequences"], distribution: Float[np.ndarray, " sequences"]
 ) -> Float[np.ndarray, "*repeats"]:
     """Kullback-Leibler divergence of drawn frequencies from a distribution, nats; NaN where nothing was drawn.
 
@@ -129,13 +129,15 @@ def divergence(
     """
     total = counts.sum(axis=-1, keepdims=True)
     shares = np.where(total > 0, counts / np.maximum(total, 1), np.nan)
-    return np.asarray(special.rel_entr(shares, law).sum(axis=-1))
+    return np.asarray(special.rel_entr(shares, distribution).sum(axis=-1))
 
 
-def excess_divergence(counts: Int[np.ndarray, " sequences"], law: Float[np.ndarray, " sequences"], seed: int) -> float:
+def excess_divergence(
+    counts: Int[np.ndarray, " sequences"], distribution: Float[np.ndarray, " sequences"], seed: int
+) -> float:
     """`divergence` minus its mean for as many exact draws, which removes the bias of the estimate."""
-    exact = np.random.default_rng(seed).multinomial(counts.sum(), law, size=100)
-    return float(divergence(counts, law) - divergence(exact, law).mean())
+    exact = np.random.default_rng(seed).multinomial(counts.sum(), distribution, size=100)
+    return float(divergence(counts, distribution) - divergence(exact, distribution).mean())
 
 
 def evaluate_model(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: int) -> dict[str, float]:
@@ -158,10 +160,10 @@ def evaluate_model(model: SimplexDenoiser, data: Dataset, count: int, points: in
         numbers[BASELINES[order]] = float(baseline.mean())
     if len(empirical_distribution(data.test)[0]) < len(data.test) / 2:
         numbers["entropy of the test part"] = entropy(data.test)
-        sequences, law = empirical_distribution(np.concatenate([data.train, data.validation, data.test]))
+        sequences, distribution = empirical_distribution(np.concatenate([data.train, data.validation, data.test]))
         counts = occurrences(draw_from(model, SampleOptions(count=count, seed=seed)), sequences)
         numbers["samples that occur"] = float(counts.sum() / count)
-        numbers["excess divergence of samples"] = excess_divergence(counts, law, seed)
+        numbers["excess divergence of samples"] = excess_divergence(counts, distribution, seed)
     if model.config.layout == "grid":
         drawn = draw_from(model, SampleOptions(count=count, seed=seed))
         numbers["valid grids"] = float(valid_sudokus(drawn).mean())

@@ -10,7 +10,8 @@ def test_own_weights(trained: Path, run, tmp_path: Path, capsys: pytest.CaptureF
     weights = trained / "pretrained"
     assert run("evaluate", "--preset", "laptop-digits", "--weights", weights, "--dry-run") == 2
     assert "choose the --preset and --data that it was trained for" in capsys.readouterr().err
-    words = ("--preset", "smoke", "--weights", weights, "--count", "20", "--points", "8")
+    # As many samples as training draws, so that the same compiled program serves.
+    words = ("--preset", "smoke", "--weights", weights, "--count", "16", "--points", "8")
     assert run("evaluate", *words, "--output", tmp_path / "evaluated") == 0
     out = capsys.readouterr().out
     assert "bound" in out

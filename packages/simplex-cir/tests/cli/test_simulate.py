@@ -6,7 +6,7 @@ import pytest
 
 
 def test_three_categories_make_a_triangle(run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With shapes near 0 too, where all coordinates of a vector may be below the smallest number."""
+    """With shapes near 0, where all coordinates of a vector may underflow."""
     words = ("simulate", "--alpha", "1e-3", "1e-3", "1e-3", "--steps", "20", "--output", tmp_path / "run")
     with warnings.catch_warnings(action="error", category=RuntimeWarning):
         assert run(*words) == 0

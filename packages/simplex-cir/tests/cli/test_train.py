@@ -4,8 +4,8 @@ import pytest
 
 
 def test_a_run_has_samples_and_weights(trained: Path) -> None:
-    assert {path.name for path in (trained / "samples" / "step-20").iterdir()} == {"samples.png", "samples.txt"}
-    assert "step-20/samples.png" in (trained / "samples" / "index.html").read_text()
+    assert {path.name for path in (trained / "samples" / "step-60").iterdir()} == {"samples.png", "samples.txt"}
+    assert "step-60/samples.png" in (trained / "samples" / "index.html").read_text()
     weights = {"config.json", "model.safetensors"}
     assert weights <= {path.name for path in (trained / "pretrained").iterdir()}
     assert {path.name for path in (trained.parent / "exported").iterdir()} == {"SHA256SUMS", *weights}

@@ -11,7 +11,7 @@ from simplex_cir.paper import PAPER
 
 
 @pytest.mark.parametrize("error", [1.0, math.nan])
-def test_what_is_off_is_named(error, monkeypatch, tmp_path, capsys) -> None:
+def test_failed_checks_are_named(error, monkeypatch, tmp_path, capsys) -> None:
     checks = (Check("sound", "itself", lambda: 0.0, 1e-9), Check("broken", "itself", lambda: error, 1e-9))
     monkeypatch.setattr(verify, "CHECKS", checks)
     monkeypatch.setattr(verify, "DIGITS", ())

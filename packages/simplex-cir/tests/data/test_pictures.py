@@ -6,7 +6,7 @@ from simplex_cir.data.sequences import splice_sites
 from simplex_cir.data.sudoku import small_sudokus
 
 
-def test_the_symbols_say_what_to_draw(tmp_path) -> None:
+def test_the_symbols_decide_the_kind_of_figure(tmp_path) -> None:
     sites = splice_sites().train[:200]
     logo = picture(sites[:50], ModelConfig(), sites)
     assert logo is not None

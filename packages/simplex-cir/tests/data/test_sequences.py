@@ -40,7 +40,7 @@ def test_book() -> None:
     assert text.endswith("".join(decode(data.test, LETTERS))[-32:]) or len(text) % 32
 
 
-def test_windows_do_not_leak() -> None:
+def test_windows_do_not_cross_parts() -> None:
     data = text_windows("ab" * 100 + "cd" * 50, 10, held_out=100)
     assert set("".join(decode(data.train, LETTERS))) == {"a", "b"}
     assert set("".join(decode(data.test, LETTERS))) == {"c", "d"}

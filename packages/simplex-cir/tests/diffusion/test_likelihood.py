@@ -27,7 +27,7 @@ def test_exact_posterior_gives_the_entropy(a: float) -> None:
     assert error < 0.03
 
 
-def test_a_wrong_prior_costs_its_divergence() -> None:
+def test_a_wrong_prior_adds_its_divergence() -> None:
     true, wrong = IndependentPrior(PRIOR), IndependentPrior(PRIOR[::-1].copy())
     tokens = true.sample(jax.random.key(2), (4_000, 1))
     divergence = float((PRIOR * np.log(PRIOR / PRIOR[::-1])).sum())
@@ -35,7 +35,7 @@ def test_a_wrong_prior_costs_its_divergence() -> None:
     assert abs(mean - true.entropy() - divergence) < 4 * error + 2e-3
 
 
-def test_a_chain_is_a_chain() -> None:
+def test_bound_of_a_chain_is_its_entropy() -> None:
     chain = MarkovPrior(np.array([0.9, 0.1]), np.array([[0.9, 0.1], [0.4, 0.6]]))
     tokens = chain.sample(jax.random.key(3), 3_000, 5)
     mean, error = estimate(chain, tokens, 2)
@@ -52,21 +52,25 @@ def test_parts_and_strata() -> None:
     assert parts.total.shape == (500,)
 
 
-def test_integrand_vanishes_for_a_sure_and_right_denoiser() -> None:
+def test_integrand_vanishes_for_a_certain_and_correct_denoiser() -> None:
     sure = jnp.log(jnp.eye(3)[jnp.array([[1]])] + 1e-30)
     v = jnp.ones((1, 1, 3))
     assert float(integrand(sure, jnp.array([[1]]), v, 2.0)[0, 0]) == pytest.approx(0, abs=1e-12)
     assert float(integrand(sure, jnp.array([[0]]), v, 2.0)[0, 0]) > 0.1
 
 
-def test_any_law_of_snrs_gives_the_entropy_and_a_suited_one_with_less_variance() -> None:
+def test_every_snr_distribution_gives_the_entropy_and_a_fitted_one_less_variance() -> None:
     prior = IndependentPrior(PRIOR)
     tokens = prior.sample(jax.random.key(4), (6_000, 1))
     suited = fitted_snr_distribution(jax.random.key(5), prior, tokens[:500], 4)
-    laws = {"even": SnrDistribution.even(1e-3, 60.0), "logistic": None, "fitted": suited}
+    distributions = {"even": SnrDistribution.even(1e-3, 60.0), "logistic": None, "fitted": suited}
     spread = {}
-    for name, law in laws.items():
-        run = jax.jit(lambda key, law=law: bound(key, prior, tokens, 4, points=8, snr_distribution=law).total)
+    for name, distribution in distributions.items():
+        run = jax.jit(
+            lambda key, distribution=distribution: (
+                bound(key, prior, tokens, 4, points=8, snr_distribution=distribution).total
+            )
+        )
         totals = np.stack([np.asarray(run(jax.random.key(seed))) for seed in range(3)])
         error = totals.std() / np.sqrt(totals.size)
         assert abs(totals.mean() - prior.entropy()) < 4 * error + 2e-3, name

@@ -101,7 +101,7 @@ def test_an_snr_for_each_sequence() -> None:
 
 
 @pytest.mark.parametrize("a", [0.05, 1.0, 1000.0])
-def test_a_told_token_is_certain_at_any_snr_of_the_others(a: float) -> None:
+def test_a_known_token_is_certain_at_any_snr_of_the_others(a: float) -> None:
     v = jnp.asarray(noisy(1.0, 6), jnp.float32).reshape(2, 3, 4)
     tokens, known = jnp.array([2, 0, 3]), jnp.array([True, False, True])
     vectors, snrs = condition_on_known(tokens, known, v, 1e-2, a)

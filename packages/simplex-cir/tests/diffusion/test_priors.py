@@ -45,7 +45,7 @@ def test_forward_backward_is_enumeration(a: float) -> None:
         np.testing.assert_allclose(table.log_likelihood_ratio(jnp.asarray(v), 3.0), evidence, rtol=1e-9)
 
 
-def test_chain_that_forgets_is_independent() -> None:
+def test_chain_without_memory_is_independent() -> None:
     chain = MarkovPrior(INITIAL, np.tile(INITIAL, (3, 1)))
     v = jnp.asarray(np.random.default_rng(2).gamma(2.0, size=(2, 4, 3)), jnp.float32)
     np.testing.assert_allclose(chain(v, 1.5), IndependentPrior(INITIAL)(v, 1.5), atol=1e-5)
@@ -60,7 +60,7 @@ def test_entropies() -> None:
     assert IndependentPrior(np.array([1.0, 0.0])).entropy() == 0
 
 
-def test_samples_follow_the_law() -> None:
+def test_samples_follow_the_distribution() -> None:
     chain = MarkovPrior(INITIAL, TRANSITION)
     drawn = np.asarray(chain.sample(jax.random.key(0), 40_000, 4))
     codes = (drawn * 3 ** np.arange(3, -1, -1)).sum(axis=1)

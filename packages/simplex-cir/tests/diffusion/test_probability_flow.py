@@ -60,7 +60,7 @@ def test_the_papers_log_form_in_other_coordinates() -> None:
 
 
 @pytest.mark.parametrize(("method", "log_domain"), [*((method, True) for method in METHODS), ("heun", False)])
-def test_flow_carries_marginals_to_marginals(method: str, log_domain: bool) -> None:
+def test_flow_maps_marginals_to_marginals(method: str, log_domain: bool) -> None:
     a, count = 1.0, 20_000
     start = jnp.asarray(forward(2, 0.05, a, count), jnp.float32)
     steps = 200 if method == "euler" else 40

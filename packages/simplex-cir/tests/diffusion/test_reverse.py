@@ -34,7 +34,7 @@ def run_ancestral(key: jax.Array, a: jax.Array, temperature: jax.Array, snrs: ja
 
 
 def padded(steps: int) -> np.ndarray:
-    """A grid of `MOST_STEPS` steps, of which all but the first `steps` lead nowhere."""
+    """A grid of `MOST_STEPS` steps, of which all but the first `steps` have length 0."""
     grid = snr_grid(steps, lowest=1e-3, highest=80.0)
     return np.concatenate([grid, np.full(MOST_STEPS - steps, grid[-1])])
 
@@ -50,7 +50,7 @@ def test_ancestral_sampling_is_exact_for_any_number_of_steps() -> None:
 
 
 def test_ancestral_step_reaches_the_forward_marginal() -> None:
-    # The token's coordinate at the higher SNR is Gamma(a + Poisson(m)), whatever happened below.
+    # The token's coordinate at the higher SNR is Gamma(a + Poisson(m)), for any distribution at the lower one.
     a, low, high = 1.3, 0.4, 6.0
     generator = np.random.default_rng(3)
     v = generator.gamma(a, size=(50_000, 2))
@@ -62,7 +62,7 @@ def test_ancestral_step_reaches_the_forward_marginal() -> None:
 
 
 def test_temperature_sharpens() -> None:
-    """Drawn in one step from an SNR of 1e-3, where nothing is known yet, the law is that of squared probabilities."""
+    """In one step from an SNR of 1e-3, where tokens are unknown, the distribution is that of squared probabilities."""
     cold, _ = run_ancestral(jax.random.key(1), 1.0, 0.5, padded(1))
     squared = PRIOR[0] ** 2 / (PRIOR**2).sum()
     assert float((cold == 0).mean()) == pytest.approx(squared, abs=4 * (squared * (1 - squared) / COUNT) ** 0.5 + 1e-3)
@@ -82,31 +82,31 @@ def test_drift_is_the_papers_in_other_coordinates() -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_schemes_have_the_process_moments(scheme: str) -> None:
-    # Without a drive the reverse SDE is CIR itself: mean a + e^-h (v - a), variance of eq. 6.
+    # Without added drift the reverse SDE is CIR: mean a + e^-h (v - a), variance as in the paper's eq. 6.
     a, h, count = 2.0, 0.02, 400_000
     start = jnp.full((count,), 1.5)
     after = np.asarray(jax.jit(SCHEMES[scheme])(jax.random.key(6), start, jnp.zeros(count), a, h))
     kappa = np.exp(-h)
     variance = 2 * 1.5 * (kappa - kappa**2) + a * (1 - kappa) ** 2
     assert after.mean() == pytest.approx(a + kappa * (1.5 - a), abs=4 * np.sqrt(variance / count) + 2e-3)
-    assert after.var() == pytest.approx(variance, rel=3 * h)  # all are of first order in h, in law
+    assert after.var() == pytest.approx(variance, rel=3 * h)  # all have weak order 1
     assert (after >= 0).all()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_schemes_take_the_drive(scheme: str) -> None:
-    # From v = 1.5 with a = 2 and a drive of 0.7 the mean grows by 1.2 h, to first order in h.
+def test_schemes_use_the_added_drift(scheme: str) -> None:
+    # From v = 1.5 with a = 2 and an added drift of 0.7 the mean grows by 1.2 h, to first order in h.
     h, count = 0.02, 400_000
     start = jnp.full((count,), 1.5)
     after = np.asarray(jax.jit(SCHEMES[scheme])(jax.random.key(7), start, jnp.full(count, 0.7), 2.0, h), float)
     assert (after.mean() - 1.5) / h == pytest.approx(1.2, abs=4 * np.sqrt(2 * 1.5 / h / count) + 3 * h)
 
 
-def test_factorised_steps_approach_a_joint_law() -> None:
+def test_factorised_steps_approach_the_joint_distribution() -> None:
     """Two positions that always agree: a single step draws them independently, many steps do not.
 
-    The most probable tokens at the end agree in any case; what the last step drew is read off the vectors, in which at
-    SNR 80 a drawn token is the largest coordinate but with probability exp(-40) / 2.
+    The most probable tokens at the end agree in any case; the tokens drawn in the last step are read from the vectors,
+    in which at SNR 80 a drawn token is the largest coordinate except with probability exp(-40) / 2.
     """
     prior = TablePrior(np.array([[0, 0], [1, 1]]), 2)
     run = jax.jit(lambda key, v, snrs: ancestral(key, prior, v, snrs)[1])
@@ -117,7 +117,7 @@ def test_factorised_steps_approach_a_joint_law() -> None:
         v = run(jax.random.key(10), start, np.concatenate([grid, np.full(32 - steps, grid[-1])]))
         drawn = np.asarray(v.argmax(axis=-1))
         agree[steps] = (drawn[:, 0] == drawn[:, 1]).mean()
-    margin = 4 * 0.5 / 2_000**0.5  # four standard errors of a share, the largest they can be
+    margin = 4 * 0.5 / 2_000**0.5  # four standard errors of a frequency, at most
     assert agree[1] == pytest.approx(0.5, abs=margin)
     assert agree[1] + margin < agree[4] < agree[32] - margin
 

@@ -34,7 +34,7 @@ def test_grid_is_even_in_log_snr() -> None:
         snr_grid(0)
 
 
-def test_a_dilated_grid_goes_slower_in_the_upper_half() -> None:
+def test_a_dilated_grid_is_denser_in_the_upper_half() -> None:
     levels = np.log(snr_grid(10, lowest=0.1, highest=10.0, dilation=4.0))
     np.testing.assert_allclose(levels[[0, 2, -1]], [np.log(0.1), 0.0, np.log(10.0)], atol=1e-12)
     np.testing.assert_allclose(np.diff(levels)[0] / np.diff(levels)[-1], 4.0)

@@ -1,4 +1,4 @@
-"""The measuring functions of our own claims, small."""
+"""The measuring functions of claims beyond the paper, on small sizes."""
 
 import numpy as np
 from onepaper.claims import ClaimContext
@@ -16,7 +16,7 @@ from simplex_cir.experiments.identities import (
 )
 
 
-def test_ranks_are_counted_and_a_wrong_law_is_seen() -> None:
+def test_counted_ranks_reject_a_wrong_distribution() -> None:
     generator = np.random.default_rng(0)
     ranks = np.concatenate([_counted_ranks(generator, 40, 0.5, 4.0) for _ in range(8)])
     assert 1 <= ranks.min() <= ranks.max() <= 40
@@ -24,7 +24,7 @@ def test_ranks_are_counted_and_a_wrong_law_is_seen() -> None:
     assert _rank_test(ranks, RankLaw(40, 3.0, 0.5)) < 1e-6
 
 
-def test_the_clock_strikes_near_the_mean_of_the_wright_fisher_diffusion() -> None:
+def test_mean_at_the_random_time_is_that_of_the_wright_fisher_diffusion() -> None:
     """E[X] decays as exp(-A tau) on the clock."""
     at_clock, at_time, unfinished = _stop_at_clock(0, 0.9, 300)
     assert unfinished == 0
@@ -34,7 +34,7 @@ def test_the_clock_strikes_near_the_mean_of_the_wright_fisher_diffusion() -> Non
     assert at_time.shape == (300,)
 
 
-def test_measurements_bear_the_names_that_rules_ask_for() -> None:
+def test_measurements_have_the_names_in_the_rules() -> None:
     evidence = spectral_form_of_the_density(ClaimContext(seeds=(100, 101, 102)))
     (claim,) = (claim for claim in CLAIMS if claim.measure.endswith(":spectral_form_of_the_density"))
     assert claim.rule.judge(evidence).verdict == Verdict.REPRODUCED

@@ -1,4 +1,4 @@
-"""The measuring functions on few samples: that they measure what rules ask for, and measure it right."""
+"""The measuring functions on few samples: they measure what the rules name, and correctly."""
 
 import jax
 import numpy as np
@@ -11,23 +11,23 @@ from simplex_cir.experiments import networks
 from simplex_cir.experiments.networks import comparison_configs, splice_table, table_nats, variation, variation_floor
 
 
-def test_total_variation_counts_what_lies_beside_the_law() -> None:
-    sequences, law = np.array([[0, 0], [0, 1]]), np.array([0.5, 0.5])
-    assert variation(np.array([[0, 0], [0, 1]]), sequences, law) == pytest.approx(0)
-    assert variation(np.array([[0, 0], [0, 0]]), sequences, law) == pytest.approx(0.5)
-    assert variation(np.array([[1, 1], [0, 1]]), sequences, law) == pytest.approx(0.5)
+def test_total_variation_counts_draws_outside_the_support() -> None:
+    sequences, distribution = np.array([[0, 0], [0, 1]]), np.array([0.5, 0.5])
+    assert variation(np.array([[0, 0], [0, 1]]), sequences, distribution) == pytest.approx(0)
+    assert variation(np.array([[0, 0], [0, 0]]), sequences, distribution) == pytest.approx(0.5)
+    assert variation(np.array([[1, 1], [0, 1]]), sequences, distribution) == pytest.approx(0.5)
     # for one draw of two: half of |1 - 1/2| + |0 - 1/2|
-    assert variation_floor(law, 1, 0) == pytest.approx(0.5)
+    assert variation_floor(distribution, 1, 0) == pytest.approx(0.5)
 
 
-def test_the_table_gives_every_occurrence_its_share() -> None:
+def test_the_table_has_the_frequency_of_every_occurrence() -> None:
     table, tokens = splice_table(), splice_sites().test
     nats = table_nats(table, tokens)
     assert nats.mean() == pytest.approx(table.entropy(), abs=0.05)
     assert np.exp(-nats).min() > 0
 
 
-def test_arms_differ_in_one_thing() -> None:
+def test_compared_trainings_differ_in_one_setting() -> None:
     arms = comparison_configs()
     plain = arms["nothing hidden"]
     assert plain.mask_prob == 0
@@ -42,8 +42,9 @@ SMALL = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["learned_models", "infilling"])
-def test_measurements_bear_the_names_that_rules_ask_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measurements_have_the_names_in_the_rules(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for constant, value in SMALL.items():
         monkeypatch.setattr(networks, constant, value)
     evidence = getattr(networks, name)(ClaimContext(seeds=(0, 1)))

@@ -25,7 +25,7 @@ def vectors(config: ModelConfig, batch: int = 3) -> jax.Array:
     return jax.random.gamma(jax.random.key(0), 1.5, (batch, config.positions, config.num_categories))
 
 
-def stirred(config: ModelConfig) -> SimplexDenoiser:
+def randomised(config: ModelConfig) -> SimplexDenoiser:
     """With every parameter drawn, so that gates and heads that start at 0 do something."""
     model = SimplexDenoiser(config, nnx.Rngs(0))
     state = nnx.state(model, nnx.Param)
@@ -43,7 +43,7 @@ def test_starts_as_the_posterior_of_a_uniform_prior() -> None:
 
 
 def test_probabilities_sum_to_one_and_depend_on_everything() -> None:
-    model = stirred(SMALL)
+    model = randomised(SMALL)
     v = vectors(SMALL)
     got = apply(model, v, 2.0)
     np.testing.assert_allclose(jnp.exp(got).sum(axis=-1), 1, atol=1e-5)
@@ -53,16 +53,16 @@ def test_probabilities_sum_to_one_and_depend_on_everything() -> None:
 
 
 def test_an_snr_for_each_sequence() -> None:
-    model, v = stirred(SMALL), vectors(SMALL, 2)
+    model, v = randomised(SMALL), vectors(SMALL, 2)
     both = apply(model, v, jnp.array([0.5, 8.0]))
     np.testing.assert_allclose(both[0], apply(model, v[:1], 0.5)[0], atol=1e-5)
     np.testing.assert_allclose(both[1], apply(model, v[1:], 8.0)[0], atol=1e-5)
 
 
-def test_a_grid_knows_rows_columns_and_boxes() -> None:
+def test_grid_positions_are_sums_of_row_column_and_box() -> None:
     config = ModelConfig("1234", positions=16, width=16, depth=1, heads=2, layout="grid")
-    embeddings = np.asarray(stirred(config)._position_embeddings())
-    tables = [np.asarray(table.embedding[...]) for table in stirred(config).places]
+    embeddings = np.asarray(randomised(config)._position_embeddings())
+    tables = [np.asarray(table.embedding[...]) for table in randomised(config).places]
     for cell in range(16):
         row, column = divmod(cell, 4)
         np.testing.assert_allclose(
@@ -70,12 +70,12 @@ def test_a_grid_knows_rows_columns_and_boxes() -> None:
         )
 
 
-def test_rotary_positions_are_turns_of_complex_numbers() -> None:
+def test_rotary_positions_are_rotations_of_complex_numbers() -> None:
     x = np.asarray(jax.random.normal(jax.random.key(0), (2, 5, 3, 6)))
     frequencies = np.array([1.0, (2 * np.pi / LONGEST_ROTARY_WAVE) ** 0.5, 2 * np.pi / LONGEST_ROTARY_WAVE])
-    turned = (x[..., :3] + 1j * x[..., 3:]) * np.exp(1j * np.arange(5)[:, None, None] * frequencies)
+    rotated = (x[..., :3] + 1j * x[..., 3:]) * np.exp(1j * np.arange(5)[:, None, None] * frequencies)
     np.testing.assert_allclose(
-        apply_rotary(jnp.asarray(x)), np.concatenate([turned.real, turned.imag], axis=-1), rtol=1e-5, atol=1e-6
+        apply_rotary(jnp.asarray(x)), np.concatenate([rotated.real, rotated.imag], axis=-1), rtol=1e-5, atol=1e-6
     )
 
 
@@ -89,14 +89,14 @@ def test_rotary_products_depend_on_the_distance() -> None:
 
 
 def test_a_rotary_network_uses_its_positions() -> None:
-    model = stirred(replace(SMALL, rotary=True))
-    plain, v = stirred(SMALL), vectors(SMALL)
+    model = randomised(replace(SMALL, rotary=True))
+    plain, v = randomised(SMALL), vectors(SMALL)
     assert not np.allclose(apply(model, v, 2.0), apply(plain, v, 2.0), atol=1e-3)
 
 
 def test_classes_and_self_conditioning() -> None:
     config = ModelConfig("ABC", positions=4, width=16, depth=1, heads=2, num_classes=2, self_conditioning=True)
-    model, v = stirred(config), vectors(config)
+    model, v = randomised(config), vectors(config)
     plain = apply(model, v, 1.0)
     np.testing.assert_allclose(plain, apply(model, v, 1.0, jnp.full(3, model.null_label)), atol=1e-6)
     assert not np.allclose(plain, apply(model, v, 1.0, jnp.zeros(3, int)))
@@ -104,14 +104,14 @@ def test_classes_and_self_conditioning() -> None:
 
 
 def test_saved_and_read_back(tmp_path) -> None:
-    model, v = stirred(SMALL), vectors(SMALL)
+    model, v = randomised(SMALL), vectors(SMALL)
     again = SimplexDenoiser.from_pretrained(model.save_pretrained(tmp_path / "model"))
     np.testing.assert_array_equal(apply(model, v, 1.0), apply(again, v, 1.0))
     assert again.config == SMALL
 
 
 def test_half_precision_is_for_the_file_only(tmp_path) -> None:
-    model, v = stirred(replace(SMALL, stored="float16")), vectors(SMALL)
+    model, v = randomised(replace(SMALL, stored="float16")), vectors(SMALL)
     folder = model.save_pretrained(tmp_path / "model")
     again = SimplexDenoiser.from_pretrained(folder)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(nnx.state(again, nnx.Param)))
@@ -133,15 +133,15 @@ def test_no_such_model(tmp_path) -> None:
         SimplexDenoiser.from_pretrained("splce")
 
 
-def test_without_evidence_the_network_sees_vectors_and_snr() -> None:
-    model, v = stirred(replace(SMALL, evidence=False)), vectors(SMALL)
+def test_without_evidence_inputs_are_vectors_and_snr() -> None:
+    model, v = randomised(replace(SMALL, evidence=False)), vectors(SMALL)
     got = apply(model, v, 2.0)
     assert not np.allclose(got, apply(model, v, 4.0))
     assert not np.allclose(got, apply(model, v.at[0, 0, 0].add(2.0), 2.0))
 
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if isinstance(preset.config, LearnedConfig)])
-def test_presets_are_made_abstractly(name: str) -> None:
+def test_parameter_counts_of_presets(name: str) -> None:
     config = PRESETS[name].config.model
     model = nnx.eval_shape(lambda: SimplexDenoiser(config, nnx.Rngs(0)))
     count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))

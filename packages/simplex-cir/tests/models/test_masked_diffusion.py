@@ -17,22 +17,22 @@ CONFIG = ModelConfig("AB", positions=3, width=16, depth=1, heads=2, evidence=Fal
 SMOKE: LearnedConfig = PRESETS["smoke"].config
 
 
-def stirred(seed: int = 0) -> SimplexDenoiser:
+def randomised(seed: int = 0) -> SimplexDenoiser:
     model = SimplexDenoiser(CONFIG, nnx.Rngs(seed))
     model.head.kernel[...] = jax.random.normal(jax.random.key(seed), model.head.kernel.shape)
     model.blocks[0].modulation.bias[...] = 0.5 * jnp.ones(96)
     return model
 
 
-def test_so_many_positions_are_hidden_and_each_as_often() -> None:
+def test_masks_have_the_given_size_and_are_uniform() -> None:
     counts = jnp.tile(jnp.arange(1, 6), 1000)
     masked = np.asarray(random_mask(jax.random.key(0), counts, 5))
     np.testing.assert_array_equal(masked.sum(axis=1), counts)
     np.testing.assert_allclose(masked.mean(axis=0), 3 / 5, atol=4 * 0.5 / 5000**0.5)
 
 
-def test_hidden_tokens_are_not_seen() -> None:
-    model, masked = stirred(), jnp.array([[True, False, True]])
+def test_masked_tokens_have_no_influence() -> None:
+    model, masked = randomised(), jnp.array([[True, False, True]])
     one, other = (predict(model, jnp.array([tokens]), masked) for tokens in ([0, 1, 0], [1, 1, 1]))
     np.testing.assert_array_equal(one, other)
     assert not np.allclose(one, predict(model, jnp.array([[0, 0, 0]]), masked))
@@ -40,7 +40,7 @@ def test_hidden_tokens_are_not_seen() -> None:
 
 def test_bound_is_the_mean_over_orders() -> None:
     """Every order of three positions, one token after the other: the bound is the mean of the six log probabilities."""
-    model, tokens = stirred(), jnp.array([[0, 1, 1]])
+    model, tokens = randomised(), jnp.array([[0, 1, 1]])
     nats = []
     for order in itertools.permutations(range(3)):
         masked, total = np.ones((1, 3), bool), 0.0

@@ -46,12 +46,12 @@ def test_draws_and_mean_follow_the_density() -> None:
             mean = float(bridge_mean(start[i], end[i], a[i], ELAPSED, REMAINING))
             assert np.trapezoid(density * root**2, power) == pytest.approx(mean, rel=1e-3)
 
-            def law(v, cdf=cdf):
+            def distribution(v, cdf=cdf):
                 return np.interp(np.sqrt(v), root, cdf)
 
-            assert stats.kstest(value[:, i], law).pvalue > 1e-3
+            assert stats.kstest(value[:, i], distribution).pvalue > 1e-3
             if start[i] == 0 and end[i] > 0:
-                assert stats.kstest(zero, law).pvalue > 1e-3
+                assert stats.kstest(zero, distribution).pvalue > 1e-3
 
 
 def test_two_steps_compose_to_the_process() -> None:
@@ -74,7 +74,7 @@ def test_limits() -> None:
     assert (draws[:, :2] == np.float32([0.7, 2.0])).all()
     np.testing.assert_allclose(draws[:, 2:4], np.tile([0.7, 2.0], (SHAPE[0], 1)), rtol=1e-3)
     assert bridge_mean(0.7, 2.0, 1.3, np.array([0.0, 1.0]), np.array([1.0, 0.0])).tolist() == [np.float32(0.7), 2.0]
-    # A far end is forgotten: the law of s alone.
+    # An end at infinite time has no influence: the transition to s.
     u = jnp.asarray([0.1, 1.0, 4.0])
     np.testing.assert_allclose(
         bridge_log_prob(u, 0.7, 9.0, 1.3, 0.5, np.inf), transition_log_prob(u, 0.7, 1.3, 0.5), rtol=1e-5, atol=1e-5
@@ -89,14 +89,14 @@ def test_gradients_are_numbers() -> None:
         assert np.isfinite(jnp.stack(slopes(0.4, 0.7, 1.3, a, 0.3, 0.5))).all()
 
 
-def test_bad_input_is_told() -> None:
+def test_bad_input_raises_a_usage_error() -> None:
     with pytest.raises(UsageError, match="end is -1.0"):
         bridge_sample(jax.random.key(0), 1.0, -1.0, 1.0, 0.5, 0.5)
     with pytest.raises(UsageError, match="remaining is -0.5"):
         bridge_mean(1.0, 1.0, 1.0, 0.5, -0.5)
 
 
-def test_ends_that_are_next_to_nothing() -> None:
+def test_ends_close_to_zero() -> None:
     ends = jnp.asarray([0.0, 1e-45, 1e-38, 1e-30, 1e-12], jnp.float32)
     for a in (1e-3, 1.0, 30.0):
         drawn = bridge_sample(jax.random.key(0), ends, ends[:, None], a, 0.4, 0.6)

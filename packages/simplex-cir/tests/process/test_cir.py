@@ -1,4 +1,4 @@
-"""The process: its transition law by every identity that the theory gives, its limits and its errors."""
+"""The process: its transition by identities of the theory, limits and errors."""
 
 import jax
 import jax.numpy as jnp
@@ -24,8 +24,8 @@ from simplex_cir.process.cir import (
 )
 
 
-def law(start: float, a: float, elapsed: float):
-    """The transition law as scipy has it."""
+def distribution(start: float, a: float, elapsed: float):
+    """The transition by scipy."""
     noise = -np.expm1(-elapsed)
     if start == 0:
         return stats.gamma(a, scale=noise)
@@ -33,7 +33,7 @@ def law(start: float, a: float, elapsed: float):
 
 
 def grid(high: float, count: int = 400) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss and Legendre's rule on [0, high] in the square root, which suits the density near 0."""
+    """Gauss-Legendre quadrature on [0, high] in the square root, accurate for the density near 0."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     root = np.sqrt(high) * (nodes + 1) / 2
     return root**2, weights * np.sqrt(high) * root
@@ -82,7 +82,7 @@ def test_integrals_of_density_and_score(a: float) -> None:
 
 
 def test_moments_as_corrected() -> None:
-    """The printed mean has theta_0 - 1 for theta_0 - a, which is right for a = 1 only."""
+    """The mean as printed has theta_0 - 1 for theta_0 - a, which is correct for a = 1 only."""
     kappa = np.exp(-0.5)
     assert float(transition_mean(3.0, 2.0, 0.5)) == pytest.approx(2 + kappa * (3 - 2))
     assert float(transition_mean(3.0, 2.0, 0.5)) != pytest.approx(2 + kappa * (3 - 1))
@@ -138,16 +138,16 @@ def test_forward_equation() -> None:
 
 
 @pytest.mark.parametrize("a", [0.2, 1.3])
-def test_samples_follow_the_law(a: float) -> None:
+def test_samples_follow_the_distribution(a: float) -> None:
     start = jnp.asarray([0.0, 1e-3, 2.0])
     elapsed = jnp.asarray([0.7, 0.01, 3.0])
     value = np.asarray(transition_sample(jax.random.key(3), start, a, elapsed, shape=(6_000, 3)), float)
     for i in range(3):
-        assert stats.kstest(value[:, i], law(float(start[i]), a, float(elapsed[i])).cdf).pvalue > 1e-3
+        assert stats.kstest(value[:, i], distribution(float(start[i]), a, float(elapsed[i])).cdf).pvalue > 1e-3
 
 
-def test_traced_shape_gives_the_same_law() -> None:
-    """A shape known inside jit only is drawn element by element; means and variances of five processes."""
+def test_traced_shape_gives_the_same_distribution() -> None:
+    """A traced shape is decided for each element; means and variances of five processes."""
     a = jnp.asarray([0.1, 0.49, 0.5, 1.0, 7.0])
     draw = jax.jit(lambda key, a: transition_sample(key, 1.5, a, 0.6, shape=(1_600, 5)))
     value = np.asarray(draw(jax.random.key(4), a), float)
@@ -169,12 +169,12 @@ def test_limits_in_time() -> None:
     assert transition_log_prob(np.array([0.3, 0.4]), 0.3, 1.0, 0.0).tolist() == [np.inf, -np.inf]
     assert transition_cdf(np.array([0.2, 0.3, 0.4]), 0.3, 1.0, 0.0).tolist() == [0, 1, 1]
     assert transition_quantile(0.3, 0.7, 1.0, 0.0) == np.float32(0.7)
-    # 1 - kappa = 1e-12, far below the resolution of kappa in float32: the draw is the start within its spread.
+    # 1 - kappa = 1e-12, far below the resolution of kappa in float32: the draw equals the start up to its deviation.
     near = np.asarray(transition_sample(key, 2.0, 1.0, 1e-12, shape=(6_000, 3)))[:100]
     np.testing.assert_allclose(near, 2.0, atol=1.2e-5)
 
 
-def test_short_times_keep_their_digits() -> None:
+def test_short_times_are_accurate() -> None:
     """f(y|x) tends to the Gaussian of variance 2 x t: at t = 1e-10 within the digits of y - x."""
     with jax.enable_x64(True):
         x, t = 1.5, 1e-10
@@ -209,19 +209,23 @@ def test_general_parameters() -> None:
         process, x, time = CIR(a=0.8, b=1.7, sigma=0.9), 1.1, 0.35
         kappa = np.exp(-1.7 * 0.35)
         scale = 0.81 * (1 - kappa) / (4 * 1.7)
-        law = stats.ncx2(4 * 0.8 * 1.7 / 0.81, x * kappa / scale, scale=scale)
+        distribution = stats.ncx2(4 * 0.8 * 1.7 / 0.81, x * kappa / scale, scale=scale)
         y = np.array([0.2, 0.9, 2.5])
-        np.testing.assert_allclose(process.transition_log_prob(y, x, time), law.logpdf(y), rtol=1e-11, atol=1e-12)
-        np.testing.assert_allclose(process.transition_cdf(y, x, time), law.cdf(y), rtol=1e-9)
         np.testing.assert_allclose(
-            process.transition_quantile(np.array([0.1, 0.6, 0.8]), x, time), law.ppf([0.1, 0.6, 0.8]), rtol=1e-9
+            process.transition_log_prob(y, x, time), distribution.logpdf(y), rtol=1e-11, atol=1e-12
         )
-        assert float(process.transition_mean(x, time)) == pytest.approx(law.mean(), rel=1e-12)
-        assert float(process.transition_variance(x, time)) == pytest.approx(law.var(), rel=1e-12)
-        laplace = integrate.quad(lambda v: np.exp(-0.6 * v) * law.pdf(v), 0, 20)[0]
+        np.testing.assert_allclose(process.transition_cdf(y, x, time), distribution.cdf(y), rtol=1e-9)
+        np.testing.assert_allclose(
+            process.transition_quantile(np.array([0.1, 0.6, 0.8]), x, time),
+            distribution.ppf([0.1, 0.6, 0.8]),
+            rtol=1e-9,
+        )
+        assert float(process.transition_mean(x, time)) == pytest.approx(distribution.mean(), rel=1e-12)
+        assert float(process.transition_variance(x, time)) == pytest.approx(distribution.var(), rel=1e-12)
+        laplace = integrate.quad(lambda v: np.exp(-0.6 * v) * distribution.pdf(v), 0, 20)[0]
         assert float(process.laplace_transform(0.6, x, time)) == pytest.approx(laplace, rel=1e-8)
         draws = np.asarray(process.transition_sample(jax.random.key(5), x, time, shape=(2_000,)))
-        assert stats.kstest(draws, law.cdf).pvalue > 1e-3
+        assert stats.kstest(draws, distribution.cdf).pvalue > 1e-3
         stationary = stats.gamma(process.shape, scale=process.scale)
         np.testing.assert_allclose(process.stationary_log_prob(y), stationary.logpdf(y), rtol=1e-11)
         draws = np.asarray(process.stationary_sample(jax.random.key(6), (2_000,)))
@@ -245,7 +249,7 @@ def test_dirichlet_marginals_and_independence_of_the_sum() -> None:
 
 
 @pytest.mark.parametrize("a", [1.0, np.array([0.5, 2.0, 1.0])])
-def test_noised_tokens_follow_their_laws(a) -> None:
+def test_noised_tokens_follow_their_distributions(a) -> None:
     tokens = np.tile([0, 2], 2_000)
     v = np.asarray(noise_tokens(jax.random.key(10), tokens, 3, a, 2.5), float)
     shapes = np.broadcast_to(a, 3)

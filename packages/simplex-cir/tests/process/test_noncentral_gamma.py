@@ -34,7 +34,7 @@ def exact_log_prob(value: float, a: float, mean_count: float) -> mp.mpf:
 
 @pytest.mark.parametrize(("dtype", "limit"), [("float64", 12), ("float32", 12)])
 def test_log_density_at_50_digits(dtype: str, limit: float) -> None:
-    """Error in ulp of 1 + |value| + condition numbers; the square leaves nothing of the size of the exponents."""
+    """Error in ulp of 1 + |value| + condition numbers; terms of the size of the exponents do not cancel."""
     with jax.enable_x64(dtype == "float64"), mp.workdps(50):
         a, mean_count, value = (jnp.asarray(column, dtype) for column in zip(*CASES, strict=True))
         got = np.asarray(noncentral_gamma_log_prob(value, a, mean_count), float)
@@ -50,7 +50,7 @@ def test_log_density_at_50_digits(dtype: str, limit: float) -> None:
             assert error < limit, (shape, p, v, got[row], float(exact), float(error))
 
 
-def test_far_out_where_scipy_gives_up() -> None:
+def test_large_arguments_beyond_scipy() -> None:
     """P = V = 1e12: the exponents are 4e12, the logarithm is -14.7."""
     with jax.enable_x64(True), mp.workdps(60):
         value, a, mean_count = (jnp.asarray([x]) for x in (1e12 + 1e6, 0.7, 1e12))
@@ -163,7 +163,7 @@ def test_quantile_outside_and_underflowing() -> None:
     ("route", "a"),
     [("exponential", 1.0), ("square", 0.5), ("normal", 0.7), ("above", 2.2), ("poisson", 0.2)],
 )
-def test_every_route_draws_the_law(route: str, a: float) -> None:
+def test_every_method_draws_the_distribution(route: str, a: float) -> None:
     signal, noise = 0.9, 0.4
     with jax.enable_x64(True):
         arrays = [jnp.full(12_000, x) for x in (a, signal, noise)]

@@ -1,4 +1,4 @@
-"""Discretisations: one step by hand, weak order, and what each does at the boundary."""
+"""Discretisations: one step by hand, weak order, and behaviour at the boundary."""
 
 from functools import partial
 
@@ -53,7 +53,7 @@ def test_quadratic_exponential_keeps_two_moments() -> None:
 
 @pytest.mark.parametrize("name", ["euler-truncated", "euler-reflected", "milstein"])
 def test_mean_and_second_moment_have_weak_order_one(name: str) -> None:
-    """With a = 6 and h = 1/4, 1/8 the floor is out of reach: the mean is a + (1 - h)^(1/h) (x - a), exactly."""
+    """With a = 6 and h = 1/4, 1/8 paths stay away from 0: the mean is a + (1 - h)^(1/h) (x - a), exactly."""
     for steps in (4, 8):
         value = final(name, start=9.0, a=6.0, steps=steps, count=40_000)
         h = 1 / steps
@@ -73,8 +73,8 @@ def test_mean_and_second_moment_have_weak_order_one(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["exact", "implicit-root", "log-euler", "quadratic-exponential", "milstein", "euler-floored"]
 )
-def test_refined_schemes_approach_the_law(name: str) -> None:
-    """Largest gap to the exact distribution function, at a = 3 where the boundary is out of the way."""
+def test_refined_schemes_approach_the_distribution(name: str) -> None:
+    """Largest gap to the exact distribution function, at a = 3 where paths stay away from the boundary."""
     value = final(name, start=2.0, a=3.0, steps=64, count=8_000)
     points = np.array([0.8, 1.5, 2.4, 3.6, 5.0])
     noise = -np.expm1(-1.0)
@@ -83,8 +83,8 @@ def test_refined_schemes_approach_the_law(name: str) -> None:
     assert gap.max() < 0.025
 
 
-def test_floor_decides_whether_paths_survive() -> None:
-    """Plain Euler turns into NaN at the boundary; truncation, reflection and the floor keep every path."""
+def test_without_a_floor_paths_become_nan() -> None:
+    """Plain Euler gives NaN at the boundary; truncation, reflection and the floor do not."""
     lost = {
         name: np.isnan(final(name, start=0.3, a=0.5, steps=40, count=2_000)).mean()
         for name in (

@@ -1,4 +1,4 @@
-"""Sums of squared Ornstein-Uhlenbeck processes have the transition law of the process."""
+"""Sums of squared Ornstein-Uhlenbeck processes have the transition of the process."""
 
 import jax
 import numpy as np

@@ -6,7 +6,7 @@ from scipy import stats
 from simplex_cir.process.trajectories import trajectories
 
 
-def test_paths_start_where_asked_and_end_in_the_law() -> None:
+def test_paths_have_their_start_and_their_final_distribution() -> None:
     start = jnp.broadcast_to(jnp.array([1.0, 0.0]), (4000, 2))
     path, share = trajectories(jax.random.key(0), start, jnp.array([1.5, 0.7]), 1.2, 3)
     assert path.shape == (4000, 4, 2)
@@ -18,8 +18,8 @@ def test_paths_start_where_asked_and_end_in_the_law() -> None:
     np.testing.assert_allclose(share, path / path.sum(axis=-1, keepdims=True), atol=1e-6)
 
 
-def test_small_shapes_have_shares() -> None:
-    """Of three shapes of 1e-3 hardly any draw is above the smallest number; shares lie at the corners, each alike."""
+def test_small_shapes_have_a_normalised_vector() -> None:
+    """For shapes of 1e-3 almost all draws underflow; the normalised vector is at a corner, each equally often."""
     start = jnp.broadcast_to(jnp.array([1.0, 0.0, 0.0]), (3000, 3))
     path, share = trajectories(jax.random.key(1), start, jnp.full(3, 1e-3), 20.0, 4)
     assert ((path[:, -1] == 0).all(axis=-1)).mean() > 0.5

@@ -1,4 +1,4 @@
-"""The simplex view against simulation, Legendre polynomials and Dirichlet's own law."""
+"""The process on the simplex against simulation, Legendre polynomials and the Dirichlet distribution."""
 
 import jax
 import jax.numpy as jnp
@@ -49,7 +49,7 @@ def test_simplex_moments_by_automatic_differentiation() -> None:
         np.testing.assert_allclose(simplex_covariance(x, total), jacobian @ jnp.diag(2 * y) @ jacobian.T, atol=1e-15)
 
 
-def test_jacobi_density_is_legendres_series_for_uniform_law() -> None:
+def test_jacobi_density_is_legendres_series_for_uniform_alpha() -> None:
     with jax.enable_x64(True):
         y, x, clock = np.linspace(0.01, 0.99, 9), 0.3, 0.05
         n = np.arange(40)[:, None]
@@ -88,7 +88,7 @@ def test_sticks() -> None:
     assert simplex_to_sticks(np.array([1.0, 0.0, 0.0])).tolist() == [1.0, 0.0]
 
 
-def test_bad_input_is_told() -> None:
+def test_bad_input_raises_a_usage_error() -> None:
     with pytest.raises(UsageError, match="alpha has 3 entries"):
         jacobi_density(0.5, 0.5, (1.0, 1.0, 1.0), 0.1)
     with pytest.raises(UsageError, match="alpha is 0.0"):

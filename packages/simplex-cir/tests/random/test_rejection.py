@@ -1,4 +1,4 @@
-"""Rejection by a buffer: the law of the accepted, every size, and parameters that are numbers or arrays."""
+"""Rejection with a buffer: distribution of accepted values for all sizes, with scalar and array parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,8 @@ def triangle(uniforms: Arrays, parameters: Arrays) -> jax.Array:
 
 
 @pytest.mark.parametrize("size", [1, 100, 2049, 8192, 20_000])
-def test_law_and_places(size: int) -> None:
-    """Neighbours of very different scale show values that come back to a wrong place."""
+def test_distribution_and_order_of_elements(size: int) -> None:
+    """Neighbours of very different scale reveal values that are written to a wrong index."""
 
     def draw(key: jax.Array, shape: tuple[int, ...], parameters: Arrays) -> jax.Array:
         return until_accepted(key, shape, jnp.dtype("float32"), parameters, triangle, num_uniforms=2)
@@ -34,7 +34,7 @@ def test_law_and_places(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [100, 5000])
-def test_what_is_never_accepted_ends_as_nan(size: int) -> None:
+def test_never_accepted_elements_are_nan(size: int) -> None:
     scale = jnp.ones(size).at[7].set(jnp.nan)
     values = until_accepted(jax.random.key(2), (size,), jnp.dtype("float32"), (scale,), triangle, num_uniforms=2)
     assert np.flatnonzero(np.isnan(values)).tolist() == [7]

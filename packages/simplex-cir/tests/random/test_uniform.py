@@ -1,4 +1,4 @@
-"""Uniform numbers are JAX's own; logarithms and circles against NumPy; the pair of normals by its laws."""
+"""Uniform numbers are those of JAX; logarithms and circles against NumPy; distributions of exponentials and normals."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from simplex_cir.random.uniform import exponential, log_positive, normal_pair, u
 
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
 def test_bits_are_those_of_jax(impl: str) -> None:
-    """Threefry's rounds written out give JAX's numbers; other keys are left to JAX."""
+    """Threefry's rounds written out give the same numbers as JAX; other keys call JAX."""
     key = jax.random.key(3, impl=impl)
     rows = uniforms(key, 3, (5, 7), jnp.dtype("float32"))
     expected = jax.random.bits(key, (3, 5, 7)).astype(jnp.float32) * 2.0**-32 + 2.0**-33
@@ -29,7 +29,7 @@ def test_keys_without_a_type() -> None:
 
 
 def test_log_of_positive_numbers() -> None:
-    """Within 2 ulp of the result, next to 1 too."""
+    """Within 2 ulp of the result, close to 1 too."""
     generator = np.random.default_rng(0)
     x = np.concatenate([np.exp(generator.uniform(-700, 700, 20_000)), generator.uniform(0, 2, 20_000)])
     x = np.concatenate([x, 1 + generator.normal(size=2000) * 1e-9, [1.0, 0.5, 2.0**-54, np.sqrt(0.5)]])
@@ -47,7 +47,7 @@ def test_trigonometry() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_laws(dtype: str) -> None:
+def test_distributions(dtype: str) -> None:
     with jax.enable_x64(dtype == "float64"):
         rows = uniforms(jax.random.key(1), 3, (50_000,), jnp.dtype(dtype))
         first, second = (np.asarray(x, float) for x in normal_pair(*rows[:2]))

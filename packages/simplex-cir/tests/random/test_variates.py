@@ -26,7 +26,7 @@ def assert_no_rejection(p_values: list[float], level: float = 1e-3) -> None:
 
 
 def g_test(counts: np.ndarray, cdf) -> float:
-    """p-value of counts against a law of integers, cells of at least 10 expected draws."""
+    """p-value of counts against a distribution of integers, cells of at least 10 expected draws."""
     support = np.arange(0, counts.max() + 2)
     edges, last = [], 0.0
     for value, below in zip(support, cdf(support), strict=True):
@@ -40,7 +40,7 @@ def g_test(counts: np.ndarray, cdf) -> float:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_continuous_laws(dtype: str) -> None:
+def test_continuous_distributions(dtype: str) -> None:
     shapes = np.array([0.3, 1.0, 1.7, 30.0, 1e6])
     with jax.enable_x64(dtype == "float64"):
         kind, keys = jnp.dtype(dtype), jax.random.split(jax.random.key(0), 4)
@@ -80,7 +80,7 @@ def test_counts() -> None:
 
 
 def test_large_arguments_in_float32() -> None:
-    """Means and variances where float32 cannot hold log Gamma of a count: within 4 standard errors."""
+    """Means and variances where log Gamma of a count is inaccurate in float32: within 4 standard errors."""
     large = jnp.full((SIZE, 6), 1e8)
     count = np.asarray(poisson_sample(jax.random.key(3), large), float)
     assert abs(count.mean() - 1e8) < 4 * 1e4 / count.size**0.5
@@ -91,11 +91,11 @@ def test_large_arguments_in_float32() -> None:
     assert abs(count.var() / 2.5e7 - 1) < 4 * (2 / count.size) ** 0.5
 
 
-def test_elements_of_different_laws_keep_their_places() -> None:
-    """Rejected elements travel through a buffer: neighbours of very different scale show a wrong way back."""
+def test_elements_of_different_distributions_keep_their_order() -> None:
+    """Rejected elements pass through a buffer: neighbours of very different scale reveal a wrong index."""
     a = jnp.tile(jnp.asarray([1.0, 1e4, 1e8]), 250_000)
     value = np.asarray(gamma_sample(jax.random.key(5), a), float) / np.asarray(a)
-    # As many draws of a = 1 show an acceptance that is wrong by two percent.
+    # This number of draws of a = 1 reveals an acceptance that is wrong by two percent.
     assert abs(value[0::3].mean() - 1) < 8e-3
     assert abs((value[0::3] ** 2).mean() - 2) < 4 * 20**0.5 * 2e-3
     assert (value[0::3] < 20).all()
@@ -103,7 +103,7 @@ def test_elements_of_different_laws_keep_their_places() -> None:
     assert (abs(value[2::3] - 1) < 8e-4).all()
 
 
-def test_edges_do_not_hang() -> None:
+def test_invalid_parameters_end_as_nan() -> None:
     key = jax.random.key(0)
     bad = jnp.asarray([-1.0, jnp.nan, jnp.inf, 0.0])
     assert np.isnan(gamma_sample(key, bad)[:3]).all()

@@ -215,7 +215,7 @@ def test_second_derivatives_by_riccati() -> None:
         np.testing.assert_allclose(in_a, difference, rtol=1e-7)
 
 
-def test_terms_put_together_again() -> None:
+def test_terms_sum_to_log_i() -> None:
     with jax.enable_x64(True):
         a = jnp.asarray([0.2, 0.999, 1.0, 3.0, 80.0, 0.2, 1.0, 3.0])
         z = jnp.asarray([0.3, 5.0, 8.0, 2.0, 30.0, 1e3, 1e3, 1e3])

@@ -1,4 +1,4 @@
-"""Debye's expansion: its coefficients, and where it and the recurrence meet."""
+"""Debye's expansion: its coefficients, and its agreement with the recurrence."""
 
 from fractions import Fraction
 
@@ -19,7 +19,7 @@ def test_first_polynomials_by_hand() -> None:
 
 
 def test_sums_at_one_are_stirlings_coefficients() -> None:
-    """At z = 0, where t = 1, log I is a power and -log Gamma: what is left is -B_2k / (2k (2k-1))."""
+    """At z = 0, where t = 1, log I is a power and -log Gamma: the rest is -B_2k / (2k (2k-1))."""
     sums = [sum(coefficients) for coefficients in debye_coefficients(7)]
     assert sums == [Fraction(-1, 12), 0, Fraction(1, 360), 0, Fraction(-1, 1260), 0, Fraction(1, 1680)]
 

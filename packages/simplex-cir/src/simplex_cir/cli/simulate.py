@@ -37,8 +37,6 @@ def simulate_verb(call: Invocation) -> None:
     with call.open_run() as run:
         write_atomic(run.folder / "trajectories.png", png(figure))
         write_atomic(run.folder / "trajectories.npz", arrays.getvalue())
-    share, law = x[:, -1, options.token].mean(), options.alpha[options.token] / sum(options.alpha)
-    print(
-        f"share of token {options.token} at the end: {share:.3f} on average; of the Dirichlet distribution: {law:.3f}"
-    )
+    share, limit = x[:, -1, options.token].mean(), options.alpha[options.token] / sum(options.alpha)
+    print(f"share of token {options.token} at the end: {share:.3f} on average; in the limit: {limit:.3f}")
     print(f"figure: {run.folder / 'trajectories.png'}")

@@ -102,11 +102,11 @@ class MarkovPrior:
 
     def entropy(self, positions: int) -> float:
         """Entropy of a sequence of that many positions, nats."""
-        law, total = self.initial, _entropy(self.initial)
+        distribution, total = self.initial, _entropy(self.initial)
         rows = np.array([_entropy(row) for row in self.transition])
         for _ in range(positions - 1):
-            total += float(law @ rows)
-            law = law @ self.transition
+            total += float(distribution @ rows)
+            distribution = distribution @ self.transition
         return total
 
     def sample(self, key: PRNGKeyArray, count: int, positions: int) -> Int[Array, "count positions"]:

@@ -77,7 +77,7 @@ def _hypergeometric() -> float:
     return _gap(log_0f1(jnp.asarray(a), jnp.asarray(q)), np.log(special.hyp0f1(a, q)))
 
 
-def _law(x: float, a: float, t: float) -> Any:
+def _transition(x: float, a: float, t: float) -> Any:
     lost = -np.expm1(-t)
     return stats.ncx2(2 * a, 2 * x * np.exp(-t) / lost, scale=lost / 2) if x else stats.gamma(a, scale=lost)
 
@@ -88,15 +88,15 @@ def _each(compare: Callable[[float, float, float], float]) -> float:
 
 def _log_density() -> float:
     def compare(x: float, a: float, t: float) -> float:
-        y = _law(x, a, t).ppf(np.linspace(0.01, 0.99, 30))
-        return _gap(transition_log_prob(jnp.asarray(y), x, a, t), _law(x, a, t).logpdf(y))
+        y = _transition(x, a, t).ppf(np.linspace(0.01, 0.99, 30))
+        return _gap(transition_log_prob(jnp.asarray(y), x, a, t), _transition(x, a, t).logpdf(y))
 
     return _each(compare)
 
 
 def _distribution() -> float:
     def compare(x: float, a: float, t: float) -> float:
-        y = _law(x, a, t).ppf(np.linspace(0.01, 0.99, 30))
+        y = _transition(x, a, t).ppf(np.linspace(0.01, 0.99, 30))
         return _gap(transition_cdf(jnp.asarray(y), x, a, t), np.linspace(0.01, 0.99, 30))
 
     return _each(compare)
@@ -104,12 +104,12 @@ def _distribution() -> float:
 
 def _quantiles() -> float:
     p = np.linspace(0.01, 0.99, 15)
-    return _each(lambda x, a, t: _gap(transition_quantile(jnp.asarray(p), x, a, t), _law(x, a, t).ppf(p)))
+    return _each(lambda x, a, t: _gap(transition_quantile(jnp.asarray(p), x, a, t), _transition(x, a, t).ppf(p)))
 
 
 def _moments() -> float:
     def compare(x: float, a: float, t: float) -> float:
-        mean, variance = _law(x, a, t).stats("mv")
+        mean, variance = _transition(x, a, t).stats("mv")
         return max(_gap(transition_mean(x, a, t), mean), _gap(transition_variance(x, a, t), variance))
 
     return _each(compare)
@@ -121,10 +121,10 @@ def _integral(x: float, a: float, t: float, factor: Callable[[float], float]) ->
 
     def integrand(u: float) -> float:
         y = u ** (1 / inner)
-        density = float(np.exp(_law(x, a, t).logpdf(y))) if y > 0 else 0.0
+        density = float(np.exp(_transition(x, a, t).logpdf(y))) if y > 0 else 0.0
         return factor(y) * density * (y / (inner * u) if u > 0 else 0.0)
 
-    return integrate.quad(integrand, 0, _law(x, a, t).ppf(1 - 1e-13) ** inner, epsabs=1e-11, limit=400)[0]
+    return integrate.quad(integrand, 0, _transition(x, a, t).ppf(1 - 1e-13) ** inner, epsabs=1e-11, limit=400)[0]
 
 
 def _laplace() -> float:
@@ -209,9 +209,9 @@ def _bridge_mean() -> float:
 
 
 def _rank() -> float:
-    law = RankLaw(500, 8.0)
+    distribution = RankLaw(500, 8.0)
     ranks = np.arange(1, 501)
-    return _gap((1 - law.cdf(ranks[:-1])).sum() + 1, law.mean())
+    return _gap((1 - distribution.cdf(ranks[:-1])).sum() + 1, distribution.mean())
 
 
 def _bounds() -> float:
@@ -233,7 +233,7 @@ def _nodes(a: float, high: float, count: int = 600) -> tuple[np.ndarray, np.ndar
 
 def _own_density(x: float, a: float, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nodes, density times weight, and the scaled score there."""
-    y, weight = _nodes(a, _law(x, a, t).ppf(1 - 1e-15) + 5)
+    y, weight = _nodes(a, _transition(x, a, t).ppf(1 - 1e-15) + 5)
     values = jnp.asarray(y)
     log_prob = transition_log_prob(values, x, a, t)
     slope = jax.vmap(jax.grad(transition_log_prob), (0, None, None, None))(values, x, a, t)
@@ -292,7 +292,7 @@ def _entropy() -> float:
 
 def _slope_of_the_density() -> float:
     def compare(x: float, a: float, t: float) -> float:
-        y = _law(x, a, t).ppf(np.linspace(0.05, 0.95, 20))
+        y = _transition(x, a, t).ppf(np.linspace(0.05, 0.95, 20))
         lost, kappa = -np.expm1(-t), np.exp(-t)
         z = 2 / lost * np.sqrt(x * kappa * y)
         ratio = special.ive(a, z) / special.ive(a - 1, z) if x else np.zeros_like(y)
@@ -369,7 +369,7 @@ def _scores() -> np.ndarray:
     """Of the marginal of a noisy token: SciPy's densities, differenced."""
 
     def log_marginal(y: np.ndarray) -> np.ndarray:
-        own, other = _law(_MASS, _SHAPE, _TIME).logpdf(y), _law(0.0, _SHAPE, _TIME).logpdf(y)
+        own, other = _transition(_MASS, _SHAPE, _TIME).logpdf(y), _transition(0.0, _SHAPE, _TIME).logpdf(y)
         of_token = np.stack([own[:, 0] + other[:, 1], other[:, 0] + own[:, 1]], axis=1)
         return np.asarray(special.logsumexp(of_token, axis=1, b=_PRIOR))
 
@@ -412,12 +412,12 @@ def _general_process() -> float:
     for a, b, sigma in ((0.04, 1.5, 0.3), (2.0, 0.5, 1.9), (0.1, 3.0, 1.5)):
         process, start, time = CIR(a, b, sigma), 1.3 * a, 0.7 / b
         spread = sigma**2 * -np.expm1(-b * time) / (4 * b)
-        law: Any = stats.ncx2(4 * a * b / sigma**2, start * np.exp(-b * time) / spread, scale=spread)
-        y = law.ppf(np.linspace(0.05, 0.95, 10))
-        worst = max(worst, _gap(process.transition_log_prob(y, start, time), law.logpdf(y)))
-        worst = max(worst, _gap(process.transition_cdf(y, start, time), law.cdf(y)))
-        worst = max(worst, _gap(process.transition_mean(start, time), law.mean()))
-        worst = max(worst, _gap(process.transition_variance(start, time), law.var()))
+        distribution: Any = stats.ncx2(4 * a * b / sigma**2, start * np.exp(-b * time) / spread, scale=spread)
+        y = distribution.ppf(np.linspace(0.05, 0.95, 10))
+        worst = max(worst, _gap(process.transition_log_prob(y, start, time), distribution.logpdf(y)))
+        worst = max(worst, _gap(process.transition_cdf(y, start, time), distribution.cdf(y)))
+        worst = max(worst, _gap(process.transition_mean(start, time), distribution.mean()))
+        worst = max(worst, _gap(process.transition_variance(start, time), distribution.var()))
         stationary: Any = stats.gamma(2 * a * b / sigma**2, scale=sigma**2 / (2 * b))
         worst = max(worst, _gap(process.stationary_log_prob(y), stationary.logpdf(y)))
     return worst
@@ -428,7 +428,7 @@ def _squared_ou() -> float:
     worst = 0.0
     for d in (1, 3):
         draws = squared_ou_sample(jax.random.key(d), np.full(100_000, 1.5), d, 0.7)
-        worst = max(worst, float(stats.kstest(np.asarray(draws), _law(1.5, d / 2, 0.7).cdf).statistic))
+        worst = max(worst, float(stats.kstest(np.asarray(draws), _transition(1.5, d / 2, 0.7).cdf).statistic))
     return worst
 
 
@@ -443,8 +443,8 @@ def _jacobi() -> float:
         log_norm = special.gammaln(n + p + 1) + special.gammaln(n + q + 1) - special.gammaln(n + 1) - top
         values = special.eval_jacobi(n, p, q, 2 * x - 1) * special.eval_jacobi(n, p, q, 2 * y - 1)
         terms = np.exp(-n * (n + first + second - 1) * clock - log_norm + special.betaln(first, second)) * values
-        law: Any = stats.beta(first, second)
-        worst = max(worst, _gap(jacobi_density(y, x, (first, second), clock), law.pdf(y) * terms.sum(0)))
+        distribution: Any = stats.beta(first, second)
+        worst = max(worst, _gap(jacobi_density(y, x, (first, second), clock), distribution.pdf(y) * terms.sum(0)))
     return worst
 
 
@@ -465,7 +465,7 @@ CHECKS = (
     Check("derivatives at the edges", "number of those that are NaN", _edges, 0.5),
     Check("Laplace transform", "quadrature", _laplace, 1e-8),
     Check("sum of two processes", "quadrature of a convolution", _sum_rule, 1e-10),
-    Check("reversibility", "both orders of the joint law", _reversible, 1e-12),
+    Check("reversibility", "both orders of the joint density", _reversible, 1e-12),
     Check("Chapman-Kolmogorov", "quadrature over the middle", _two_steps, 1e-8),
     Check("log density (eq. 8)", "Laguerre series", _spectral, 1e-9),
     Check("forward equation", "automatic differentiation", _forward_equation, 1e-9),
@@ -479,7 +479,7 @@ CHECKS = (
     Check("bridge mean", "quadrature", _bridge_mean, 1e-8),
     Check("bridge mean", "both ends in the limit", _bridge_limits, 1e-9),
     Check("bound of an exact posterior", "entropy, by quadrature", _entropy, 1e-6),
-    Check("mean rank", "sum over the rank law", _rank, 1e-8),
+    Check("mean rank", "sum over the distribution", _rank, 1e-8),
 )
 # In units of the last place of the value plus its condition numbers: for mpmath, where it is installed.
 DIGITS = tuple(

@@ -19,9 +19,9 @@ from simplex_cir.experiments.theory import (
     PRIORS,
     SKEWED,
     draw_tokens,
-    floor_of_variation,
     p_value,
     p_value_headline,
+    sampling_floor,
     total_variation,
 )
 from simplex_cir.process.bridge import bridge_sample
@@ -84,8 +84,8 @@ def one_signal_to_noise_ratio(context: ClaimContext) -> Evidence:
             with jax.enable_x64(True):
                 y = np.asarray(process.transition_sample(key, start, time, shape=(count,)))
             v = y / process.scale * (1 + m / mass)
-            law = stats.ncx2(2 * process.shape, 2 * m, scale=0.5)
-            measured.append(p_value(f"{name}, m={m:g}", stats.kstest(v, law.cdf).pvalue))
+            distribution = stats.ncx2(2 * process.shape, 2 * m, scale=0.5)
+            measured.append(p_value(f"{name}, m={m:g}", stats.kstest(v, distribution.cdf).pvalue))
     return Evidence(
         f"{len(SETTINGS)} processes, each at its own time: one distribution of v at equal SNR; "
         f"{p_value_headline(measured, count)}",
@@ -129,7 +129,7 @@ RANKS_AT_ONCE = 250
 RANKS = tuple(itertools.product((27, 1000, 32_000), (0.5, 1.0, 3.0)))
 
 
-def rank_law_in_closed_form(context: ClaimContext) -> Evidence:
+def rank_distribution_in_closed_form(context: ClaimContext) -> Evidence:
     """X5: ranks counted among all n coordinates against the one-dimensional formula; the SNR at which the rank is near
     1."""
     measured, slopes, curves = [], [], {}
@@ -167,11 +167,11 @@ def _counted_ranks(generator: np.random.Generator, n: int, a: float, snr: float)
     return 1 + (others > own[:, None]).sum(axis=1)
 
 
-def _rank_test(ranks: np.ndarray, law: RankLaw) -> float:
+def _rank_test(ranks: np.ndarray, distribution: RankLaw) -> float:
     """p-value of the likelihood ratio test in cells of at least 20 expected ranks."""
-    edges = sorted({law.quantile(p) for p in np.linspace(0.1, 0.98, 12)})
-    edges = [edge for edge in edges if (1 - law.cdf(edge)) * len(ranks) >= 20]
-    bounds = np.concatenate([[0.0], [float(law.cdf(edge)) for edge in edges], [1.0]])
+    edges = sorted({distribution.quantile(p) for p in np.linspace(0.1, 0.98, 12)})
+    edges = [edge for edge in edges if (1 - distribution.cdf(edge)) * len(ranks) >= 20]
+    bounds = np.concatenate([[0.0], [float(distribution.cdf(edge)) for edge in edges], [1.0]])
     counts = np.bincount(np.searchsorted(edges, ranks), minlength=len(edges) + 1)
     return float(stats.power_divergence(counts, np.diff(bounds) * len(ranks), lambda_="log-likelihood").pvalue)
 
@@ -193,15 +193,15 @@ def wright_fisher_on_a_random_clock(context: ClaimContext) -> Evidence:
     cdf = np.concatenate([[0.0], np.cumsum(density) / density.sum(), [1.0]])
     points = np.concatenate([[0.0], nodes + nodes[0] / 2, [1.0]])
 
-    def law(x: np.ndarray) -> np.ndarray:
+    def distribution(x: np.ndarray) -> np.ndarray:
         return np.interp(x, points, cdf)
 
     for seed in context.track(context.seeds, "seeds"):
         at_clock, at_time, unfinished = _stop_at_clock(seed, start, count)
         if unfinished:
             raise ValueError(f"{unfinished} integrals of 1 / S are below {CLOCK} at time {LAST}")
-        clock[seed] = float(stats.kstest(at_clock, law).statistic)
-        fixed[seed] = float(stats.kstest(at_time, law).statistic)
+        clock[seed] = float(stats.kstest(at_clock, distribution).statistic)
+        fixed[seed] = float(stats.kstest(at_time, distribution).statistic)
     measured = [
         Measurement.over_seeds("distance at the random clock", clock),
         Measurement.over_seeds("distance at a fixed time", fixed),
@@ -265,7 +265,7 @@ def factorised_steps_on_a_chain(context: ClaimContext) -> Evidence:
     """X8: the error of drawing positions independently at each ancestral step, on a Markov chain."""
     count, positions, steps = 3_000, 8, (1, 4, 16, 64)
     pairs = (CHAIN.initial[:, None] * CHAIN.transition).ravel()
-    floor = floor_of_variation(pairs, count * (positions - 1))
+    floor = sampling_floor(pairs, count * (positions - 1))
     errors: dict[int, dict[int, float]] = {number: {} for number in steps}
     for number in steps:
         for seed in context.track(context.seeds, f"{number} steps"):
@@ -296,7 +296,7 @@ def error_against_steps(context: ClaimContext) -> Evidence:
     measured, rows, outputs = [], [], []
     for name, count in COUNTS.items():
         prior, shape = PRIORS[name], (count, len(PRIORS[name]))
-        floor = floor_of_variation(prior, count)
+        floor = sampling_floor(prior, count)
         curves = {}
         for sampler in context.track(COMPARED, name):
             means = []

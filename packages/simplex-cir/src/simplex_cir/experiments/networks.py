@@ -68,17 +68,17 @@ def table_nats(table: TablePrior, tokens: Tokens) -> Float[np.ndarray, " count"]
 
 
 def variation(
-    tokens: Tokens, sequences: Int[np.ndarray, "sequences positions"], law: Float[np.ndarray, " sequences"]
+    tokens: Tokens, sequences: Int[np.ndarray, "sequences positions"], distribution: Float[np.ndarray, " sequences"]
 ) -> float:
     """Total variation between drawn sequences and a distribution; draws outside its support count fully."""
     shares = occurrences(tokens, sequences) / len(tokens)
-    return float(0.5 * (np.abs(shares - law).sum() + 1 - shares.sum()))
+    return float(0.5 * (np.abs(shares - distribution).sum() + 1 - shares.sum()))
 
 
-def variation_floor(law: Float[np.ndarray, " sequences"], count: int, seed: int) -> float:
+def variation_floor(distribution: Float[np.ndarray, " sequences"], count: int, seed: int) -> float:
     """Mean total variation of that many exact draws from their distribution."""
-    shares = np.random.default_rng(seed).multinomial(count, law, size=100) / count
-    return float(0.5 * np.abs(shares - law).sum(axis=1).mean())
+    shares = np.random.default_rng(seed).multinomial(count, distribution, size=100) / count
+    return float(0.5 * np.abs(shares - distribution).sum(axis=1).mean())
 
 
 def bound_arm(context: ClaimContext, name: str, seed: int) -> ArmResult:

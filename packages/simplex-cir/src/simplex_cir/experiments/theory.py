@@ -87,14 +87,16 @@ def general_process(context: ClaimContext) -> Evidence:
     measured, shares, negative, total = [], [], 0, 0
     for index, (shape, process) in enumerate(context.track(list(PROCESSES.items()), "processes")):
         key = jax.random.fold_in(jax.random.key(context.seeds[0]), index)
-        law: Any = stats.gamma(2 * process.a * process.b / process.sigma**2, scale=process.sigma**2 / (2 * process.b))
+        distribution: Any = stats.gamma(
+            2 * process.a * process.b / process.sigma**2, scale=process.sigma**2 / (2 * process.b)
+        )
         starts, times = np.array([[[0.01]], [[3.0]]]) * process.a, np.array([[0.05], [0.5], [40.0]]) / process.b
         with jax.enable_x64(True):
             drawn = np.asarray(process.transition_sample(key, starts, times, shape=(2, 3, 100_000)))
         negative, total = negative + int((drawn < 0).sum()), total + drawn.size
         late = drawn[1, 2]
         name = f"2ab/sigma^2={shape:g}"
-        measured.append(p_value(f"{name}, law", stats.kstest(late, law.cdf).pvalue))
+        measured.append(p_value(f"{name}, law", stats.kstest(late, distribution.cdf).pvalue))
         small = 1e-6 * process.sigma**2 / (2 * process.b)
         shares.append(Measurement.exact(f"{name}, share next to 0", float(np.mean(late < small))))
     below = Measurement.exact("share of negative values", negative / total)
@@ -106,7 +108,7 @@ def general_process(context: ClaimContext) -> Evidence:
     )
 
 
-def stationary_law(context: ClaimContext) -> Evidence:
+def stationary_distribution(context: ClaimContext) -> Evidence:
     """C3: exact draws of the canonical process at a late time against Gamma(a, 1)."""
     measured = []
     for index, a in enumerate(context.track([0.25, 1.0, 2.0], "shapes")):
@@ -146,17 +148,17 @@ def moments(context: ClaimContext) -> Evidence:
     )
 
 
-def transition_law(context: ClaimContext) -> Evidence:
+def transition_distribution(context: ClaimContext) -> Evidence:
     """C5: log density against scipy's noncentral chi-squared, and draws against its distribution."""
     measured, largest, compared = [], 0.0, 0
     grid = itertools.product((1e-6, 0.3, 5.0, 100.0), (0.05, 0.5, 1.0, 1.5, 10.0, 300.0), (0.01, 1.0, 5.0))
     with jax.enable_x64(True):
         for x, a, elapsed in grid:
             kappa, lost = np.exp(-elapsed), -np.expm1(-elapsed)
-            law: Any = stats.ncx2(2 * a, 2 * x * kappa / lost, scale=lost / 2)
-            y = law.ppf(np.array([0.001, 0.1, 0.5, 0.9, 0.999]))
+            distribution: Any = stats.ncx2(2 * a, 2 * x * kappa / lost, scale=lost / 2)
+            y = distribution.ppf(np.array([0.001, 0.1, 0.5, 0.9, 0.999]))
             y = y[(y > 0) & np.isfinite(y)]
-            expected = law.logpdf(y)
+            expected = distribution.logpdf(y)
             got = np.asarray(transition_log_prob(jnp.asarray(y), x, a, elapsed))
             usable = np.isfinite(expected)  # scipy's series underflows for some arguments
             error = np.abs(got - expected)[usable] / np.maximum(np.abs(expected[usable]), 1)
@@ -167,8 +169,8 @@ def transition_law(context: ClaimContext) -> Evidence:
             key = jax.random.fold_in(jax.random.key(context.seeds[0]), index)
             y = np.asarray(transition_sample(key, jnp.full(100_000, x), a, elapsed))
             kappa, lost = np.exp(-elapsed), -np.expm1(-elapsed)
-            law = stats.ncx2(2 * a, 2 * x * kappa / lost, scale=lost / 2) if x else stats.gamma(a, scale=lost)
-            measured.append(p_value(f"draws from {x:g}, a={a:g}", stats.kstest(y, law.cdf).pvalue))
+            distribution = stats.ncx2(2 * a, 2 * x * kappa / lost, scale=lost / 2) if x else stats.gamma(a, scale=lost)
+            measured.append(p_value(f"draws from {x:g}, a={a:g}", stats.kstest(y, distribution.cdf).pvalue))
     return Evidence(
         f"log density equal to scipy's within {largest:.1e} relative, {compared} points; "
         f"{p_value_headline(measured, 100_000)}",
@@ -214,7 +216,7 @@ def total_variation(tokens: np.ndarray, prior: np.ndarray) -> float:
     return float(0.5 * (np.abs(counts / tokens.size - prior).sum() + (tokens == INVALID_TOKEN).mean()))
 
 
-def floor_of_variation(prior: np.ndarray, count: int) -> float:
+def sampling_floor(prior: np.ndarray, count: int) -> float:
     """Mean total variation of that number of exact samples, by simulation."""
     counts = np.random.default_rng(0).multinomial(count, prior, size=400) / count
     return float(0.5 * np.abs(counts - prior).sum(axis=1).mean())
@@ -236,13 +238,13 @@ def draw_tokens(
     )
 
 
-def reverse_of_time(context: ClaimContext) -> Evidence:
+def time_reversal(context: ClaimContext) -> Evidence:
     """C7: the reverse SDE with the exact marginal score returns the prior."""
     measured, rows = [], []
     steps = (16, 64, 256)
     for name, prior in PRIORS.items():
         by_steps: dict[int, dict[int, float]] = {number: {} for number in steps}
-        floor = floor_of_variation(prior, REVERSE_COUNT)
+        floor = sampling_floor(prior, REVERSE_COUNT)
         for number in steps:
             for seed in context.track(context.seeds, f"{name}, {number} steps"):
                 tokens = draw_tokens(ORACLES[name], (REVERSE_COUNT, len(prior)), seed, number, "implicit-root")
@@ -305,7 +307,7 @@ def _bounds(oracle: IndependentPrior | MarkovPrior) -> Callable[[jax.Array, jax.
     return jax.jit(run)
 
 
-def flow_of_probability(context: ClaimContext) -> Evidence:
+def probability_flow_marginals(context: ClaimContext) -> Evidence:
     """C9, C9b: the flow maps marginals to marginals; vectors that Euler's method makes negative, in the plain and the
     log form."""
     oracle = IndependentPrior(SKEWED)
@@ -368,7 +370,7 @@ def _euler_failures(oracle: IndependentPrior, y: jax.Array, form: str, source: f
     return float(failed.mean())
 
 
-def floor_of_euler(context: ClaimContext) -> Evidence:
+def floor_in_euler(context: ClaimContext) -> Evidence:
     """C10: forward Euler with and without a floor under its square root: fraction of paths that become NaN."""
     measured, rows = [], []
     for a in (0.5, 1.0, 2.0):
@@ -418,8 +420,8 @@ def squares_of_ornstein_uhlenbeck(context: ClaimContext) -> Evidence:
             y = np.asarray(squares(jax.random.fold_in(jax.random.key(context.seeds[0]), d)))
             ratios = {seed: _time_ratio(squares, exact, seed) for seed in context.seeds}
         kappa, lost = np.exp(-0.7), -np.expm1(-0.7)
-        law = stats.ncx2(d, 2 * 1.5 * kappa / lost, scale=lost / 2)
-        measured.append(p_value(f"d={d}", stats.kstest(y, law.cdf).pvalue))
+        distribution = stats.ncx2(d, 2 * 1.5 * kappa / lost, scale=lost / 2)
+        measured.append(p_value(f"d={d}", stats.kstest(y, distribution.cdf).pvalue))
         times.append(Measurement.over_seeds(f"time over that of the exact draw, d={d}", ratios))
     summary = ", ".join(f"{m.mean:.2g} ({m.name.split(', ')[1]})" for m in times)
     return Evidence(
@@ -441,11 +443,11 @@ def _time_ratio(first: Callable[..., jax.Array], second: Callable[..., jax.Array
 
 def heavy_tail_of_the_rank(context: ClaimContext) -> Evidence:
     """C12: quantiles of the true token's rank for large vocabularies, and the SNR at which the tail vanishes."""
-    law = RankLaw(32_000, 20.0)
+    distribution = RankLaw(32_000, 20.0)
     measured = [
-        Measurement.exact("mean rank", law.mean()),
-        Measurement.exact("median rank", law.quantile(0.5)),
-        Measurement.exact("99.9% quantile over mean", law.quantile(0.999) / law.mean()),
+        Measurement.exact("mean rank", distribution.mean()),
+        Measurement.exact("median rank", distribution.quantile(0.5)),
+        Measurement.exact("99.9% quantile over mean", distribution.quantile(0.999) / distribution.mean()),
     ]
     errors = {}
     for seed in context.seeds:
@@ -461,13 +463,13 @@ def heavy_tail_of_the_rank(context: ClaimContext) -> Evidence:
     figure = lines(curves, "SNR m", "probability that the token is not first", log_x=True, log_y=True)
     return Evidence(
         f"n=32,000 at m=20: median {measured[1].mean:.0f}, mean {measured[0].mean:.2f}, 99.9% quantile "
-        f"{law.quantile(0.999)}",
+        f"{distribution.quantile(0.999)}",
         measured,
         [Plot("The token is found within a window of SNR that moves with log n", figure)],
     )
 
 
-def vector_is_no_posterior(context: ClaimContext) -> Evidence:
+def vector_is_not_the_posterior(context: ClaimContext) -> Evidence:
     """C13: the posterior over tokens (paper, eq. 18) against the noisy vector taken as probabilities."""
     measured: list[Measurement] = []
     divergences: dict[int, float] = {}
