@@ -146,7 +146,7 @@ def wheel_size(package: Package) -> Iterator[str]:
 def ledger(package: Package) -> Iterator[str]:
     """Every claim has a rule and an existing measurement, and no recorded verdict is older than its rule."""
     from onepaper.errors import OnePaperError
-    from onepaper.fingerprint import code_fingerprint
+    from onepaper.fingerprint import claim_fingerprint
     from onepaper.paper import resolve
     from onepaper.results import assert_rules_match
 
@@ -156,7 +156,7 @@ def ledger(package: Package) -> Iterator[str]:
         assert_rules_match(paper)
         for claim in paper.claims():
             if claim.measure:
-                code_fingerprint(claim.measure, paper.package_folder(), claim.assets)
+                claim_fingerprint(claim, paper.package_folder())
     except (ImportError, OnePaperError, AssertionError) as error:
         yield f"{package.source / 'claims.py'}: {error}"
     finally:

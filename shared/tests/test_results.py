@@ -7,7 +7,7 @@ import pytest
 from onepaper.claims import Below
 from onepaper.config import to_dict
 from onepaper.errors import UsageError
-from onepaper.fingerprint import code_fingerprint
+from onepaper.fingerprint import claim_fingerprint
 from onepaper.results import (
     SCHEMA,
     MeasuredValue,
@@ -109,7 +109,7 @@ def test_stale_and_rule_changed(paper):
 def test_an_asset_counts(paper):
     (paper.package_folder() / "weights.bin").write_bytes(b"1")
     claim = dataclasses.replace(paper.ledger[0], assets=("weights.bin",))
-    code_hash = code_fingerprint(claim.measure, paper.package_folder(), claim.assets)
+    code_hash = claim_fingerprint(claim, paper.package_folder())
     result = dataclasses.replace(read_result(record(paper, claim)), code_hash=code_hash)
     assert result_status(claim, result, paper.package_folder()) == "current"
     (paper.package_folder() / "weights.bin").write_bytes(b"2")

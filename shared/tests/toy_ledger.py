@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onepaper.claims import Above, Below, Claim, ClaimContext, NotTestable, PaperScale
-from onepaper.fingerprint import code_fingerprint
+from onepaper.fingerprint import claim_fingerprint
 from onepaper.results import Result, write_result
 
 CODE = """
@@ -105,7 +105,7 @@ def record(paper: ToyPaper, claim: Claim) -> Path:
         evidence,
         judgement,
         seconds=1.5,
-        code_hash=code_fingerprint(claim.measure, paper.package_folder()),
+        code_hash=claim_fingerprint(claim, paper.package_folder()),
         package_folder=paper.package_folder(),
     )
     return write_result(paper.results_folder(), result)

@@ -67,7 +67,8 @@ def embedded(package: str, name: str) -> Path:
         OnePaperError: the package or file is missing, or its content differs from what was shipped.
     """
     try:
-        folder = Path(str(importlib.resources.files(package))) / "data"
+        root = Path(str(importlib.resources.files(package)))
+        folder = root / "assets" / "data" if (root / "assets").is_dir() else root / "data"
     except ModuleNotFoundError:
         raise OnePaperError(f"package '{package}' is not installed; it ships the data '{name}'") from None
     sums = read_sums(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from onepaper.claims import TIERS, Claim, ClaimContext, ClaimsOptions, Tier, check_ledger
 from onepaper.config import check_choice, check_positive, to_dict
 from onepaper.errors import OnePaperError
-from onepaper.fingerprint import code_fingerprint
+from onepaper.fingerprint import claim_fingerprint
 from onepaper.progress import bar
 from onepaper.report import format_seconds, print_outcomes, write_report
 from onepaper.results import (
@@ -180,7 +180,7 @@ def _measure(paper: PaperLedger, claim: Claim, context: ClaimContext, folder: Pa
     trace = folder / "errors" / f"{claim.id}.txt"
     trace.unlink(missing_ok=True)
     try:
-        context.fingerprint = code_fingerprint(claim.measure, paper.package_folder(), claim.assets)
+        context.fingerprint = claim_fingerprint(claim, paper.package_folder())
         started = time.perf_counter()
         evidence, judgement = claim.run(context)
         seconds = time.perf_counter() - started + context.reused_seconds

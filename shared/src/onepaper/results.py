@@ -12,7 +12,7 @@ from onepaper.claims import Artifact, Claim, Evidence, Judgement, Measurement, V
 from onepaper.config import from_dict, read_json, to_dict
 from onepaper.errors import UsageError
 from onepaper.evidence import format_value
-from onepaper.fingerprint import code_fingerprint
+from onepaper.fingerprint import claim_fingerprint
 from onepaper.runs import command_line, environment, git_commit, hardware, now, write_atomic
 
 FORMAT = 1
@@ -224,7 +224,7 @@ def result_status(claim: Claim, result: Result, package_folder: Path) -> Status:
     """Whether a recorded result belongs to the claim as it is now."""
     if result.rule.hash != claim.rule.hash():
         return "rule changed"
-    if result.code_hash != code_fingerprint(claim.measure, package_folder, claim.assets):
+    if result.code_hash != claim_fingerprint(claim, package_folder):
         return "stale"
     return "current"
 
