@@ -21,7 +21,7 @@ HELD_OUT_CHARACTERS = 400_000
 @lru_cache(maxsize=1)
 def splice_counts() -> Mapping[str, int]:
     """Human 5' splice sites of the form NNNGYNNNN -> number of occurrences in the genome."""
-    lines = embedded("simplex_cir.assets", "splice_sites.tsv").read_text(encoding="ascii").splitlines()[1:]
+    lines = embedded("simplex_cir", "splice_sites.tsv").read_text(encoding="ascii").splitlines()[1:]
     return {sequence: int(count) for sequence, count in (line.split("\t") for line in lines)}
 
 
@@ -37,7 +37,7 @@ def splice_sites() -> Dataset:
 @lru_cache(maxsize=1)
 def book() -> str:
     """The King James Bible in 27 symbols: lower-case letters and single spaces."""
-    return lzma.decompress(embedded("simplex_cir.assets", "book.txt.xz").read_bytes()).decode("ascii")
+    return lzma.decompress(embedded("simplex_cir", "book.txt.xz").read_bytes()).decode("ascii")
 
 
 def book_letters(length: int = 32) -> Dataset:
