@@ -41,10 +41,11 @@ def test_a_good_sampler_is_near_and_a_bad_one_far() -> None:
     assert variation_of(config, "euler-reflected", 3, 0)[0] > 0.05
 
 
+@pytest.mark.slow
 def test_evaluation_of_an_untrained_model() -> None:
     # At the start the model is the posterior of a uniform prior, whose bound is the cross-entropy log 4 a position.
     model = SimplexDenoiser(replace(PRESETS["smoke"].config.model, width=16, depth=1), nnx.Rngs(0))
-    numbers = evaluate_model(model, splice_sites(), 300, 32, 0)
+    numbers = evaluate_model(model, splice_sites(), 300, 8, 0)
     assert numbers["bound"] == pytest.approx(9 * np.log(4), abs=5 * numbers["standard error"] + 0.1)
     assert numbers["entropy of the test part"] < numbers["Markov chain"] < numbers["independent tokens"]
     # of 4^9 sequences less than one in ten occurs; 300 uniform draws are far from their distribution
@@ -52,6 +53,7 @@ def test_evaluation_of_an_untrained_model() -> None:
     assert numbers["excess divergence of samples"] > 0.5
 
 
+@pytest.mark.slow
 def test_evaluation_of_grids_counts_their_constraints() -> None:
     model = SimplexDenoiser(replace(PRESETS["laptop-sudoku9"].config.model, width=16, depth=1), nnx.Rngs(0))
     grids = sudokus(64, np.random.default_rng(0))

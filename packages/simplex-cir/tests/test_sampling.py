@@ -36,11 +36,11 @@ def g_test(tokens: np.ndarray, distribution: np.ndarray) -> float:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_returns_the_prior(sampler: str) -> None:
-    """A G-test each, at 1e-3 over all of them; 8,000 draws find a probability that is wrong by 0.03."""
+    """A G-test each, at 1e-3 over all of them; 4,000 draws reveal a probability that is wrong by 0.05."""
     # A step in log v is unbounded where v is below the step, so log-Euler needs paths that stay away from 0.
     a, steps = {"log-euler": (4.0, 128), "ancestral": (1.0, 4)}.get(sampler, (1.0, 64))
     prior = IndependentPrior(PRIOR, a)
-    run = jax.jit(lambda key: draw(key, prior, (8000, 1, 3), a=a, sampler=sampler, steps=steps, lowest_snr=1e-3))
+    run = jax.jit(lambda key: draw(key, prior, (4000, 1, 3), a=a, sampler=sampler, steps=steps, lowest_snr=1e-3))
     assert g_test(np.asarray(run(jax.random.key(0)))[:, 0], PRIOR) > 1e-3 / len(SAMPLERS)
 
 
@@ -54,7 +54,7 @@ def test_single_steps_are_the_sampler_and_compile_once() -> None:
     counts = []
     for steps in (1, 2, 8):
         draws = draw_by_steps(
-            jax.random.key(steps), denoiser, (8000, 3), steps=steps, lowest_snr=1e-3, highest_snr=80.0
+            jax.random.key(steps), denoiser, (4000, 3), steps=steps, lowest_snr=1e-3, highest_snr=80.0
         )
         assert g_test(np.asarray(draws), PRIOR) > 1e-3 / 3
         counts.append(len(traced))
@@ -74,19 +74,19 @@ def test_clamped_positions_are_kept_and_determine_the_others() -> None:
     )
 
 
-@pytest.mark.parametrize("sampler", ["ancestral", "implicit-root"])
+@pytest.mark.parametrize("sampler", ["ancestral", pytest.param("implicit-root", marks=pytest.mark.slow)])
 def test_filling_in_follows_the_conditional_distribution(sampler: str) -> None:
     """p(middle | ends) of a chain of three, by hand; the unconditional distribution of the middle differs from it."""
     transition = np.array([[0.9, 0.1], [0.3, 0.7]])
     chain = MarkovPrior(np.array([0.5, 0.5]), transition)
     sure = clamped(chain, jnp.array([0, UNKNOWN, 1]))
     steps = 4 if sampler == "ancestral" else 64
-    run = jax.jit(lambda key: draw(key, sure, (8000, 3, 2), sampler=sampler, steps=steps, highest_snr=80.0))
+    run = jax.jit(lambda key: draw(key, sure, (4000, 3, 2), sampler=sampler, steps=steps, highest_snr=80.0))
     tokens = np.asarray(run(jax.random.key(2)))
     assert (tokens[:, [0, 2]] == [0, 1]).all()
     distribution = transition[0] * transition[:, 1]
     assert g_test(tokens[:, 1], distribution / distribution.sum()) > 1e-3 / 2
-    assert g_test(tokens[:, 1], chain.initial @ transition) < 1e-9
+    assert g_test(tokens[:, 1], chain.initial @ transition) < 1e-5
 
 
 def test_guidance_is_a_weighted_sum_of_logits() -> None:
@@ -97,11 +97,13 @@ def test_guidance_is_a_weighted_sum_of_logits() -> None:
     model.head.kernel[...] = jax.random.normal(jax.random.key(2), (16, 2))
     v = jax.random.gamma(jax.random.key(3), 1.0, (4, 2, 2))
     label = jnp.array([0, 1, 0, 1])
-    with_class, without = model(v, 1.0, label), model(v, 1.0)
+    run = jax.jit(lambda model, v, label: model(v, 1.0, label))
+    with_class, without = run(model, v, label), run(model, v, None)
     assert not np.allclose(with_class, without)
     expected = 3 * with_class - 2 * without
     expected -= jax.nn.logsumexp(expected, axis=-1, keepdims=True)
-    np.testing.assert_allclose(guided_denoiser(model, label, 2.0)(v, 1.0), expected, atol=1e-5)
+    guided = jax.jit(lambda model, v, label: guided_denoiser(model, label, 2.0)(v, 1.0))
+    np.testing.assert_allclose(guided(model, v, label), expected, atol=1e-5)
     with pytest.raises(UsageError, match="has no classes"):
         guided_denoiser(SimplexDenoiser(ModelConfig(width=16, heads=2), nnx.Rngs(0)), label)
 

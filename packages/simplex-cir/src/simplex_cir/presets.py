@@ -1,4 +1,4 @@
-"""Named configurations; `paper-` presets follow other work where the paper, which has no experiments, says nothing."""
+"""Named configurations."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ PRESETS = {
         ),
     ),
     "paper-text8": Preset(
-        "27 symbols, windows of 256, a network of the size in other work on discrete diffusion; the paper trains none",
+        "27 symbols, windows of 256, the size of other discrete diffusions; the note itself trains nothing",
         LearnedConfig(
             data=DataConfig("letters", length=256),
             model=ModelConfig(LETTERS, positions=256, width=768, depth=12, heads=12, rotary=True),
@@ -58,7 +58,7 @@ PRESETS = {
     ),
     "laptop-oracle": Preset("four categories with a known prior: every sampler, no network", OracleConfig()),
     "laptop-oracle-chain": Preset(
-        "a Markov chain with a known posterior: the error of drawing positions independently",
+        "a Markov chain with a known posterior: what drawing positions independently costs",
         OracleConfig((0.4, 0.3, 0.2, 0.1), stay=0.6, positions=8, samplers=("ancestral",), steps=(1, 4, 16, 64)),
     ),
     "smoke": Preset(

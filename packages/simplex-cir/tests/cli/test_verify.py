@@ -17,6 +17,6 @@ def test_failed_checks_are_named(error, monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setattr(verify, "DIGITS", ())
     verb = next(verb for verb in PAPER.verbs if verb.name == "verify")
     call = Invocation(PAPER, verb, None, VerifyOptions(output=tmp_path / "run"))
-    with pytest.raises(OnePaperError, match="1 of 2 closed forms are off: broken"):
+    with pytest.raises(OnePaperError, match="1 of 2 closed forms exceed their bounds: broken"):
         verify.verify_verb(call)
     assert "too large" in capsys.readouterr().out

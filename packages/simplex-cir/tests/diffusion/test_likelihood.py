@@ -21,7 +21,7 @@ def estimate(denoiser, tokens, n: int, a: float = 1.0) -> tuple[float, float]:
 @pytest.mark.parametrize("a", [0.5, 1.0])
 def test_exact_posterior_gives_the_entropy(a: float) -> None:
     prior = IndependentPrior(PRIOR, a)
-    tokens = prior.sample(jax.random.key(1), (4_000, 1))
+    tokens = prior.sample(jax.random.key(1), (2_000, 1))
     mean, error = estimate(prior, tokens, 4, a)
     assert abs(mean - prior.entropy()) < 4 * error + 2e-3
     assert error < 0.03
@@ -59,6 +59,7 @@ def test_integrand_vanishes_for_a_certain_and_correct_denoiser() -> None:
     assert float(integrand(sure, jnp.array([[0]]), v, 2.0)[0, 0]) > 0.1
 
 
+@pytest.mark.slow
 def test_every_snr_distribution_gives_the_entropy_and_a_fitted_one_less_variance() -> None:
     prior = IndependentPrior(PRIOR)
     tokens = prior.sample(jax.random.key(4), (6_000, 1))

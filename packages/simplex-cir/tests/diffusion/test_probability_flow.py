@@ -97,6 +97,7 @@ def test_likelihood_is_the_exact_density() -> None:
         assert bool((jnp.abs(estimates.mean(axis=0) - exact) < 4 * spread + 5e-3).all())
 
 
+@pytest.mark.slow
 def test_likelihood_of_a_chain() -> None:
     with jax.enable_x64(True):
         chain = MarkovPrior(PRIOR, np.array([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2], [0.3, 0.3, 0.4]]))

@@ -50,7 +50,7 @@ def test_a_histogram_has_the_root_mean_square_of_its_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: SnrDistribution(np.array([0.0, 1.0]), np.array([1.0, 1.0])), "one more than masses"),
         (lambda: SnrDistribution(np.array([0.0, 1.0]), np.array([0.0])), "finite numbers > 0"),

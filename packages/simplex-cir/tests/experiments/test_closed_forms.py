@@ -45,10 +45,17 @@ def test_printed_formulas_fail(name: str) -> None:
 SLOW = {"Laplace transform", "forward equation", "quantiles"}
 
 
-NAMED = [check for check in CHECKS if check.what not in SLOW]
-
-
-@pytest.mark.parametrize("check", NAMED, ids=[f"{check.what} by {check.against}" for check in NAMED])
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(
+            check,
+            id=f"{check.what} by {check.against}",
+            marks=[pytest.mark.slow] if check.what in SLOW else [],
+        )
+        for check in CHECKS
+    ],
+)
 def test_closed_forms_hold(check: Check) -> None:
     with jax.enable_x64(True):
         assert check.error() <= check.bound

@@ -26,8 +26,11 @@ def test_g_test_rejects_a_wrong_distribution() -> None:
     assert g_test(generator.choice(4, 20_000), prior) < 1e-6
 
 
+SLOW = ("general_process", "stationary_distribution", "floor_in_euler")
+
+
 @pytest.mark.parametrize(
-    "name", ["general_process", "stationary_distribution", "vector_is_not_the_posterior", "floor_in_euler"]
+    "name", ["vector_is_not_the_posterior", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 )
 def test_measurements_have_the_names_in_the_rules(name: str) -> None:
     evidence = getattr(theory, name)(ClaimContext(seeds=(100, 101, 102)))

@@ -12,9 +12,6 @@ from simplex_cir.process.wright_fisher import (
     jacobi_density,
     simplex_covariance,
     simplex_drift,
-    simplex_to_sticks,
-    stick_breaking_sample,
-    sticks_to_simplex,
     to_simplex,
 )
 
@@ -73,19 +70,6 @@ def test_jacobi_density_obeys_its_equations(alpha: tuple[float, float]) -> None:
         onward = np.asarray(jacobi_density(0.6, nodes, alpha, 0.15))
         assert (weights * f * onward).sum() == pytest.approx(float(jacobi_density(0.6, 0.3, alpha, 0.25)), rel=1e-10)
         np.testing.assert_allclose(jacobi_density(nodes, 0.3, alpha, 50.0), beta(nodes), rtol=1e-11)
-
-
-def test_sticks() -> None:
-    alpha = np.array([0.4, 1.0, 3.0, 0.2])
-    x = np.asarray(stick_breaking_sample(jax.random.key(1), alpha, shape=(2_000,)), float)
-    np.testing.assert_allclose(x.sum(-1), 1, rtol=1e-5)
-    for i in range(3):
-        assert stats.kstest(x[:, i], stats.beta(alpha[i], alpha.sum() - alpha[i]).cdf).pvalue > 1e-3
-    dirichlet = np.random.default_rng(0).dirichlet(alpha, 6_000)
-    assert stats.ks_2samp(x[:, 1] * x[:, 2], dirichlet[:, 1] * dirichlet[:, 2]).pvalue > 1e-3
-    points = np.random.default_rng(1).dirichlet(np.ones(5), 20).astype(np.float32)
-    np.testing.assert_allclose(sticks_to_simplex(simplex_to_sticks(points)), points, atol=1e-6)
-    assert simplex_to_sticks(np.array([1.0, 0.0, 0.0])).tolist() == [1.0, 0.0]
 
 
 def test_bad_input_raises_a_usage_error() -> None:

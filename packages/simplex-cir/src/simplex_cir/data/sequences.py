@@ -63,7 +63,7 @@ def text_windows(text: str, length: int, held_out: int, name: str = "text") -> D
     if not parts or min(map(len, parts)) < length:
         raise UsageError(
             f"{name} has {len(tokens)} letters, expected more than {held_out + length}: {held_out} are held out and "
-            f"every part needs a window of {length}; give a longer text or ask for shorter windows"
+            f"every part needs a window of {length}; give a longer text or a smaller length"
         )
     train = np.lib.stride_tricks.sliding_window_view(parts[0], length)[:: max(length // 2, 1)]
     validation, test = (part[: len(part) // length * length].reshape(-1, length) for part in parts[1:])

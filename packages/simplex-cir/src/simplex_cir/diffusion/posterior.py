@@ -1,7 +1,7 @@
 r"""The token given its noisy vector: exact evidence, posterior, and the score that follows from them.
 
-With prior $\pi$ over the n categories and noisy vector v at SNR m (see `snr`), Bayes' rule with the transition density
-(paper, eq. 8) gives, with the regular hypergeometric limit function ${}_0F_1$,
+With prior $\pi$ over the n categories and noisy vector v at SNR m (see `diffusion.snr`), Bayes' rule with the
+transition density (paper, eq. 8) gives, with the regular hypergeometric limit function ${}_0F_1$,
 
 $$p(k \mid v) \propto \pi_k \, {}_0F_1(; a_k; m v_k)$$
 

@@ -133,7 +133,7 @@ class MarkovPrior:
         return jax.nn.log_softmax(forward + backward, axis=-1)
 
     def log_likelihood_ratio(self, v: Float[Array, "*batch positions n"], snr: Scalar) -> Float[Array, " *batch"]:
-        """Log density of the whole noisy sequence against pure noise."""
+        """Log density of the noisy sequence relative to pure noise."""
         return self._messages(v, snr)[2]
 
     def _messages(self, v: Array, snr: Scalar) -> tuple[Array, Array, Array]:
@@ -205,7 +205,7 @@ class TablePrior:
         return jnp.log(marginals)
 
     def log_likelihood_ratio(self, v: Float[Array, "*batch positions n"], snr: Scalar) -> Float[Array, " *batch"]:
-        """Log density of the whole noisy sequence against pure noise."""
+        """Log density of the noisy sequence relative to pure noise."""
         return jax.nn.logsumexp(self._joint(v, snr), axis=-1)
 
     def _joint(self, v: Array, snr: Scalar) -> Array:

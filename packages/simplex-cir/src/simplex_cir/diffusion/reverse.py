@@ -95,7 +95,7 @@ def ancestral(
     Args:
         denoiser: log probabilities of the tokens.
         v: noisy vectors at snrs[0], e.g. `noise`.
-        snrs: increasing, see `snr.snr_grid`.
+        snrs: increasing, see `diffusion.snr.snr_grid`.
         a: stationary shapes.
         temperature: probabilities are raised to its inverse; 1 leaves them.
 

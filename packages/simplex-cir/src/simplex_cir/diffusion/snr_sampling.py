@@ -1,7 +1,7 @@
 """Importance sampling of log SNRs, so that an integral over them is estimated with little variance.
 
 The bound's integrand as a function of log m is bell-shaped: below the bell tokens are unknown, above it they are known.
-Uniform draws on both sides contribute next to nothing. Any distribution gives an unbiased estimate, as each draw is
+Uniform draws on both sides contribute almost nothing. Any distribution gives an unbiased estimate, as each draw is
 divided by its density.
 """
 

@@ -34,7 +34,7 @@ from simplex_cir.process.squared_ou import squared_ou_sample
 from simplex_cir.process.wright_fisher import jacobi_density
 from simplex_cir.special.bessel import bessel_ratio, log_0f1, log_iv, log_ive
 
-# Where the process is checked: start, shape, time.
+# Start, shape and time of the checks of the process.
 CASES = ((0.0, 0.4, 0.5), (0.3, 0.5, 1.0), (1.0, 1.0, 0.2), (4.0, 2.5, 2.0))
 
 
@@ -43,10 +43,10 @@ class Check:
     """One closed form.
 
     Attributes:
-        what: in words.
+        what: the closed form in words.
         against: the independent computation.
         error: computes the largest error, relative where values are large.
-        bound: what double precision and the quadrature allow.
+        bound: of the error, by double precision and the quadrature.
     """
 
     what: str
@@ -116,7 +116,8 @@ def _moments() -> float:
 
 
 def _integral(x: float, a: float, t: float, factor: Callable[[float], float]) -> float:
-    """Of factor(y) f(y | x) over y = u^(1/min(a, 1)), which removes the singularity of small shapes."""
+    """Integral of factor(y) f(y | x), over u with y = u^(1/min(a, 1)), which removes the singularity of small
+    shapes."""
     inner = min(a, 1.0)
 
     def integrand(u: float) -> float:
@@ -265,7 +266,7 @@ def _sum_rule() -> float:
 
 
 def _entropy() -> float:
-    """The bound of two categories by quadrature over both coordinates and log m; 0.7 and 0.3 to start with."""
+    """The bound of two categories with probabilities 0.7 and 0.3, by quadrature over both coordinates and log m."""
     prior = np.array([0.7, 0.3])
     v, weight = _nodes(1.0, 160.0, 120)
     pairs = jnp.asarray(np.stack(np.meshgrid(v, v, indexing="ij"), axis=-1))
@@ -304,7 +305,7 @@ def _slope_of_the_density() -> float:
 
 
 def _edges() -> float:
-    """Derivatives that are not numbers where y, x or the time is next to nothing."""
+    """Number of derivatives that are NaN where y, x or the time is close to 0."""
     cases = itertools.product(
         (1e-300, 1e-12, 1.0, 1e4), (0.0, 1e-300, 1.0, 1e4), (0.05, 1.0, 300.0), (1e-12, 1.0, 50.0)
     )
@@ -314,13 +315,13 @@ def _edges() -> float:
 
 
 def _bridge_limits() -> float:
-    """The mean goes to the start as the time before vanishes and to the end as the time after does."""
+    """The mean tends to the start for a vanishing time before, and to the end for a vanishing time after."""
     before, after = bridge_mean(1.2, 2.0, 1.3, 1e-12, 0.9), bridge_mean(1.2, 2.0, 1.3, 0.9, 1e-12)
     return max(_gap(before, 1.2), _gap(after, 2.0))
 
 
 def _digits(function: str, dtype: str) -> float:
-    """Largest error in units of the last place of the value plus its condition numbers, against 50 digits."""
+    """Largest error against 50 digits, in ulp of the value plus its condition numbers."""
     import mpmath as mp
 
     eps, worst, step = float(jnp.finfo(dtype).eps), 0.0, mp.mpf(10) ** -20
@@ -360,13 +361,13 @@ def _dirichlet() -> float:
     return worst
 
 
-# Where flow and reversal are checked: prior, shape, mass, time, and vectors in the paper's coordinates.
+# Checks of flow and reversal: prior, shape, mass, time, and vectors in the paper's coordinates.
 _PRIOR, _SHAPE, _MASS, _TIME = np.array([0.6, 0.4]), 1.4, 1.7, 0.8
 _VECTORS = np.array([[0.3, 1.1], [2.0, 0.7], [0.9, 3.0]])
 
 
 def _scores() -> np.ndarray:
-    """Of the marginal of a noisy token: SciPy's densities, differenced."""
+    """Scores of the marginal of a noisy token, by finite differences of SciPy's densities."""
 
     def log_marginal(y: np.ndarray) -> np.ndarray:
         own, other = _transition(_MASS, _SHAPE, _TIME).logpdf(y), _transition(0.0, _SHAPE, _TIME).logpdf(y)
@@ -424,7 +425,8 @@ def _general_process() -> float:
 
 
 def _squared_ou() -> float:
-    """Largest distance of distribution functions; 100,000 exact draws stay below the bound but once in a thousand."""
+    """Largest distance of distribution functions; for 100,000 exact draws it exceeds the bound with probability
+    1e-3."""
     worst = 0.0
     for d in (1, 3):
         draws = squared_ou_sample(jax.random.key(d), np.full(100_000, 1.5), d, 0.7)
@@ -433,7 +435,7 @@ def _squared_ou() -> float:
 
 
 def _jacobi() -> float:
-    """The same series with SciPy's polynomials, normalised by their known integrals."""
+    """The series with SciPy's polynomials, normalised by their known integrals."""
     x, y, clock, n = 0.3, np.linspace(0.05, 0.95, 15), 0.1, np.arange(40)[:, None]
     worst = 0.0
     for first, second in ((1.5, 0.7), (1.0, 1.0), (3.0, 2.0)):
@@ -481,7 +483,7 @@ CHECKS = (
     Check("bound of an exact posterior", "entropy, by quadrature", _entropy, 1e-6),
     Check("mean rank", "sum over the distribution", _rank, 1e-8),
 )
-# In units of the last place of the value plus its condition numbers: for mpmath, where it is installed.
+# In ulp of the value plus its condition numbers; only where mpmath is installed.
 DIGITS = tuple(
     Check(f"{name}, {dtype}, in ulp", "mpmath, 50 digits", partial(_digits, function, dtype), bound)
     for (name, function, bound), dtype in itertools.product(

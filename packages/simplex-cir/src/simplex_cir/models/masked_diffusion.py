@@ -68,18 +68,3 @@ def masked_bound(
     counts = jnp.tile(jnp.arange(1, positions + 1), repeats)
     keys = jax.random.split(key, len(counts))
     return jax.lax.scan(at_count, jnp.zeros(len(tokens)), (keys, counts))[0] / repeats
-
-
-def masked_sample(key: PRNGKeyArray, model: SimplexDenoiser, count: int) -> Int[Array, "count positions"]:
-    """Sequences, one position after the other in a random order, so without the error of drawing in parallel."""
-    positions = model.config.positions
-    order_key, key = jax.random.split(key)
-    ranks = jnp.argsort(jnp.argsort(jax.random.uniform(order_key, (count, positions)), axis=1), axis=1)
-
-    def step(tokens: Array, key_and_count: tuple[Array, Array]) -> tuple[Array, None]:
-        key, rank = key_and_count
-        drawn = jax.random.categorical(key, predict(model, tokens, ranks >= rank), axis=-1)
-        return jnp.where(ranks == rank, drawn, tokens), None
-
-    start = jnp.zeros((count, positions), jnp.int32)
-    return jax.lax.scan(step, start, (jax.random.split(key, positions), jnp.arange(positions)))[0]

@@ -274,7 +274,7 @@ class CIR:
     def transition_sample(
         self, key: PRNGKeyArray, start: ArrayLike, time: ArrayLike, *, shape: tuple[int, ...] | None = None
     ) -> Float[Array, "..."]:
-        """Exact draws after `time`; see the function of that name."""
+        """Exact draws after `time`, as by the function `transition_sample`."""
         return self.scale * transition_sample(key, self._canonical(start), self.shape, self._elapsed(time), shape=shape)
 
     def transition_log_prob(self, value: ArrayLike, start: ArrayLike, time: ArrayLike) -> Float[Array, "..."]:

@@ -1,11 +1,11 @@
-r"""The process on the simplex: Wright-Fisher and Jacobi diffusions, and Dirichlet distributions by stick-breaking.
+r"""The process on the simplex: Wright-Fisher and Jacobi diffusions.
 
 With $S = \sum_j Y_j$ and $A = \sum_j \alpha_j$, Ito's formula for X = Y / S gives
 
 $$dX_i = \frac bS (\alpha_i - A X_i)\, dt + dM_i, \qquad
 d\langle M_i, M_j \rangle = \frac{2b}{S} (X_i 1[i=j] - X_i X_j)\, dt,$$
 
-a Wright-Fisher diffusion on the random clock $\tau = \int b / S\, dt$: X alone is not Markov. On its own clock and for
+a Wright-Fisher diffusion in the random time $\tau = \int b / S\, dt$: X alone is not Markov. In the time $\tau$ and for
 two categories it is the Jacobi diffusion, whose transition density is a series of Jacobi polynomials.
 """
 
@@ -14,12 +14,11 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
 
 from simplex_cir.process.cir import checked_arguments
-from simplex_cir.random.variates import log_gamma_sample
 
 
 def to_simplex(y: Float[ArrayLike, "*batch n"]) -> tuple[Float[Array, "*batch n"], Float[Array, "*batch"]]:
@@ -103,37 +102,6 @@ def jacobi_density(
     state = (zero, one, zero, one, zero, jnp.zeros((), value.dtype))
     (total, *_), _ = jax.lax.scan(step, state, jnp.arange(terms, dtype=value.dtype))
     return weight * total
-
-
-def stick_breaking_sample(
-    key: PRNGKeyArray, alpha: Float[ArrayLike, "*batch n"], *, shape: tuple[int, ...] = ()
-) -> Float[Array, "*shape n"]:
-    r"""Dirichlet(alpha) by independent sticks $B_i \sim \mathrm{Beta}(\alpha_i, \sum_{j>i} \alpha_j)$.
-
-    In these coordinates univariate Jacobi diffusions add noise on a simplex (Avdeyev et al. 2023).
-    """
-    alpha = jnp.asarray(alpha)
-    (alpha,) = checked_arguments((*shape, *alpha.shape), alpha=alpha)
-    rest = jnp.cumsum(alpha[..., ::-1], axis=-1)[..., ::-1][..., 1:]
-    first_key, second_key = jax.random.split(key)
-    log_first = log_gamma_sample(first_key, alpha[..., :-1])
-    log_second = log_gamma_sample(second_key, rest)
-    return sticks_to_simplex(jax.nn.sigmoid(log_first - log_second))
-
-
-def sticks_to_simplex(sticks: Float[ArrayLike, "*batch m"]) -> Float[Array, "*batch m+1"]:
-    r"""$X_i = B_i \prod_{j<i} (1 - B_j)$, the last coordinate being the rest."""
-    sticks = jnp.asarray(sticks)
-    left = jnp.cumprod(1 - sticks, axis=-1)
-    ones = jnp.ones((*sticks.shape[:-1], 1), sticks.dtype)
-    return jnp.concatenate([sticks, ones], axis=-1) * jnp.concatenate([ones, left], axis=-1)
-
-
-def simplex_to_sticks(x: Float[ArrayLike, "*batch n"]) -> Float[Array, "*batch n-1"]:
-    """Inverse of `sticks_to_simplex`; 0 where the remaining length is 0."""
-    x = jnp.asarray(x)
-    left = jnp.cumsum(x[..., ::-1], axis=-1)[..., ::-1][..., :-1]
-    return jnp.where(left > 0, x[..., :-1] / jnp.where(left > 0, left, 1.0), 0.0)
 
 
 def _pair(alpha: tuple[float, ...]) -> tuple[float, float]:

@@ -31,7 +31,7 @@ def exponential_sample(key: PRNGKeyArray, shape: tuple[int, ...], dtype: jnp.dty
 def gamma_sample(
     key: PRNGKeyArray, a: Float[Array, "..."], *, shape: tuple[int, ...] | None = None
 ) -> Float[Array, "..."]:
-    """Gamma(a, 1); exactly 0 for a = 0. Draws below the smallest number round to 0: see `log_gamma_sample`.
+    """Gamma(a, 1); exactly 0 for a = 0. Draws that underflow are 0: see `log_gamma_sample`.
 
     Args:
         a: shape parameters of at least 0, an array or, with `shape`, one scalar for all draws.
