@@ -105,7 +105,7 @@ def draw(
         temperature: probabilities are raised to its inverse, above 0.
 
     Returns:
-        Tokens, `posterior.INVALID_TOKEN` where a discretisation has diverged to NaN.
+        Tokens, `diffusion.posterior.INVALID_TOKEN` where a discretisation has diverged to NaN.
 
     Raises:
         UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.

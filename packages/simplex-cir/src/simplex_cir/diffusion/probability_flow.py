@@ -78,7 +78,7 @@ def probability_flow(
         tolerance: relative and absolute, of "adaptive".
 
     Returns:
-        The most probable tokens at the end, `posterior.INVALID_TOKEN` where probabilities are NaN,
+        The most probable tokens at the end, `diffusion.posterior.INVALID_TOKEN` where probabilities are NaN,
         and the vectors there.
 
     Raises:

@@ -100,7 +100,7 @@ def ancestral(
         temperature: probabilities are raised to its inverse; 1 leaves them.
 
     Returns:
-        The most probable tokens at the last SNR, `posterior.INVALID_TOKEN` where probabilities are
+        The most probable tokens at the last SNR, `diffusion.posterior.INVALID_TOKEN` where probabilities are
         NaN, and the vectors there.
 
     Raises:
@@ -131,8 +131,8 @@ def with_added_drift(scheme: Scheme) -> Step:
 
 
 def implicit_root(key: PRNGKeyArray, v: Vectors, added_drift: Vectors, a: Shape, h: Array) -> Vectors:
-    """`schemes.implicit_root`, which evaluates the level at the end of a step, and the added drift at its start, where
-    it is known."""
+    """`process.schemes.implicit_root`, which evaluates the level at the end of a step, and the added drift at its
+    start, where it is known."""
     return schemes.implicit_root(key, v, jnp.asarray(a, v.dtype), h, added_drift=added_drift)
 
 

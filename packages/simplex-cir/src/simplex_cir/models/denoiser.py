@@ -89,7 +89,7 @@ class Block(nnx.Module):
 
 
 class SimplexDenoiser(nnx.Module):
-    r"""$\log p_\theta(k | v, m)$ for every position: a `posterior.Denoiser`.
+    r"""$\log p_\theta(k | v, m)$ for every position: a `diffusion.posterior.Denoiser`.
 
     The logits are the output of the network plus $\log {}_0F_1(; a; m v_k)$, the exact evidence of the position's own
     vector. At initialisation the output is 0, so the model is the exact posterior of a uniform prior. The evidence is
