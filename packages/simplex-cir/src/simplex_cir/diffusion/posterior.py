@@ -78,7 +78,7 @@ def signal_drift(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Fl
     r"""$\tfrac{z}{2} R_{a-1}(z)$ with $z = 2\sqrt{m v}$: the drift of v by the signal if the token is i.
 
     It is the probability flow of coordinate i per unit of log m, given that the token is i. R is the ratio
-    $I_a / I_{a-1}$ of modified Bessel functions (from the derivative of eq. 8). Computed as
+    $I_a / I_{a-1}$ of modified Bessel functions (paper, from the derivative of eq. 8). It is computed as
     $q\, \partial_q \log {}_0F_1(; a; q)$ at $q = m v$, which has no square root to differentiate at 0.
     """
     q = per_coordinate(snr, v) * v

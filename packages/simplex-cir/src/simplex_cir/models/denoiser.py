@@ -134,8 +134,7 @@ class SimplexDenoiser(nnx.Module):
         Args:
             v: noisy vectors, entries >= 0.
             snr: m, one for all, [B], or [B, L] where positions differ; 0 for a masked position. A network without
-                evidence
-                takes the lowest of each sequence.
+                evidence takes the lowest of each sequence.
             label: class of each sequence; None for the unconditional model.
             self_cond: probabilities of a first pass, for self-conditioning.
         """
