@@ -1,1 +1,0 @@
-"""Data and trained weights that come with the package."""
