@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from machine import ENVIRONMENT, pin, write
 
-from simplex_cir.config import PRESETS, LearnedConfig
+from simplex_cir.config import LearnedConfig
+from simplex_cir.presets import PRESETS
 
 LEARNED = {name: preset.config for name, preset in PRESETS.items() if isinstance(preset.config, LearnedConfig)}
 NAMES = [name for name in LEARNED if name.startswith("laptop")]
@@ -29,7 +30,7 @@ def measure(name: str) -> dict[str, float]:
     import jax
     from onepaper.jax.steps import JaxTask
 
-    from simplex_cir.model import SimplexDenoiser
+    from simplex_cir.models.denoiser import SimplexDenoiser
     from simplex_cir.training import make_loss
 
     config = LEARNED[name]

@@ -2,9 +2,9 @@
 
     python bench_process.py [--quick] [--rounds N] [--output process.json]
 
-One thread, one core. Contestants take turns, each time in a process of its own; a time is the smallest of many
-repetitions of one call that fits a cache, so that what else the machine does hardly counts. The table has medians over
-rounds.
+One thread, one core. Methods alternate, each time in a process of its own; a time is the smallest of many
+repetitions of one call that fits a cache, so that other work of the machine has little influence. The table has medians
+over rounds.
 """
 
 import argparse
@@ -30,8 +30,8 @@ def ours(dtype: str, impl: str) -> Timed:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.process import noise_tokens, transition_log_prob, transition_sample
-    from simplex_cir.squared_ou import squared_ou_sample
+    from simplex_cir.process.cir import noise_tokens, transition_log_prob, transition_sample
+    from simplex_cir.process.squared_ou import squared_ou_sample
 
     jax.config.update("jax_enable_x64", dtype == "float64")
     key, start = jax.random.key(0, impl=impl), jnp.full(COUNT, START, dtype)
@@ -165,8 +165,8 @@ def pieces(dtype: str) -> Timed:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.uniform import exponential, log_positive, normal_pair, uniforms
-    from simplex_cir.variates import gamma_above_one
+    from simplex_cir.random.uniform import exponential, log_positive, normal_pair, uniforms
+    from simplex_cir.random.variates import gamma_above_one
 
     jax.config.update("jax_enable_x64", dtype == "float64")
     key, kind, x = jax.random.key(0), jnp.dtype(dtype), jnp.asarray(np.random.default_rng(0).random(COUNT), dtype)

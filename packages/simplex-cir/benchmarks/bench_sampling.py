@@ -2,12 +2,12 @@
 
     python bench_sampling.py [--quick] [--rounds N] [--output sampling.json]
 
-Forward: 20,000 draws of the process from 3 at b t = 0.5, shape 1.3, to a Kolmogorov-Smirnov distance from the law, on
-average over seeds, below that of as many exact draws plus 0.005. Reverse: 20,000 tokens of a prior over four categories
-from noise, with the exact score, to a total variation below that of as many exact tokens plus 0.005. All integrate the
-same equations (the reverse one in v and log m; negative values are reflected or cut off) in float32 on one thread, and
-each method doubles its steps until it is there. Contestants take turns, each in a process of its own. The time is that
-of the drawing, compiled before: the smallest of three.
+Forward: 20,000 draws of the process from 3 at b t = 0.5, shape 1.3, to a Kolmogorov-Smirnov distance from the exact
+distribution, on average over seeds, below that of as many exact draws plus 0.005. Reverse: 20,000 tokens of a prior
+over four categories from noise, with the exact score, to a total variation below that of as many exact tokens plus
+0.005. All integrate the same equations (the reverse one in v and log m; negative values are reflected or cut off) in
+float32 on one thread, and each method doubles its steps until the distance is reached. Methods alternate, each in a
+process of its own. The time is that of the drawing, compiled before: the smallest of three.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def exact_forward(_: int) -> Callable[[int], np.ndarray]:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.process import transition_sample
+    from simplex_cir.process.cir import transition_sample
 
     run = jax.jit(lambda key: transition_sample(key, jnp.full(COUNT, START), A, ELAPSED))
     return lambda seed: np.asarray(run(jax.random.key(seed)))
@@ -45,7 +45,7 @@ def euler_forward(steps: int) -> Callable[[int], np.ndarray]:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.schemes import simulate
+    from simplex_cir.process.schemes import simulate
 
     grid = np.linspace(0, ELAPSED, steps + 1)
     run = jax.jit(lambda key: simulate(key, jnp.full(COUNT, START), A, grid, "euler-reflected")[-1])
@@ -139,9 +139,9 @@ def ours_reverse(sampler: str) -> Method:
     def method(steps: int) -> Callable[[int], np.ndarray]:
         import jax
 
-        from simplex_cir.priors import IndependentPrior
-        from simplex_cir.reverse import ancestral, noise, reverse_sde
-        from simplex_cir.snr import snr_grid
+        from simplex_cir.diffusion.priors import IndependentPrior
+        from simplex_cir.diffusion.reverse import ancestral, noise, reverse_sde
+        from simplex_cir.diffusion.snr import snr_grid
 
         oracle, grid = IndependentPrior(PRIOR), snr_grid(steps, lowest=LOWEST, highest=HIGHEST)
 
@@ -163,8 +163,8 @@ def diffrax_reverse(steps: int) -> Callable[[int], np.ndarray]:
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.priors import IndependentPrior
-    from simplex_cir.reverse import noise, reverse_drift
+    from simplex_cir.diffusion.priors import IndependentPrior
+    from simplex_cir.diffusion.reverse import noise, reverse_drift
 
     oracle, times = IndependentPrior(PRIOR), (float(np.log(LOWEST)), float(np.log(HIGHEST)))
 
@@ -230,7 +230,7 @@ CONTESTANTS: dict[str, tuple[Method, bool]] = {
 
 
 def error(name: str, draws: np.ndarray) -> float:
-    """Distance of the draws from their law less that of as many exact ones, on average."""
+    """Distance of the draws from their distribution minus the mean distance of as many exact draws."""
     if name.startswith("forward"):
         noise = -np.expm1(-ELAPSED)
         law = stats.ncx2(2 * A, 2 * START * np.exp(-ELAPSED) / noise, scale=noise / 2)
@@ -284,8 +284,8 @@ def main() -> None:
         row["ratio"] = median_ratio(first, second)
         rows.append(row)
         reached = "" if row["error"] < MARGIN or row["steps"] == 1 else " (not reached)"
-        told = f"{row['error']:+.4f}{reached}"
-        print(f"| {name} | {row['steps']} | {told} | {row['seconds'] * 1e3:.2f} | {row['ratio']:.1f} |")
+        gap = f"{row['error']:+.4f}{reached}"
+        print(f"| {name} | {row['steps']} | {gap} | {row['seconds'] * 1e3:.2f} | {row['ratio']:.1f} |")
     write(options.output, {"threads": 1, "count": COUNT, "margin": MARGIN, "rows": rows, "times": times})
 
 

@@ -31,10 +31,10 @@ def measure(operation: str, positions: int, categories: int) -> dict[str, float]
     import jax
     import jax.numpy as jnp
 
-    from simplex_cir.likelihood import integrand
-    from simplex_cir.posterior import log_posterior, scaled_score
-    from simplex_cir.process import noise_tokens
-    from simplex_cir.reverse import ancestral_step
+    from simplex_cir.diffusion.likelihood import integrand
+    from simplex_cir.diffusion.posterior import log_posterior, scaled_score
+    from simplex_cir.diffusion.reverse import ancestral_step
+    from simplex_cir.process.cir import noise_tokens
 
     key, m = jax.random.key(0), jnp.asarray(30.0)
     tokens = jnp.arange(positions) % categories

@@ -1,4 +1,4 @@
-"""What a benchmark says about where it ran, and the processes in which contestants take turns."""
+"""Description of the machine of a benchmark, and processes in which methods alternate."""
 
 import importlib.metadata
 import importlib.util
@@ -15,7 +15,7 @@ from typing import Any
 from onepaper.runs import environment, hardware
 
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "diffrax", "torch", "torchsde", "QuantLib")
-# One thread each, and one core where the system knows how to pin.
+# One thread each, and one core where the system supports pinning.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
@@ -52,7 +52,7 @@ def in_turns(script: str, contestants: Sequence[str], rounds: int, arguments: Se
 
 
 def pin() -> None:
-    """Keep this process on one core, where the system knows how."""
+    """Pin this process to one core, where the system supports it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 

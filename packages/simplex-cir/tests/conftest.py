@@ -1,5 +1,45 @@
-"""Compile quickly rather than well: these tests compile for far longer than they compute."""
+"""Compiler settings of the tests, the command line as a function, and one trained network for the tests of verbs."""
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
+import jaxlib
+
+# These tests compile for far longer than they compute.
+FLAGS = ["--xla_backend_optimization_level=0"]
+if jaxlib.version.__version_info__ < (0, 11):
+    # Halves the time of compilation; XLA ends the process at a flag that it does not have, so only where it is known.
+    FLAGS.append("--xla_cpu_use_fusion_emitters=false")
+os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).strip()
+
+import pytest
+from filelock import FileLock
+from onepaper.cli import main
+
+Command = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def run() -> Command:
+    """`onepaper simplex-cir WORDS...`, called in this process; returns the exit status."""
+
+    def command(*words: object) -> int:
+        with pytest.raises(SystemExit) as leaving:
+            main(["simplex-cir", *map(str, words)])
+        return int(leaving.value.code or 0)
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def trained(run: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a training of 60 steps on splice sites, with its weights exported beside it."""
+    base = tmp_path_factory.getbasetemp()
+    # Workers of pytest-xdist share one training.
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    words = ("--preset", "smoke", "--loop.steps", "60", "--export", root / "exported")
+    with FileLock(f"{root}.lock"):
+        if not root.is_dir():
+            assert run("train", *words, "--output", root / "run") == 0
+    return root / "run"

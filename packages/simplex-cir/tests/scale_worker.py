@@ -16,10 +16,11 @@ from onepaper.jax.accelerator import Accelerator
 from onepaper.runs import Run
 from onepaper.training import read_metrics
 
-from simplex_cir.config import PRESETS, LearnedConfig
-from simplex_cir.priors import MarkovPrior
-from simplex_cir.reverse import ancestral
-from simplex_cir.snr import snr_grid
+from simplex_cir.config import LearnedConfig
+from simplex_cir.diffusion.priors import MarkovPrior
+from simplex_cir.diffusion.reverse import ancestral
+from simplex_cir.diffusion.snr import snr_grid
+from simplex_cir.presets import PRESETS
 from simplex_cir.training import train
 
 SMOKE: LearnedConfig = PRESETS["smoke"].config

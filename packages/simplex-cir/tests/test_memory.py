@@ -9,10 +9,10 @@ import pytest
 PROGRAM = """
 import pathlib, resource, sys
 import jax, jax.numpy as jnp
-from simplex_cir.likelihood import integrand
-from simplex_cir.posterior import log_posterior, scaled_score
-from simplex_cir.process import noise_tokens
-from simplex_cir.reverse import ancestral_step
+from simplex_cir.diffusion.likelihood import integrand
+from simplex_cir.diffusion.posterior import log_posterior, scaled_score
+from simplex_cir.process.cir import noise_tokens
+from simplex_cir.diffusion.reverse import ancestral_step
 
 what, n, m = sys.argv[1], 1_000_000, jnp.asarray(30.0)
 key = jax.random.key(0)
@@ -38,6 +38,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["posterior and score", "ancestral step", "bound"])
 def test_peak(what: str) -> None:
     command = [sys.executable, "-c", PROGRAM, what]

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).with_name("scale_worker.py")
 PLACES = {"one device": (1, 1), "eight devices": (1, 8), "two processes": (2, 1)}
 
@@ -33,11 +35,11 @@ def launch(folder: Path, processes: int, devices: int) -> dict[str, Any]:
         for rank in range(processes)
     ]
     try:
-        told = [member.communicate(timeout=300)[1][-3000:] for member in members]
+        expected = [member.communicate(timeout=300)[1][-3000:] for member in members]
     finally:
         for member in members:
             member.kill()
-    assert [member.returncode for member in members] == [0] * processes, "\n".join(told)
+    assert [member.returncode for member in members] == [0] * processes, "\n".join(expected)
     parts = [json.loads((folder / f"result{rank}.json").read_text()) for rank in range(processes)]
     tokens: dict[int, list[list[int]]] = {}
     for part in parts:

@@ -1,13 +1,13 @@
-"""Every configuration as data, the presets that name them, and the options of the verbs."""
+"""Configurations as frozen dataclasses: data, network, training, oracle models and sampling."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
-from onepaper.paper import Preset, RunOptions, VerbOptions
+from onepaper.paper import VerbOptions
 from onepaper.training import LoopOptions
 
 DATASETS = ("splice", "letters", "digits", "sudoku4", "sudoku9", "text", "fasta")
@@ -18,7 +18,7 @@ PRECISIONS = ("float32", "float16")
 SHIPPED = ("splice", "letters", "digits", "sudoku4")
 LETTERS = " abcdefghijklmnopqrstuvwxyz"
 NUCLEOTIDES = "ACGU"
-# Samplers of `reverse` and `flow`, by the names of the command line.
+# Samplers of `diffusion.reverse` and `diffusion.probability_flow`, by their names on the command line.
 Sampler = Literal[
     "ancestral", "euler-reflected", "euler-truncated", "euler-floored", "milstein", "implicit-root", "log-euler",
     "quadratic-exponential", "flow-euler", "flow-heun", "flow-rk4", "flow-adaptive",
@@ -27,20 +27,20 @@ SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 
 def check_root_shape(a: float) -> None:
-    """Raise `UsageError` below the shape that implicit-root needs: the root it takes of its equation is real above."""
+    """Raise `UsageError` for a shape below 1/2, for which the equation of the implicit-root scheme has no real root."""
     if not a >= 0.5:
         raise UsageError(f"implicit-root needs a shape a of at least 0.5, got {a:g}; choose another sampler")
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What the model learns from."""
+    """The data set."""
 
     dataset: Literal["splice", "letters", "digits", "sudoku4", "sudoku9", "text", "fasta"] = "splice"
     """splice: human 5' splice sites; letters: a book in 27 symbols; digits: 8 x 8 pixels in black and white; sudoku4,
-    sudoku9: generated grids; text, fasta: a file of yours, see `path`"""
+    sudoku9: generated grids; text, fasta: a user's file, see `path`"""
     length: int = 32
-    """positions of a sequence, for letters, text and fasta"""
+    """positions in a sequence, for letters, text and fasta"""
     path: Path | None = None
     """the file, for text and fasta"""
 
@@ -55,31 +55,32 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A transformer that gives token probabilities; `width` is the dial."""
+    """A transformer that predicts token probabilities; `width` sets its size."""
 
     symbols: str = NUCLEOTIDES
     """one character for each category; a FASTA file is read in them"""
     positions: int = 9
     """length of a sequence"""
     width: int = 64
-    """entries of a position's state; the dial of size"""
+    """size of the hidden state of a position"""
     depth: int = 2
-    """blocks"""
+    """number of blocks"""
     heads: int = 4
-    """of the attention; the width is a multiple of twice their number"""
+    """attention heads; the width is a multiple of twice their number"""
     layout: Literal["line", "grid"] = "line"
     """line: a learnt embedding for each position; grid: sums of row, column and box embeddings"""
     rotary: bool = False
-    """also turn queries and keys by their position, so that neighbours are found by their distance"""
+    """rotary position embeddings in the attention, so that it can depend on the distance of two positions"""
     a: float = 1.0
-    """shape of the stationary Gamma law of every coordinate; 1 makes the noise uniform on the simplex"""
+    """shape of the stationary Gamma distribution of every coordinate; 1 makes the noise uniform on the simplex"""
     evidence: bool = True
-    """show the network the exact posterior of each noisy vector alone, and add its log evidence to the logits, so that
-    only the context has to be learnt; without, it sees the roots of the vectors"""
+    """give the network the exact posterior of each noisy vector alone, and add its log evidence to the logits, so that
+    only the context has to be learnt; if false, the input is the square roots of the vectors, and the SNR"""
     self_conditioning: bool = False
-    """also feed the probabilities of a first pass, in half of the training steps and at every step of sampling"""
+    """also use the probabilities of a first pass as input, in half of the training examples and at every step of
+    sampling"""
     num_classes: int = 0
-    """classes to condition on, with one more for none; 0 for a model without a condition"""
+    """classes to condition on; 0 for an unconditional model"""
     stored: Literal["float32", "float16"] = "float32"
     """precision of the weights in a pretrained folder; float16 halves the file"""
 
@@ -103,33 +104,34 @@ class ModelConfig:
         return len(self.symbols)
 
     @property
-    def conditioned(self) -> bool:
-        """Whether the network depends on something for the whole sequence: a class, or an SNR it cannot do without."""
+    def is_conditional(self) -> bool:
+        """Whether the network has a condition for the whole sequence: a class, or the SNR where there is no
+        evidence."""
         return bool(self.num_classes) or not self.evidence
 
 
 @dataclass(frozen=True)
 class LearnedConfig:
-    """A model, what it learns from, and how."""
+    """Training of a network: data, architecture, loss, optimiser and length."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     loss: Literal["bound", "cross-entropy"] = "cross-entropy"
     """bound: the integrand of the likelihood bound, times the SNR; cross-entropy: of the tokens, at even log SNR"""
     lowest_snr: float = 0.1
-    """training sees SNRs from here, where next to nothing is known,"""
+    """lower end of the SNRs in training, where almost nothing is known of the tokens"""
     highest_snr: float = 60.0
-    """to here, where tokens are known"""
+    """upper end, where the tokens are known"""
     label_dropout: float = 0.1
-    """share of training examples whose class is withheld"""
-    reveal: float = 0.75
-    """share of training sequences of which a random part is told exactly, so that the model learns to fill in"""
-    hide: float = 0.75
-    """share of training sequences of which a random part is hidden altogether; what is hidden has to be told from its
-    context alone, which teaches the most. For networks with evidence and the loss cross-entropy"""
+    """probability that the class of a training example is dropped"""
+    clamp_prob: float = 0.75
+    """probability that a random part of a training sequence is given exactly, so that the model learns to fill in"""
+    mask_prob: float = 0.75
+    """probability that a random part of a training sequence is masked (SNR 0), to be predicted from its context alone.
+    For networks with evidence and the loss cross-entropy"""
     batch_size: int = 256
     samples: int = 16
-    """sequences that are drawn with every evaluation during training, to look at; 0 draws none"""
+    """sequences drawn at every evaluation during training, written as figures; 0 draws none"""
     optimizer: OptimizerOptions = OptimizerOptions(
         lr=3e-3,
         schedule="cosine",
@@ -148,36 +150,40 @@ class LearnedConfig:
         check_positive("batch_size", self.batch_size)
         check_non_negative("samples", self.samples)
         check_between("label_dropout", self.label_dropout, 0.0, 1.0)
-        check_between("reveal", self.reveal, 0.0, 1.0)
-        check_between("hide", self.hide, 0.0, 1.0)
-        if self.hide and not (self.model.evidence and self.loss == "cross-entropy"):
-            raise UsageError(f"hide is {self.hide}, expected 0 for a network without evidence and for the loss bound")
+        check_between("clamp_prob", self.clamp_prob, 0.0, 1.0)
+        check_between("mask_prob", self.mask_prob, 0.0, 1.0)
+        if self.mask_prob and not (self.model.evidence and self.loss == "cross-entropy"):
+            raise UsageError(
+                f"mask_prob is {self.mask_prob}, expected 0 for a network without evidence and for the loss bound"
+            )
         if self.highest_snr <= self.lowest_snr:
             raise UsageError(f"SNR goes from {self.lowest_snr} to {self.highest_snr}, expected an increasing range")
 
 
 @dataclass(frozen=True)
 class OracleConfig:
-    """A prior whose posterior is exact, and samplers compared on it: no network, so every error is the sampler's."""
+    """Comparison of samplers on a prior with an exact posterior: without a network, every error is that of the
+    sampler."""
 
     probabilities: tuple[float, ...] = (0.6, 0.25, 0.1, 0.05)
-    """of the categories; of the first token where there is a chain"""
+    """of the categories; of the first token for a chain"""
     stay: float = 0.0
-    """of a chain: probability that a token repeats the one before, else it is drawn anew; 0 for no chain"""
+    """of a Markov chain: probability that a token repeats the previous one, else it is an independent draw; 0 for no
+    chain"""
     positions: int = 1
     """length of a sequence"""
     a: float = 1.0
-    """shape of the stationary Gamma law of every coordinate"""
+    """shape of the stationary Gamma distribution of every coordinate"""
     samplers: tuple[str, ...] = SAMPLERS
-    """to compare, by the names that `sample --sampler` takes"""
+    """samplers to compare, names as for `sample --sampler`"""
     steps: tuple[int, ...] = (4, 16, 64)
-    """of every sampler, one column each"""
+    """numbers of steps, one column each"""
     num_draws: int = 20_000
-    """sequences for each number in the table"""
+    """sequences drawn for each entry of the table"""
     lowest_snr: float = 1e-2
-    """where samplers start from noise"""
+    """SNR at which samplers start from noise"""
     highest_snr: float = 60.0
-    """where they end, all but sure of the token"""
+    """SNR at which they end, where the tokens are known almost surely"""
 
     def __post_init__(self) -> None:
         if len(self.probabilities) < 2 or min(self.probabilities) < 0 or abs(sum(self.probabilities) - 1) > 1e-6:
@@ -197,71 +203,8 @@ class OracleConfig:
             raise UsageError(f"SNR goes from {self.lowest_snr} to {self.highest_snr}, expected an increasing range")
 
 
-@dataclass(frozen=True)
-class SimulateOptions(VerbOptions):
-    """Options of `simulate`: forward trajectories on the simplex."""
-
-    alpha: tuple[float, ...] = (1.0, 1.0, 1.0)
-    """stationary shape of each category; three make a ternary plot"""
-    token: int = 0
-    """where trajectories start"""
-    mass: float = 1.0
-    """s, the value the token's coordinate starts from"""
-    speed: float = 1.0
-    """b"""
-    time: float = 4.0
-    """until when"""
-    steps: int = 400
-    """exact transitions until then, one point of a path each"""
-    paths: int = 6
-    """trajectories to draw"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if len(self.alpha) < 2:
-            raise UsageError(f"alpha has {len(self.alpha)} entries, expected at least 2 categories")
-        for value in self.alpha:
-            check_positive("alpha", value)
-        if not 0 <= self.token < len(self.alpha):
-            raise UsageError(f"token {self.token} does not exist, expected 0 to {len(self.alpha) - 1}")
-        for name in ("mass", "speed", "time", "steps", "paths"):
-            check_positive(name, getattr(self, name))
-
-
-@dataclass(frozen=True)
-class RankLawOptions(VerbOptions):
-    """Options of `rank-law`."""
-
-    categories: tuple[int, ...] = (27, 256, 1000, 32_000)
-    """numbers of categories n, one block of rows each"""
-    snr: tuple[float, ...] = (5.0, 10.0, 20.0, 40.0)
-    """signal-to-noise ratios m, one row each"""
-    a: float = 1.0
-    """shape of the stationary Gamma law of every coordinate"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for number in self.categories:
-            if number < 2:
-                raise UsageError(f"categories has {number}, expected at least 2")
-        for value in (*self.snr, self.a):
-            check_positive("snr and a", value)
-
-
-@dataclass(frozen=True)
-class VerifyOptions(VerbOptions):
-    """Options of `verify`: every closed form against an independent computation."""
-
-
-@dataclass(frozen=True)
-class TrainOptions(RunOptions):
-    """Options of `train`."""
-
-    export: Path | None = None
-    """also write the trained weights here, with checksums; that is how the shipped ones were made"""
-
-
-def _check_model(model: str | None, weights: Path | None) -> None:
+def check_one_model(model: str | None, weights: Path | None) -> None:
+    """Raise `UsageError` for a network that is not shipped, or where both a shipped one and a folder are given."""
     if model is not None:
         check_choice("model", model, SHIPPED)
         if weights is not None:
@@ -273,29 +216,29 @@ class SampleOptions(VerbOptions):
     """Options of `sample`."""
 
     model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
-    """shipped network to draw from; splice where neither this nor `weights` is given"""
+    """shipped network to sample from; splice where neither this nor `weights` is given"""
     weights: Path | None = None
     """the `pretrained` folder of a training run, in place of a shipped network"""
     count: int = 16
     """sequences to draw"""
     steps: int = 64
-    """noise levels to go through"""
+    """number of steps between noise levels"""
     sampler: Sampler = "ancestral"
-    """ancestral: exact bridges; the others discretise the reverse SDE, or follow the probability flow"""
+    """ancestral: exact bridges; the others discretise the reverse SDE, or integrate the probability flow"""
     dilation: float = 1.0
-    """how much closer steps lie in the late half of the log SNRs, where tokens are settled"""
+    """how much closer steps are in the upper half of the log SNRs, where tokens are decided; 1 spaces all evenly"""
     temperature: float = 1.0
-    """below 1 probable tokens become more so"""
+    """temperature of the token probabilities; below 1 probable tokens become more probable"""
     clamp: str | None = None
-    """known symbols, '?' for those to fill in, e.g. "CAGGU????" """
+    """known symbols, with '?' at positions to fill in, e.g. "CAGGU????" """
     label: int | None = None
-    """class to ask for, of a conditional model"""
+    """class to sample, for a conditional model"""
     guidance: float = 0.0
-    """weight w of the condition: logits (1 + w) conditional - w unconditional"""
+    """weight w of classifier-free guidance: logits (1 + w) conditional - w unconditional"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_model(self.model, self.weights)
+        check_one_model(self.model, self.weights)
         check_positive("count", self.count)
         check_positive("steps", self.steps)
         check_choice("sampler", self.sampler, SAMPLERS)
@@ -304,91 +247,3 @@ class SampleOptions(VerbOptions):
         check_non_negative("guidance", self.guidance)
         if self.guidance and self.label is None:
             raise UsageError(f"guidance is {self.guidance} without a class; say which by --label")
-
-
-@dataclass(frozen=True)
-class EvaluateOptions(VerbOptions):
-    """Options of `evaluate`."""
-
-    model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
-    """shipped network to measure, on the data it was trained for"""
-    weights: Path | None = None
-    """the `pretrained` folder of a training run, measured on the data of --preset and --data"""
-    count: int = 2000
-    """test sequences for the bound, and samples"""
-    points: int = 128
-    """SNRs for each sequence"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_model(self.model, self.weights)
-        check_positive("count", self.count)
-        check_positive("points", self.points)
-
-
-_SPLICE = LearnedConfig()
-_LETTERS = LearnedConfig(
-    data=DataConfig("letters"),
-    model=ModelConfig(LETTERS, positions=32, width=128, depth=3, rotary=True, stored="float16"),
-    batch_size=64,
-    optimizer=replace(_SPLICE.optimizer, lr=2e-3),
-    loop=replace(_SPLICE.loop, steps=10_000, evaluate_every=2500),
-)
-
-PRESETS = {
-    "laptop-splice": Preset("human 5' splice sites, 9 nucleotides", _SPLICE),
-    "laptop-sudoku4": Preset(
-        "all 288 grids of 4 x 4",
-        LearnedConfig(
-            data=DataConfig("sudoku4"),
-            model=ModelConfig("1234", positions=16, depth=3, layout="grid"),
-            batch_size=128,
-            loop=replace(_SPLICE.loop, steps=30_000, evaluate_every=5000),
-        ),
-    ),
-    "laptop-letters": Preset("windows of 32 letters of a book", _LETTERS),
-    "laptop-digits": Preset(
-        "handwritten digits, 8 x 8 pixels in black and white, with their class",
-        LearnedConfig(
-            data=DataConfig("digits"),
-            model=ModelConfig(".#", positions=64, depth=3, num_classes=10),
-            batch_size=64,
-            optimizer=replace(_SPLICE.optimizer, lr=2e-3, weight_decay=0.1),
-            loop=replace(_SPLICE.loop, steps=3000, evaluate_every=1500),
-        ),
-    ),
-    "laptop-sudoku9": Preset(
-        "9 x 9 grids",
-        LearnedConfig(
-            data=DataConfig("sudoku9"),
-            model=ModelConfig("123456789", positions=81, width=128, depth=6, layout="grid"),
-            batch_size=64,
-            optimizer=replace(_SPLICE.optimizer, lr=1e-3),
-        ),
-    ),
-    "paper-text8": Preset(
-        "27 symbols, windows of 256, the size of other discrete diffusions; the note itself trains nothing",
-        LearnedConfig(
-            data=DataConfig("letters", length=256),
-            model=ModelConfig(LETTERS, positions=256, width=768, depth=12, heads=12, rotary=True),
-            batch_size=512,
-            optimizer=replace(_SPLICE.optimizer, lr=3e-4, warmup_steps=2500, ema_decay=0.9999),
-            loop=LoopOptions(steps=1_000_000, log_every=100, evaluate_every=10_000, checkpoint_every=5000),
-        ),
-    ),
-    "laptop-oracle": Preset("four categories with a known prior: every sampler, no network", OracleConfig()),
-    "laptop-oracle-chain": Preset(
-        "a Markov chain with a known posterior: what drawing positions independently costs",
-        OracleConfig((0.4, 0.3, 0.2, 0.1), stay=0.6, positions=8, samplers=("ancestral",), steps=(1, 4, 16, 64)),
-    ),
-    "smoke": Preset(
-        "splice sites, a few steps of a tiny network",
-        LearnedConfig(
-            model=ModelConfig(width=32, depth=1),
-            batch_size=64,
-            optimizer=replace(_SPLICE.optimizer, warmup_steps=10),
-            loop=LoopOptions(steps=150, log_every=50, checkpoint_every=100),
-        ),
-    ),
-}
-ALIASES = {"laptop": "laptop-splice"}

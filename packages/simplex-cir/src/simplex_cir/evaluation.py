@@ -1,70 +1,56 @@
-"""Samplers compared on oracle models, learned models judged by their bound, and what a configuration costs."""
+"""Samplers compared on oracle models, and the bound and samples of trained networks."""
 
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper import progress
-from onepaper.errors import UsageError
-from onepaper.jax.accelerator import use_device
-from onepaper.paper import Invocation
 from scipy import special
 
-from simplex_cir.config import (
-    LETTERS,
-    PRESETS,
-    SHIPPED,
-    EvaluateOptions,
-    LearnedConfig,
-    OracleConfig,
-    SampleOptions,
-)
-from simplex_cir.data import Dataset, empirical_law, entropy, satisfied_constraints, valid_sudokus
-from simplex_cir.likelihood import bound, fitted_law
-from simplex_cir.model import SimplexDenoiser
-from simplex_cir.ngrams import ngram_nats
-from simplex_cir.posterior import LOST
-from simplex_cir.priors import MarkovPrior
+from simplex_cir.config import LETTERS, OracleConfig, SampleOptions
+from simplex_cir.data.dataset import Dataset, empirical_distribution, entropy
+from simplex_cir.data.sudoku import satisfied_constraints, valid_sudokus
+from simplex_cir.diffusion.likelihood import bound, fitted_snr_distribution
+from simplex_cir.diffusion.posterior import INVALID_TOKEN
+from simplex_cir.diffusion.priors import MarkovPrior
+from simplex_cir.models.denoiser import SimplexDenoiser
+from simplex_cir.models.ngrams import ngram_nats
 from simplex_cir.sampling import draw_by_steps, draw_from
-from simplex_cir.training import check_fits, load
 
-# Names of models that count, by order.
+# Names of the n-gram baselines, by order.
 BASELINES = {1: "independent tokens", 2: "Markov chain", 4: "4-grams"}
-# Validation sequences at most, and SNRs in all, that the law of the bound's SNRs is fitted on.
-LAW_SEQUENCES, LAW_LOOKS = 256, 4096
-# What a training sustains on one current data-centre GPU in bfloat16; change it for yours.
-GPU_FLOPS_PER_SECOND = 1e14
+# Maximal number of validation sequences, and total number of SNRs, for fitting the SNR distribution of the bound.
+FIT_SEQUENCES, FIT_POINTS = 256, 4096
 
 
 @lru_cache(maxsize=1)
 def oracle(config: OracleConfig) -> MarkovPrior:
-    """The prior of a configuration: a chain whose tokens repeat with probability `stay`, else are drawn anew."""
+    """The prior of a configuration: a chain whose tokens repeat with probability `stay`, else are independent draws."""
     probabilities = np.asarray(config.probabilities)
     n = len(probabilities)
     return MarkovPrior(probabilities, config.stay * np.eye(n) + (1 - config.stay) * probabilities, config.a)
 
 
-def token_law(tokens: np.ndarray, n: int) -> np.ndarray:
-    """Shares of neighbouring pairs, or of tokens where a sequence has one position; lost ones only count."""
+def token_distribution(tokens: np.ndarray, n: int) -> np.ndarray:
+    """Frequencies of neighbouring pairs, or of tokens where a sequence has one position; invalid tokens count in the
+    total only."""
     if tokens.shape[1] == 1:
-        return np.bincount(tokens[tokens != LOST], minlength=n) / len(tokens)
+        return np.bincount(tokens[tokens != INVALID_TOKEN], minlength=n) / len(tokens)
     before, after = tokens[:, :-1].ravel(), tokens[:, 1:].ravel()
-    known = (before != LOST) & (after != LOST)
+    known = (before != INVALID_TOKEN) & (after != INVALID_TOKEN)
     return np.bincount(n * before[known] + after[known], minlength=n * n) / len(before)
 
 
 def variation_of(config: OracleConfig, sampler: str, steps: int, seed: int) -> tuple[float, float]:
-    """Total variation between drawn and true law of tokens (of neighbouring pairs, where there is a chain).
+    """Total variation between the drawn and the true distribution of tokens (of neighbouring pairs for a chain).
 
     Returns:
-        It, and the share of tokens (of pairs) that the sampler lost as not-a-number, a part of it.
+        The total variation, and the fraction of tokens (of pairs) that are NaN, which it includes.
     """
     prior = oracle(config)
     n = prior.num_categories
@@ -78,10 +64,10 @@ def variation_of(config: OracleConfig, sampler: str, steps: int, seed: int) -> t
         lowest_snr=config.lowest_snr,
         highest_snr=config.highest_snr,
     )
-    drawn = token_law(np.asarray(tokens), n)
+    drawn = token_distribution(np.asarray(tokens), n)
     if config.positions == 1:
         true = prior.initial
-    else:  # the chain is stationary, so every neighbouring pair has one law
+    else:  # the chain is stationary, so all neighbouring pairs have the same distribution
         true = (prior.initial[:, None] * prior.transition).ravel()
     lost = 1 - drawn.sum()
     return float(0.5 * (np.abs(drawn - true).sum() + lost)), float(lost)
@@ -96,12 +82,12 @@ def oracle_table(config: OracleConfig, seed: int) -> dict[tuple[str, int], tuple
 def measure_bound(
     model: SimplexDenoiser, data: Dataset, tokens: Int[np.ndarray, "count positions"], points: int, seed: int
 ) -> Float[np.ndarray, " count"]:
-    """The bound of each sequence, nats. SNRs follow a histogram fitted on the validation part, one for all seeds.
+    """The bound of each sequence, nats. SNRs are drawn from a histogram fitted on the validation part, for all seeds.
 
     Args:
-        model: learned.
-        data: whose validation part the law of the SNRs is fitted on.
-        tokens: sequences to measure, of the test part.
+        model: trained network.
+        data: its validation part is used to fit the SNR distribution.
+        tokens: sequences to evaluate, of the test part.
         points: SNRs for each sequence.
         seed: of the noise.
     """
@@ -113,48 +99,54 @@ def measure_bound(
 def _bound_of(
     model: SimplexDenoiser, data: Dataset, points: int
 ) -> Callable[[PRNGKeyArray, SimplexDenoiser, Array], Array]:
-    """The bound with a law fitted once, compiled once for all seeds."""
+    """The bound with a fitted SNR distribution, compiled once for all seeds."""
     n, a = data.num_categories, model.config.a
-    others = jnp.asarray(data.validation[:LAW_SEQUENCES])
-    key = jax.random.fold_in(jax.random.key(0), 1)  # not that of any seed
-    law = fitted_law(key, model, others, n, a, points=math.ceil(LAW_LOOKS / len(others)))
-    return jax.jit(lambda key, model, tokens: bound(key, model, tokens, n, a, points=points, law=law).total)
+    others = jnp.asarray(data.validation[:FIT_SEQUENCES])
+    key = jax.random.fold_in(jax.random.key(0), 1)  # different from the key of any seed
+    snr_distribution = fitted_snr_distribution(key, model, others, n, a, points=math.ceil(FIT_POINTS / len(others)))
+    return jax.jit(
+        lambda key, model, tokens: (
+            bound(key, model, tokens, n, a, points=points, snr_distribution=snr_distribution).total
+        )
+    )
 
 
 def occurrences(
     tokens: Int[np.ndarray, "count positions"], sequences: Int[np.ndarray, "sequences positions"]
 ) -> Int[np.ndarray, " sequences"]:
-    """How often each of the sequences was drawn; what else was drawn is left out."""
-    place = {row.tobytes(): index for index, row in enumerate(sequences)}
+    """How often each of the sequences was drawn; other draws are omitted."""
+    index_of = {row.tobytes(): index for index, row in enumerate(sequences)}
     drawn = (row.tobytes() for row in np.asarray(tokens, sequences.dtype))
-    return np.bincount(np.array([place[row] for row in drawn if row in place], int), minlength=len(sequences))
+    return np.bincount(np.array([index_of[row] for row in drawn if row in index_of], int), minlength=len(sequences))
 
 
 def divergence(
-    counts: Int[np.ndarray, "*repeats sequences"], law: Float[np.ndarray, " sequences"]
+    counts: Int[np.ndarray, "*repeats sequences"], distribution: Float[np.ndarray, " sequences"]
 ) -> Float[np.ndarray, "*repeats"]:
-    """Kullback-Leibler divergence of drawn shares from a law, nats; NaN where nothing was drawn.
+    """Kullback-Leibler divergence of drawn frequencies from a distribution, nats; NaN where nothing was drawn.
 
-    The plug-in estimate: n exact draws score (cells - 1) / (2 n) on average where n is large.
+    This is the plug-in estimate: for n exact draws it is (cells - 1) / (2 n) on average where n is large.
     """
     total = counts.sum(axis=-1, keepdims=True)
     shares = np.where(total > 0, counts / np.maximum(total, 1), np.nan)
-    return np.asarray(special.rel_entr(shares, law).sum(axis=-1))
+    return np.asarray(special.rel_entr(shares, distribution).sum(axis=-1))
 
 
-def excess_divergence(counts: Int[np.ndarray, " sequences"], law: Float[np.ndarray, " sequences"], seed: int) -> float:
-    """`divergence` above that of as many exact draws on average, which takes the estimate's bias away."""
-    exact = np.random.default_rng(seed).multinomial(counts.sum(), law, size=100)
-    return float(divergence(counts, law) - divergence(exact, law).mean())
+def excess_divergence(
+    counts: Int[np.ndarray, " sequences"], distribution: Float[np.ndarray, " sequences"], seed: int
+) -> float:
+    """`divergence` minus its mean for as many exact draws, which removes the bias of the estimate."""
+    exact = np.random.default_rng(seed).multinomial(counts.sum(), distribution, size=100)
+    return float(divergence(counts, distribution) - divergence(exact, distribution).mean())
 
 
-def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: int) -> dict[str, float]:
-    """Bound and samples of a learned model, with the baselines that make the numbers mean something.
+def evaluate_model(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: int) -> dict[str, float]:
+    """Bound and samples of a trained network, beside baselines.
 
-    In nats a sequence: the bound on test sequences with its standard error; models that count (`ngrams`), fitted to the
-    training part and measured on the same test sequences. Where sequences repeat: the entropy of the test part, the
-    share of samples that occur in the data, and the divergence of those from all occurrences, above that of exact
-    draws. For Sudoku the share of valid grids among samples, and of rows, columns and boxes without a repeated symbol.
+    In nats a sequence: the bound on test sequences with its standard error; n-gram models, fitted to the training part
+    and evaluated on the same test sequences. Where sequences repeat: the entropy of the test part, the fraction of
+    samples that occur in the data, and the divergence of those from all occurrences, above that of exact draws. For
+    Sudoku the fraction of valid grids among samples, and of rows, columns and boxes without a repeated symbol.
     """
     chosen = np.random.default_rng(seed).permutation(len(data.test))[:count]
     tokens = data.test[chosen]
@@ -162,90 +154,18 @@ def judge(model: SimplexDenoiser, data: Dataset, count: int, points: int, seed: 
     numbers = {"bound": float(nats.mean()), "standard error": float(nats.std() / np.sqrt(len(nats)))}
     if data.symbols == LETTERS:
         numbers["bits a character"] = numbers["bound"] / data.positions / math.log(2)
-    positional = data.symbols != LETTERS  # text is the same everywhere
+    positional = data.symbols != LETTERS  # text has no aligned positions
     for order in (1, 2) if positional else (1, 2, 4):
         baseline = ngram_nats(data.train, tokens, data.num_categories, order, positional=positional)
         numbers[BASELINES[order]] = float(baseline.mean())
-    if len(empirical_law(data.test)[0]) < len(data.test) / 2:
+    if len(empirical_distribution(data.test)[0]) < len(data.test) / 2:
         numbers["entropy of the test part"] = entropy(data.test)
-        sequences, law = empirical_law(np.concatenate([data.train, data.validation, data.test]))
+        sequences, distribution = empirical_distribution(np.concatenate([data.train, data.validation, data.test]))
         counts = occurrences(draw_from(model, SampleOptions(count=count, seed=seed)), sequences)
         numbers["samples that occur"] = float(counts.sum() / count)
-        numbers["excess divergence of samples"] = excess_divergence(counts, law, seed)
+        numbers["excess divergence of samples"] = excess_divergence(counts, distribution, seed)
     if model.config.layout == "grid":
         drawn = draw_from(model, SampleOptions(count=count, seed=seed))
         numbers["valid grids"] = float(valid_sudokus(drawn).mean())
         numbers["satisfied constraints"] = float(satisfied_constraints(drawn).mean())
     return numbers
-
-
-def evaluate_verb(call: Invocation) -> None:
-    """The verb `evaluate`: every sampler on an oracle model, or the bound and samples of a learned one."""
-    options: EvaluateOptions = call.options
-    use_device(options)
-    config = call.config
-    if options.model is not None:
-        config = PRESETS[f"laptop-{options.model}"].config
-        if call.config not in (config, PRESETS[call.verb.preset or ""].config):
-            raise UsageError(
-                f"--model {options.model} is measured on the data that it was trained for; leave out --preset and the "
-                "options of presets, or give --weights"
-            )
-    if isinstance(config, OracleConfig):
-        if (options.count, options.points) != (EvaluateOptions.count, EvaluateOptions.points):
-            raise UsageError(
-                "--count and --points are for networks; --num-draws says how many sequences are drawn here"
-            )
-        if options.weights is not None:
-            raise UsageError(
-                f"--weights {options.weights} was given with a preset that has no network; say which data it is to be "
-                "measured on, e.g. --preset laptop-splice"
-            )
-        if options.dry_run:
-            print(f"would compare {len(config.samplers)} samplers with {config.num_draws} draws each")
-            return
-        with call.open_run() as run:
-            table = oracle_table(config, options.seed)
-            told = {f"{name}, {steps} steps": value for (name, steps), value in table.items()}
-            run.write_json("oracle.json", {place: variation for place, (variation, _) in told.items()})
-        print(f"{'total variation from the prior':<32}" + "".join(f"{f'{steps} steps':>12}" for steps in config.steps))
-        for name in config.samplers:
-            print(f"{name:<32}" + "".join(f"{table[name, steps][0]:>12.4f}" for steps in config.steps))
-        for place, (_, lost) in told.items():
-            if lost > 0:
-                print(f"lost as not-a-number: {lost:.2%} of the draws of {place}")
-        print(f"written: {run.folder / 'oracle.json'}")
-        return
-    name = options.weights or config.data.dataset
-    if options.weights is None and name not in SHIPPED:
-        raise UsageError(f"no network is shipped for '{name}'; give --weights FOLDER, made by train")
-    model = SimplexDenoiser.from_pretrained(name)
-    data = load(config.data, model.config.symbols)
-    check_fits(replace(config, model=model.config), data, "choose the --preset and --data that it was trained for")
-    if options.dry_run:
-        print(f"would measure {name} on {options.count} sequences at {options.points} SNRs each")
-        return
-    with call.open_run() as run:
-        numbers = judge(model, data, options.count, options.points, options.seed)
-        run.write_json("evaluation.json", numbers)
-    print(f"{name}, nats a sequence of {data.positions} unless said otherwise")
-    for label, value in numbers.items():
-        print(f"{label:<28}{value:>10.4f}")
-    print(f"written: {run.folder / 'evaluation.json'}")
-
-
-def cost_of(config: LearnedConfig | OracleConfig) -> dict[str, str]:
-    """Parameters, FLOPs of a training step (three passes of two a weight and position), memory, and time on a GPU."""
-    if isinstance(config, OracleConfig):
-        return {"parameters": "0", "draws": f"{config.num_draws:,} for each sampler"}
-    model = nnx.eval_shape(lambda: SimplexDenoiser(config.model, nnx.Rngs(0)))
-    count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
-    flops = 6 * count * config.batch_size * config.model.positions
-    return {
-        "parameters": f"{count:,}",
-        "FLOPs per step": f"{flops:.2e}",
-        # an estimate, and a lower bound for networks too small to fill a GPU
-        "GPU time": f"{flops * config.loop.steps / GPU_FLOPS_PER_SECOND / 3600:.2g} h at 100 TFLOP/s",
-        # weights, gradients, two moments and the average, four bytes each
-        "memory for the state": f"{5 * 4 * count / 1e6:.2f} MB",
-    }

@@ -1,19 +1,10 @@
-"""The paper as the command line knows it."""
+"""The paper: title, verbs, presets and claims, for the command line."""
 
 from onepaper.paper import Paper, Verb
 
-from simplex_cir.config import (
-    ALIASES,
-    PRESETS,
-    EvaluateOptions,
-    LearnedConfig,
-    OracleConfig,
-    RankLawOptions,
-    SampleOptions,
-    SimulateOptions,
-    TrainOptions,
-    VerifyOptions,
-)
+from simplex_cir.cli.options import EvaluateOptions, RankLawOptions, SimulateOptions, TrainOptions, VerifyOptions
+from simplex_cir.config import LearnedConfig, OracleConfig, SampleOptions
+from simplex_cir.presets import ALIASES, PRESETS
 
 PAPER = Paper(
     name="simplex-cir",
@@ -30,29 +21,44 @@ PAPER = Paper(
         Verb(
             "train",
             "train a network",
-            "simplex_cir.training:train_verb",
+            "simplex_cir.cli.train:train_verb",
             TrainOptions,
             "laptop-splice",
             (LearnedConfig,),
         ),
         Verb(
             "sample",
-            "draw sequences from a shipped network, or from yours",
-            "simplex_cir.sampling:sample_verb",
+            "draw sequences from a shipped network or your own",
+            "simplex_cir.cli.sample:sample_verb",
             SampleOptions,
         ),
         Verb(
             "evaluate",
-            "compare samplers where the posterior is exact, or measure trained weights",
-            "simplex_cir.evaluation:evaluate_verb",
+            "compare samplers on an exact posterior, or evaluate trained weights",
+            "simplex_cir.cli.evaluate:evaluate_verb",
             EvaluateOptions,
             "laptop-oracle",
             (OracleConfig, LearnedConfig),
         ),
-        Verb("simulate", "follow the process on the simplex", "simplex_cir.simulation:simulate_verb", SimulateOptions),
-        Verb("rank-law", "where the true token ranks", "simplex_cir.rank_table:rank_law_verb", RankLawOptions),
-        Verb("verify", "check every closed form", "simplex_cir.verification:verify_verb", VerifyOptions),
+        Verb(
+            "simulate",
+            "draw trajectories of the process on the simplex",
+            "simplex_cir.cli.simulate:simulate_verb",
+            SimulateOptions,
+        ),
+        Verb(
+            "rank-law",
+            "tabulate the distribution of the rank of the true token",
+            "simplex_cir.cli.rank_law:rank_law_verb",
+            RankLawOptions,
+        ),
+        Verb(
+            "verify",
+            "check every closed form against an independent computation",
+            "simplex_cir.cli.verify:verify_verb",
+            VerifyOptions,
+        ),
     ),
     claims_in="simplex_cir.claims:CLAIMS",
-    cost_of="simplex_cir.evaluation:cost_of",
+    cost_of="simplex_cir.cli.costs:cost_of",
 )

@@ -1,6 +1,5 @@
-"""Drawing sequences: conditions as wrappers around a denoiser, one name for every sampler, and the verb `sample`."""
+"""Drawing sequences by any sampler, with class conditions, guidance and clamped positions."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -11,75 +10,72 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from onepaper.checkpoints import read_pretrained
 from onepaper.config import check_choice, check_positive
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.gallery import save_samples, write_gallery
-from onepaper.jax.accelerator import use_device
-from onepaper.paper import Invocation
 
-from simplex_cir.config import NUCLEOTIDES, SAMPLERS, SHIPPED, ModelConfig, SampleOptions, check_root_shape
-from simplex_cir.data import decode, splice_sites
-from simplex_cir.flow import probability_flow
-from simplex_cir.model import SimplexDenoiser, pretrained_folder
-from simplex_cir.pictures import sample_files
-from simplex_cir.posterior import LOST, Denoiser, Scalar, most_probable, told
-from simplex_cir.reverse import ancestral, noise, reverse_sde
-from simplex_cir.snr import snr_grid
+from simplex_cir.config import SAMPLERS, ModelConfig, SampleOptions, check_root_shape
+from simplex_cir.diffusion.posterior import INVALID_TOKEN, Denoiser, condition_on_known, most_probable
+from simplex_cir.diffusion.probability_flow import probability_flow
+from simplex_cir.diffusion.reverse import ancestral, noise, reverse_sde
+from simplex_cir.diffusion.snr import Scalar, snr_grid
+from simplex_cir.models.denoiser import SimplexDenoiser
 
 UNKNOWN = -1
-# Log probability of a symbol that a clamp excludes.
-NEVER = -1e9
+# Log probability of the other symbols at a known position.
+EXCLUDED = -1e9
 
 
-def conditioned(model: SimplexDenoiser, label: Int[Array, " batch"] | None = None, guidance: float = 0.0) -> Denoiser:
-    r"""The model given a class, with self-conditioning if it has it, and guidance:
-    $(1 + w) \log p(k | v, y) - w \log p(k | v)$, normalised.
+def guided_denoiser(
+    model: SimplexDenoiser, label: Int[Array, " batch"] | None = None, guidance: float = 0.0
+) -> Denoiser:
+    r"""The model for a class, with self-conditioning if the model has it, and classifier-free guidance.
+
+    With the weight w: $(1 + w) \log p(k | v, y) - w \log p(k | v)$, normalised (Ho and Salimans 2022).
 
     Raises:
         UsageError: a class, or guidance, for a model without classes.
     """
     if (label is not None or guidance) and not model.config.num_classes:
-        raise UsageError("the model knows no classes, expected no label and no guidance")
+        raise UsageError("the model has no classes, expected no label and no guidance")
 
-    def once(v: Array, snr: Scalar, label: Array | None) -> Array:
-        earlier = jnp.exp(model(v, snr, label)) if model.config.self_conditioning else None
-        return model(v, snr, label, earlier)
+    def log_probs(v: Array, snr: Scalar, label: Array | None) -> Array:
+        self_cond = jnp.exp(model(v, snr, label)) if model.config.self_conditioning else None
+        return model(v, snr, label, self_cond)
 
     def denoiser(v: Array, snr: Scalar) -> Array:
-        conditional = once(v, snr, label)
+        conditional = log_probs(v, snr, label)
         if label is None or not guidance:
             return conditional
-        return jax.nn.log_softmax((1 + guidance) * conditional - guidance * once(v, snr, None), axis=-1)
+        return jax.nn.log_softmax((1 + guidance) * conditional - guidance * log_probs(v, snr, None), axis=-1)
 
     return denoiser
 
 
 def clamped(denoiser: Denoiser, known: Int[Array, " positions"], a: float = 1.0) -> Denoiser:
-    """The same, sure of the known tokens; `UNKNOWN` marks those to fill in.
+    """The denoiser given some tokens exactly; `UNKNOWN` marks positions to fill in.
 
-    The denoiser is told the known tokens (`told`) in place of their noisy vectors, which at a low SNR hardly say what
-    is known. What it gives for the others is then conditional on the known tokens, so that the samplers reverse the
-    noise of the conditional law. The known positions themselves follow their forward law, by bridges to their tokens.
+    Known tokens enter by `condition_on_known` in place of their noisy vectors, which at a low SNR hardly depend on the
+    token. The output for the other positions is then conditional on the known tokens, so the samplers reverse the noise
+    of the conditional distribution. The known positions follow their forward process, by bridges to their tokens.
 
     Raises:
-        UsageError: tokens below `UNKNOWN`; when it is called, tokens that do not exist, or another number of positions.
+        UsageError: tokens below `UNKNOWN`; on the first call, tokens out of range, or another number of positions.
     """
-    given = known != UNKNOWN
-    told_tokens = np.zeros(1, int) if isinstance(known, Tracer) or not known.size else np.asarray(known)
-    lowest, highest = int(told_tokens.min()), int(told_tokens.max())
+    is_known = known != UNKNOWN
+    concrete = np.zeros(1, int) if isinstance(known, Tracer) or not known.size else np.asarray(known)
+    lowest, highest = int(concrete.min()), int(concrete.max())
     if lowest < UNKNOWN:
         raise UsageError(f"a known token is {lowest}, expected tokens or UNKNOWN, {UNKNOWN}")
 
-    def sure(v: Array, snr: Scalar) -> Array:
+    def clamped_denoiser(v: Array, snr: Scalar) -> Array:
         if known.shape != v.shape[-2:-1]:
             raise UsageError(f"known tokens have shape {known.shape}, expected one for each of {v.shape[-2]} positions")
         if highest >= v.shape[-1]:
             raise UsageError(f"a known token is {highest}, expected 0 to {v.shape[-1] - 1} or UNKNOWN, {UNKNOWN}")
-        certain = jnp.where(jax.nn.one_hot(known, v.shape[-1], dtype=v.dtype) > 0, 0.0, NEVER)
-        return jnp.where(given[:, None], certain, denoiser(*told(known, given, v, snr, a)))
+        known_log_probs = jnp.where(jax.nn.one_hot(known, v.shape[-1], dtype=v.dtype) > 0, 0.0, EXCLUDED)
+        return jnp.where(is_known[:, None], known_log_probs, denoiser(*condition_on_known(known, is_known, v, snr, a)))
 
-    return sure
+    return clamped_denoiser
 
 
 def draw(
@@ -95,21 +91,21 @@ def draw(
     dilation: float = 1.0,
     temperature: Scalar = 1.0,
 ) -> Int[Array, "count positions"]:
-    """Sequences by any sampler.
+    """Draw sequences by any sampler.
 
     Args:
         denoiser: log probabilities of tokens.
         shape: count, positions, categories.
         a: stationary shape.
         sampler: one of `config.SAMPLERS`.
-        steps: SNR levels to go through.
-        lowest_snr: where to start.
-        highest_snr: where to end.
-        dilation: how much closer steps lie in the upper half of the log SNRs (`snr.snr_grid`).
+        steps: number of steps.
+        lowest_snr: SNR of the first level.
+        highest_snr: SNR of the last level.
+        dilation: how much closer steps are in the upper half of the log SNRs (`diffusion.snr.snr_grid`).
         temperature: probabilities are raised to its inverse, above 0.
 
     Returns:
-        Tokens, `posterior.LOST` for those of a path that a discretisation has lost.
+        Tokens, `diffusion.posterior.INVALID_TOKEN` where a discretisation has diverged to NaN.
 
     Raises:
         UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
@@ -119,7 +115,7 @@ def draw(
     start_key, key = jax.random.split(key)
     v = noise(start_key, shape, a)
     grid = snr_grid(steps, lowest=lowest_snr, highest=highest_snr, dilation=dilation)
-    return carry(key, denoiser, v, grid, a, sampler=sampler, temperature=temperature)[0]
+    return integrate(key, denoiser, v, grid, a, sampler=sampler, temperature=temperature)[0]
 
 
 def draw_by_steps(
@@ -133,7 +129,7 @@ def draw_by_steps(
     lowest_snr: float = 1e-2,
     highest_snr: float = 60.0,
 ) -> Int[Array, "..."]:
-    """As `draw`, one step at a time: what is compiled for a denoiser serves every number of steps."""
+    """As `draw`, one step at a time, so that one compiled step of a denoiser is used for any number of steps."""
     start_key, *keys = jax.random.split(key, steps + 1)
     v = noise(start_key, shape, a)
     grid = jnp.asarray(snr_grid(steps, lowest=lowest_snr, highest=highest_snr), v.dtype)
@@ -142,7 +138,7 @@ def draw_by_steps(
     return _most_probable(v, grid[-1], denoiser=denoiser)
 
 
-def carry(
+def integrate(
     key: PRNGKeyArray,
     denoiser: Denoiser,
     v: Float[Array, "*batch n"],
@@ -152,7 +148,7 @@ def carry(
     sampler: str = "ancestral",
     temperature: Scalar = 1.0,
 ) -> tuple[Int[Array, "*batch"], Float[Array, "*batch n"]]:
-    """Tokens and vectors at snrs[-1] from vectors at snrs[0], by any sampler.
+    """Integrate from snrs[0] to snrs[-1] by any sampler; returns tokens and vectors there.
 
     Raises:
         UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
@@ -175,7 +171,7 @@ def carry(
 def _step(
     key: PRNGKeyArray, v: Array, snr: Array, next_snr: Array, a: float, *, denoiser: Denoiser, sampler: str
 ) -> Array:
-    return carry(key, denoiser, v, jnp.stack([snr, next_snr]), a, sampler=sampler)[1]
+    return integrate(key, denoiser, v, jnp.stack([snr, next_snr]), a, sampler=sampler)[1]
 
 
 @partial(jax.jit, static_argnames="denoiser")
@@ -187,7 +183,7 @@ def parse_clamp(text: str, symbols: str, positions: int) -> Int[np.ndarray, " po
     """Known tokens from text in which '?' stands for a symbol to fill in.
 
     Raises:
-        UsageError: another length, or a symbol the model does not know.
+        UsageError: another length, or a symbol that the model does not have.
     """
     if len(text) != positions:
         raise UsageError(f"--clamp has {len(text)} symbols, expected {positions}; '?' stands for one to fill in")
@@ -198,10 +194,10 @@ def parse_clamp(text: str, symbols: str, positions: int) -> Int[np.ndarray, " po
 
 
 def known_tokens(config: ModelConfig, options: SampleOptions) -> Int[np.ndarray, " positions"] | None:
-    """The clamp of the options as tokens, None where there is none.
+    """The known tokens in the options; None without a clamp.
 
     Raises:
-        UsageError: a class, a clamp or a sampler that a model of that configuration does not have.
+        UsageError: a class, a clamp or a sampler that does not fit the model.
     """
     if options.label is not None and not 0 <= options.label < config.num_classes:
         raise UsageError(f"label {options.label} does not exist, the model has {config.num_classes} classes")
@@ -210,32 +206,24 @@ def known_tokens(config: ModelConfig, options: SampleOptions) -> Int[np.ndarray,
     return None if options.clamp is None else parse_clamp(options.clamp, config.symbols, config.positions)
 
 
-def constrained(model: SimplexDenoiser, options: SampleOptions) -> Denoiser:
-    """The model under the options' class, guidance and clamp."""
+def conditional_denoiser(model: SimplexDenoiser, options: SampleOptions) -> Denoiser:
+    """The model with the class, guidance and known tokens of the options."""
     known = known_tokens(model.config, options)
     label = None if options.label is None else jnp.full(options.count, options.label)
-    denoiser = conditioned(model, label, options.guidance)
+    denoiser = guided_denoiser(model, label, options.guidance)
     return denoiser if known is None else clamped(denoiser, jnp.asarray(known), model.config.a)
-
-
-def shown(text: str) -> str:
-    """A sequence for the terminal: digits' pixels and grids as squares, others as they are."""
-    side = round(len(text) ** 0.5)
-    if side**2 != len(text) or len(text) < 16 or " " in text:
-        return text
-    return "\n".join(text[row * side : (row + 1) * side] for row in range(side)) + "\n"
 
 
 @lru_cache(maxsize=16)
 def _compiled(options: SampleOptions) -> Callable[[SimplexDenoiser, PRNGKeyArray, float], Array]:
-    """What draws as the options ask, compiled once however often it is called."""
+    """The compiled sampler for some options, kept for further calls."""
 
     @jax.jit
     def run(model: SimplexDenoiser, key: PRNGKeyArray, temperature: Array) -> Array:
         config = model.config
         return draw(
             key,
-            constrained(model, options),
+            conditional_denoiser(model, options),
             (options.count, config.positions, config.num_categories),
             a=config.a,
             sampler=options.sampler,
@@ -248,46 +236,18 @@ def _compiled(options: SampleOptions) -> Callable[[SimplexDenoiser, PRNGKeyArray
 
 
 def draw_from(model: SimplexDenoiser, options: SampleOptions) -> Int[np.ndarray, "count positions"]:
-    """Sequences of a model as the options ask for them.
+    """Draw sequences from a model with the settings of `options`.
 
     Raises:
-        UsageError: a class or a clamp that the model does not have.
-        OnePaperError: a discretisation lost paths.
+        UsageError: a class or a clamp that does not fit the model.
+        OnePaperError: a discretisation diverged to NaN.
     """
     run = _compiled(replace(options, seed=0, temperature=1.0))
     tokens = np.asarray(run(model, jax.random.key(options.seed), options.temperature))
-    lost = (tokens == LOST).any(axis=1).sum()
+    lost = (tokens == INVALID_TOKEN).any(axis=1).sum()
     if lost:
         raise OnePaperError(
-            f"{options.sampler} lost {lost} of {options.count} sequences in {options.steps} steps: vectors that are no "
-            "numbers; take more steps or the sampler ancestral"
+            f"{options.sampler} diverged to NaN on {lost} of {options.count} sequences in {options.steps} steps; use "
+            "more steps or the sampler ancestral"
         )
     return tokens
-
-
-def sample_verb(call: Invocation) -> None:
-    """The verb `sample`: prints sequences and writes `samples.txt`, `samples.json`, but for text `samples.png`, and a
-    page that shows them."""
-    options: SampleOptions = call.options
-    use_device(options)
-    name = options.weights or options.model or SHIPPED[0]
-    # Mistakes in the options are told before weights are loaded.
-    config, _ = read_pretrained(pretrained_folder(name), ModelConfig)
-    known_tokens(config, options)
-    if options.dry_run:
-        print(f"would draw {options.count} sequences of {name} by {options.sampler} in {options.steps} steps")
-        return
-    with call.open_run() as run:
-        model = SimplexDenoiser.from_pretrained(name)
-        begun = time.perf_counter()
-        tokens = draw_from(model, options)
-        seconds = time.perf_counter() - begun
-        texts = decode(tokens, config.symbols)
-        run.write_json("samples.json", {"samples": texts, "seconds": round(seconds, 3)})
-        shipped_data = splice_sites().train if (config.symbols, config.positions) == (NUCLEOTIDES, 9) else None
-        told = f"{options.count} sequences of {name} by {options.sampler}, {options.steps} steps"
-        save_samples(run.folder, sample_files(tokens, config, shipped_data))
-        page = write_gallery(run.folder, told)
-    for text in texts:
-        print(shown(text))
-    print(f"{told}, {seconds:.1f} s; {page}")

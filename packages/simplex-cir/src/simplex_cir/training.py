@@ -1,81 +1,35 @@
-"""Training: score interpolation, that is, learning token probabilities from noisy vectors at every SNR."""
+"""Training by score interpolation: token probabilities are learnt from noisy vectors at all SNRs."""
 
-import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
-from onepaper.data import BatchSampler, write_sums
-from onepaper.errors import UsageError
+from onepaper.data import BatchSampler
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.steps import JaxState, JaxTask
-from onepaper.paper import Invocation
 from onepaper.runs import Run
 from onepaper.training import fit
 
-from simplex_cir.config import NUCLEOTIDES, DataConfig, LearnedConfig, SampleOptions, TrainOptions
-from simplex_cir.data import (
-    Dataset,
-    binary_digits,
-    book_letters,
-    read_fasta,
-    read_text,
-    small_sudokus,
-    splice_sites,
-    sudokus,
-)
-from simplex_cir.likelihood import bound, integrand
-from simplex_cir.model import SimplexDenoiser
-from simplex_cir.pictures import sample_files
-from simplex_cir.posterior import told
-from simplex_cir.process import noise_tokens
+from simplex_cir.config import LearnedConfig, SampleOptions
+from simplex_cir.data.loading import check_fits, load
+from simplex_cir.data.pictures import sample_files
+from simplex_cir.diffusion.likelihood import bound, integrand
+from simplex_cir.diffusion.posterior import condition_on_known
+from simplex_cir.models.denoiser import SimplexDenoiser
+from simplex_cir.models.masked_diffusion import masked_bound, masked_loss
+from simplex_cir.process.cir import noise_tokens
 from simplex_cir.sampling import draw_from
 
-# Sequences and SNRs of the held-out bound during training, and the seed of its noise, the same at every evaluation.
+# Numbers of sequences and SNRs of the held-out bound during training, and the seed of its noise, fixed for all
+# evaluations.
 HELD_OUT_SEQUENCES, HELD_OUT_POINTS, HELD_OUT_SEED = 512, 32, 0
-# 9 x 9 grids are generated once, from this seed, this many to learn from and to hold out.
-SUDOKU_SEED, SUDOKU_TRAIN, SUDOKU_HELD_OUT = 0, 50_000, 1000
-
 Batch = Mapping[str, Array]
 Loss = Callable[[SimplexDenoiser, Batch, PRNGKeyArray], tuple[Array, Array]]
 # (key, model, held-out sequences) -> nats of each.
 HeldOut = Callable[[PRNGKeyArray, SimplexDenoiser, Array], Array]
-
-
-@functools.lru_cache(maxsize=8)
-def load(config: DataConfig, symbols: str = NUCLEOTIDES) -> Dataset:
-    """The data that a configuration names; a FASTA file is read in the symbols of the model."""
-    if config.dataset == "splice":
-        return splice_sites()
-    if config.dataset == "letters":
-        return book_letters(config.length)
-    if config.dataset == "digits":
-        return binary_digits()
-    if config.dataset == "sudoku4":
-        grids = small_sudokus()  # all of them: the aim is their law, not other grids
-        return Dataset("1234", grids, grids, grids)
-    if config.dataset == "sudoku9":
-        grids = sudokus(SUDOKU_TRAIN + 2 * SUDOKU_HELD_OUT, np.random.default_rng(SUDOKU_SEED))
-        train, validation, test = np.split(grids, [SUDOKU_TRAIN, SUDOKU_TRAIN + SUDOKU_HELD_OUT])
-        return Dataset("123456789", train, validation, test)
-    assert config.path is not None
-    if config.dataset == "text":
-        return read_text(config.path, config.length)
-    return read_fasta(config.path, config.length, symbols)
-
-
-def check_fits(config: LearnedConfig, data: Dataset, advice: str = "set --model.symbols and --model.positions") -> None:
-    """Raise `UsageError`, which ends with the advice, unless the model's shape is that of the data."""
-    model = config.model
-    if (model.symbols, model.positions) != (data.symbols, data.positions):
-        raise UsageError(
-            f"model has the symbols {model.symbols!r} and {model.positions} positions, the data {data.symbols!r} and "
-            f"{data.positions}; {advice}"
-        )
-    if model.num_classes and data.labels is None:
-        raise UsageError(f"model has {model.num_classes} classes, but {config.data.dataset} has no labels")
 
 
 def stratified(key: PRNGKeyArray, count: int) -> Float[Array, " count"]:
@@ -85,7 +39,7 @@ def stratified(key: PRNGKeyArray, count: int) -> Float[Array, " count"]:
 
 
 def random_part(key: PRNGKeyArray, shape: tuple[int, ...], share: float) -> Bool[Array, "batch positions"]:
-    """Positions to treat apart: in a `share` of the sequences a random part of them, of any size but all; else none."""
+    """A random proper subset of positions, of uniform size, with probability `share` for each sequence; else none."""
     which_key, part_key, key = jax.random.split(key, 3)
     some = jax.random.uniform(which_key, (shape[0],)) < share
     count = jnp.where(some, jax.random.randint(part_key, (shape[0],), 0, shape[1]), 0)
@@ -93,12 +47,12 @@ def random_part(key: PRNGKeyArray, shape: tuple[int, ...], share: float) -> Bool
 
 
 def make_loss(config: LearnedConfig) -> Loss:
-    """Sum over sequences of the mean loss at positions that are not told, and the number of sequences.
+    """The loss: sum over sequences of the mean loss at positions that are not given, and the number of sequences.
 
-    Every sequence counts alike, however little of it is left to tell, as in the bound of an order-agnostic model.
+    Every sequence has the same weight for any number of given positions, as in the bound of an order-agnostic model.
 
-    "cross-entropy": of the tokens, at log SNRs spread evenly, and at 0 where they are hidden. "bound": the integrand of
-    the bound times the SNR, so that its mean over log SNR is the bound in nats over the width of the range.
+    "cross-entropy": of the tokens, at uniform log SNRs, and at SNR 0 for masked positions. "bound": the integrand of
+    the bound times the SNR, whose mean over log SNR is the bound in nats divided by the width of the range.
     """
     low, high = np.log(config.lowest_snr), np.log(config.highest_snr)
     model_config = config.model
@@ -108,19 +62,19 @@ def make_loss(config: LearnedConfig) -> Loss:
         snr_key, noise_key, label_key, again_key, known_key, hidden_key = jax.random.split(key, 6)
         snrs = jnp.exp(low + (high - low) * stratified(snr_key, len(tokens)))
         v = noise_tokens(noise_key, tokens, model_config.num_categories, model_config.a, snrs[:, None])
-        known = random_part(known_key, tokens.shape, config.reveal)
-        v, levels = told(tokens, known, v, snrs, model_config.a)
-        levels = jnp.where(~known & random_part(hidden_key, tokens.shape, config.hide), 0.0, levels)
+        known = random_part(known_key, tokens.shape, config.clamp_prob)
+        v, levels = condition_on_known(tokens, known, v, snrs, model_config.a)
+        levels = jnp.where(~known & random_part(hidden_key, tokens.shape, config.mask_prob), 0.0, levels)
         label = None
         if model_config.num_classes:
             withheld = jax.random.uniform(label_key, (len(tokens),)) < config.label_dropout
             label = jnp.where(withheld, model.null_label, batch["labels"])
-        earlier = None
+        self_cond = None
         if model_config.self_conditioning:
             first = jax.lax.stop_gradient(jnp.exp(model(v, levels, label)))
             again = jax.random.uniform(again_key, (len(tokens), 1, 1)) < 0.5
-            earlier = jnp.where(again, first, 1 / model_config.num_categories)
-        log_probabilities = model(v, levels, label, earlier)
+            self_cond = jnp.where(again, first, 1 / model_config.num_categories)
+        log_probabilities = model(v, levels, label, self_cond)
         if config.loss == "bound":
             values = integrand(log_probabilities, tokens, v, snrs, model_config.a) * snrs[:, None]
         else:
@@ -131,7 +85,7 @@ def make_loss(config: LearnedConfig) -> Loss:
 
 
 def make_bound(config: LearnedConfig) -> HeldOut:
-    """The bound on held-out sequences, few points each."""
+    """The bound on held-out sequences, with `HELD_OUT_POINTS` SNRs each."""
     n, a = config.model.num_categories, config.model.a
 
     def held_out(key: PRNGKeyArray, model: SimplexDenoiser, tokens: Array) -> Array:
@@ -143,7 +97,7 @@ def make_bound(config: LearnedConfig) -> HeldOut:
 def train(
     config: LearnedConfig, run: Run | None = None, *, seed: int = 0, accelerator: Accelerator | None = None
 ) -> SimplexDenoiser:
-    """Train from a configuration, from the newest checkpoint of `run` if it has one; the averaged model.
+    """Train a configuration, from the newest checkpoint of `run` if it has one; returns the averaged model.
 
     Raises:
         UsageError: a model that does not fit the data.
@@ -160,7 +114,7 @@ def train_by(
     seed: int = 0,
     accelerator: Accelerator | None = None,
 ) -> SimplexDenoiser:
-    """`train` with a loss and a held-out bound of one's own."""
+    """`train` with a custom loss and held-out bound."""
     data = load(config.data, config.model.symbols)
     check_fits(config, data)
     accelerator = accelerator or Accelerator()
@@ -212,21 +166,8 @@ def train_by(
     return model
 
 
-def train_verb(call: Invocation) -> None:
-    """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
-    config: LearnedConfig = call.config
-    options: TrainOptions = call.options
-    # Before there is a run folder, which would be held against the corrected command.
-    check_fits(config, load(config.data, config.model.symbols))
-    if options.dry_run:
-        print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
-        return
-    with Accelerator(options) as accelerator, call.open_run(main_process=accelerator.is_main) as run:
-        model = train(config, run, seed=options.seed, accelerator=accelerator)
-        if accelerator.is_main:
-            weights = model.save_pretrained(run.folder / "pretrained")
-            if options.export is not None:
-                model.save_pretrained(options.export)
-                write_sums(options.export)
-            print(f"weights: {weights}")
-            print(f"go on: onepaper {call.paper.name} sample --weights {weights}")
+def train_masked(config: LearnedConfig, *, seed: int = 0) -> SimplexDenoiser:
+    """Train the masked-diffusion baseline with the data, network (without evidence), optimiser and steps of
+    `config`."""
+    plain = replace(config, mask_prob=0.0, model=replace(config.model, evidence=False))
+    return train_by(masked_loss, masked_bound, plain, seed=seed)

@@ -1,0 +1,1 @@
+"""Categorical data: readers, splits, and pictures of sequences."""

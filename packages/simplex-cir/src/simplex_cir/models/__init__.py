@@ -1,0 +1,1 @@
+"""Networks and the baselines that they are compared with."""

@@ -1,0 +1,59 @@
+r"""n-gram models, the count-based baselines of the networks.
+
+An n-gram model predicts a token from the n - 1 before it. Counts of long contexts are small, so each order
+is interpolated with the one below,
+
+$$p_o(x | c) = \frac{N(c, x) + s\, p_{o-1}(x | c')}{N(c) + s},$$
+
+with c' the context without its first token, $p_0$ uniform, and s = 1. Contexts do not go beyond the start of a
+sequence, so the first tokens have shorter ones, as for every model of windows.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+STRENGTH = 1.0
+
+
+def ngram_nats(
+    train: Int[np.ndarray, "train positions"],
+    test: Int[np.ndarray, "test positions"],
+    num_categories: int,
+    order: int,
+    *,
+    positional: bool = False,
+) -> Float[np.ndarray, " test"]:
+    """Minus the log probability of each test sequence under an n-gram model of the training sequences, nats.
+
+    Args:
+        train: sequences to count in.
+        test: sequences to predict.
+        num_categories: of the tokens.
+        order: n; 1 for independent tokens, 2 for a Markov chain.
+        positional: separate counts for each position, for aligned sequences.
+    """
+    nats = np.zeros(len(test))
+    everywhere = {} if positional else {o: _counts(_windows(train, o), num_categories) for o in range(1, order + 1)}
+    for position in range(test.shape[1]):
+        probability = np.full(len(test), 1 / num_categories)
+        for o in range(1, min(order, position + 1) + 1):
+            here = slice(position - o + 1, position + 1)
+            counts = _counts(train[:, here], num_categories) if positional else everywhere[o]
+            contexts, tokens = np.divmod(_codes(test[:, here], num_categories), num_categories)
+            found, seen = counts[contexts, tokens], counts.sum(axis=1)[contexts]
+            probability = (found + STRENGTH * probability) / (seen + STRENGTH)
+        nats -= np.log(probability)
+    return nats
+
+
+def _windows(tokens: np.ndarray, length: int) -> np.ndarray:
+    return np.lib.stride_tricks.sliding_window_view(tokens, length, axis=1).reshape(-1, length)
+
+
+def _codes(windows: np.ndarray, n: int) -> np.ndarray:
+    return windows.astype(np.int64) @ n ** np.arange(windows.shape[1])[::-1]
+
+
+def _counts(windows: np.ndarray, n: int) -> np.ndarray:
+    """[contexts, n]."""
+    return np.bincount(_codes(windows, n), minlength=n ** windows.shape[1]).reshape(-1, n)

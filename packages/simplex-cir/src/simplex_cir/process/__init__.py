@@ -1,0 +1,1 @@
+"""The Cox-Ingersoll-Ross process: transition, bridge, other representations and discretisations."""

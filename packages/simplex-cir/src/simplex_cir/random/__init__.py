@@ -1,0 +1,1 @@
+"""Exact random variates, vectorised and compiled."""

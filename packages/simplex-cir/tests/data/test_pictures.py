@@ -1,0 +1,32 @@
+import numpy as np
+
+from simplex_cir.config import LETTERS, ModelConfig
+from simplex_cir.data.pictures import COLUMNS, images, picture
+from simplex_cir.data.sequences import splice_sites
+from simplex_cir.data.sudoku import small_sudokus
+
+
+def test_the_symbols_decide_the_kind_of_figure(tmp_path) -> None:
+    sites = splice_sites().train[:200]
+    logo = picture(sites[:50], ModelConfig(), sites)
+    assert logo is not None
+    assert [axes.get_title() for axes in logo.axes] == ["drawn, 50 sequences", "data, 200 sequences"]
+    # Position 4 is always G: two bits. Of a logo the stack's height is the end of its axis at most.
+    logo.savefig(tmp_path / "logo.png")
+    grids = picture(small_sudokus()[:10], ModelConfig("1234", positions=16, layout="grid"))
+    assert grids is not None
+    assert "100.0% of 10 grids" in grids.get_suptitle()
+    assert sum(axes.get_visible() for axes in grids.axes) == 10
+    assert picture(np.zeros((2, 8), int), ModelConfig(LETTERS, positions=8)) is None
+
+
+def test_images_are_black_on_white() -> None:
+    tokens = np.zeros((2, 64), int)
+    tokens[0, 8] = 1  # second row, first column
+    squares = images(tokens)
+    assert squares.shape == (2, 8, 8)
+    assert squares[0, 1, 0] == 0
+    assert squares.sum() == 127
+    sheet = picture(tokens, ModelConfig(".#", positions=64))
+    assert sheet is not None
+    assert sheet.axes[0].images[0].get_array().shape == (9, 9 * min(2, COLUMNS))
