@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from onepaper import tables
-from onepaper.results import assert_rules_match
-from onepaper.tables import render_file
+from onepaper.claims import tables
+from onepaper.claims.results import assert_rules_match
+from onepaper.claims.tables import render_file
 
 from compose_diffusion.claims import CLAIMS
 from compose_diffusion.paper import PAPER

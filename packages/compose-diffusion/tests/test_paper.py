@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from onepaper.cli import main
-from onepaper.pages import commands
+from onepaper.testing.doc_commands import commands
 
 import compose_diffusion
 from compose_diffusion.paper import PAPER

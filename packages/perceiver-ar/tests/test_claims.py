@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from onepaper.results import assert_rules_match
-from onepaper.tables import render_file
+from onepaper.claims.results import assert_rules_match
+from onepaper.claims.tables import render_file
 
 from perceiver_ar.claims import CLAIMS
 from perceiver_ar.paper import PAPER

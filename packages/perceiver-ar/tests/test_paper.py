@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cli_runner import run
-from onepaper.pages import commands
+from onepaper.testing.doc_commands import commands
 
 ROOT = Path(__file__).parents[3]
 

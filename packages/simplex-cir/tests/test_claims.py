@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from onepaper.results import assert_rules_match
-from onepaper.tables import render_file
+from onepaper.claims.results import assert_rules_match
+from onepaper.claims.tables import render_file
 
 from simplex_cir.paper import PAPER
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from onepaper.pages import commands
+from onepaper.testing.doc_commands import commands
 
 ROOT = Path(__file__).parents[3]
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onepaper.claims import ClaimContext, ImageGrid, Table
-from onepaper.evidence import Plot
+from onepaper.claims.evidence import Plot
 
 from compose_diffusion.config.positions import ARMS, PositionsComparison, TapestryComparison, WhatWhereComparison
 from compose_diffusion.experiments import positions as experiments

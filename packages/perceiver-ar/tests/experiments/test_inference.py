@@ -36,7 +36,7 @@ def test_measurements_bear_the_names_that_rules_ask_for(name: str) -> None:
     claims = [claim for claim in CLAIMS if claim.measure.endswith(f":{name}")]
     assert claims
     for claim in claims:
-        assert claim.rule.judge(evidence).verdict == Verdict.REPRODUCED
+        assert claim.rule.decide(evidence).verdict == Verdict.REPRODUCED
 
 
 def test_cost_of_context_bears_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +55,6 @@ def test_cost_of_context_bears_the_names(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     evidence = experiments.cost_of_context(ClaimContext(seeds=(0, 1, 2)))
     (claim,) = [claim for claim in CLAIMS if claim.id == "C3"]
-    claim.rule.judge(evidence)
+    claim.rule.decide(evidence)
     assert evidence.measurement("slope of time, decoder").mean == pytest.approx(2, abs=0.01)
     assert [config.num_latents for config in asked[1::2]] == [config.context_length for config in asked[1::2]]

@@ -63,9 +63,9 @@ def test_studies_bear_the_names_that_rules_ask_for(monkeypatch: pytest.MonkeyPat
         if claim.measure.startswith("perceiver_ar.experiments.training:"):
             evidence = getattr(studies, claim.measure.partition(":")[2])(ClaimContext(seeds=(0, 1, 2)))
             expected = Verdict.OBSERVATION if claim.id == "C16" else Verdict.REPRODUCED
-            assert claim.rule.judge(evidence).verdict == expected, (
+            assert claim.rule.decide(evidence).verdict == expected, (
                 claim.id,
-                claim.rule.judge(evidence).reason,
+                claim.rule.decide(evidence).reason,
             )
 
 

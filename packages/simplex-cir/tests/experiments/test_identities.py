@@ -2,7 +2,7 @@
 
 import numpy as np
 from onepaper.claims import ClaimContext
-from onepaper.rules import Verdict
+from onepaper.claims.rules import Verdict
 
 from simplex_cir.claims import CLAIMS
 from simplex_cir.diffusion.rank_law import RankLaw
@@ -37,4 +37,4 @@ def test_mean_at_the_random_time_is_that_of_the_wright_fisher_diffusion() -> Non
 def test_measurements_have_the_names_in_the_rules() -> None:
     evidence = spectral_form_of_the_density(ClaimContext(seeds=(100, 101, 102)))
     (claim,) = (claim for claim in CLAIMS if claim.measure.endswith(":spectral_form_of_the_density"))
-    assert claim.rule.judge(evidence).verdict == Verdict.REPRODUCED
+    assert claim.rule.decide(evidence).verdict == Verdict.REPRODUCED

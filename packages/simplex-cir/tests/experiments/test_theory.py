@@ -37,4 +37,4 @@ def test_measurements_have_the_names_in_the_rules(name: str) -> None:
     claims = [claim for claim in CLAIMS if claim.measure.endswith(f":{name}")]
     assert claims
     for claim in claims:
-        claim.rule.judge(evidence)
+        claim.rule.decide(evidence)

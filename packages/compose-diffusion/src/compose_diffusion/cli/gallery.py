@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from onepaper import progress
+from onepaper.claims.report import data_uri
 from onepaper.config import unknown
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
-from onepaper.report import data_uri
 from onepaper.runs import write_atomic
 from onepaper.torch.accelerator import Accelerator
 

@@ -2,8 +2,8 @@
 
 import time
 
+from onepaper.display.gallery import save_samples, write_gallery
 from onepaper.errors import UsageError
-from onepaper.gallery import save_samples, write_gallery
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 

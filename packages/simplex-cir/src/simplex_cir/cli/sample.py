@@ -3,7 +3,7 @@
 import time
 
 from onepaper.checkpoints import read_pretrained
-from onepaper.gallery import save_samples, write_gallery
+from onepaper.display.gallery import save_samples, write_gallery
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 
