@@ -37,7 +37,7 @@ def test_files_and_cuts_in_time(tmp_path: Path) -> None:
 
 
 def save(folder: Path, numbers: range) -> None:
-    """Files that tell by their only code which they are."""
+    """Files whose only code is their own number."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         np.save(folder / f"{number:02}.npy", np.full((2, 3), number))
