@@ -11,7 +11,8 @@ and so are names at module level). A result is proven where they are
 - equal after renaming: each name of today (attribute, method, keyword, parameter, local name) stands for one name of
   COMMIT throughout. Replacing today's names by those gives COMMIT's code back, so both compute the same numbers (or
   today's code raises an error, where a definition and its use were renamed apart, which tests see). A name that stands
-  for two former names proves nothing and is reported.
+  for two former names proves nothing and is reported. A string may change only where it is the name of an attribute
+  that was renamed in the same way (`getattr(self, "steps")`).
 
 The rule's data, the assets' content and the result itself, but for its fingerprint, must be unchanged. Needs the
 packages of this checkout, not installed ones.
@@ -86,9 +87,13 @@ def former_claims(tree: Path, paper: str) -> dict[str, dict[str, Any]]:
 def compare(before: Sequence[Token], after: Sequence[Token]) -> tuple[str, dict[str, str]]:
     """What keeps two token streams from being equal up to renaming (empty: nothing), and the names that changed."""
     names: dict[tuple[str, int, str], str] = {}
+    strings: list[tuple[int, str, str]] = []
     for index, (old, new) in enumerate(zip(before, after, strict=False)):
         renamed = old.kind == new.kind in ("name", "local")
         if not renamed and old[:2] != new[:2]:
+            if old.kind == new.kind == "constant" and old.text[:1] == new.text[:1] in ("'", '"'):
+                strings.append((index, old.text[1:-1], new.text[1:-1]))
+                continue
             return _difference(before, after, index), {}
         if renamed:
             key = (new.kind, new.scope, new.text)
@@ -96,6 +101,9 @@ def compare(before: Sequence[Token], after: Sequence[Token]) -> tuple[str, dict[
                 return f"'{new.text}' stands for both '{names[key]}' and '{old.text}'", {}
     if len(before) != len(after):
         return _difference(before, after, min(len(before), len(after))), {}
+    for index, old_text, new_text in strings:
+        if names.get(("name", 0, new_text)) != old_text:
+            return _difference(before, after, index), {}
     return "", {name: old for (_, _, name), old in names.items() if name != old}
 
 

@@ -16,6 +16,7 @@ class Options:
         return self.steps * target
 def measure(context):
     options = Options()
+    print(getattr(options, "steps"))
     return options.draw(target=STEPS) + options.steps
 """
 
@@ -50,7 +51,7 @@ def compare(tool, tmp_path, changes):
         ([], {}),
         ([("STEPS", "NUM_STEPS"), ("Options", "Settings")], {}),
         ([("target", "known")], {"known": "target"}),
-        ([(".steps", ".num_steps"), ("    steps:", "    num_steps:"), ("draw", "sample")],
+        ([(".steps", ".num_steps"), ("    steps:", "    num_steps:"), ("draw", "sample"), ('"steps"', '"num_steps"')],
          {"num_steps": "steps", "sample": "draw"}),
         # One name becomes two: the parameter and the keyword are proven one by one.
         ([("(self, target)", "(self, known)"), ("* target", "* known")], {"known": "target"}),
@@ -67,6 +68,8 @@ def test_renaming_is_proven(tool, tmp_path, changes, names):
         ([("self.steps * target", "self.steps + target")], "token"),
         ([("draw(target=STEPS)", "draw(steps=STEPS)")], "'steps' stands for both 'target' and 'steps'"),
         ([("+ options.steps", "")], "token"),
+        ([('"steps"', '"draw"')], "token"),
+        ([('"steps"', '"num_steps"')], "token"),
         ([("    options = Options()", "    print()\n    options = Options()")], "token"),
     ],
 )
