@@ -4,7 +4,7 @@
     python tools/fingerprints.py COMMIT --write    # give proven results the fingerprint of the code as it is now
 
 A result recorded at or before COMMIT, and current there by COMMIT's own code, rests on that commit's code. Its claim's
-code there and here are compared token by token (see `onepaper.claims.fingerprint`: what computes nothing is left out,
+code there and here are compared token by token (see `onepaper.fingerprint`: what computes nothing is left out,
 and so are names at module level). A result is proven where they are
 
 - equal, or
@@ -33,8 +33,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "shared" / "src"))
 
 from onepaper.claims import Claim  # noqa: E402
-from onepaper.claims.fingerprint import Token, asset_digests, claim_fingerprint, code_tokens, rule_names  # noqa: E402
 from onepaper.errors import UsageError  # noqa: E402
+from onepaper.fingerprint import Token, asset_digests, claim_fingerprint, code_tokens, rule_names  # noqa: E402
 from onepaper.paper import Paper, resolve  # noqa: E402
 
 # Run inside the former tree, by its own code: which results are current there.

@@ -240,9 +240,9 @@ def wheel_size(package: Package) -> Iterator[str]:
 
 def ledger(package: Package) -> Iterator[str]:
     """Every claim has a rule and an existing measurement, and no recorded verdict is older than its rule."""
-    from onepaper.claims.fingerprint import claim_fingerprint
     from onepaper.claims.results import assert_rules_match
     from onepaper.errors import OnePaperError
+    from onepaper.fingerprint import claim_fingerprint
     from onepaper.paper import resolve
 
     sys.path.insert(0, str(package.folder / "src"))

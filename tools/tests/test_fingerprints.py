@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onepaper.claims.fingerprint import code_tokens
+from onepaper.fingerprint import code_tokens
 
 ROOT = Path(__file__).parents[2]
 CODE = """

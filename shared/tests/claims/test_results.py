@@ -5,7 +5,6 @@ import jsonschema
 import pytest
 
 from onepaper.claims import Below
-from onepaper.claims.fingerprint import claim_fingerprint
 from onepaper.claims.results import (
     SCHEMA,
     MeasuredValue,
@@ -20,6 +19,7 @@ from onepaper.claims.results import (
 )
 from onepaper.config import to_dict
 from onepaper.errors import UsageError
+from onepaper.fingerprint import claim_fingerprint
 
 from . import toy_ledger
 from .toy_ledger import record

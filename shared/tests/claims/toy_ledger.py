@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onepaper.claims import Above, Below, Claim, ClaimContext, NotTestable, PaperScale
-from onepaper.claims.fingerprint import claim_fingerprint
 from onepaper.claims.results import Result, write_result
+from onepaper.fingerprint import claim_fingerprint
 
 CODE = """
 import numpy as np

@@ -10,9 +10,9 @@ from typing import Any, Literal, Protocol
 
 from onepaper.claims import Artifact, Claim, Decision, Evidence, Measurement, Verdict, check_ledger
 from onepaper.claims.evidence import format_value
-from onepaper.claims.fingerprint import claim_fingerprint
 from onepaper.config import from_dict, read_json, to_dict
 from onepaper.errors import UsageError
+from onepaper.fingerprint import claim_fingerprint
 from onepaper.runs import command_line, environment, git_commit, hardware, now, write_atomic
 
 FORMAT = 1

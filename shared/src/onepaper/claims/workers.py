@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from onepaper.claims import ArmResult, Claim, ClaimContext, Note, Tier
-from onepaper.claims.fingerprint import claim_fingerprint
 from onepaper.claims.results import Outcome, PaperLedger, Result
+from onepaper.fingerprint import claim_fingerprint
 from onepaper.progress import QUIET_VARIABLE
 from onepaper.runs import temporary_folder, write_atomic
 

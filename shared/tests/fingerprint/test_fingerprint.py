@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from onepaper.claims import Above, AllOf, Below
-from onepaper.claims.fingerprint import SHARED_FOLDER, code_fingerprint, code_tokens, rule_names
 from onepaper.errors import UsageError
+from onepaper.fingerprint import SHARED_FOLDER, code_fingerprint, code_tokens, rule_names
 
 FILES = {
     "__init__.py": """__version__ = "1"

@@ -1,0 +1,116 @@
+"""A hash of the code that a claim rests on, so that a recorded result knows whether it still belongs to it.
+
+Nothing is executed. Starting from the function that measures a claim, every definition that the code refers to is
+followed, through imports of any form, inside the paper's package and into the shared package; what a claim's rule is
+made of is followed too. The hash is taken over a stream of tokens in the order in which definitions are reached.
+
+The stream says what the code does, and not where it stands: it holds no names of modules and none of functions, classes
+and constants at module level (a reference is the number of the definition that it means). Moving or renaming them
+leaves the hash as it is. Neither do these count: comments, docstrings, formatting, annotations, `if TYPE_CHECKING`,
+what an exception says, validators (functions that raise or do nothing), the headline and the artifacts of
+`Evidence`, calls of functions that return a `Figure`, what the training loop draws for its sample pages
+(`fit(draw=)`), and folders of assets (an asset counts by its content). A changed constant, operation or order of
+operations does count.
+
+Of the shared package the code that takes part in computing numbers counts: training steps, the training loop,
+batches, statistics and rules. `WITHOUT_NUMBERS` lists the modules that do not, such as logs and reports. Code that is
+reached only by computed names (`getattr`, `importlib`) is not seen: refer to what a claim needs by name.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onepaper.errors import UsageError
+from onepaper.fingerprint.sources import SHARED, Root, open_sources
+from onepaper.fingerprint.tokens import Stream, Token
+
+if TYPE_CHECKING:
+    from onepaper.claims import Claim, Rule
+
+__all__ = [
+    "SHARED_FOLDER",
+    "Token",
+    "asset_digests",
+    "claim_fingerprint",
+    "code_fingerprint",
+    "code_tokens",
+    "rule_names",
+]
+
+SHARED_FOLDER = Path(__file__).parents[1]
+
+
+def claim_fingerprint(claim: "Claim", package_folder: Path) -> str:
+    """SHA-256 over what a claim's result rests on: its measurement, its assets and the code of its rule."""
+    return code_fingerprint(claim.measure, package_folder, claim.assets, rule_names(claim.rule))
+
+
+def rule_names(rule: "Rule") -> tuple[str, ...]:
+    """The classes of a rule and of its parts."""
+
+    def names(values: Mapping[str, Any]) -> Iterator[str]:
+        yield values["rule"]
+        for part in values.get("rules", ()):
+            yield from names(part)
+
+    return tuple(sorted(set(names(rule.to_dict()))))
+
+
+def code_fingerprint(
+    measure: str,
+    package_folder: Path,
+    assets: Sequence[str] = (),
+    rules: Sequence[str] = (),
+    shared_folder: Path = SHARED_FOLDER,
+) -> str:
+    """SHA-256 over the code reached from `measure` and from rule classes, and over the claim's assets.
+
+    Args:
+        measure: `package.module:function`.
+        package_folder: the folder of the import package `package`.
+        assets: files relative to `package_folder`.
+        rules: names of rule classes of the shared package.
+        shared_folder: the folder of the shared package.
+
+    Raises:
+        UsageError: a module, function or asset does not exist, a module does not parse, or the package is another.
+    """
+    digest = hashlib.sha256()
+    for kind, text, _ in code_tokens(measure, package_folder, rules, shared_folder):
+        digest.update(f"{kind} {text}\n".encode())
+    for content in sorted(asset_digests(package_folder, assets)):
+        digest.update(f"asset {content}\n".encode())
+    return digest.hexdigest()
+
+
+def asset_digests(package_folder: Path, assets: Sequence[str]) -> list[str]:
+    """SHA-256 of the content of each asset.
+
+    Raises:
+        UsageError: an asset cannot be read.
+    """
+    digests: list[str] = []
+    for asset in assets:
+        try:
+            digests.append(hashlib.sha256((package_folder / asset).read_bytes()).hexdigest())
+        except OSError as error:
+            raise UsageError(f"asset {package_folder / asset}: {error.strerror}; correct the claim") from None
+    return digests
+
+
+def code_tokens(
+    measure: str, package_folder: Path, rules: Sequence[str] = (), shared_folder: Path = SHARED_FOLDER
+) -> list[Token]:
+    """The token stream behind `code_fingerprint`, without assets."""
+    module, _, function = measure.partition(":")
+    if module.split(".")[0] != package_folder.name:
+        raise UsageError(f"measure '{measure}' is outside the package '{package_folder.name}' in {package_folder}")
+    sources = open_sources({package_folder.name: package_folder, SHARED: shared_folder})
+    if function not in sources.module(module).bindings:
+        raise UsageError(f"module {module} has no {function}; correct the claim's measure")
+    # A rule reads its measurements through arguments, which no import shows.
+    decisive = [*rules, "Measurement"] if rules else []
+    roots = [sources.resolve(module, function), *(sources.rule(name) for name in decisive)]
+    return Stream(sources).of([root for root in roots if isinstance(root, Root)])
