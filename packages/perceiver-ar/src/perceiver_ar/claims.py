@@ -58,6 +58,7 @@ CLAIMS = (
         "and grows far more slowly with the context.",
         paper="curves only",
         measure=f"{_HERE}:cost_of_context",
+        alone=True,
         rule=AllOf(
             Below("slope of time, Perceiver AR", 0.7),
             Above("slope of time, decoder", 1.3),
