@@ -9,9 +9,10 @@ busy machine slows all alike, in several processes. The goal is a ratio of at mo
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
+
+from onepaper.benchmark import run_script
 
 FORMS = ("score", "dae", "l2", "dot")
 GOAL = 2.6
@@ -90,11 +91,7 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure(options.width, options.batch_size, options.steps, options.threads)))
         return
-    command = [sys.executable, __file__, *sys.argv[1:], "--measure"]
-    rounds: list[Measured] = [
-        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        for _ in range(options.rounds)
-    ]
+    rounds: list[Measured] = [run_script(__file__, [*sys.argv[1:], "--measure"]) for _ in range(options.rounds)]
     print(f"width {options.width}, batch {options.batch_size}, {options.threads} thread(s), {options.rounds} processes")
     print(f"{'form':8}{'ms a step':>12}{'time ratio':>14}{'MiB kept':>12}{'memory ratio':>14}")
     for form in FORMS:

@@ -11,18 +11,16 @@ steps / second, so gradients that a sampler computes twice do not count twice.
 import argparse
 import json
 import math
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from machine import describe_machine, ratio_table
+from onepaper.benchmark import pin, run_script, write_result
 
+PACKAGES = ("torch", "jax", "blackjax", "torchebm", "numpy")
 STEP_SIZE, NUM_LEAPFROG, LEVEL, NUM_LEVELS = 0.03, 3, 50, 100
 SAMPLERS = ("eager", "compiled", "blackjax", "torchebm", "torchebm-analytic")
 DTYPES = ("float32", "float64")
@@ -173,8 +171,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 def work(sampler: str, threads: int, chains: list[int], seconds: float, clock: str) -> list[dict[str, Any]]:
     """In a process of its own: rates of one sampler for all numbers of chains and precisions."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    pin(threads)
     import torch
 
     torch.set_num_threads(threads)
@@ -200,12 +197,15 @@ def work(sampler: str, threads: int, chains: list[int], seconds: float, clock: s
 def compare(threads: list[int], chains: list[int], rounds: int, seconds: float, clock: str) -> list[dict[str, Any]]:
     """All samplers in turn, round after round; medians of the rates and the first process's compile times."""
     found: dict[tuple[int, str, int, str], list[dict[str, Any]]] = {}
+    # A new cache: the first compilation is a real one, and later rounds need not wait for it.
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(rounds):
             for count in threads:
                 for sampler in SAMPLERS:
                     words = ["--worker", sampler, "--threads", str(count), "--seconds", str(seconds), "--clock", clock]
-                    for row in _in_a_process([*words, "--chains", *map(str, chains)], count, cache):
+                    words += ["--chains", *map(str, chains)]
+                    variables = {"OMP_NUM_THREADS": str(count), "TORCHINDUCTOR_CACHE_DIR": cache}
+                    for row in run_script(__file__, words, variables):
                         key = (count, row["dtype"], row["chains"], sampler)
                         found.setdefault(key, []).append(row)
     return [
@@ -222,13 +222,21 @@ def compare(threads: list[int], chains: list[int], rounds: int, seconds: float, 
     ]
 
 
-def _in_a_process(words: list[str], threads: int, cache: str) -> list[dict[str, Any]]:
-    # A fresh cache: the first compilation is a real one, and later rounds need not wait for it.
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TORCHINDUCTOR_CACHE_DIR": cache}
-    done = subprocess.run(
-        [sys.executable, __file__, *words], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+def ratio_table(rows: Sequence[dict[str, Any]], samplers: Sequence[str]) -> str:
+    """Markdown: rates in millions a second, with ratios of the eager and the compiled rate to the peers'."""
+    by_case: dict[tuple[int, str, int], dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        by_case.setdefault((row["threads"], row["dtype"], row["chains"]), {})[row["sampler"]] = row
+    names = ["threads", "precision", "chains", *samplers]
+    peers = [sampler for sampler in samplers if sampler not in ("eager", "compiled")]
+    names += [f"{mine} / {peer}" for mine in ("eager", "compiled") for peer in peers]
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for (threads, dtype, chains), found in by_case.items():
+        rates = {sampler: found[sampler]["rate"] for sampler in samplers}
+        cells = [str(threads), dtype, f"{chains:,}", *(f"{rates[sampler] / 1e6:.2f}" for sampler in samplers)]
+        cells += [f"{rates[mine] / rates[peer]:.2f}" for mine in ("eager", "compiled") for peer in peers]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def profile() -> str:
@@ -271,10 +279,7 @@ def main() -> None:
     if options.quick:
         options.threads, options.chains, options.rounds, options.seconds = [1], [2000], 1, 0.2
     rows = compare(options.threads, options.chains, options.rounds, options.seconds, options.clock)
-    result = {"machine": describe_machine(), "rounds": options.rounds, "clock": options.clock, "rows": rows}
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_result(options.output, {"rounds": options.rounds, "clock": options.clock, "rows": rows}, PACKAGES)
     print(ratio_table(rows, SAMPLERS))
 
 

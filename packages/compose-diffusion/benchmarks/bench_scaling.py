@@ -7,20 +7,14 @@ is the growth of the process's peak from 20,000 to 220,000 chains, divided by th
 """
 
 import argparse
-import json
-import math
-import os
-import resource
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from machine import describe_machine
+from onepaper.benchmark import log_slope, peak_bytes, run_script, write_result
 
 from compose_diffusion.algebra.composition import Expression, product
 from compose_diffusion.algebra.leaves import ExactLeaf
@@ -30,6 +24,7 @@ from compose_diffusion.diffusion import cosine_schedule
 from compose_diffusion.samplers.compilation import compiled
 from compose_diffusion.samplers.samplers import draw
 
+PACKAGES = ("torch", "numpy")
 SIZES = {"leaves": (1, 2, 4, 8), "levels": (5, 10, 20, 40), "moves per level": (2, 4, 8, 16)}
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
@@ -61,13 +56,8 @@ def exponents(num_chains: int, rounds: int, clock: str) -> list[dict[str, Any]]:
     rows = []
     for name, sizes in SIZES.items():
         medians = [statistics.median(seconds[name, size]) for size in sizes]
-        rows.append({"varied": name, "sizes": sizes, "seconds": medians, "exponent": slope(sizes, medians)})
+        rows.append({"varied": name, "sizes": sizes, "seconds": medians, "exponent": log_slope(sizes, medians)})
     return rows
-
-
-def slope(sizes: Sequence[int], seconds: Sequence[float]) -> float:
-    """Least-squares slope of log seconds over log size."""
-    return statistics.linear_regression([math.log(size) for size in sizes], [math.log(each) for each in seconds])[0]
 
 
 def memory_per_chain(compile_it: bool) -> float:
@@ -78,8 +68,7 @@ def memory_per_chain(compile_it: bool) -> float:
     for num_chains in (20_000, 220_000):
         chosen = compiled(expression) if compile_it else expression
         draw(chosen, schedule, (num_chains, 2), SamplerOptions(), torch.Generator().manual_seed(100))
-        # Kilobytes on Linux, bytes on macOS.
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+        peaks.append(peak_bytes())
     return (peaks[1] - peaks[0]) / 200_000
 
 
@@ -100,17 +89,11 @@ def main() -> None:
     if options.quick:
         options.chains, options.rounds = 5000, 1
     rows = exponents(options.chains, options.rounds, options.clock)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    memory = {}
-    for kind in ("eager", "compiled"):
-        words = [sys.executable, __file__, "--memory", kind]
-        done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        memory[kind] = float(done.stdout.splitlines()[-1])
-    result = {"machine": describe_machine(), "chains": options.chains, "threads": 1, "rows": rows}
-    result["peak_bytes_per_chain"] = memory
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    memory = {
+        kind: run_script(__file__, ["--memory", kind], {"OMP_NUM_THREADS": "1"}) for kind in ("eager", "compiled")
+    }
+    result = {"chains": options.chains, "threads": 1, "rows": rows, "peak_bytes_per_chain": memory}
+    write_result(options.output, result, PACKAGES)
     print("| varied | sizes | seconds | exponent |\n|---|---|---|---|")
     for row in rows:
         seconds = ", ".join(f"{each:.2f}" for each in row["seconds"])

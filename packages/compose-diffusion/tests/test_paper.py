@@ -1,40 +1,37 @@
-"""The package starts light, and its verbs refuse nonsense in one line."""
+"""The package starts light, its pages' commands work, and its verbs report a mistake in one line."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from onepaper.cli import main
-from onepaper.testing.doc_commands import commands
+from onepaper.testing import (
+    check_commands,
+    check_light_start,
+    check_one_line_error,
+    check_public_names,
+    documentation_pages,
+    run_verb,
+)
 
 import compose_diffusion
 from compose_diffusion.paper import PAPER
 
-
-def run(*words):
-    with pytest.raises(SystemExit) as leaving:
-        main(["compose-diffusion", *words])
-    return int(leaving.value.code or 0)
+NAME = "compose-diffusion"
+HEAVY = ("torch", "jax", "sklearn", "scipy", "matplotlib")
 
 
-@pytest.mark.parametrize(
-    "words", [["claims"], ["presets"], ["--help"], ["sample", "--help"], ["train", "--help"], ["gallery", "--help"]]
-)
+@pytest.mark.parametrize("words", ["claims", "presets", "--help", "sample --help", "train --help", "gallery --help"])
 def test_light_start(words):
-    code = (
-        "import sys, compose_diffusion\nfrom onepaper.cli import main\n"
-        f"try:\n    main(['compose-diffusion', *{words}])\nexcept SystemExit as leaving:\n    assert not leaving.code\n"
-        "assert not {'torch', 'jax', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    check_light_start(NAME, *words.split(), heavy=HEAVY)
 
 
 def test_every_public_name_is_there():
-    for name in compose_diffusion.__all__:
-        assert getattr(compose_diffusion, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = compose_diffusion.nonsense
+    check_public_names(compose_diffusion)
+
+
+def test_no_public_name_is_that_of_a_module():
+    """Importing such a module would replace the attribute of the package."""
+    modules = {path.stem for path in Path(compose_diffusion.__file__).parent.iterdir()}
+    assert modules.isdisjoint(compose_diffusion.__all__)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +52,8 @@ def test_every_public_name_is_there():
 )
 def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, reported):
     monkeypatch.chdir(tmp_path)
-    assert run(*words) != 0
-    err = capsys.readouterr().err
-    assert err.startswith("onepaper: ")
-    assert err.count("\n") == 1
-    assert reported in err
+    assert run_verb(NAME, *words) != 0
+    check_one_line_error(capsys.readouterr().err, reported)
 
 
 @pytest.mark.parametrize(
@@ -75,54 +69,33 @@ def test_nonsense_is_one_line(capsys, tmp_path, monkeypatch, words, reported):
 )
 def test_mistakes_in_expressions_are_shown_with_a_caret(capsys, tmp_path, monkeypatch, expression, place, reported):
     monkeypatch.chdir(tmp_path)
-    assert run("sample", expression) == 2
+    assert run_verb(NAME, "sample", expression) == 2
     message, shown, caret = capsys.readouterr().err.splitlines()
     assert message.startswith("onepaper: ")
     assert reported in message
     assert (shown, caret) == (f"  {expression}", f"  {' ' * place}^")
 
 
-ROOT = Path(__file__).parents[3]
-PAGES = [
-    "README.md",
-    "docs/index.md",
-    "docs/gpu-checks.md",
-    "docs/papers/compose-diffusion.md",
-    "docs/tutorials/compose-diffusion.md",
-    "docs/tutorials/compose-diffusion-diffusers.md",
-    *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs/guides/compose-diffusion").glob("*.md"))),
-    "packages/compose-diffusion/README.md",
-    "packages/compose-diffusion/DATA.md",
-]
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = [*documentation_pages(NAME), DOCS.parent / "README.md", DOCS / "index.md", DOCS / "gpu-checks.md"]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_commands_on_the_pages_work(page, capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: "/".join(page.parts[-2:]))
+def test_commands_on_the_pages_work(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for words in commands(ROOT / page, "compose-diffusion"):
-        assert run(*words[1:]) == 0, (words, capsys.readouterr().err)
+    check_commands(page, NAME)
     assert list(tmp_path.iterdir()) == [], "a dry run writes nothing"
 
 
 def test_presets_have_a_cost(capsys):
-    assert run("presets", "smoke", "--cost") == 0
+    assert run_verb(NAME, "presets", "smoke", "--cost") == 0
     assert "cost of smoke: parameters of the denoiser " in capsys.readouterr().out
 
 
 def test_every_preset_is_asked_for_its_cost(capsys, monkeypatch):
     """`test_costs` counts them; here each preset is printed with its own."""
     monkeypatch.setattr("compose_diffusion.cli.costs.cost_of", lambda config: {"networks of": str(hash(config))})
-    assert run("presets", "--cost") == 0
+    assert run_verb(NAME, "presets", "--cost") == 0
     out = capsys.readouterr().out
     for name, preset in PAPER.presets.items():
         assert f"cost of {name}: networks of {hash(preset.config)}\n" in out
-
-
-def test_no_public_name_is_that_of_a_module():
-    """Importing such a module would replace the attribute of the package."""
-    modules = {path.stem for path in Path(compose_diffusion.__file__).parent.iterdir()}
-    assert modules.isdisjoint(compose_diffusion.__all__)
-    from compose_diffusion import compiled
-
-    assert callable(compiled)
-    assert compose_diffusion.compiled is compiled

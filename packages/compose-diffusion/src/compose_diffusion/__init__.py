@@ -1,62 +1,38 @@
 """Reduce, Reuse, Recycle: compositional generation with energy-based diffusion models and MCMC (Du et al., 2023)."""
 
-import importlib
+from collections.abc import Callable
 from typing import Any
+
+import lazy_loader
 
 __version__ = "0.1.0"
 
-# Public name -> the module that defines it; imported on first use (PEP 562), which keeps the start fast.
+__getattr__: Callable[[str], Any]
+# Resolved on first use (PEP 562), which keeps the start fast.
 # No name here may be that of a module of this package: importing the module would replace the attribute.
-_EXPORTS = {
-    "PRESETS": "presets",
-    "SamplerOptions": "config.samplers",
-    "NoiseSchedule": "diffusion",
-    "cosine_schedule": "diffusion",
-    "linear_schedule": "diffusion",
-    "GaussianMixture": "data.distributions",
-    "UniformBox": "data.distributions",
-    "ClassifierLeaf": "algebra.leaves",
-    "EnergyLeaf": "algebra.leaves",
-    "ExactLeaf": "algebra.leaves",
-    "PredictionLeaf": "algebra.leaves",
-    "classifier_guidance": "algebra.composition",
-    "guidance": "algebra.composition",
-    "mixture": "algebra.composition",
-    "negation": "algebra.composition",
-    "product": "algebra.composition",
-    "Leaf": "algebra.composition",
-    "parse": "algebra.language",
-    "build": "algebra.language",
-    "from_diffusers": "pretrained.adapters",
-    "PipelineSource": "sources.pipelines",
-    "CheckpointSource": "sources.checkpoints",
-    "open_checkpoint": "pretrained.checkpoints",
-    "UNetConfig": "config.guided_diffusion",
-    "draw": "samplers.samplers",
-    "warm_up_step_sizes": "mcmc.adaptation",
-    "warm_up_preconditioners": "mcmc.adaptation",
-    "sweep_step_sizes": "samplers.step_sweep",
-    "DiagonalPreconditioner": "mcmc.preconditioning",
-    "CovariancePreconditioner": "mcmc.preconditioning",
-    "estimate_log_normalisers": "algebra.calibration",
-    "calibrated_log_weights": "algebra.calibration",
-    "Tapestry": "algebra.tapestry",
-    "ToyEnergy": "models.toy",
-    "ToyScore": "models.toy",
-    "compiled": "samplers.compilation",
-    "CompiledExpression": "samplers.compilation",
-    "Denoiser": "models.digits",
-    "NoisyClassifier": "models.digits",
-}
-
-__all__ = ["__version__", *_EXPORTS]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(f"compose_diffusion.{_EXPORTS[name]}"), name)
-    raise AttributeError(f"module 'compose_diffusion' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "config.guided_diffusion": ["UNetConfig"],
+        "config.samplers": ["SamplerOptions"],
+        "presets": ["PRESETS"],
+        "diffusion": ["NoiseSchedule", "cosine_schedule", "linear_schedule"],
+        "data.distributions": ["GaussianMixture", "UniformBox"],
+        "algebra.composition": ["Leaf", "classifier_guidance", "guidance", "mixture", "negation", "product"],
+        "algebra.leaves": ["ClassifierLeaf", "EnergyLeaf", "ExactLeaf", "PredictionLeaf"],
+        "algebra.language": ["build", "parse"],
+        "algebra.calibration": ["calibrated_log_weights", "estimate_log_normalisers"],
+        "algebra.tapestry": ["Tapestry"],
+        "mcmc.preconditioning": ["CovariancePreconditioner", "DiagonalPreconditioner"],
+        "mcmc.adaptation": ["warm_up_preconditioners", "warm_up_step_sizes"],
+        "samplers.samplers": ["draw"],
+        "samplers.compilation": ["CompiledExpression", "compiled"],
+        "samplers.step_sweep": ["sweep_step_sizes"],
+        "models.digits": ["Denoiser", "NoisyClassifier"],
+        "models.toy": ["ToyEnergy", "ToyScore"],
+        "pretrained.adapters": ["from_diffusers"],
+        "pretrained.checkpoints": ["open_checkpoint"],
+        "sources.checkpoints": ["CheckpointSource"],
+        "sources.pipelines": ["PipelineSource"],
+    },
+)

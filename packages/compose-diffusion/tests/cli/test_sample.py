@@ -116,7 +116,7 @@ def test_verb_draws_what_was_asked_for(tmp_path, capsys):
     assert f"wanted: shows 3 {share:.1%}" in said
     cell = 8 * ENLARGEMENT + GAP
     with Image.open(tmp_path / "run" / "samples.png") as picture:
-        assert picture.size == (10 * cell, 2 * cell)
+        assert picture.size == (10 * cell + GAP, 2 * cell + GAP)
     assert (tmp_path / "run" / "run.json").exists()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compose_diffusion.experiments.figures import lines_with_intervals, samples_over_density
+from compose_diffusion.experiments.figures import samples_over_density
 
 
 def test_a_panel_for_each_sampler():
@@ -10,12 +10,3 @@ def test_a_panel_for_each_sampler():
     figure = samples_over_density(points, np.zeros((8, 8)) - np.arange(8.0), notes={"a": "note"})
     assert [axes.get_title() for axes in figure.axes] == ["a\nnote", "b", "c", "d", "e"]
     np.testing.assert_array_equal(figure.axes[1].collections[-1].get_offsets(), points["b"])
-
-
-def test_lines_and_reference():
-    figure = lines_with_intervals(
-        [1, 10], {"up": [(1.0, 0.5, 1.5), (2.0, 1.5, 2.5)]}, "K", "accuracy", reference=("truth", 3.0)
-    )
-    (axes,) = figure.axes
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [1.0, 2.0])
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["up", "truth"]

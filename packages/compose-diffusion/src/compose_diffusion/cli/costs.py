@@ -1,15 +1,15 @@
 """Cost of a configuration, for the table of presets: parameters, operations and memory; nothing is trained.
 
 Operations and activations of one training step are counted on one sample and multiplied by the batch size. The
-networks of the paper's image experiments exist on PyTorch's meta device only. Their training time is an estimate:
-operations divided by the assumed speed `ASSUMED_FLOPS`.
+networks of the paper's image experiments exist on PyTorch's meta device only.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from onepaper.costs import training_cost
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils.flop_counter import FlopCounterMode
@@ -30,13 +30,8 @@ from compose_diffusion.models.positions import make_network as make_position_net
 from compose_diffusion.models.toy import ToyEnergy
 from compose_diffusion.models.toy import make_network as make_toy_network
 
-# Operations per second: 40 % of the 312 TFLOP/s that NVIDIA states for the A100 in bfloat16.
-ASSUMED_FLOPS = 0.4 * 312e12
-ASSUMED_DEVICE = "A100 at 40 % of its bf16 peak"
 # Tokens of a text that attention sees; more make little difference to the operations.
 TEXT_TOKENS = 128
-# Float32 copies of the parameters during training: themselves, gradient, two moments of Adam, moving average.
-TRAINING_COPIES = 5
 ENERGIES = (ToyEnergy, PositionEnergy, GuidedEnergy)
 
 
@@ -111,7 +106,7 @@ def learned_toy_cost(config: ToyLearnedConfig) -> dict[str, str]:
     """Cost of each network, and the number of networks."""
     factor = 2 if config.objective == "distill" else 1
     cost = step_cost(make_toy_network(config.network), torch.zeros(1, 2))
-    return {"networks": f"{factor * len(config.components)}", **_figures("each network", cost, config.fit.batch_size)}
+    return {"networks": f"{factor * len(config.components)}", **_figures("each network", cost, config.fit)}
 
 
 def digits_cost(config: DigitsConfig) -> dict[str, str]:
@@ -120,8 +115,8 @@ def digits_cost(config: DigitsConfig) -> dict[str, str]:
     denoiser = step_cost(Denoiser(config.denoiser), image)
     classifier = step_cost(NoisyClassifier(config.classifier), image)
     return {
-        **_figures("the denoiser", denoiser, config.denoiser_fit.batch_size),
-        **_figures("the classifier", classifier, config.classifier_fit.batch_size),
+        **_figures("the denoiser", denoiser, config.denoiser_fit),
+        **_figures("the classifier", classifier, config.classifier_fit),
     }
 
 
@@ -130,7 +125,7 @@ def positions_cost(config: PositionsConfig) -> dict[str, str]:
     costs: dict[str, str] = {}
     for network, fit in ((config.score, config.score_fit), (config.energy, config.energy_fit)):
         cost = step_cost(make_position_network(network), torch.zeros(1, 1, config.canvas.size, config.canvas.size))
-        costs |= _figures(f"the {network.form}", cost, fit.batch_size)
+        costs |= _figures(f"the {network.form}", cost, fit)
     return costs
 
 
@@ -139,17 +134,16 @@ def reuse_cost(config: ReuseConfig) -> dict[str, str]:
     costs: dict[str, str] = {}
     for name, attribute in (("the first pipeline", config.shape), ("the second pipeline", config.thick)):
         cost = step_cost(make_pipeline_network(attribute.network), torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))
-        costs |= _figures(name, cost, attribute.fit.batch_size)
+        costs |= _figures(name, cost, attribute.fit)
     return costs
 
 
-def _figures(name: str, cost: StepCost, batch_size: int) -> dict[str, str]:
-    memory = TRAINING_COPIES * 4 * cost.parameters + batch_size * cost.activation_bytes
-    return {
-        f"parameters of {name}": f"{cost.parameters:,}",
-        f"FLOPs of a training step of {name}": f"{batch_size * cost.flops:.2e}",
-        f"memory of {name}": f"{memory / 2**20:.0f} MiB",
-    }
+def _figures(name: str, cost: StepCost, fit: FitConfig) -> dict[str, str]:
+    size = fit.batch_size
+    costs = training_cost(
+        cost.parameters, size * cost.flops, fit.steps, averaged=True, activations=size * cost.activation_bytes
+    )
+    return {f"{key} of {name}": value for key, value in costs.items()}
 
 
 def paper_images_cost(config: PaperImagesConfig) -> dict[str, str]:
@@ -174,16 +168,10 @@ def image_step_cost(config: UNetConfig | EncoderConfig) -> StepCost:
 
 def _paper_figures(name: str, network: UNetConfig | EncoderConfig, fit: FitConfig) -> dict[str, str]:
     cost = image_step_cost(network)
-    flops = cost.flops * fit.batch_size
-    state = TRAINING_COPIES * 4 * cost.parameters
-    hours = flops * fit.steps / ASSUMED_FLOPS / 3600
+    # A batch is spread over devices, so activations are given for one image.
     return {
-        f"parameters of {name}": f"{cost.parameters:,}",
-        f"FLOPs of a training step of {name}": f"{flops:.2e}",
-        f"memory of {name}": (
-            f"{state / 2**30:.1f} GiB and {cost.activation_bytes / 2**30:.2f} GiB for each image on the device"
-        ),
-        f"training of {name}": f"{fit.steps:,} steps, estimated {hours:,.0f} GPU hours ({ASSUMED_DEVICE})",
+        **_figures(name, replace(cost, activation_bytes=0), fit),
+        f"activations of {name}": f"{cost.activation_bytes / 1e6:.0f} MB for each image on the device",
     }
 
 

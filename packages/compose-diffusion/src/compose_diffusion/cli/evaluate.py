@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from onepaper import progress
+from onepaper.display.file_bytes import picture_png
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation, resolve
+from onepaper.runs import write_atomic
 from onepaper.torch.accelerator import Accelerator
 
 from compose_diffusion.cli.options import EVALUATIONS, EvaluateOptions
@@ -24,7 +26,7 @@ from compose_diffusion.evaluation.guided_digits import (
 )
 from compose_diffusion.evaluation.trained_toy import evaluate_folder, tasks_of
 from compose_diffusion.models.digit_guidance import load_models
-from compose_diffusion.sources.pictures import image_grid, write_png
+from compose_diffusion.sources.pictures import image_grid
 
 # Widths of the columns of a table, in characters.
 HEADING_WIDTH, CELL_WIDTH = 25, 15
@@ -115,7 +117,7 @@ def evaluate_guidance(call: Invocation, accelerator: Accelerator) -> int:
             },
         )
         for arm, images in first_rows(drawn[0]).items():
-            write_png(run.folder / f"{arm}.png", image_grid(images, columns=NUM_DIGITS))
+            write_atomic(run.folder / f"{arm}.png", picture_png(image_grid(images, columns=NUM_DIGITS)))
     print(f"{description}; mean over seeds ± standard error")
     print(table(summary, (*ARMS, "difference"), list(MEASURES.items())))
     print(f"real digits: accuracy {evaluator.accuracy:.3f}, Frechet distance {real_distance:.3f}")

@@ -1,18 +1,14 @@
 """Plots over noise levels: statistics of a run, and the comparison of step sizes."""
 
-import io
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from onepaper.runs import write_atomic
 
 ByLevel = Mapping[str, Float[np.ndarray, " levels"]]
-DOTS_PER_INCH = 130
 
 
 def curves_by_level(fractions: ByLevel) -> Figure:
@@ -41,13 +37,6 @@ def sweep_figure(acceptance: ByLevel, distances: ByLevel) -> Figure:
     _curves(right, distances, "squared distance / $\\sigma_t^2$, per evaluation").set_yscale("log")
     figure.legend(*left.get_legend_handles_labels(), loc="outside right center", title="step scale", frameon=False)
     return figure
-
-
-def write_figure(path: Path, figure: Figure) -> None:
-    """Write a figure as a PNG atomically."""
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format="png", dpi=DOTS_PER_INCH)
-    write_atomic(path, encoded.getvalue())
 
 
 def _curves(axes: Axes, curves: ByLevel, label: str) -> Axes:

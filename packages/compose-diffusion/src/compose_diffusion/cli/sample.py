@@ -1,21 +1,20 @@
 """The `sample` verb: draw from an expression, a canvas, or digits named by options."""
 
 import dataclasses
-import io
 import time
 import warnings
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from onepaper.config import to_dict
+from onepaper.display.file_bytes import figure_png, npz_bytes
 from onepaper.paper import Invocation
 from onepaper.runs import Run, write_atomic
 from onepaper.torch.accelerator import Accelerator
 from torch import Tensor, nn
 
 from compose_diffusion.algebra.composition import Expression
-from compose_diffusion.cli.level_figures import curves_by_level, write_figure
+from compose_diffusion.cli.level_figures import curves_by_level
 from compose_diffusion.cli.options import SampleOptions
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.samplers.batches import SampleBatch, draw_batches
@@ -120,9 +119,7 @@ def _write(run: Run, request: Request, chosen: SamplerOptions, drawn: SampleBatc
     weighted = drawn.ess[~drawn.ess.isnan()]
     picture = run.folder / "samples.png"
     request.source.write_picture(drawn.x, picture)
-    arrays = io.BytesIO()
-    np.savez_compressed(arrays, samples=drawn.x.numpy())
-    write_atomic(run.folder / "samples.npz", arrays.getvalue())
+    write_atomic(run.folder / "samples.npz", npz_bytes(samples=drawn.x.numpy()))
     run.write_json(
         "samples.json",
         {
@@ -150,7 +147,7 @@ def _write(run: Run, request: Request, chosen: SamplerOptions, drawn: SampleBatc
     by_level = {"acceptance": drawn.acceptance, "effective sample size, fraction": drawn.ess / len(drawn.x)}
     shown = {name: values.numpy() for name, values in by_level.items() if not bool(values.isnan().all())}
     if shown and (len(weighted) or chosen.kernel in ("mala", "hmc")):
-        write_figure(run.folder / "levels.png", curves_by_level(shown))
+        write_atomic(run.folder / "levels.png", figure_png(curves_by_level(shown)))
     if drawn.non_finite:
         print(f"{drawn.non_finite} proposals were not finite and were rejected; lower --step-scale")
     print(f"{network_evaluations} network evaluations for each sample, {seconds:.1f} s")

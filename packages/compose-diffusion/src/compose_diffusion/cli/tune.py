@@ -2,10 +2,12 @@
 
 import torch
 from onepaper import progress
+from onepaper.display.file_bytes import figure_png
 from onepaper.paper import Invocation
+from onepaper.runs import write_atomic
 from onepaper.torch.accelerator import Accelerator
 
-from compose_diffusion.cli.level_figures import sweep_figure, write_figure
+from compose_diffusion.cli.level_figures import sweep_figure
 from compose_diffusion.cli.options import TuneOptions
 from compose_diffusion.cli.sample import compile_networks, numbers, requested, sampler_name, sampler_options
 from compose_diffusion.samplers.batches import batch_generator
@@ -46,7 +48,7 @@ def tune_verb(call: Invocation) -> int:
             scales = [chosen.step_scale * factor for factor in sweep.factors]
             names = [f"{scale:.3g}" for scale in scales]
             curves = [dict(zip(names, part.numpy(), strict=True)) for part in (sweep.acceptance, sweep.distance)]
-            write_figure(run.folder / "steps.png", sweep_figure(*curves))
+            write_atomic(run.folder / "steps.png", figure_png(sweep_figure(*curves)))
             rows = [
                 {
                     "step_scale": scale,

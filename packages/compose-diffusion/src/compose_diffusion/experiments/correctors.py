@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from onepaper.claims import ArmResult, ClaimContext, Evidence, Measurement, Plot, Table
+from onepaper.display.plots import lines_with_intervals
 from torch import Tensor
 
 from compose_diffusion.algebra.composition import Expression, product
@@ -22,7 +23,7 @@ from compose_diffusion.config.toy import ToyExactConfig
 from compose_diffusion.data.distributions import GaussianMixture
 from compose_diffusion.diffusion import NoiseSchedule, cosine_schedule
 from compose_diffusion.evaluation.exact_toy import composition, log_density_grid, measure
-from compose_diffusion.experiments.figures import lines_with_intervals, samples_over_density
+from compose_diffusion.experiments.figures import samples_over_density
 from compose_diffusion.mcmc.adaptation import warm_up_preconditioners
 from compose_diffusion.mcmc.preconditioning import Preconditioning
 from compose_diffusion.samplers.samplers import draw

@@ -7,6 +7,7 @@ from typing import cast
 
 import numpy as np
 from onepaper.claims import ArmResult, ClaimContext, Evidence, Measurement, Plot, Table
+from onepaper.display.plots import lines_with_intervals
 
 from compose_diffusion.config.toy import ToyExactConfig
 from compose_diffusion.diffusion import cosine_schedule
@@ -18,7 +19,7 @@ from compose_diffusion.evaluation.exact_toy import (
     settled_variance,
     true_samples,
 )
-from compose_diffusion.experiments.figures import lines_with_intervals, samples_over_density
+from compose_diffusion.experiments.figures import samples_over_density
 from compose_diffusion.presets import TOY_PRESETS
 
 LABELS = {

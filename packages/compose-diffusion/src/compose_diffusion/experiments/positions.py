@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 from onepaper.claims import ArmResult, ClaimContext, Evidence, ImageGrid, Measurement, Note, Plot, Table
+from onepaper.display.plots import lines_with_intervals
 
 from compose_diffusion.config.positions import (
     PositionsComparison,
@@ -15,7 +16,6 @@ from compose_diffusion.config.positions import (
 from compose_diffusion.evaluation.composed_positions import MEASURES, compose_positions
 from compose_diffusion.evaluation.detector import measured_accuracy
 from compose_diffusion.evaluation.mosaics import TAPESTRY_ARMS, WHAT_WHERE_ARMS, digit_tapestry, what_where
-from compose_diffusion.experiments.figures import lines_with_intervals
 
 LABELS = {
     "score/reverse": "reverse",

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
+from onepaper.display.file_bytes import picture_png
 from onepaper.errors import UsageError
+from onepaper.runs import write_atomic
 from torch import Tensor
 
 from compose_diffusion.algebra.composition import Leaf
@@ -22,7 +24,7 @@ from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.models.guided_diffusion import GuidedClassifier, GuidedUNet, null_condition
 from compose_diffusion.pretrained.checkpoints import open_checkpoint, respaced
-from compose_diffusion.sources.pictures import tiles, write_png
+from compose_diffusion.sources.pictures import tiles
 
 # Number of levels of the sampler, evenly spaced among those of the training, as in the official code.
 NUM_LEVELS = 100
@@ -107,7 +109,7 @@ class CheckpointSource:
 
     def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
         """The images in a grid."""
-        write_png(path, tiles(x, math.ceil(math.sqrt(len(x)))))
+        write_atomic(path, picture_png(tiles(x, math.ceil(math.sqrt(len(x))))))
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
         """Empty: there is no independent evaluator for a checkpoint."""

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from onepaper.display.file_bytes import picture_png
 from onepaper.errors import UsageError
+from onepaper.runs import write_atomic
 from torch import Tensor
 
 from compose_diffusion.algebra.leaves import PredictionLeaf
@@ -14,7 +16,7 @@ from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.evaluation.digit_evaluator import default_evaluator
 from compose_diffusion.models.digit_guidance import CLIP_X0, KERNEL_DEFAULTS, label_leaf
 from compose_diffusion.models.digits import DigitModels
-from compose_diffusion.sources.pictures import image_grid, write_png
+from compose_diffusion.sources.pictures import image_grid
 
 
 class DigitsSource:
@@ -39,7 +41,7 @@ class DigitsSource:
 
     def write_picture(self, x: Float[Tensor, "batch 1 height width"], path: Path) -> None:
         """The images side by side."""
-        write_png(path, image_grid(x))
+        write_atomic(path, picture_png(image_grid(x)))
 
     def attribute_accuracy(self, x: Float[Tensor, "batch 1 height width"], conditions: list[str]) -> dict[str, float]:
         """Fractions of images that the evaluator classifies as each of the digits.

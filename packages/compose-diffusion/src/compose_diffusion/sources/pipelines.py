@@ -8,7 +8,9 @@ from typing import Any, cast
 import torch
 from diffusers import DiffusionPipeline
 from jaxtyping import Float
+from onepaper.display.file_bytes import picture_png
 from onepaper.errors import UsageError
+from onepaper.runs import write_atomic
 from torch import Tensor
 
 from compose_diffusion.algebra.composition import Leaf
@@ -19,7 +21,7 @@ from compose_diffusion.pretrained.folders import open_pipeline
 from compose_diffusion.pretrained.networks import network_kind
 from compose_diffusion.pretrained.schedulers import trained_levels
 from compose_diffusion.sources.checkpoints import CheckpointSource
-from compose_diffusion.sources.pictures import tiles, write_png
+from compose_diffusion.sources.pictures import tiles
 from compose_diffusion.sources.registry import Source
 
 # Step sizes scale with the curvature, about 1 / sigma_t^2; small enough for products of two or three densities.
@@ -108,8 +110,8 @@ class PipelineSource:
         if images.shape[1] not in (1, 3):
             raise UsageError(f"samples have {images.shape[1]} channels, expected 1 (grey) or 3 (colour) for a picture")
         factor = max(1, SHOWN_SIZE // max(images.shape[2:]))
-        enlarged = images.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
-        write_png(path, tiles(enlarged, min(len(images), max(8, math.ceil(math.sqrt(len(images)))))))
+        columns = max(8, math.ceil(math.sqrt(len(images))))
+        write_atomic(path, picture_png(tiles(images, columns, scale=factor)))
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
         """Empty: there is no independent evaluator for arbitrary models."""

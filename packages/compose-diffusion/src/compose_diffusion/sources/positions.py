@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from onepaper.config import check_choice
+from onepaper.display.file_bytes import picture_png
 from onepaper.errors import UsageError
+from onepaper.runs import write_atomic
 from torch import Tensor
 
 from compose_diffusion.algebra.composition import Leaf
@@ -17,7 +19,7 @@ from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.evaluation.detector import default_detector
 from compose_diffusion.models.position_guidance import CLIP_X0, KERNEL_DEFAULTS, position_leaf
 from compose_diffusion.models.positions import PositionModels
-from compose_diffusion.sources.pictures import image_grid, write_png
+from compose_diffusion.sources.pictures import image_grid
 
 _CONDITION = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*")
 
@@ -62,7 +64,7 @@ class PositionsSource:
 
     def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
         """Canvases side by side, dark ink on white."""
-        write_png(path, image_grid(x))
+        write_atomic(path, picture_png(image_grid(x)))
 
     def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
         """Fractions of canvases with a digit at every requested position, and at each of them."""
