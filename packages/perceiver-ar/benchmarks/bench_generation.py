@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from machine import describe_machine, in_own_process, pin, write_result
+from onepaper.benchmark import alternate, pin, write_result
 
 CONTEXT, LATENTS, WIDTH, DEPTH, HEADS, VOCABULARY = 2048, 512, 256, 4, 4, 259
+PACKAGES = ("jax", "flax", "torch", "perceiver-ar-pytorch", "numpy")
 
 
 def _model() -> Any:
@@ -132,16 +133,14 @@ def main() -> None:
         print(json.dumps(measure(options.measure[0], int(options.measure[1]), options.threads)))
         return
     ways = [way for way in WAYS if way in ("cached", "recomputed") or importlib.util.find_spec("perceiver_ar_pytorch")]
-    found: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(1 if options.quick else options.rounds):
-        for way in ways:
-            tokens = WAYS[way][1] if not options.quick else max(2, WAYS[way][1] // 4)
-            words = ["--measure", way, str(tokens), "--threads", str(options.threads)]
-            found[way].append(in_own_process(__file__, words)["tokens_per_second"])
+    tokens = {way: max(2, WAYS[way][1] // 4) if options.quick else WAYS[way][1] for way in ways}
+    cases = {way: ["--measure", way, str(tokens[way]), "--threads", str(options.threads)] for way in ways}
+    answers = alternate(__file__, cases, 1 if options.quick else options.rounds)
+    found = {way: [answer["tokens_per_second"] for answer in each] for way, each in answers.items()}
     expected = (CONTEXT * LATENTS + DEPTH * LATENTS**2) / (CONTEXT + DEPTH * LATENTS)
     shape = {"context": CONTEXT, "latents": LATENTS, "width": WIDTH, "depth": DEPTH, "heads": HEADS}
-    result = {"machine": describe_machine(), "threads": options.threads, "shape": shape, "tokens_per_second": found}
-    write_result(options.output, {**result, "ratio_of_attention_work": expected})
+    result = {"threads": options.threads, "shape": shape, "tokens_per_second": found}
+    write_result(options.output, {**result, "ratio_of_attention_work": expected}, PACKAGES)
     print("| way | tokens a second | cached / this |\n|---|---|---|")
     best = statistics.median(found["cached"])
     for way, rates in found.items():

@@ -9,17 +9,17 @@ tokens needs beside its parameters, and how long the laptop presets take to comp
 
 import argparse
 import json
-import math
 import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from machine import describe_machine, forget_peak, in_own_process, peak_bytes, pin, resident_bytes, write_result
+from onepaper.benchmark import log_slope, peak_bytes, pin, reset_peak, resident_bytes, run_script, write_result
 
 LATENTS, WIDTH, DEPTH, HEADS, BATCH, VOCABULARY = 256, 128, 6, 4, 1, 259
 CONTEXTS = {"perceiver": (512, 1024, 2048, 4096, 8192, 16_384), "decoder": (512, 1024, 2048, 4096, 8192)}
+PACKAGES = ("jax", "flax", "torch", "perceiver-ar-pytorch", "numpy")
 
 
 def forward_flops(config: Any) -> float:
@@ -81,7 +81,7 @@ def measure_step(config: Any, batch_size: int, steps: int) -> dict[str, Any]:
     seconds = []
     for number in range(steps + 1):
         if number == 1:
-            forget_peak()
+            reset_peak()
         begun = time.perf_counter()
         state, metrics = task.step(state, batch)
         metrics["loss"].block_until_ready()
@@ -141,12 +141,6 @@ def measure(what: Sequence[str], steps: int, threads: int) -> dict[str, Any]:
     return {"context": int(value), "flops": 3 * BATCH * forward_flops(config), **measure_step(config, BATCH, steps)}
 
 
-def slope(rows: Sequence[dict[str, Any]], name: str) -> float:
-    """Least-squares slope of log value over log context."""
-    points = [(math.log(row["context"]), math.log(row[name])) for row in rows]
-    return statistics.linear_regression([x for x, _ in points], [y for _, y in points])[0]
-
-
 def main() -> None:
     """Measure, print as Markdown, write as JSON where asked to."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -168,21 +162,25 @@ def main() -> None:
 
     def run(kind: str, value: object) -> dict[str, Any]:
         words = ["--measure", kind, str(value), "--steps", str(steps), "--threads", str(options.threads)]
-        return in_own_process(__file__, words)
+        return run_script(__file__, words)
 
     tables: dict[str, list[dict[str, Any]]] = {}
     for kind, contexts in CONTEXTS.items():
         chosen = contexts[:3] if options.quick else contexts
-        uses_rotary = [[run(kind, context) for context in chosen] for _ in range(rounds)]
+        measured = [[run(kind, context) for context in chosen] for _ in range(rounds)]
         tables[kind] = [
             {**each[0], **{key: statistics.median(one[key] for one in each) for key in ("seconds", "mebibytes")}}
-            for each in zip(*uses_rotary, strict=True)
+            for each in zip(*measured, strict=True)
         ]
     copy = run("copy", 4096 if options.quick else 131_072)
     compiled = [run("preset", name) for name in presets]
-    slopes = {f"{kind} {name}": slope(rows, name) for kind, rows in tables.items() for name in ("seconds", "flops")}
-    result = {"machine": describe_machine(), "threads": options.threads, "rounds": rounds, "steps": tables}
-    write_result(options.output, {**result, "slopes": slopes, "copy": copy, "compile": compiled})
+    slopes = {
+        f"{kind} {name}": log_slope([row["context"] for row in rows], [row[name] for row in rows])
+        for kind, rows in tables.items()
+        for name in ("seconds", "flops")
+    }
+    result = {"threads": options.threads, "rounds": rounds, "steps": tables}
+    write_result(options.output, {**result, "slopes": slopes, "copy": copy, "compile": compiled}, PACKAGES)
     print("| model | M | s a step | GFLOP | GFLOP/s | targets/s | MiB above idle |\n|---|---|---|---|---|---|---|")
     for kind, rows in tables.items():
         for row in rows:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from machine import describe_machine, forget_peak, in_own_process, peak_bytes, pin, resident_bytes, write_result
+from onepaper.benchmark import alternate, peak_bytes, pin, reset_peak, resident_bytes, write_result
 
 
 class Case(NamedTuple):
@@ -32,6 +32,7 @@ class Case(NamedTuple):
 CASES = {"4k": Case(4096, 512), "16k": Case(16_384, 1024)}
 VOCABULARY = 259
 PROGRAMS = ("ours", "perceiver-ar-pytorch")
+PACKAGES = ("jax", "flax", "torch", "perceiver-ar-pytorch", "numpy")
 
 
 def ours(case: Case) -> tuple[Callable[[], Any], int]:
@@ -113,7 +114,7 @@ def measure(program: str, case: Case, steps: int, threads: int) -> dict[str, Any
     begun = time.perf_counter()
     step()
     first = time.perf_counter() - begun
-    forget_peak()
+    reset_peak()
     between = resident_bytes()
     seconds = []
     for _ in range(steps):
@@ -144,14 +145,11 @@ def main() -> None:
     rounds, steps = (1, 2) if options.quick else (options.rounds, options.steps)
     rows = []
     for name in names:
-        found: dict[str, list[dict[str, Any]]] = {program: [] for program in PROGRAMS}
-        for _ in range(rounds):
-            for program in PROGRAMS:
-                words = ["--measure", program, name, "--steps", str(steps), "--threads", str(options.threads)]
-                found[program].append(in_own_process(__file__, words))
+        words = ["--steps", str(steps), "--threads", str(options.threads)]
+        cases = {program: ["--measure", program, name, *words] for program in PROGRAMS}
+        found = alternate(__file__, cases, rounds)
         rows.append({"case": name, **CASES[name]._asdict(), "programs": found})
-    result = {"machine": describe_machine(), "threads": options.threads, "rounds": rounds, "rows": rows}
-    write_result(options.output, result)
+    write_result(options.output, {"threads": options.threads, "rounds": rounds, "rows": rows}, PACKAGES)
     print("| shape | program | s a step | first step | MiB above idle | between steps |\n|---|---|---|---|---|---|")
     for row in rows:
         medians = {}

@@ -2,12 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_runner import run
+from onepaper.testing import check_one_line_error, run_verb
 
 
 def test_documents_of_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("evaluate", "--weights", "text", "--max-tokens", "60", "--latents", "8", "32", "--context", "64")
-    assert run(*words, "--output", str(tmp_path / "run")) == 0
+    assert run_verb("perceiver-ar", *words, "--output", str(tmp_path / "run")) == 0
     found = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert found["data"] == "the validation part of novels"
     assert {name: numbers["tokens"] for name, numbers in found["results"].items()} == {
@@ -19,14 +19,14 @@ def test_documents_of_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_files(tmp_path: Path) -> None:
     (tmp_path / "own.txt").write_text("\u6c34" * 200, encoding="utf-8")  # without a space, so without words
     words = ("evaluate", "--weights", "text", "--files", str(tmp_path / "own.txt"), "--context", "64")
-    assert run(*words, "--output", str(tmp_path / "run")) == 0
+    assert run_verb("perceiver-ar", *words, "--output", str(tmp_path / "run")) == 0
     (numbers,) = json.loads((tmp_path / "run" / "evaluation.json").read_text())["results"].values()
     assert numbers["tokens"] == 601  # all bytes and the end
     assert "word_perplexity" not in numbers
 
 
 def test_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("evaluate", "--weights", "copy", "--output", str(tmp_path / "run")) == 0
+    assert run_verb("perceiver-ar", "evaluate", "--weights", "copy", "--output", str(tmp_path / "run")) == 0
     assert "accuracy without prefix" in capsys.readouterr().out
 
 
@@ -45,6 +45,6 @@ def test_inputs_are_validated_before_there_is_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    assert run("evaluate", "--weights", *words) == 2
-    assert message in capsys.readouterr().err.strip().splitlines()[-1]
+    assert run_verb("perceiver-ar", "evaluate", "--weights", *words) == 2
+    check_one_line_error(capsys.readouterr().err, message)
     assert not any(tmp_path.iterdir())

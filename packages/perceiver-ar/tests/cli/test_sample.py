@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_runner import run
 from flax import nnx
 from onepaper.errors import UsageError
+from onepaper.testing import check_one_line_error, run_verb
 from PIL import Image
 
 from perceiver_ar.cli.options import SampleOptions
@@ -54,7 +54,7 @@ def image(content: bytes) -> Image.Image:
 
 def test_the_verb_writes_files_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("sample", "--weights", "text", "--count", "1", "--tokens", "5", "--prompt", "It is")
-    assert run(*words, "--output", str(tmp_path / "run")) == 0
+    assert run_verb("perceiver-ar", *words, "--output", str(tmp_path / "run")) == 0
     assert (tmp_path / "run" / "sample-0.txt").read_text().startswith("It is")
     assert "It is" in (tmp_path / "run" / "index.html").read_text(encoding="utf-8")
     assert "sample-0: It is" in capsys.readouterr().out
@@ -157,6 +157,6 @@ def test_inputs_are_validated_before_there_is_a_run(
         (("--weights", "no"), "neither a folder nor a shipped network"),
         (("--weights", "copy", "--device", "tpu"), "device 'tpu' is not available to JAX here"),
     ):
-        assert run("sample", *words) == 2
-        assert message in capsys.readouterr().err.strip().splitlines()[-1]
+        assert run_verb("perceiver-ar", "sample", *words) == 2
+        check_one_line_error(capsys.readouterr().err, message)
     assert not any(tmp_path.iterdir())

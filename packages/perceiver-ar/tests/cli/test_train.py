@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from cli_runner import run
+from onepaper.testing import check_one_line_error, run_verb
 
 
 @pytest.fixture(scope="module")
@@ -9,7 +9,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a short training."""
     folder = tmp_path_factory.mktemp("cli") / "run"
     words = ("train", "--preset", "smoke-text", "--loop.steps", "2", "--output", str(folder))
-    assert run(*words) == 0
+    assert run_verb("perceiver-ar", *words) == 0
     return folder
 
 
@@ -20,7 +20,7 @@ def test_a_run_has_weights_logs_and_samples(trained: Path) -> None:
 
 
 def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("train", "--preset", "smoke", "--dry-run", "--output", str(tmp_path / "run")) == 0
+    assert run_verb("perceiver-ar", "train", "--preset", "smoke", "--dry-run", "--output", str(tmp_path / "run")) == 0
     assert "would train smoke: 200 steps of batch 32" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
 
@@ -38,6 +38,6 @@ def test_inputs_are_validated_before_there_is_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    assert run("train", *words) == 2
-    assert message in capsys.readouterr().err.strip().splitlines()[-1]
+    assert run_verb("perceiver-ar", "train", *words) == 2
+    check_one_line_error(capsys.readouterr().err, message)
     assert not any(tmp_path.iterdir())

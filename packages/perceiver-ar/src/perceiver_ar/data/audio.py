@@ -1,7 +1,5 @@
 """A plain rendering of notes as sound, with a few decaying partials for each note."""
 
-import io
-import wave
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,14 +48,3 @@ def render(notes: Sequence[Note]) -> Float[np.ndarray, " samples"]:
         sound[begin : begin + len(wave_of_note)] += wave_of_note
     loudest = np.abs(sound).max()
     return PEAK * sound / loudest if loudest > 0 else sound
-
-
-def wave_bytes(sound: Float[np.ndarray, " samples"]) -> bytes:
-    """The content of a 16-bit WAV file; values outside [-1, 1] are clipped."""
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes((32767 * np.clip(sound, -1, 1)).astype("<i2").tobytes())
-    return content.getvalue()

@@ -1,6 +1,5 @@
 """Figures of sequences: piano rolls and grids of images."""
 
-import io
 import math
 from collections.abc import Sequence
 
@@ -39,17 +38,3 @@ def image_grid(images: UInt8[np.ndarray, "count height width channels"], levels:
         axes.imshow(shown / (levels - 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.axis("off")
     return figure
-
-
-def png_bytes(figure: Figure) -> bytes:
-    """A figure as the bytes of a PNG file."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=100)
-    return content.getvalue()
-
-
-def array_bytes(array: np.ndarray) -> bytes:
-    """An array as the bytes of an .npy file."""
-    content = io.BytesIO()
-    np.save(content, array)
-    return content.getvalue()

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int, UInt8
 from matplotlib.figure import Figure
+from onepaper.display.file_bytes import figure_png, npy_bytes, wav_bytes
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import EOS, RESERVED, SOS, ModelConfig
-from perceiver_ar.data.audio import render, wave_bytes
+from perceiver_ar.data.audio import SAMPLE_RATE, render
 from perceiver_ar.data.codes import CodesCodec
 from perceiver_ar.data.corpus import Codec, Tokens
 from perceiver_ar.data.events import Note, decode
-from perceiver_ar.data.figures import array_bytes, image_grid, piano_roll_figure, png_bytes
+from perceiver_ar.data.figures import image_grid, piano_roll_figure
 from perceiver_ar.data.images import ImageCodec, read_image
 from perceiver_ar.data.midi import midi_bytes
 from perceiver_ar.data.music import EventCodec, read_performance
@@ -142,7 +143,7 @@ class ImageFormat:
     def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
         """samples.png, all images in one grid, and their values as samples.npy."""
         images = np.stack([self.decode(tokens) for tokens in samples])
-        return {"samples.png": png_bytes(self.figure(samples)), "samples.npy": array_bytes(images)}
+        return {"samples.png": figure_png(self.figure(samples), dpi=100), "samples.npy": npy_bytes(images)}
 
     def summary(self, tokens: Tokens) -> str:
         """Empty: an image is in the files."""
@@ -181,8 +182,8 @@ class MusicFormat:
         made: dict[str, bytes] = {}
         for number, tokens in enumerate(samples):
             notes = self.decode(tokens)
-            made[f"sample-{number}.png"] = png_bytes(self.figure([tokens]))
-            made[f"sample-{number}.wav"] = wave_bytes(render(notes))
+            made[f"sample-{number}.png"] = figure_png(self.figure([tokens]), dpi=100)
+            made[f"sample-{number}.wav"] = wav_bytes(render(notes), SAMPLE_RATE)
             made[f"sample-{number}.mid"] = midi_bytes(notes)
         return made
 
@@ -219,7 +220,7 @@ class CodesFormat:
 
     def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
         """sample-0.npy and so on, [frames, codebooks]."""
-        return {f"sample-{number}.npy": array_bytes(self.decode(tokens)) for number, tokens in enumerate(samples)}
+        return {f"sample-{number}.npy": npy_bytes(self.decode(tokens)) for number, tokens in enumerate(samples)}
 
     def summary(self, tokens: Tokens) -> str:
         """Number of frames."""
@@ -266,7 +267,7 @@ class CopyFormat:
 
     def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
         """samples.npy: the tokens, a row for each sequence."""
-        return {"samples.npy": array_bytes(np.stack(samples))}
+        return {"samples.npy": npy_bytes(np.stack(samples))}
 
     def summary(self, tokens: Tokens) -> str:
         """Both halves, and the number of correct symbols."""

@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float64, Int
 from onepaper.claims import ClaimContext, Evidence, Measurement, Note, Plot, Table
+from onepaper.display.plots import lines
 from scipy.special import log_softmax
 
 from perceiver_ar.config import RESERVED, SOS, ExperimentConfig, ModelConfig
@@ -21,7 +22,6 @@ from perceiver_ar.data.music import freedoom
 from perceiver_ar.data.text import TEST_NOVELS, novel
 from perceiver_ar.evaluation.copies import copy_accuracy
 from perceiver_ar.evaluation.documents import evaluate_documents
-from perceiver_ar.experiments.figures import lines
 from perceiver_ar.generation.cache import evict_oldest
 from perceiver_ar.generation.decode import Sampler
 from perceiver_ar.models.counts import official_parameter_count, parameter_count

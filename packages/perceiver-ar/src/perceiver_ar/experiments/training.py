@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from onepaper.claims import ClaimContext, Evidence, Measurement, Note, Plot, Table
+from onepaper.display.plots import lines
 from onepaper.jax.steps import JaxTask
 from onepaper.training import LoopOptions, fit
 
@@ -16,7 +17,6 @@ from perceiver_ar.config import DataConfig, ExperimentConfig, ModelConfig, Trans
 from perceiver_ar.data.datasets import load
 from perceiver_ar.data.images import ImageCodec, Images
 from perceiver_ar.evaluation.documents import evaluate_documents, first_tokens
-from perceiver_ar.experiments.figures import lines
 from perceiver_ar.models.counts import step_flops, xl_step_flops
 from perceiver_ar.models.decoder import plain_decoder
 from perceiver_ar.models.perceiver_ar import PerceiverAR
