@@ -8,14 +8,12 @@ only run; their difference is the compiler's, by the clock and in time of the pr
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from machine import ENVIRONMENT, pin, write
+from onepaper.benchmark import pin, run_script, single_threaded, write_result
+from peers import PACKAGES
 
 from simplex_cir.config import LearnedConfig
 from simplex_cir.presets import PRESETS
@@ -66,18 +64,13 @@ def main() -> None:
     if options.case:
         print(json.dumps(measure(options.case)))
         return
-    environment = {
-        name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"
-    } | ENVIRONMENT
     rows = []
     print("| preset | compile s | of the processor | a step s |\n|---|---|---|---|")
     for name in NAMES[: 1 if options.quick else None]:
-        command = [sys.executable, __file__, "--case", name]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        rows.append({"preset": name, **json.loads(done.stdout.splitlines()[-1])})
+        rows.append({"preset": name, **run_script(__file__, ["--case", name], single_threaded())})
         compiled, step = (rows[-1][key] for key in ("compile", "step"))
         print(f"| {name} | {compiled:.1f} | {rows[-1]['compile_processor']:.1f} | {step:.2f} |", flush=True)
-    write(options.output, {"threads": 1, "rows": rows})
+    write_result(options.output, {"threads": 1, "rows": rows}, PACKAGES)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import available, in_turns, median_ratio, pin, write
+from onepaper.benchmark import median_ratio, pin, write_result
+from peers import PACKAGES, available, measure_all
 
 COUNT, SHAPES, DTYPES = 32_768, (0.2, 0.7, 1.0, 1.3, 2.5, 30.0), ("float64", "float32")
 START, ELAPSED, SNR, CATEGORIES = 3.0, 0.5, 5.0, 32
@@ -154,7 +155,7 @@ def table(times: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
                     continue
                 first, second = ([answer[what] for answer in times[name]] for name in (mine, peer))
                 row = {"what": what, "ours": mine, "ns": float(np.median(first)), "peer": peer}
-                row |= {"peer_ns": float(np.median(second)), "ratio": median_ratio(first, second)}
+                row |= {"peer_ns": float(np.median(second)), "ratio": median_ratio(second, first)}
                 rows.append(row)
                 print(f"| {what} | {mine} | {row['ns']:.1f} | {peer} | {row['peer_ns']:.1f} | {row['ratio']:.2f} |")
     return rows
@@ -207,11 +208,11 @@ def main() -> None:
         return
     arguments = ["--seconds", str(options.seconds)]
     if options.profile:
-        for name, answers in in_turns(__file__, list(PROFILES), 1, arguments).items():
+        for name, answers in measure_all(__file__, list(PROFILES), 1, arguments).items():
             print(f"{name}: " + ", ".join(f"{what} {value:.2f} ns" for what, value in answers[0].items()))
         return
     names = [name for name in CONTESTANTS if not name.startswith("QuantLib") or available("QuantLib")]
-    times = in_turns(__file__, names, options.rounds, arguments)
+    times = measure_all(__file__, names, options.rounds, arguments)
     rows = table(times)
     for dtype in DTYPES:
         found = times[f"ours {dtype}"]
@@ -220,7 +221,8 @@ def main() -> None:
             for d in (1, 2, 3, 8)
         ]
         print(f"\nsquared Ornstein-Uhlenbeck sums take, {dtype}, in draws of the transition law: {', '.join(ratios)}")
-    write(options.output, {"threads": 1, "rounds": options.rounds, "rows": rows, "times": times})
+    result = {"threads": 1, "rounds": options.rounds, "rows": rows, "times": times}
+    write_result(options.output, result, PACKAGES)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import available, in_turns, median_ratio, pin, write
+from onepaper.benchmark import median_ratio, pin, write_result
+from peers import PACKAGES, available, measure_all
 from scipy import stats
 
 COUNT, PRIOR = 20_000, np.array([0.6, 0.25, 0.1, 0.05])
@@ -274,19 +275,20 @@ def main() -> None:
         return
     absent = [module for module in ("torchsde", "QuantLib") if not available(module)]
     names = [name for name in CONTESTANTS if not any(module in name for module in absent)]
-    times = in_turns(__file__, names, 1 if options.quick else options.rounds, [])
+    times = measure_all(__file__, names, 1 if options.quick else options.rounds)
     rows = []
     print("| what | steps | error above exact draws | ms | times ours |\n|---|---|---|---|---|")
     for name in names:
         mine = "forward: ours, exact" if name.startswith("forward") else "reverse: ours, ancestral"
         first, second = ([answer["seconds"] for answer in times[each]] for each in (mine, name))
         row: dict[str, Any] = {"what": name, **times[name][-1], "seconds": float(np.median(second))}
-        row["ratio"] = median_ratio(first, second)
+        row["ratio"] = median_ratio(second, first)
         rows.append(row)
         reached = "" if row["error"] < MARGIN or row["steps"] == 1 else " (not reached)"
         gap = f"{row['error']:+.4f}{reached}"
         print(f"| {name} | {row['steps']} | {gap} | {row['seconds'] * 1e3:.2f} | {row['ratio']:.1f} |")
-    write(options.output, {"threads": 1, "count": COUNT, "margin": MARGIN, "rows": rows, "times": times})
+    result = {"threads": 1, "count": COUNT, "margin": MARGIN, "rows": rows, "times": times}
+    write_result(options.output, result, PACKAGES)
 
 
 if __name__ == "__main__":

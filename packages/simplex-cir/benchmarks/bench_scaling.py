@@ -8,18 +8,13 @@ over log size; 1 is linear. The largest case is a million categories at 64 posit
 
 import argparse
 import json
-import math
-import os
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from machine import ENVIRONMENT, pin, write
+from onepaper.benchmark import log_slope, peak_bytes, pin, run_script, single_threaded, write_result
+from peers import PACKAGES
 
 OPERATIONS = ("noising", "posterior and score", "ancestral step", "bound")
 SIZES = ((64, 1_000), (64, 10_000), (64, 100_000), (64, 1_000_000))
@@ -57,9 +52,7 @@ def measure(operation: str, positions: int, categories: int) -> dict[str, float]
         begun = time.perf_counter()
         jax.block_until_ready(call(v))
         seconds.append(time.perf_counter() - begun)
-    # Kilobytes on Linux, bytes on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"seconds": min(seconds), "peak_bytes": peak}
+    return {"seconds": min(seconds), "peak_bytes": peak_bytes()}
 
 
 def main() -> None:
@@ -77,10 +70,8 @@ def main() -> None:
     print("| operation | positions | categories | ms | ns an entry | peak GB |\n|---|---|---|---|---|---|")
     for operation in OPERATIONS:
         for positions, categories in SIZES[: 3 if options.quick else 4]:
-            command = [sys.executable, __file__, "--case", operation, str(positions), str(categories)]
-            done = subprocess.run(command, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=True)
             row = {"operation": operation, "positions": positions, "categories": categories}
-            row |= json.loads(done.stdout.splitlines()[-1])
+            row |= run_script(__file__, ["--case", operation, str(positions), str(categories)], single_threaded())
             rows.append(row)
             print(
                 f"| {operation} | {positions} | {categories:,} | {row['seconds'] * 1e3:.2f} | "
@@ -90,10 +81,9 @@ def main() -> None:
     exponents = {}
     for operation in OPERATIONS:
         chosen = [row for row in rows if row["operation"] == operation]
-        logs = [[math.log(row[key]) for row in chosen] for key in ("categories", "seconds")]
-        exponents[operation] = statistics.linear_regression(*logs)[0]
+        exponents[operation] = log_slope([row["categories"] for row in chosen], [row["seconds"] for row in chosen])
     print("\ntime grows as the power " + ", ".join(f"{power:.2f} ({name})" for name, power in exponents.items()))
-    write(options.output, {"threads": 1, "rows": rows, "exponents": exponents})
+    write_result(options.output, {"threads": 1, "rows": rows, "exponents": exponents}, PACKAGES)
 
 
 if __name__ == "__main__":

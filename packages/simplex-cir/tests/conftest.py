@@ -15,7 +15,7 @@ os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).st
 
 import pytest
 from filelock import FileLock
-from onepaper.cli import main
+from onepaper.testing import run_verb
 
 Command = Callable[..., int]
 
@@ -23,13 +23,7 @@ Command = Callable[..., int]
 @pytest.fixture(scope="session")
 def run() -> Command:
     """`onepaper simplex-cir WORDS...`, called in this process; returns the exit status."""
-
-    def command(*words: object) -> int:
-        with pytest.raises(SystemExit) as leaving:
-            main(["simplex-cir", *map(str, words)])
-        return int(leaving.value.code or 0)
-
-    return command
+    return lambda *words: run_verb("simplex-cir", *map(str, words))
 
 
 @pytest.fixture(scope="session")

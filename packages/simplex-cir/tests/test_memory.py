@@ -7,8 +7,9 @@ import sys
 import pytest
 
 PROGRAM = """
-import pathlib, resource, sys
+import sys
 import jax, jax.numpy as jnp
+from onepaper.benchmark import peak_bytes
 from simplex_cir.diffusion.likelihood import integrand
 from simplex_cir.diffusion.posterior import log_posterior, scaled_score
 from simplex_cir.process.cir import noise_tokens
@@ -30,11 +31,7 @@ elif what == "ancestral step":
 else:
     out = jax.jit(lambda v: integrand(posterior(v), tokens, v, m))(v)
 assert bool(jnp.isfinite(out).all())
-status = pathlib.Path("/proc/self/status")
-if status.exists():  # Linux hands the peak of the process that started this one on to getrusage
-    print(1024 * int(status.read_text().split("VmHWM:")[1].split()[0]))
-else:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+print(peak_bytes())
 """
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from simplex_cir.config import LETTERS, ModelConfig
-from simplex_cir.data.pictures import COLUMNS, images, picture
+from simplex_cir.data.pictures import images, picture
 from simplex_cir.data.sequences import splice_sites
 from simplex_cir.data.sudoku import small_sudokus
 
@@ -29,4 +29,4 @@ def test_images_are_black_on_white() -> None:
     assert squares.sum() == 127
     sheet = picture(tokens, ModelConfig(".#", positions=64))
     assert sheet is not None
-    assert sheet.axes[0].images[0].get_array().shape == (9, 9 * min(2, COLUMNS))
+    assert sheet.axes[0].images[0].get_array().shape == (10, 19)

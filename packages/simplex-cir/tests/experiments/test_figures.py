@@ -1,6 +1,6 @@
 import numpy as np
 
-from simplex_cir.experiments.figures import bars, lines, ternary
+from simplex_cir.experiments.figures import bars, ternary
 
 
 def test_corners_of_the_triangle_are_the_categories() -> None:
@@ -12,12 +12,6 @@ def test_corners_of_the_triangle_are_the_categories() -> None:
     assert [text.get_text() for text in axes.texts] == ["a", "b", "c"]
 
 
-def test_lines_and_bars() -> None:
-    axes = lines({"one": ([1, 2], [3, 4])}, "x", "y", log_x=True, log_y=True).axes[0]
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    many = lines({str(index): ([1, 2], [index, 4]) for index in range(11)}, "x", "y")
-    assert len({(line.get_color(), line.get_linestyle()) for line in many.axes[0].lines}) == 11
-    assert many.legends
-    assert not many.axes[0].get_legend()
+def test_bars_of_every_group() -> None:
     heights = [bar.get_height() for bar in bars({"p": [1, 2], "q": [3, 4]}, ["a", "b"], "y").axes[0].patches]
     assert heights == [1, 2, 3, 4]

@@ -1,14 +1,14 @@
 """The verb `rank-law`: a table and a plot of the distribution of the rank of the true token."""
 
 import numpy as np
+from onepaper.display.file_bytes import figure_png
+from onepaper.display.plots import lines
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
 from simplex_cir.cli.options import RankLawOptions
-from simplex_cir.data.pictures import png
 from simplex_cir.diffusion.rank_law import RankLaw
-from simplex_cir.experiments.figures import lines
 
 QUANTILES = (0.5, 0.99, 0.999)
 
@@ -37,5 +37,5 @@ def rank_law_verb(call: Invocation) -> None:
     figure = lines(curves, "SNR m", "probability that the token is not first", log_x=True, log_y=True)
     with call.open_run() as run:
         run.write_json("rank_law.json", {"a": options.a, "rows": rows})
-        write_atomic(run.folder / "rank_law.png", png(figure))
+        write_atomic(run.folder / "rank_law.png", figure_png(figure))
     print(f"table and figure: {run.folder / 'rank_law.json'}, {run.folder / 'rank_law.png'}")

@@ -1,17 +1,16 @@
 """The verb `simulate`: exact trajectories of the process from a token to noise, on the simplex."""
 
-import io
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from onepaper.display.file_bytes import figure_png, npz_bytes
+from onepaper.display.plots import lines
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
 from simplex_cir.cli.options import SimulateOptions
-from simplex_cir.data.pictures import png
-from simplex_cir.experiments.figures import lines, ternary
+from simplex_cir.experiments.figures import ternary
 from simplex_cir.process.trajectories import trajectories
 
 
@@ -32,11 +31,9 @@ def simulate_verb(call: Invocation) -> None:
     else:
         shares = {f"path {index + 1}": (times, row) for index, row in enumerate(x[:, :, options.token])}
         figure = lines(shares, "time", f"share of token {options.token}")
-    arrays = io.BytesIO()
-    np.savez_compressed(arrays, y=y, x=x, times=times)
     with call.open_run() as run:
-        write_atomic(run.folder / "trajectories.png", png(figure))
-        write_atomic(run.folder / "trajectories.npz", arrays.getvalue())
+        write_atomic(run.folder / "trajectories.png", figure_png(figure))
+        write_atomic(run.folder / "trajectories.npz", npz_bytes(y=y, x=x, times=times))
     share, limit = x[:, -1, options.token].mean(), options.alpha[options.token] / sum(options.alpha)
     print(f"share of token {options.token} at the end: {share:.3f} on average; in the limit: {limit:.3f}")
     print(f"figure: {run.folder / 'trajectories.png'}")

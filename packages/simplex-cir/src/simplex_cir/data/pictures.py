@@ -1,12 +1,12 @@
 """Figures of sequences: a sequence logo, images of digits, Sudoku grids."""
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
 from einops import rearrange
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
+from onepaper.display.file_bytes import figure_png, tile_pictures
 
 from simplex_cir.config import ModelConfig
 from simplex_cir.data.dataset import decode
@@ -44,7 +44,7 @@ def sample_files(
     """Sequences as files by name: `samples.txt`, one per line, and `samples.png` where there is a `picture`."""
     files = {"samples.txt": "".join(f"{text}\n" for text in decode(tokens, config.symbols)).encode()}
     figure = picture(tokens, config, data)
-    return files if figure is None else {"samples.png": png(figure), **files}
+    return files if figure is None else {"samples.png": figure_png(figure), **files}
 
 
 def images(tokens: Tokens) -> Float[np.ndarray, "count side side"]:
@@ -55,13 +55,11 @@ def images(tokens: Tokens) -> Float[np.ndarray, "count side side"]:
 
 def tiles(squares: Float[np.ndarray, "count side side"]) -> Figure:
     """Images side by side."""
-    columns = min(COLUMNS, len(squares))
-    blank = np.full((-len(squares) % columns, *squares.shape[1:]), 0.6)
-    framed = np.pad(np.concatenate([squares, blank]), ((0, 0), (0, 1), (0, 1)), constant_values=0.6)
-    sheet = rearrange(framed, "(rows columns) height width -> (rows height) (columns width)", columns=columns)
-    figure = Figure(figsize=(0.7 * columns, 0.7 * sheet.shape[0] * columns / sheet.shape[1]), layout="constrained")
+    sheet = tile_pictures(np.round(255 * squares).astype(np.uint8), COLUMNS, background=153)
+    height, width = sheet.shape
+    figure = Figure(figsize=(0.08 * width, 0.08 * height), layout="constrained")
     axes = figure.add_subplot()
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1)
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
     axes.axis("off")
     return figure
 
@@ -103,10 +101,3 @@ def sudokus(tokens: Tokens, symbols: str) -> Figure:
         for spine in axes.spines.values():
             spine.set(color=_RIGHT if valid[index] else _WRONG, linewidth=1.6)
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """A figure as the bytes of a PNG file."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=150)
-    return content.getvalue()

@@ -1,37 +1,13 @@
-"""Plots, made without a display: curves, histograms with densities, and paths on the simplex of three categories."""
+"""Plots, made without a display: paths on the simplex of three categories, and groups of bars."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from onepaper.display.plots import INK, Numbers
 
-_INK = "#1b1f3b"
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
-Numbers = Sequence[float] | Sequence[int] | Float[np.ndarray, " count"]
-Curve = tuple[Numbers, Numbers]
-
-
-def lines(
-    curves: Mapping[str, Curve], x_label: str, y_label: str, *, log_x: bool = False, log_y: bool = False
-) -> Figure:
-    """Curves (x, y) by name; the legend of more than six stands beside them."""
-    beside = len(curves) > 6
-    figure = Figure(figsize=(7.2 if beside else 5.4, 3.4), layout="constrained")
-    axes = figure.add_subplot()
-    for index, (name, (x, y)) in enumerate(curves.items()):
-        # Colours repeat after ten.
-        axes.plot(x, y, marker=".", linewidth=1.2, linestyle="-" if index < 10 else ":", label=name)
-    axes.set(xlabel=x_label, ylabel=y_label)
-    if log_x:
-        axes.set_xscale("log")
-    if log_y:
-        axes.set_yscale("log")
-    if beside:
-        figure.legend(loc="outside right center", frameon=False, fontsize=8)
-    else:
-        axes.legend(frameon=False, fontsize=8)
-    return figure
 
 
 def ternary(
@@ -44,7 +20,7 @@ def ternary(
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axes = figure.add_subplot()
     outline = _CORNERS[[0, 1, 2, 0]]
-    axes.plot(outline[:, 0], outline[:, 1], color=_INK, linewidth=0.9)
+    axes.plot(outline[:, 0], outline[:, 1], color=INK, linewidth=0.9)
     for path in paths @ _CORNERS:
         (line,) = axes.plot(path[:, 0], path[:, 1], linewidth=0.7, alpha=0.8)
         axes.plot(*path[0], marker="o", markersize=4, color=line.get_color())

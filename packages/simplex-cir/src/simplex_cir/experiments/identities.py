@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
+from onepaper.display.plots import lines
 from scipy import optimize, special, stats
 
 from simplex_cir.config import SAMPLERS
 from simplex_cir.diffusion.posterior import scaled_score
 from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior
 from simplex_cir.diffusion.rank_law import RankLaw
-from simplex_cir.experiments.figures import lines
 from simplex_cir.experiments.theory import (
     ORACLES,
     PRIORS,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.claims import ArmResult, ClaimContext, Evidence, ImageGrid, Measurement, Plot, Table
+from onepaper.display.plots import lines
 
 from simplex_cir.config import LearnedConfig, SampleOptions
 from simplex_cir.data.dataset import decode, encode
@@ -19,7 +20,7 @@ from simplex_cir.data.sequences import book, splice_counts
 from simplex_cir.data.sudoku import small_sudokus, valid_sudokus
 from simplex_cir.diffusion.priors import TablePrior
 from simplex_cir.evaluation import excess_divergence, measure_bound, occurrences
-from simplex_cir.experiments.figures import bars, lines
+from simplex_cir.experiments.figures import bars
 from simplex_cir.models.denoiser import SimplexDenoiser
 from simplex_cir.models.masked_diffusion import masked_bound
 from simplex_cir.models.ngrams import ngram_nats

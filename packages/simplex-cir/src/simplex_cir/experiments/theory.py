@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
+from onepaper.display.plots import lines
 from scipy import special, stats
 
 from simplex_cir.diffusion.likelihood import bound
@@ -18,7 +19,7 @@ from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior
 from simplex_cir.diffusion.probability_flow import probability_flow
 from simplex_cir.diffusion.rank_law import RankLaw
 from simplex_cir.diffusion.snr import elapsed_from_snr, scale_from_snr, snr_from_elapsed
-from simplex_cir.experiments.figures import lines, ternary
+from simplex_cir.experiments.figures import ternary
 from simplex_cir.process.cir import CIR, transition_log_prob, transition_mean, transition_sample, transition_variance
 from simplex_cir.process.squared_ou import squared_ou_sample
 from simplex_cir.process.trajectories import trajectories
