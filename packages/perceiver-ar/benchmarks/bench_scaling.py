@@ -25,7 +25,7 @@ PACKAGES = ("jax", "flax", "torch", "perceiver-ar-pytorch", "numpy")
 def forward_flops(config: Any) -> float:
     """Multiplications and additions of one example's forward pass; a training step is about three of them."""
     m, n, c, d = config.context_length, config.num_latents, config.input_dim, config.width
-    wide = 2 * config.widening * d * d * 2
+    wide = 2 * config.mlp_ratio * d * d * 2
     reads = 4 * m * c * c + 4 * n * m * c + 2 * n * (c * d + 2 * c * d) + n * wide
     return reads + config.depth * (n * (8 * d * d + wide) + 4 * n * n * d) + 2 * n * d * config.vocab_size
 

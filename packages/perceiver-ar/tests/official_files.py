@@ -20,7 +20,7 @@ ROTARY = ModelConfig(
     input_width=C,
     heads=H,
     cross_heads=HX,
-    widening=W,
+    mlp_ratio=W,
     rotary_fraction=0.5,
 )
 IMAGES = replace(ROTARY, positions="absolute", position_tables="learned", axes=(5, 6, 4))

@@ -106,7 +106,7 @@ class ModelConfig:
     """heads of each self-attention block"""
     cross_heads: int = 0
     """heads of the cross-attention; 0: as many as in a self-attention block"""
-    widening: int = 4
+    mlp_ratio: int = 4
     """hidden width of each MLP divided by the width"""
     positions: Literal["absolute", "rotary", "both"] = "rotary"
     """absolute: added to the embeddings; rotary: queries and keys of every attention are rotated; both: both"""
@@ -148,7 +148,7 @@ class ModelConfig:
     """rematerialize the activations of each block in the backward pass"""
 
     def __post_init__(self) -> None:
-        for name in ("context_length", "num_latents", "width", "heads", "widening", "chunk", "adaptive_factor"):
+        for name in ("context_length", "num_latents", "width", "heads", "mlp_ratio", "chunk", "adaptive_factor"):
             check_positive(name, getattr(self, name))
         for name in ("depth", "input_width", "cross_heads", "max_wavelength", "logits_chunk"):
             check_non_negative(name, getattr(self, name))
@@ -285,7 +285,7 @@ class TransformerXLConfig:
     depth: int = 4
     width: int = 192
     heads: int = 4
-    widening: int = 4
+    mlp_ratio: int = 4
     """hidden width of each MLP divided by the width"""
     dropout: float = 0.0
     """dropout rate of the outputs of each attention and MLP"""
@@ -293,7 +293,7 @@ class TransformerXLConfig:
     """rematerialize the activations of each layer in the backward pass"""
 
     def __post_init__(self) -> None:
-        for name in ("segment", "memory", "depth", "width", "heads", "widening"):
+        for name in ("segment", "memory", "depth", "width", "heads", "mlp_ratio"):
             check_positive(name, getattr(self, name))
         check_between("dropout", self.dropout, 0.0, 1.0)
         if self.vocab_size <= RESERVED:

@@ -40,7 +40,7 @@ VARIANTS = {
     "learned": replace(ABSOLUTE, position_tables="learned"),
     "fourier": replace(ABSOLUTE, position_tables="fourier"),
     "some heads turn": replace(SMALL, heads=4, cross_heads=2, rotary_heads=0.6),
-    "own widths": replace(SMALL, input_width=24, cross_heads=3, heads=4, widening=2),
+    "own widths": replace(SMALL, input_width=24, cross_heads=3, heads=4, mlp_ratio=2),
     "as many latents as inputs": replace(SMALL, num_latents=12),
     "one latent": replace(SMALL, num_latents=1),
     "no stack": replace(SMALL, depth=0),

@@ -22,7 +22,7 @@ from perceiver_ar.models.transformer_xl import (
     stream_batches,
 )
 
-SMALL = TransformerXLConfig(vocab_size=9, segment=4, memory=6, depth=2, width=8, heads=2, widening=2)
+SMALL = TransformerXLConfig(vocab_size=9, segment=4, memory=6, depth=2, width=8, heads=2, mlp_ratio=2)
 
 
 def stirred_xl(config: TransformerXLConfig = SMALL) -> TransformerXL:

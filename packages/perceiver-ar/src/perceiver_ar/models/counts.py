@@ -19,8 +19,8 @@ def official_parameter_count(config: ModelConfig) -> int:
 
     `parameter_count` is this number less the fixed tables. The official code has no adaptive embeddings.
     """
-    embed_dim, width, vocabulary, widening = config.input_dim, config.width, config.vocab_size, config.widening
-    perceptron = 2 * widening * width**2 + widening * width + width
+    embed_dim, width, vocabulary, mlp_ratio = config.input_dim, config.width, config.vocab_size, config.mlp_ratio
+    perceptron = 2 * mlp_ratio * width**2 + mlp_ratio * width + width
     tables = sum(config.axis_sizes) * embed_dim if config.uses_absolute_positions else 0
     embeddings = vocabulary * embed_dim + width * vocabulary + vocabulary
     if config.adaptive_cutoffs:
@@ -41,7 +41,7 @@ def step_flops(config: ModelConfig, batch_size: int) -> float:
     Keys and values 4 M C^2, scores and values of the cross-attention 4 N M C, projections of the latents, MLPs, the
     stack L (8 + 4 w) N D^2 + 4 L N^2 D, and the logits 2 N D V.
     """
-    m, n, c, d, w = config.context_length, config.num_latents, config.input_dim, config.width, config.widening
+    m, n, c, d, w = config.context_length, config.num_latents, config.input_dim, config.width, config.mlp_ratio
     seen = m - int(config.prefix_dropout * (m - n)) if config.prefix_dropout_kind == "exact" else m
     cross = 4 * seen * c * c + 4 * n * seen * c + 2 * n * (c * d + 2 * d * c) + 4 * w * n * d * d
     stack = config.depth * ((8 + 4 * w) * n * d * d + 4 * n * n * d)
@@ -54,7 +54,7 @@ def xl_step_flops(config: TransformerXLConfig, batch_size: int) -> float:
     In each of L layers queries and outputs 4 S D^2, keys and values 4 R D^2, scores by content and by distance and
     values 6 S R D, the MLP 4 w S D^2, and once for all rows the distances 2 R D^2.
     """
-    s, d, w = config.segment, config.width, config.widening
+    s, d, w = config.segment, config.width, config.mlp_ratio
     reach = s + config.memory
     row = (
         config.depth * ((4 + 4 * w) * s * d * d + 4 * reach * d * d + 6 * s * reach * d) + 2 * s * d * config.vocab_size

@@ -76,7 +76,7 @@ class Block(nnx.Module):
     def __init__(self, config: ModelConfig, rngs: nnx.Rngs, *, cross: bool) -> None:
         width = config.width
         inner = config.input_dim if cross else width
-        hidden = config.widening * width
+        hidden = config.mlp_ratio * width
         self.config = config
         self.heads = config.num_cross_heads if cross else config.heads
         self.norm_query = nnx.LayerNorm(width, epsilon=NORM_EPSILON, rngs=rngs)

@@ -54,7 +54,7 @@ class Layer(nnx.Module):
     """Pre-norm attention over memory and segment, and an MLP."""
 
     def __init__(self, config: TransformerXLConfig, rngs: nnx.Rngs) -> None:
-        width, hidden, heads = config.width, config.widening * config.width, config.heads
+        width, hidden, heads = config.width, config.mlp_ratio * config.width, config.heads
         self.config = config
         self.norm = nnx.LayerNorm(width, epsilon=NORM_EPSILON, rngs=rngs)
         self.query = nnx.Linear(width, width, rngs=rngs)
