@@ -83,7 +83,7 @@ def test_novels_are_whole_and_apart() -> None:
     assert len({*TRAIN_NOVELS, *VALIDATION_NOVELS, *TEST_NOVELS}) == 6
     for name, words in (("emma", "Emma Woodhouse, handsome"), ("persuasion", "Sir Walter Elliot")):
         assert words in novel(name)
-        assert lzma.decompress(embedded("perceiver_ar.assets", f"{name}.txt.xz").read_bytes()).decode() == novel(name)
+        assert lzma.decompress(embedded("perceiver_ar", f"{name}.txt.xz").read_bytes()).decode() == novel(name)
     corpus = novels(DataConfig("novels"))
     assert [len(part) for part in (corpus.train, corpus.validation, corpus.test)] == [4, 1, 1]
     assert corpus.codec.decode(corpus.test[0]) == novel("persuasion")

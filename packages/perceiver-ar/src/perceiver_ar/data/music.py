@@ -86,7 +86,7 @@ def read_performance(path: Path) -> Tokens:
 @lru_cache(maxsize=1)
 def freedoom_pieces() -> Mapping[str, Tokens]:
     """Name -> events of the 66 pieces of music of the games Freedoom, with all instruments as one piano."""
-    content = lzma.decompress(embedded("perceiver_ar.assets", "freedoom.npz.xz").read_bytes())
+    content = lzma.decompress(embedded("perceiver_ar", "freedoom.npz.xz").read_bytes())
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return {name: event_document(archive[name]) for name in archive.files}
 

@@ -233,7 +233,7 @@ def saved_text_codec(config: DataConfig, read: Callable[[str], bytes]) -> TextCo
 @lru_cache(maxsize=6)
 def novel(name: str) -> str:
     """One of the novels that ship with the package, e.g. "emma"."""
-    return lzma.decompress(embedded("perceiver_ar.assets", f"{name}.txt.xz").read_bytes()).decode("utf-8")
+    return lzma.decompress(embedded("perceiver_ar", f"{name}.txt.xz").read_bytes()).decode("utf-8")
 
 
 def novels(config: DataConfig, codec: TextCodec | None = None) -> Corpus:

@@ -1,1 +1,0 @@
-"""Files that ship with the package: data and weights of small networks."""
