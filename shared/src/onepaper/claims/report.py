@@ -202,7 +202,7 @@ def _axes(measured: Sequence[MeasuredValue], bounds: Mapping[str, Sequence[float
             return None
         shown = [round(100 * (end - start) / length, 2) for end in (*ends, *limits)]
         label = f"bound {' and '.join(f'{limit:g}' for limit in limits)}" if limits else ""
-        return _Axis(*shown[:3], tuple(shown[3:]), label)
+        return _Axis(shown[0], shown[1], shown[2], tuple(shown[3:]), label)
 
     return [axis(value) for value in measured]
 

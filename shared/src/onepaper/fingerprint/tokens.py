@@ -362,7 +362,10 @@ class Emitter:
             node = copy.copy(node)
             node.body = [s for s in node.body if not (bound := bound_by([s])) or not bound <= hidden]
         self.visit([*arguments.defaults, *arguments.kw_defaults])
-        body: list[ast.stmt] = [ast.Expr(node.body)] if is_lambda else node.body
+        if isinstance(node, ast.Lambda):
+            body: list[ast.stmt] = [ast.Expr(node.body)]
+        else:
+            body = node.body
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         variable = [argument for argument in (arguments.vararg, arguments.kwarg) if argument]
         names = bound_by(body) | {argument.arg for argument in (*every, *variable)}
