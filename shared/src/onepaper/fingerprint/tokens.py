@@ -343,9 +343,9 @@ class Emitter:
         self.visit(node.value)
 
     def visit_FunctionDef(self, node: "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda") -> None:
-        is_lambda = isinstance(node, ast.Lambda)
         self.put("node", type(node).__name__)
-        if not is_lambda:
+        body: list[ast.stmt] = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else list(node.body)
+        if not isinstance(node, ast.Lambda):
             if self.scopes:
                 # A method is an attribute of its class, a function inside a function is a local name.
                 self.put("name" if self.scopes[-1].is_class else "local", node.name)
@@ -359,13 +359,8 @@ class Emitter:
             ]
             arguments = copy.copy(arguments)
             arguments.kwonlyargs, arguments.kw_defaults = [pair[0] for pair in kept], [pair[1] for pair in kept]
-            node = copy.copy(node)
-            node.body = [s for s in node.body if not (bound := bound_by([s])) or not bound <= hidden]
+            body = [s for s in body if not (bound := bound_by([s])) or not bound <= hidden]
         self.visit([*arguments.defaults, *arguments.kw_defaults])
-        if isinstance(node, ast.Lambda):
-            body: list[ast.stmt] = [ast.Expr(node.body)]
-        else:
-            body = node.body
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         variable = [argument for argument in (arguments.vararg, arguments.kwarg) if argument]
         names = bound_by(body) | {argument.arg for argument in (*every, *variable)}
