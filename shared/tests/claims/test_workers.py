@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from onepaper.claims import Below
-from onepaper.claims.reproduce import ReproduceOptions, reproduce
+from onepaper.claims.reproduce import ReproduceOptions, _default_jobs, reproduce
 from onepaper.claims.results import read_results
 
 from . import toy_ledger
@@ -93,6 +93,11 @@ def test_threads_are_shared_out_and_a_timing_runs_alone(paper):
     assert run(paper, "run", jobs=2) == 0
     assert numbers(paper) == {"C1": [2.0], "C2": [2.0], "C3": [4.0]}
     assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_claims_share_no_gpu():
+    assert _default_jobs("cpu") == min(os.cpu_count(), 8)
+    assert _default_jobs("cuda") == 1
 
 
 def test_a_lost_process_fails_its_claim_only(paper, capsys):

@@ -47,7 +47,7 @@ class ReproduceOptions:
     """Output folders of other runs, whose arms are taken; an arm that none of them has is an error."""
     jobs: int | None = None
     """Claims that are measured at a time, each in a process with its share of the cores [default: the number of
-    cores]"""
+    cores, at most 8; 1 with a GPU, whose memory they would share]"""
     output: Path | None = None
     """Folder of the run [default: runs/PAPER/reproduce]."""
     device: str = "auto"
@@ -185,7 +185,7 @@ def _measure_chosen(
     # What a claim took before is the best guess of what it takes now, for the ETA and to start with the longest.
     guess = {claim_id: max(result.seconds, 1.0) for claim_id, result in read_results(paper).items()}
     seconds = {claim.id: guess.get(claim.id, 30.0) for claim in chosen}
-    jobs = min(options.jobs or os.cpu_count() or 1, max(len(chosen), 1))
+    jobs = min(options.jobs or _default_jobs(options.device), max(len(chosen), 1))
     work = [
         Work(claim, options.seeds or tuple(range(claim.seeds)), options.device, folder, bool(options.merge))
         for claim in (chosen if jobs == 1 else sorted(chosen, key=lambda claim: -seconds[claim.id]))
@@ -205,6 +205,14 @@ def _measure_chosen(
     except KeyboardInterrupt:
         return measured, reused_files, True
     return measured, reused_files, False
+
+
+def _default_jobs(device: str) -> int:
+    # Asked of the system, as no framework is loaded in this process.
+    has_gpu = Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()
+    if device not in ("auto", "cpu") or (device == "auto" and has_gpu):
+        return 1
+    return min(os.cpu_count() or 1, 8)
 
 
 @contextlib.contextmanager
