@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from onepaper.cli import main
+from onepaper.testing import compile_quickly
 
 from . import fake_paper
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-flags = os.environ.get("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-if "xla_backend_optimization_level" not in flags:
-    flags += " --xla_backend_optimization_level=0"
-os.environ["XLA_FLAGS"] = flags
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+compile_quickly()
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -1,6 +1,10 @@
 import sys
 from pathlib import Path
 
+from onepaper.testing import compile_quickly
+
+compile_quickly()
+
 import jax
 import numpy as np
 import pytest

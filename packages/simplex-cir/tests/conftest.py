@@ -4,18 +4,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import jaxlib
+from onepaper.testing import compile_quickly, run_verb
 
-# These tests compile for far longer than they compute.
-FLAGS = ["--xla_backend_optimization_level=0"]
-if jaxlib.version.__version_info__ < (0, 11):
-    # Halves the time of compilation; XLA ends the process at a flag that it does not have, so only where it is known.
-    FLAGS.append("--xla_cpu_use_fusion_emitters=false")
-os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).strip()
+compile_quickly()
 
 import pytest
 from filelock import FileLock
-from onepaper.testing import run_verb
 
 Command = Callable[..., int]
 

@@ -1,5 +1,6 @@
 """The shared checks pass where they should and fail where they should."""
 
+import os
 import types
 from pathlib import Path
 
@@ -72,3 +73,16 @@ def test_processes_of_a_cluster(tmp_path: Path) -> None:
         assert words[:2] == ["2", rank]
         assert "--xla_force_host_platform_device_count=3" in words
     assert 0 < free_port() < 2**16
+
+
+def test_flags_of_xla_are_added_once_and_only_where_they_are_known(monkeypatch):
+    from onepaper import testing
+
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    for version, expected in (("0.10.2", 3), ("0.11.0", 2)):
+        monkeypatch.setattr(testing.importlib.metadata, "version", lambda name, version=version: version)
+        monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+        testing.compile_quickly()
+        testing.compile_quickly()
+        flags = os.environ["XLA_FLAGS"].split()
+        assert len(flags) == len(set(flags)) == expected

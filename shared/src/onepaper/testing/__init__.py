@@ -8,6 +8,7 @@ def test_commands_of_the_pages(page, tmp_path, monkeypatch):
     check_commands(page, "my-paper")
 """
 
+import importlib.metadata
 import os
 import socket
 import subprocess
@@ -24,6 +25,20 @@ from onepaper.paper import Paper, load_paper
 from onepaper.testing.doc_commands import commands
 
 FRAMEWORKS = ("torch", "jax", "flax", "scipy", "matplotlib")
+
+
+def compile_quickly() -> None:
+    """Set flags of XLA for tests, which compile for far longer than they compute; call it before JAX is imported.
+
+    Backend optimisation is off. Before jaxlib 0.11 the older emitters take half the time; XLA ends the process at an
+    unknown flag, so that one is set only for these versions.
+    """
+    flags = ["--xla_backend_optimization_level=0"]
+    version = importlib.metadata.version("jaxlib").split(".")
+    if tuple(map(int, version[:2])) < (0, 11):
+        flags.append("--xla_cpu_use_fusion_emitters=false")
+    before = os.environ.get("XLA_FLAGS", "").split()
+    os.environ["XLA_FLAGS"] = " ".join([*before, *(flag for flag in flags if flag not in before)])
 
 
 def run_verb(paper: str, *words: str) -> int:
