@@ -132,7 +132,11 @@ def test_shared_wheel_brings_its_schema_and_template(wheels: Path) -> None:
     (wheel,) = wheels.glob("onepaper-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {"onepaper/claims/result.schema.json", "onepaper/display/templates/report.html.j2", "onepaper/py.typed"} <= names
+    assert {
+        "onepaper/claims/result.schema.json",
+        "onepaper/display/templates/report.html.j2",
+        "onepaper/py.typed",
+    } <= names
 
 
 def test_versions_agree(paper: str) -> None:
