@@ -14,7 +14,8 @@ operations does count.
 
 Of the shared package the code that takes part in computing numbers counts: training steps, the training loop,
 batches, statistics and rules. `WITHOUT_NUMBERS` lists the modules that do not, such as logs and reports. Code that is
-reached only by computed names (`getattr`, `importlib`) is not seen: refer to what a claim needs by name.
+reached only by computed names (`getattr`, `importlib`) is not seen: refer to what a claim needs by name. What the
+decorator `marks.unmeasured` marks, such as readers of the user's files, is left out, and no measurement can use it.
 """
 
 import hashlib
@@ -37,6 +38,7 @@ __all__ = [
     "code_fingerprint",
     "code_tokens",
     "rule_names",
+    "unmeasured_definitions",
 ]
 
 SHARED_FOLDER = Path(__file__).parents[1]
@@ -100,14 +102,23 @@ def asset_digests(package_folder: Path, assets: Sequence[str]) -> list[str]:
     return digests
 
 
+def unmeasured_definitions(package_folder: Path, shared_folder: Path = SHARED_FOLDER) -> frozenset[Root]:
+    """The marked definitions that the fingerprints of this process have met."""
+    return frozenset(open_sources({package_folder.name: package_folder, SHARED: shared_folder}).unmeasured)
+
+
 def code_tokens(
-    measure: str, package_folder: Path, rules: Sequence[str] = (), shared_folder: Path = SHARED_FOLDER
+    measure: str,
+    package_folder: Path,
+    rules: Sequence[str] = (),
+    shared_folder: Path = SHARED_FOLDER,
+    unmeasured: frozenset[Root] = frozenset(),
 ) -> list[Token]:
-    """The token stream behind `code_fingerprint`, without assets."""
+    """The token stream behind `code_fingerprint`, without assets; `unmeasured` adds to what is marked so."""
     module, _, function = measure.partition(":")
     if module.split(".")[0] != package_folder.name:
         raise UsageError(f"measure '{measure}' is outside the package '{package_folder.name}' in {package_folder}")
-    sources = open_sources({package_folder.name: package_folder, SHARED: shared_folder})
+    sources = open_sources({package_folder.name: package_folder, SHARED: shared_folder}, unmeasured)
     if function not in sources.module(module).bindings:
         raise UsageError(f"module {module} has no {function}; correct the claim's measure")
     # A rule reads its measurements through arguments, which no import shows.
