@@ -13,6 +13,8 @@ from jaxtyping import Int, UInt8
 from matplotlib.figure import Figure
 from onepaper.display.file_bytes import figure_png, npy_bytes, wav_bytes
 from onepaper.errors import UsageError
+from onepaper.text import Document
+from onepaper.text.tokenizers import utf8
 
 from perceiver_ar.config import EOS, RESERVED, SOS, ModelConfig
 from perceiver_ar.data.audio import SAMPLE_RATE, render
@@ -23,7 +25,7 @@ from perceiver_ar.data.figures import image_grid, piano_roll_figure
 from perceiver_ar.data.images import ImageCodec, read_image
 from perceiver_ar.data.midi import midi_bytes
 from perceiver_ar.data.music import EventCodec, read_performance
-from perceiver_ar.data.text import TextCodec, read_text
+from perceiver_ar.data.text import TextCodec, decode_bytes, encode_document
 
 
 class Prompt(NamedTuple):
@@ -88,11 +90,12 @@ class TextFormat:
 
     def encode_file(self, path: Path) -> Tokens:
         """A text file as a document."""
-        return self.codec.encode(read_text(path))
+        return encode_document(self.codec, Document(path))
 
     def encode_prompt(self, prompt: Prompt, seed: int) -> Tokens:
         """SOS and the text given, or that of a file."""
         del seed
+        utf8(prompt.text)  # a command line may hold other bytes
         tokens = (self.codec.encode(prompt.text) if prompt.file is None else self.encode_file(prompt.file))[:-1]
         return tokens[: prompt.tokens + 1] if prompt.tokens else tokens
 
@@ -106,7 +109,7 @@ class TextFormat:
 
     def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
         """sample-0.txt and so on."""
-        return {f"sample-{number}.txt": self.decode(tokens).encode("utf-8") for number, tokens in enumerate(samples)}
+        return {f"sample-{number}.txt": decode_bytes(self.codec, tokens) for number, tokens in enumerate(samples)}
 
     def summary(self, tokens: Tokens) -> str:
         """The text."""
