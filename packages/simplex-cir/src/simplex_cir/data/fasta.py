@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
+from onepaper.fingerprint.marks import unmeasured
+from onepaper.text import read_text
 
 from simplex_cir.data.dataset import SPLIT_SEED, Dataset, encode, split
-from simplex_cir.data.sequences import read_utf8
 
 
+@unmeasured
 def read_fasta(path: Path, length: int, symbols: str = "ACGT") -> Dataset:
     """Windows of a user's FASTA file; windows with other symbols than `symbols` are omitted.
 
@@ -20,7 +22,7 @@ def read_fasta(path: Path, length: int, symbols: str = "ACGT") -> Dataset:
         UsageError: no such file, not FASTA, or fewer than 10 windows of these symbols.
     """
     check_positive("length", length)
-    lines = read_utf8(path).splitlines()
+    lines = read_text(path).splitlines()
     if not any(line.startswith(">") for line in lines):
         raise UsageError(f"{path} has no line that starts with '>', expected a FASTA file")
     windows = []
