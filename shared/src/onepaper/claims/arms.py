@@ -39,9 +39,9 @@ def _plain(value: Any, where: str) -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise UsageError(f"{where} has the key {key!r}, expected text")
-        return {key: _plain(item, f"{where}, '{key}'") for key, item in value.items()}
+        return {key: _plain(item, f"{where}['{key}']") for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, f"{where}, item {index}") for index, item in enumerate(value)]
+        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, str | bytes) and not isinstance(value, np.generic):
         return value
     if not isinstance(value, bool | int | float | complex | np.generic | np.ndarray):
