@@ -91,6 +91,8 @@ class Paper:
         aliases: other names for presets, e.g. `laptop` for the main laptop experiment.
         cost_of: `module:function` mapping a configuration to a dictionary of costs (parameters, FLOPs, memory);
             it may load the framework.
+        layouts_in: `module:function` giving the `onepaper.foreign.layouts.Layout`s of the public data sets that a
+            configuration reads, or for None all of the paper's; the paper then has the verb `data`.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Paper:
     claims_in: str
     aliases: Mapping[str, str] = field(default_factory=dict)
     cost_of: str | None = None
+    layouts_in: str | None = None
 
     def preset(self, name: str) -> Preset:
         """The preset of that name or alias.
