@@ -38,8 +38,8 @@ class Preset:
 
 
 @dataclass(frozen=True)
-class VerbOptions(DeviceOptions):
-    """Options of every verb that computes; the options of a package's verbs inherit from it."""
+class PlainOptions:
+    """Options of verbs that compute without a framework; the options of a package's verbs inherit from it."""
 
     output: Path | None = None
     """folder for the results; the default is runs/PAPER/VERB-PRESET below the current folder"""
@@ -47,6 +47,11 @@ class VerbOptions(DeviceOptions):
     """seed of all randomness: same seed, same result"""
     dry_run: bool = False
     """print what would be done, and do nothing"""
+
+
+@dataclass(frozen=True)
+class VerbOptions(PlainOptions, DeviceOptions):
+    """Options of verbs that compute with a framework; the options of a package's verbs inherit from it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Paper:
     Args:
         name: folder and command name, e.g. `perceiver-ar`.
         module: import name, e.g. `perceiver_ar`.
-        framework: `torch` or `jax`.
+        framework: `torch`, `jax` or `none`.
         claims_in: `module:NAME` of the tuple of claims.
         aliases: other names for presets, e.g. `laptop` for the main laptop experiment.
         cost_of: `module:function` mapping a configuration to a dictionary of costs (parameters, FLOPs, memory);

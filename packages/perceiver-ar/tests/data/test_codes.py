@@ -91,5 +91,5 @@ def test_bad_files_raise_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=re.escape("1.npy: codes have shape (20, 3), expected (frames, 2)")):
         user_codes(DataConfig("codes", tmp_path))
     (tmp_path / "bad.npy").write_text("no")
-    with pytest.raises(UsageError, match="bad.npy is damaged or no file of arrays"):
+    with pytest.raises(UsageError, match="bad.npy is not a readable .npy file"):
         user_codes(DataConfig("codes", tmp_path))

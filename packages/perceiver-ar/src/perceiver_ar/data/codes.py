@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int, Integer
 from onepaper.errors import UsageError
-from onepaper.foreign.arrays import read_npy
 
 from perceiver_ar.config import RESERVED, DataConfig
 from perceiver_ar.data.corpus import PARTS, Corpus, InMemory, Tokens, document, split_files
@@ -120,9 +119,13 @@ def read_codes(path: Path) -> Integer[np.ndarray, "frames codebooks"]:
     """One array of codes.
 
     Raises:
-        UsageError: damaged, or not an array of integers with two axes.
+        UsageError: not an array of integers with two axes.
     """
-    array = read_npy(path)
-    if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
-        raise UsageError(f"{path} has shape {array.shape}, expected integers of shape (frames, codebooks)")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"{path} is not a readable .npy file ({error})") from None
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+        shape = getattr(array, "shape", None)
+        raise UsageError(f"{path} has shape {shape}, expected integers of shape (frames, codebooks)")
     return array
