@@ -70,6 +70,8 @@ class Verb:
         options: frozen dataclass of the verb's own options; it must be importable without a framework.
         preset: the default preset; None for a verb that takes no configuration.
         configs: configuration types that the verb accepts.
+        long_running: it runs until it is stopped (a server, a cluster job) and has no run folder. SIGTERM and Ctrl-C
+            then raise in it, so that `with` and `finally` end what it began, and the exit code is 128 + signal.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Verb:
     options: type = RunOptions
     preset: str | None = None
     configs: tuple[type, ...] = ()
+    long_running: bool = False
 
     def accepts(self, config: Any) -> bool:
         """Whether this verb can run that configuration."""
