@@ -114,7 +114,8 @@ def _install(session: nox.Session, package: str, extra: str = "") -> None:
     if package == "shared":
         targets = ["-e", f"./shared[{frameworks},{extra}]"]
     else:
-        targets = ["-e", f"./shared[{frameworks}]", "-e", f"./packages/{package}{suffix}"]
+        shared = f"./shared[{frameworks}]" if frameworks else "./shared"
+        targets = ["-e", shared, "-e", f"./packages/{package}{suffix}"]
     session.install(*targets, env=arranged)
 
 
@@ -295,7 +296,7 @@ def packaging(session: nox.Session) -> None:
 
 @nox.session
 def scaffold(session: nox.Session) -> None:
-    """Make a new paper package for torch and one for JAX in a copy of the repository and run their tests."""
+    """Make new paper packages for torch, JAX and neither in a copy of the repository and run their tests."""
     session.install("./shared")
     session.run("python", "tools/new_package.py", "scaffold", "--try", *REST)
 
@@ -312,6 +313,8 @@ def endurance(session: nox.Session, framework: str) -> None:
 @nox.parametrize("package", CHOSEN_PAPERS, ids=CHOSEN_PAPERS)
 def scale(session: nox.Session, package: str) -> None:
     """Train each paper's smallest preset on two processes (torch) or eight virtual devices (JAX) of this machine."""
+    if not _frameworks(package):
+        session.skip(f"{package} needs no framework")
     _install(session, package)
     folder = session.cache_dir / f"scale-{package}"
     shutil.rmtree(folder, ignore_errors=True)

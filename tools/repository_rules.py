@@ -46,7 +46,7 @@ EQUATIONS = "## Equations and functions"
 # Written so that this line is no match of its own.
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X]|raise Not[I]mplemented(Error)?)\b")
 RELEASE_DEPENDENCY = re.compile(
-    r"^onepaper\[(torch|jax)(,[a-z]+)*\]\{env:ONEPAPER_RELEASE: @ \{root:parent:parent:uri\}/shared\}$"
+    r"^onepaper(\[[a-z]+(,[a-z]+)*\])?\{env:ONEPAPER_RELEASE: @ \{root:parent:parent:uri\}/shared\}$"
 )
 
 

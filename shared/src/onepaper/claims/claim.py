@@ -125,7 +125,7 @@ class ClaimContext:
         was interrupted continues after the last finished arm, and changed code computes it again.
 
         Args:
-            function: returns floats and numeric numpy arrays by name.
+            function: returns values by name: numbers, text, bytes, numeric arrays, or lists and dictionaries of them.
 
         Raises:
             UsageError: another kind of value.
