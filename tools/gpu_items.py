@@ -282,8 +282,8 @@ def read_items(root: Path) -> list[Item]:
 def _item(path: Path, entry: Mapping[str, Any]) -> Item:
     where = f"{path}, item '{entry.get('name', '?')}'"
     try:
-        expect = [_expectation(values) for values in entry.get("expect", [])]
-        return Item(package=path.parent.name, **{**entry, "expect": expect})
+        values: dict[str, Any] = {**entry, "expect": [_expectation(one) for one in entry.get("expect", [])]}
+        return Item(package=path.parent.name, **values)
     except TypeError as error:
         known = ", ".join(one.name for one in fields(Item))
         raise PlanError(f"{where}: {str(error).split('() ')[-1]}; fields are {known}") from None

@@ -71,7 +71,10 @@ class Sources:
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self.folders = dict(folders)
         self.modules: dict[str, Module] = {}
+        # Tokens of definitions, their lines, and tokens of what modules do on import; see `tokens`.
         self.definitions: dict[Root, list[Any]] = {}
+        self.encoded: dict[Root, list[Any]] = {}
+        self.effects: dict[str, list[list[Any]]] = {}
         self.validators: dict[Root, bool] = {}
 
     def path(self, module: str) -> Path | None:
