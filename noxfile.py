@@ -13,6 +13,7 @@ import resource
 import shutil
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -328,6 +329,31 @@ def scaffold(session: nox.Session) -> None:
     """Make a new paper package for torch and one for JAX in a copy of the repository and run their tests."""
     session.install("./shared")
     session.run("python", "tools/new_package.py", "scaffold", "--try", *REST)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Run the trainings and checks that want a GPU (tools/gpu_plan.py); `-- --smoke` runs small forms on a CPU."""
+    plans = {"shared": ROOT / "shared", **{paper: ROOT / "packages" / paper for paper in PAPERS}}
+    extras = {
+        name: {extra for item in tomllib.loads(path.read_text())["items"] for extra in item.get("extras", ())}
+        for name, folder in plans.items()
+        if (path := folder / "gpu_plan.toml").is_file()
+    }
+    targets = [f"./shared[{','.join(sorted({'torch', 'jax'} | extras.pop('shared', set())))}]"]
+    targets += [f"./packages/{name}[{','.join(sorted(found))}]" for name, found in extras.items()]
+    cuda = ["jax[cuda12]"] if Path("/dev/nvidiactl").exists() else []
+    editable = [word for target in targets for word in ("-e", target)]
+    session.install(*editable, *cuda, env=_torch_arrangement(session))
+    session.run("python", "tools/gpu_plan.py", *REST)
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """Run the script for a Ray cluster in docs/scaling.md on a local cluster."""
+    _install(session, "compose-diffusion")
+    session.install("pytest>=8.3", "ray>=2.40")
+    session.run("pytest", "-m", "slow", "tools/tests/test_ray.py", *REST)
 
 
 @nox.session
