@@ -131,7 +131,8 @@ def test_an_expectation_that_does_not_hold_is_a_failure(checkout):
     assert results["a"]["findings"] == ["loss 1 (expected: loss below 0.5)"]
 
 
-def test_the_budget_is_kept(checkout):
+def test_the_budget_is_kept(checkout, monkeypatch):
+    monkeypatch.setattr(gpu_plan, "PATIENCE", 100)
     sleep = program("import time; time.sleep(600)")
     items = [
         item("long", sleep, minutes=5, kind="training"),
