@@ -17,7 +17,6 @@ from onepaper.claims.results import (
     PaperLedger,
     count_verdicts,
     read_results,
-    recorded_outcome,
     recorded_outcomes,
     write_result,
 )
@@ -103,8 +102,7 @@ def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:
     ) as run:
         _take_arms(options.merge, folder)
         measured, reused_files, interrupted = _measure_chosen(paper, chosen, options, folder, record_folder)
-        recorded = read_results(paper)
-        outcomes = [measured.get(claim.id) or recorded_outcome(paper, claim, recorded) for claim in ledger.values()]
+        outcomes = [measured.get(outcome.claim.id, outcome) for outcome in recorded_outcomes(paper)]
         report = folder / "report.html"
         write_report(report, paper, outcomes, run.record)
     _print_summary(paper, outcomes, folder, reused_files)

@@ -12,7 +12,7 @@ from onepaper.claims import Artifact, Claim, Decision, Evidence, Measurement, Ve
 from onepaper.claims.evidence import format_value
 from onepaper.config import from_dict, read_json, to_dict
 from onepaper.errors import UsageError
-from onepaper.fingerprint import claim_fingerprint
+from onepaper.fingerprint import claim_fingerprint, claim_fingerprints
 from onepaper.runs import command_line, environment, git_commit, hardware, now, write_atomic
 
 FORMAT = 1
@@ -222,11 +222,13 @@ def _validate(values: Any, path: Path) -> None:
 
 def result_status(claim: Claim, result: Result, package_folder: Path) -> Status:
     """Whether a recorded result belongs to the claim as it is now."""
+    return _status(claim, result, claim_fingerprint(claim, package_folder))
+
+
+def _status(claim: Claim, result: Result, fingerprint: str) -> Status:
     if result.rule.hash != claim.rule.hash():
         return "rule changed"
-    if result.code_hash != claim_fingerprint(claim, package_folder):
-        return "stale"
-    return "current"
+    return "current" if result.code_hash == fingerprint else "stale"
 
 
 def assert_rules_match(paper: PaperLedger) -> None:
@@ -279,20 +281,21 @@ class Outcome:
         return self.error or (self.result.headline if self.result is not None else "")
 
 
-def recorded_outcome(paper: PaperLedger, claim: Claim, results: dict[str, Result]) -> Outcome:
-    """A claim with its recorded result, if there is one."""
-    if not claim.rule.needs_measure:
-        return Outcome(claim, "stated")
-    result = results.get(claim.id)
-    if result is None:
-        return Outcome(claim, "not run")
-    return Outcome(claim, "recorded", result, result_status(claim, result, paper.package_folder()))
-
-
 def recorded_outcomes(paper: PaperLedger) -> list[Outcome]:
-    """Every claim of a paper as recorded."""
-    results = read_results(paper)
-    return [recorded_outcome(paper, claim, results) for claim in check_ledger(paper.claims()).values()]
+    """Every claim of a paper as recorded: with its result, if there is one."""
+    ledger, results = check_ledger(paper.claims()), read_results(paper)
+    measured = [claim for claim in ledger.values() if claim.rule.needs_measure and claim.id in results]
+    fingerprints = claim_fingerprints(measured, paper.package_folder())
+
+    def outcome(claim: Claim) -> Outcome:
+        if not claim.rule.needs_measure:
+            return Outcome(claim, "stated")
+        if claim.id not in results:
+            return Outcome(claim, "not run")
+        result = results[claim.id]
+        return Outcome(claim, "recorded", result, _status(claim, result, fingerprints[claim.id]))
+
+    return [outcome(claim) for claim in ledger.values()]
 
 
 def count_verdicts(outcomes: Sequence[Outcome]) -> dict[str, int]:

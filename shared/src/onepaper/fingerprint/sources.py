@@ -76,7 +76,10 @@ class Sources:
         self.unmeasured = set(unmeasured)
         """Definitions that are left out: those given, and marked ones that were referred to."""
         self.modules: dict[str, Module] = {}
+        # Tokens of definitions, their lines, and tokens of what modules do on import; see `tokens`.
         self.definitions: dict[Root, list[Any]] = {}
+        self.encoded: dict[Root, list[Any]] = {}
+        self.effects: dict[str, list[list[Any]]] = {}
         self.validators: dict[Root, bool] = {}
 
     def path(self, module: str) -> Path | None:
