@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from onepaper import progress
-from onepaper.claims.report import data_uri
+from onepaper.claims.artifacts import data_uri
 from onepaper.config import unknown
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
