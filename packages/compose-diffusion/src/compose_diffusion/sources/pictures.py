@@ -8,6 +8,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Float, UInt8
 from onepaper.display.file_bytes import figure_png, tile_pictures
+from onepaper.display.plots import FONT, SAMPLES, style_axes
 from onepaper.runs import write_atomic
 from torch import Tensor
 
@@ -49,6 +50,9 @@ def write_points(path: Path, points: Float[Tensor, "count 2"]) -> None:
     half_width = max(1.0, math.ceil(2 * far) / 2)
     figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
     axes = figure.add_subplot()
-    axes.scatter(*coordinates.numpy().T, s=4, c="#d1495b", alpha=0.5, linewidths=0)
+    style_axes(axes)
+    axes.scatter(*coordinates.numpy().T, s=5, c=SAMPLES, alpha=0.5, linewidths=0)
     axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width), aspect="equal")
+    axes.set_xlabel("$x_1$", fontsize=FONT)
+    axes.set_ylabel("$x_2$", fontsize=FONT)
     write_atomic(path, figure_png(figure, DOTS_PER_INCH))
