@@ -37,7 +37,7 @@ def ordered_colors(count: int) -> list[Any]:
     """Colours for quantities that have an order, such as sizes: from dark to light, legible on white."""
     from matplotlib import colormaps
 
-    return [colormaps["viridis"](value) for value in np.linspace(0, 0.88, count)]
+    return [colormaps["viridis"](value) for value in np.linspace(0, 0.82, count)]
 
 
 def plot_axes(x_label: str, y_label: str, *, height: float = 3.4) -> "tuple[Figure, Axes]":
@@ -189,7 +189,8 @@ def repetitions(values: Mapping[str, tuple[Numbers, Estimate]], label: str) -> "
         values: (one value a repetition, (mean, lower, upper)) by name.
         label: of the values, with their unit.
     """
-    figure, axes = plot_axes(label, "", height=1.2 + 0.42 * len(values))
+    figure, axes = plot_axes("", "", height=1.2 + 0.42 * len(values))
+    figure.supxlabel(label, fontsize=FONT)  # centred below the figure, as the names make the axes narrow
     for row, (found, (mean, low, high)) in enumerate(values.values()):
         axes.plot(found, [row] * len(found), "o", color=PALETTE[0], markersize=5, alpha=0.6, linewidth=0,
                   label="repetitions" if row == 0 else None)  # fmt: skip

@@ -121,7 +121,7 @@ def _section(example: Example, seed: int, folder: Path, accelerator: Accelerator
         drawn = draw_request(request, chosen, with_mcmc, accelerator)
         seconds = time.perf_counter() - begun
         picture = folder / f"{example.name}-{kind}.png"
-        request.source.write_picture(drawn.x, picture)
+        request.write_picture(drawn.x, picture)
         found = request.source.attribute_accuracy(drawn.x, request.wanted)
         rates = [f"{name} {fraction:.0%}" for name, fraction in found.items()]
         caption = "; ".join([sampler_name(chosen), *rates, f"{seconds:.1f} s"])

@@ -119,7 +119,7 @@ def _write(run: Run, request: Request, chosen: SamplerOptions, drawn: SampleBatc
     ran = drawn.acceptance[~drawn.acceptance.isnan()]
     weighted = drawn.ess[~drawn.ess.isnan()]
     picture = run.folder / "samples.png"
-    request.source.write_picture(drawn.x, picture)
+    request.write_picture(drawn.x, picture)
     write_atomic(run.folder / "samples.npz", npz_bytes(samples=drawn.x.numpy()))
     run.write_json(
         "samples.json",

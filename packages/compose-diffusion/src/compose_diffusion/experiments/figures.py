@@ -34,8 +34,10 @@ def samples_over_density(
     colors = ordered_colors(len(_LEVELS))[::-1]
     for index, (title, points) in enumerate(samples.items()):
         axes = figure.add_subplot(rows, columns, index + 1)
-        axes.scatter(points[:, 0], points[:, 1], s=3.0, c=SAMPLES, alpha=0.35, linewidths=0)
-        axes.contour(axis, axis, log_density, levels=_LEVELS, colors=colors, linewidths=0.9, linestyles="solid")
+        axes.contour(
+            axis, axis, log_density, levels=_LEVELS, colors=colors, linewidths=0.9, linestyles="solid", zorder=3
+        )
+        axes.scatter(points[:, 0], points[:, 1], s=4.0, c=SAMPLES, alpha=0.45, linewidths=0)
         ends = (-half_width, half_width)
         axes.set(xlim=ends, ylim=ends, aspect="equal", xticks=(-half_width, 0, half_width), yticks=ends)
         axes.tick_params(labelsize=SMALL_FONT - 1, labelleft=index % columns == 0, labelbottom=True)

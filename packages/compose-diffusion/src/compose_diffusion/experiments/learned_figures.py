@@ -48,19 +48,20 @@ def grid_points(points: int) -> Float[Tensor, "coordinates 2"]:
 
 
 def suite_panels(found: Mapping[str, Mapping[str, Mapping[int, ArmResult]]], rows: Sequence[str], seed: int) -> Figure:
-    """One row of panels for each sampler, one column for each task; true samples in the first row."""
-    lines = ["true", *rows]
-    figure = Figure(figsize=(1.1 * len(found), 1.25 * len(lines) + 0.3), layout="constrained")
-    for column, (name, by_row) in enumerate(found.items()):
-        for line, row in enumerate(lines):
-            axes = figure.add_subplot(len(lines), len(found), line * len(found) + column + 1)
+    """One row of panels for each task, one column for each sampler; true samples in the first column."""
+    columns = ["true", *rows]
+    figure = Figure(figsize=(1.35 * len(columns), 1.35 * len(found) + 0.3), layout="constrained")
+    panels = figure.subplots(len(found), len(columns), squeeze=False)
+    for line, (name, by_row) in zip(panels, found.items(), strict=True):
+        for axes, row in zip(line, columns, strict=True):
             points = by_row[row][seed]["samples"] if row != "true" else _true_points(SUITE[name])
             axes.scatter(points[:, 0], points[:, 1], s=1.5, c=INK if row == "true" else SAMPLES, linewidths=0)
             axes.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.7), aspect="equal", xticks=[], yticks=[])
-            if line == 0:
-                axes.set_title(name, fontsize=SMALL_FONT)
-            if column == 0:
-                axes.set_ylabel(LABELS[row], fontsize=SMALL_FONT)
+            if row == "true" and not len(points):
+                axes.text(0, 0, "empty", ha="center", va="center", fontsize=SMALL_FONT)
+        line[0].set_ylabel(name, fontsize=SMALL_FONT)
+    for axes, row in zip(panels[0], columns, strict=True):
+        axes.set_title(LABELS[row], fontsize=SMALL_FONT)
     return figure
 
 

@@ -37,7 +37,7 @@ def ternary(
     for corner, name, shift in zip(_CORNERS, names, ((-0.05, -0.05), (0.05, -0.05), (0.0, 0.05)), strict=True):
         axes.text(corner[0] + shift[0], corner[1] + shift[1], name, ha="center", va="center", fontsize=FONT)
     axes.set(aspect="equal")
-    axes.set_title(title, fontsize=FONT)
+    axes.set_title(title, fontsize=FONT, pad=14)
     axes.axis("off")
     ends = [
         Line2D([], [], color=INK, linewidth=0, marker="o", markersize=5, label="begin"),
