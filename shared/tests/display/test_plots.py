@@ -38,7 +38,7 @@ def test_a_theory_is_dashed_and_an_order_is_a_sequence_of_colours() -> None:
     assert grey[-1] < 0.75, "legible on white"
 
 
-def test_colours_are_told_apart_by_readers_without_red_or_green() -> None:
+def test_colours_differ_for_readers_without_red_or_green() -> None:
     # Machado, Oliveira and Fernandes (2009), matrices of severity 1 for linear RGB.
     protan = np.array(
         [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]

@@ -77,9 +77,11 @@ def write_page(folder: Path, title: str, sections: Sequence[Section], lead: str 
     """
     files = [file for section in sections for item in section.items for file in item.files]
     has_given = any(given for file in files for _, given in file.parts)
-    values = {"title": title, "lead": lead, "command": _command(folder), "has_given": has_given, "sections": sections}
     page = folder / PAGE_NAME
-    write_atomic(page, render("gallery.html.j2", **values))
+    content = render(
+        "gallery.html.j2", title=title, lead=lead, command=_command(folder), has_given=has_given, sections=sections
+    )
+    write_atomic(page, content)
     return page
 
 

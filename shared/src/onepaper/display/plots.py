@@ -1,4 +1,4 @@
-"""Plots in one style, made without a display: colours that colour-blind readers tell apart, legible on a phone."""
+"""Plots in one style, made without a display: colours that colour-blind readers distinguish, legible on a phone."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -81,7 +81,7 @@ def lines(
     *,
     log_x: bool = False,
     log_y: bool = False,
-    bands: Mapping[str, Curve] | None = None,
+    bands: Mapping[str, Sequence[Numbers]] | None = None,
     band_label: str = CONFIDENCE_LABEL,
     reference: tuple[str, float] | None = None,
     vertical: tuple[str, float] | None = None,
@@ -118,7 +118,8 @@ def lines(
         color = colors[index]
         axes.plot(x, y, color=color, marker=marker, markersize=4, linewidth=1.4, linestyle=style, label=name)
         if bands and name in bands:
-            axes.fill_between(x, *bands[name], color=color, alpha=0.2, linewidth=0)
+            low, high = bands[name]
+            axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
     if bands:
         axes.fill_between([], [], color=INK, alpha=0.2, linewidth=0, label=band_label)
     if reference is not None:

@@ -99,7 +99,7 @@ def landscapes(networks: Mapping[str, ToyNetwork], schedule: NoiseSchedule, poin
             assert log_density is not None
             energy = (log_density.max() - log_density).reshape(points, points).numpy()
             axes = figure.add_subplot(len(leaves), len(levels), line * len(levels) + column + 1)
-            shown = axes.imshow(
+            axes.imshow(
                 np.clip(energy, 0, HIGHEST_ENERGY), origin="lower", extent=(-1, 1, -1, 1), cmap="magma_r",
                 vmin=0, vmax=HIGHEST_ENERGY,
             )  # fmt: skip
@@ -109,7 +109,7 @@ def landscapes(networks: Mapping[str, ToyNetwork], schedule: NoiseSchedule, poin
                 axes.set_title(f"level {level}", fontsize=FONT)
             if column == 0:
                 axes.set_ylabel(name, fontsize=FONT)
-    bar = figure.colorbar(shown, ax=panels, shrink=0.6, aspect=30)
+    bar = figure.colorbar(panels[0].images[0], ax=panels, shrink=0.6, aspect=30)
     bar.set_label("energy above the minimum, nats", fontsize=FONT)
     bar.ax.tick_params(labelsize=SMALL_FONT)
     caption = f"Negative log density of the ring up to a constant, clipped at {HIGHEST_ENERGY:g} nats, on [-1, 1]^2."
