@@ -50,7 +50,7 @@ def sample_verb(call: Invocation) -> None:
         begun = time.perf_counter()
         samples = continuations(data_format, sampler, prompts, options.tokens, options.seed)
         seconds = time.perf_counter() - begun
-        save_samples(run.folder, data_format.files(samples))
+        save_samples(run.folder, data_format.files(samples, given=len(prompts[0]) - 1))
         page = write_gallery(run.folder, f"{options.count} sequences of {options.weights}, seed {options.seed}")
     for number, tokens in enumerate(samples):
         if summary := data_format.summary(tokens):
