@@ -31,6 +31,7 @@ from perceiver_ar.config import PAD, SOS, SamplingOptions
 from perceiver_ar.generation.cache import Cache, decode_step, prefill, project_inputs, restart, restart_rows
 from perceiver_ar.generation.logits import sample_token
 from perceiver_ar.models.attention import MASKED_KEY
+from perceiver_ar.models.embeddings import check_ids
 from perceiver_ar.models.perceiver_ar import PerceiverAR
 from perceiver_ar.models.positions import check_coordinates
 
@@ -275,14 +276,6 @@ def check_prompts(prompts: Sequence[Sequence[int]], most: int, vocab_size: int) 
         if not 1 <= len(prompt) <= most:
             raise UsageError(f"prompt {number} has {len(prompt)} tokens, expected 1 (SOS) to {most}; shorten it")
         check_ids(f"prompt {number}", np.asarray(prompt), vocab_size)
-
-
-def check_ids(name: str, ids: np.ndarray, vocab_size: int) -> None:
-    """Raise `UsageError` unless `ids` are integers from 1 to `vocab_size` - 1 in one dimension."""
-    if ids.ndim != 1 or ids.dtype.kind not in "iu":
-        raise UsageError(f"{name} is {ids.dtype} of shape {ids.shape}, expected integers of one dimension")
-    if not 0 < ids.min() <= ids.max() < vocab_size:
-        raise UsageError(f"{name} has ids from {ids.min()} to {ids.max()}, expected 1 to {vocab_size - 1}")
 
 
 def streams(prompts: Sequence[Sequence[int]]) -> UInt32[np.ndarray, " batch"]:
