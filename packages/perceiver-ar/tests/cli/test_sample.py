@@ -152,6 +152,13 @@ def test_prompts_that_do_not_fit_raise(codec: Codec | None, changes: dict, messa
         encode_prompts(sample_format(codec, SMALL), SMALL, replace(OPTIONS, **changes))
 
 
+def test_an_empty_prompt_file_raises(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(UsageError, match="empty.txt is empty, expected at least one symbol; leave --prompt-file out"):
+        options = replace(OPTIONS, prompt_file=tmp_path / "empty.txt")
+        encode_prompts(sample_format(ByteText(), SMALL), SMALL, options)
+
+
 def test_inputs_are_validated_before_there_is_a_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
