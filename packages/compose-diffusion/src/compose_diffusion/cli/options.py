@@ -173,6 +173,9 @@ class EvaluateOptions(RunOptions):
     """seeds of the measurements; `seed` is not used"""
     weights: Path | None = None
     """folder of a training run (or its export); by default the shipped weights"""
+    last_step: Literal["clean", "official"] | None = None
+    """of samplers with MCMC on the exact toy: clean for MCMC down to clean data, official as the official notebook; by
+    default official with the official constant steps, else clean"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,7 +19,7 @@ from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.mcmc.level_steps import Start, run_steps, runs_mcmc
 from compose_diffusion.mcmc.step_sizes import step_size_rule
-from compose_diffusion.samplers.samplers import draw
+from compose_diffusion.samplers.samplers import draw_official
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ def sweep_step_sizes(
             f"method '{options.method}' with {options.steps_per_level} MCMC steps a level has no step size to compare, "
             "expected 'annealed' or 'reverse-mcmc' with 1 or more"
         )
-    drawn = draw(expression, schedule, start, options, generator, keep_trajectory=True, progress=progress)
+    drawn = draw_official(expression, schedule, start, options, generator, keep_trajectory=True, progress=progress)
     assert drawn.trajectory is not None
     # The trajectory has the start, then the levels from the top; with reverse steps, each entry is one level lower.
     offset = len(schedule) if options.method == "annealed" else len(schedule) - 1
