@@ -39,13 +39,19 @@ class StepSweep:
     non_finite: tuple[int, ...]
 
     @property
-    def best(self) -> float:
-        """The factor with the largest geometric mean of the distance over the levels.
+    def mean_distance(self) -> Float[Tensor, " factors"]:
+        """Geometric mean of the distance over the levels with MCMC; 0 where nothing moved at one of them."""
+        moved = self.distance[:, ~self.distance.isnan().any(dim=0)]
+        return moved.log().mean(dim=1).exp()
+
+    @property
+    def best(self) -> float | None:
+        """The factor with the largest `mean_distance`; None if with every factor nothing moved at some level.
 
         Meaningful for MALA and HMC only; without a Metropolis test the largest distance has the largest bias.
         """
-        moved = self.distance[:, ~self.distance.isnan().any(dim=0)]
-        return self.factors[int(moved.clamp(min=1e-300).log().mean(dim=1).argmax())]
+        index = int(self.mean_distance.argmax())
+        return self.factors[index] if float(self.mean_distance[index]) > 0 else None
 
 
 def sweep_step_sizes(
