@@ -29,8 +29,8 @@ class TrainOptions(RunOptions):
     checkpoint_every: int = 500
     """training steps between checkpoints"""
     max_minutes: float = 0.0
-    """time of all networks, shared out over those that are left; each stops with a checkpoint and its weights; 0 sets no
-    limit"""
+    """time of all networks, shared out over those that are left; each stops with a checkpoint and its weights; 0 sets
+    no limit"""
     resume: Literal["auto", "require", "restart"] = "auto"
     export: Path | None = None
     """also write the trained networks to this folder, in the layout of the shipped weights"""

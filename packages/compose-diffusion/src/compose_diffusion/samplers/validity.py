@@ -22,8 +22,11 @@ def check_run(start: Tensor | Sequence[int], options: SamplerOptions) -> None:
     """Refuse numbers of samples and of steps that are no counts.
 
     Raises:
-        UsageError: fewer than one sample, or a number of steps that is not an integer.
+        UsageError: fewer than one sample, samples that are no floating-point numbers, or a number of steps that is not
+            an integer.
     """
+    if isinstance(start, Tensor) and not start.is_floating_point():
+        raise UsageError(f"start has dtype {start.dtype}, expected floating-point numbers, e.g. torch.randn(100, 2)")
     count = len(start) if isinstance(start, Tensor) else start[0]
     if not isinstance(count, int) or count < 1:
         raise UsageError(f"number of samples is {count}, expected an integer of at least 1")
