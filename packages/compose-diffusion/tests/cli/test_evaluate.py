@@ -74,6 +74,14 @@ def test_verb_on_the_toy(tmp_path, capsys):
     assert "accuracy" in capsys.readouterr().out
     reported = json.loads((tmp_path / "run" / "toy.json").read_text())
     assert {f"{row}/accuracy" for row in ROWS} <= reported["summary"].keys()
+    assert {f"{row}/total variation" for row in ROWS} <= reported["summary"].keys()
+    clean = replace(options, output=tmp_path / "clean", seeds=(0,), last_step="clean")
+    assert evaluate_verb(Invocation(PAPER, PAPER.verb("evaluate"), config, clean, "paper-toy-exact")) == 0
+    assert "last step to clean data" in capsys.readouterr().out
+    again = json.loads((tmp_path / "clean" / "toy.json").read_text())["by_seed"][0]
+    ours = reported["by_seed"][0]
+    assert again["reverse/accuracy"] == ours["reverse/accuracy"]
+    assert again["hmc/gradient evaluations"] > ours["hmc/gradient evaluations"]
 
 
 def test_verb_on_learned_toys(tmp_path, capsys, monkeypatch):

@@ -34,7 +34,7 @@ def sampler_options(options):
 
 
 def test_a_weighted_population_reports_its_effective_size(tmp_path, capsys):
-    options = replace(TOY, sampler="fkc", count=60, num_levels=20, output=tmp_path)
+    options = replace(TOY, sampler="fkc", steps_per_level=0, count=60, num_levels=20, output=tmp_path)
     assert call(options) == 0
     found = json.loads((tmp_path / "samples.json").read_text())
     sizes = found["effective_sample_size"]
@@ -65,7 +65,11 @@ def test_command_line_to_sampler():
     window = sampler_options(SampleOptions(first_level=7, last_level=2))
     assert (window.first_level, window.last_level) == (7, 2)
     weighted = sampler_options(SampleOptions(sampler="fkc"))
-    assert (weighted.method, weighted.steps_per_level, weighted.clip_x0) == ("fkc", 0, None)
+    assert (weighted.method, weighted.steps_per_level, weighted.clip_x0) == (
+        "fkc",
+        10,
+        None,
+    )  # steps remove the error of the time step
 
 
 def test_defaults_name_a_known_kernel():
@@ -76,7 +80,7 @@ def test_defaults_name_a_known_kernel():
 def test_samplers_in_words():
     reported = {
         "the reverse process": SampleOptions(sampler="reverse"),
-        "the Feynman-Kac corrector": SampleOptions(sampler="fkc"),
+        "the Feynman-Kac corrector": SampleOptions(sampler="fkc", steps_per_level=0),
         "the Feynman-Kac corrector and 3 ULA steps at each level": SampleOptions(sampler="fkc", steps_per_level=3),
         "reverse steps and 3 HMC steps at each level": SampleOptions(sampler="hmc", steps_per_level=3),
         "3 MALA steps at each level": SampleOptions(sampler="mala", steps_per_level=3, ancestral=False),

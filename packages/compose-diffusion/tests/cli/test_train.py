@@ -7,7 +7,7 @@ from onepaper.errors import UsageError
 from onepaper.paper import Invocation, resolve
 
 from compose_diffusion.cli.options import RECIPES, TrainOptions
-from compose_diffusion.cli.train import loop_options, train_verb
+from compose_diffusion.cli.train import _share, loop_options, train_verb
 from compose_diffusion.config.digits import DigitsConfig
 from compose_diffusion.models.digits import DigitModels
 from compose_diffusion.paper import PAPER
@@ -29,7 +29,11 @@ def test_verb_trains_both_networks_resumes_and_exports(tmp_path, capsys):
     export = tmp_path / "export"
     options = TrainOptions(output=tmp_path / "run", device="cpu", threads=1, export=export)
     assert call(replace(options, max_minutes=1e-9)) == 0
-    assert "denoiser: stopped at step 1 of 4" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "denoiser: stopped at step 1 of 4, weights saved" in said
+    assert "classifier: stopped at step 1 of 3, weights saved" in said
+    assert "not finished: denoiser, classifier" in said
+    DigitModels.from_pretrained(tmp_path / "run")  # what is there can be sampled from
     assert call(options) == 0
     said = capsys.readouterr().out
     assert "denoiser: 4 steps, loss" in said
@@ -51,9 +55,16 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
 
 
 def test_options_of_the_loop():
-    loop = loop_options(7, TrainOptions(log_every=2, checkpoint_every=3, max_minutes=0.5, resume="restart"))
+    loop = loop_options(7, TrainOptions(log_every=2, checkpoint_every=3, resume="restart"), 0.5)
     assert (loop.steps, loop.log_every, loop.evaluate_every, loop.checkpoint_every) == (7, 2, 3, 3)
     assert (loop.max_minutes, loop.resume) == (0.5, "restart")
+
+
+def test_the_time_is_shared_out_over_the_networks_that_are_left():
+    assert _share(0.0, 100.0, 2) == 0.0  # no limit
+    assert _share(10.0, 0.0, 2) == 5.0
+    assert _share(10.0, 120.0, 1) == 8.0  # what the first one left
+    assert 0 < _share(1.0, 1e6, 3) < 1e-6  # over, but not without limit
 
 
 @pytest.mark.parametrize("kind", RECIPES, ids=lambda kind: kind.__name__)

@@ -271,3 +271,9 @@ def test_leaf_and_package_lead_to_the_same_function(make_unet):
     assert len(leaf.schedule) == 5
     with pytest.raises(AttributeError, match="from_nowhere"):
         _ = pretrained.from_nowhere
+
+
+def test_a_negative_prompt_without_guidance_is_refused(text_pipeline):
+    for scale in (None, 1.0):
+        with pytest.raises(UsageError, match="negative_prompt is 'blue' without guidance"):
+            from_diffusers(text_pipeline, prompt="red", negative_prompt="blue", guidance_scale=scale)

@@ -4,7 +4,7 @@ from diffusers import PixArtTransformer2DModel, UNet2DConditionModel
 from onepaper.errors import UsageError
 from torch import nn
 
-from compose_diffusion.pretrained.networks import network_dtype, network_kind
+from compose_diffusion.pretrained.networks import check_weights, network_dtype, network_kind
 
 
 def test_kinds(make_unet, text_pipeline, class_pipeline, flow_pipeline):
@@ -23,6 +23,15 @@ def test_compiled_networks_are_known(make_unet):
     compiled = nn.Module()  # as torch.compile wraps it, without the seconds that compiling takes
     compiled._orig_mod = make_unet()
     assert network_kind(compiled).condition == "none"
+
+
+def test_weights_must_be_finite(make_unet):
+    network = make_unet()
+    check_weights(network)
+    with torch.no_grad():
+        network.conv_in.bias[0] = torch.nan
+    with pytest.raises(UsageError, match=r"conv_in.bias of UNet2DModel has 1 numbers that are not finite"):
+        check_weights(network)
 
 
 def test_pixart(generator):

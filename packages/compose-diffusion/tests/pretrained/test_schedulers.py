@@ -56,6 +56,17 @@ def test_schedules_that_end_in_pure_noise():
     assert 0 < float(found.schedule.alphas_cumprod[-1]) < 1e-8
 
 
+def test_pure_noise_is_refused_where_a_network_predicts_it():
+    scheduler = DDPMScheduler(rescale_betas_zero_snr=True, timestep_spacing="trailing")
+    for num_levels in (None, 10):
+        with pytest.raises(UsageError, match="ends in pure noise"):
+            trained_levels(scheduler, num_levels)
+    assert len(trained_levels(scheduler, 10, "v").schedule) == 10
+    # These levels leave out the last one.
+    leading = DDPMScheduler(rescale_betas_zero_snr=True, timestep_spacing="leading")
+    assert float(trained_levels(leading, 10).schedule.alphas_cumprod[-1]) > 1e-4
+
+
 @pytest.mark.parametrize("shift", [1.0, 3.0])
 def test_flow_levels_are_the_schedulers_sigmas(shift):
     theirs = FlowMatchEulerDiscreteScheduler(shift=shift)

@@ -27,7 +27,8 @@ def test_every_batch_has_its_own_stream():
         alone = draw(PRODUCT, SCHEDULE, start, ULA, generator)
         torch.testing.assert_close(drawn.x[batch], alone.x, rtol=0, atol=0)
     # An evaluation at the top, and after each of 3 reverse steps one at the start of the chain and one for each step.
-    assert drawn.evaluations == 1 + 3 * (1 + 10)
+    # Below level 0, 6 levels of 16 HMC steps with 3 leapfrog steps each.
+    assert drawn.evaluations == 1 + 3 * (1 + 10) + 6 * (1 + 16 * 3)
     assert drawn.acceptance[:3].tolist() == [1, 1, 1]
     assert drawn.acceptance[3].isnan()
     more = batches((12, 2), ULA, accelerator, batch_size=3)

@@ -61,6 +61,15 @@ def test_the_best_factor_goes_farthest_in_the_geometric_mean():
     assert StepSweep((0.5, 1.0, 2.0), distance, distance, (0, 0, 0)).best == 1.0
 
 
+def test_no_factor_is_best_where_nothing_moved():
+    distance = torch.tensor([[1.0, 0.0], [9.0, 0.0]])
+    found = StepSweep((0.5, 1.0), distance, distance, (0, 0))
+    assert found.best is None
+    assert found.mean_distance.tolist() == [0.0, 0.0]
+    # One level of all that stands still outweighs any distance at the others.
+    assert StepSweep((0.5, 1.0), distance, torch.tensor([[9.0, 0.0], [0.1, 0.1]]), (0, 0)).best == 1.0
+
+
 @pytest.mark.parametrize(
     ("options", "factors", "message"),
     [

@@ -16,7 +16,8 @@ from compose_diffusion.cli.options import EVALUATIONS, EvaluateOptions
 from compose_diffusion.config.digits import NUM_DIGITS, GuidanceConfig
 from compose_diffusion.config.toy import ROWS, ToyExactConfig, ToyLearnedConfig
 from compose_diffusion.evaluation.digit_evaluator import default_evaluator
-from compose_diffusion.evaluation.exact_toy import diagnose, measure, run_row
+from compose_diffusion.evaluation.distances import distances
+from compose_diffusion.evaluation.exact_toy import diagnose, ends_officially, measure, run_row
 from compose_diffusion.evaluation.guided_digits import (
     ARMS,
     MEASURES,
@@ -129,7 +130,11 @@ def evaluate_toy(call: Invocation, _accelerator: Accelerator) -> int:
     """Prints the measures of all samplers on the exact toy, on the CPU; writes `toy.json`."""
     config: ToyExactConfig = call.config
     options: EvaluateOptions = call.options
-    description = f"{config.num_samples} samples of the {config.task} for each of {len(options.seeds)} seeds"
+    official = ends_officially(config) if options.last_step is None else options.last_step == "official"
+    description = (
+        f"{config.num_samples} samples of the {config.task} for each of {len(options.seeds)} seeds, last step "
+        f"{'official' if official else 'to clean data'}"
+    )
     if options.dry_run:
         print(f"would draw {description} and {len(ROWS)} samplers")
         return 0
@@ -138,8 +143,13 @@ def evaluate_toy(call: Invocation, _accelerator: Accelerator) -> int:
         for seed in progress.track(options.seeds, "seeds", unit="seed"):
             measured: dict[str, float] = {}
             for row in ROWS:
-                result, seconds = run_row(config, row, seed)
-                values = {**measure(config, result.x, seed), **diagnose(result), "seconds": seconds}
+                result, seconds = run_row(config, row, seed, official=official)
+                values = {
+                    **distances(config, result.x, seed),
+                    **measure(config, result.x, seed),
+                    **diagnose(result),
+                    "seconds": seconds,
+                }
                 measured |= {f"{row}/{name}": value for name, value in values.items()}
             by_seed.append(measured)
         summary = summarise(by_seed)

@@ -29,7 +29,8 @@ class TrainOptions(RunOptions):
     checkpoint_every: int = 500
     """training steps between checkpoints"""
     max_minutes: float = 0.0
-    """stop the training of each network after this time, with a checkpoint; 0 sets no limit"""
+    """time of all networks, shared out over those that are left; each stops with a checkpoint and its weights; 0 sets
+    no limit"""
     resume: Literal["auto", "require", "restart"] = "auto"
     export: Path | None = None
     """also write the trained networks to this folder, in the layout of the shipped weights"""
@@ -173,6 +174,9 @@ class EvaluateOptions(RunOptions):
     """seeds of the measurements; `seed` is not used"""
     weights: Path | None = None
     """folder of a training run (or its export); by default the shipped weights"""
+    last_step: Literal["clean", "official"] | None = None
+    """of samplers with MCMC on the exact toy: clean for MCMC down to clean data, official as the official notebook; by
+    default official with the official constant steps, else clean"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

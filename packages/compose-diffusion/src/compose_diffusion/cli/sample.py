@@ -50,12 +50,10 @@ def sampler_options(options: SampleOptions, source: Source) -> SamplerOptions:
         return SamplerOptions(method="reverse", clip_x0=source.clip_x0)
     weighted = options.sampler == "fkc"
     defaults = source.kernel_defaults["ula" if weighted else options.sampler]
-    # The weights make MCMC steps unnecessary and assume unclipped steps.
-    steps = 0 if weighted else defaults.steps_per_level
     return dataclasses.replace(
         defaults,
         method="fkc" if weighted else "reverse-mcmc" if options.ancestral else "annealed",
-        steps_per_level=steps if options.steps_per_level is None else options.steps_per_level,
+        steps_per_level=defaults.steps_per_level if options.steps_per_level is None else options.steps_per_level,
         step_scale=defaults.step_scale if options.step_scale is None else options.step_scale,
         line_points=options.line_points,
         first_level=defaults.first_level if options.first_level is None else options.first_level,

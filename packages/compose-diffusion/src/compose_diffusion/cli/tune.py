@@ -61,7 +61,9 @@ def tune_verb(call: Invocation) -> int:
             run.write_json("steps.json", {"request": request.description, "kernel": chosen.kernel, "rows": rows})
     print(description)
     print(table(sweep, names))
-    if chosen.kernel in ("mala", "hmc"):
+    if chosen.kernel in ("mala", "hmc") and sweep.best is None:
+        print("at some level nothing moved with any of these sizes; try smaller ones with --factors")
+    elif chosen.kernel in ("mala", "hmc"):
         edge = sweep.best in (min(sweep.factors), max(sweep.factors))
         hint = "; it is the first or last that was tried, so try more with --factors" if edge else ""
         print(f"largest distance per evaluation: --step-scale {chosen.step_scale * sweep.best:.3g}{hint}")
@@ -72,16 +74,19 @@ def tune_verb(call: Invocation) -> int:
 
 
 def table(sweep: StepSweep, names: list[str]) -> str:
-    """A line for each step size: mean and lowest acceptance over the levels, mean distance, non-finite proposals."""
+    """A line for each step size: mean and lowest acceptance over the levels, distance, non-finite proposals.
+
+    The distance is the geometric mean over the levels, by which a size is recommended.
+    """
     headings = ("step scale", "acceptance", "worst level", "distance", "not finite")
     lines = ["".join(f"{heading:>{COLUMN}}" for heading in headings)]
     for index, name in enumerate(names):
-        acceptance, distance = (part[index][~part[index].isnan()] for part in (sweep.acceptance, sweep.distance))
+        acceptance = sweep.acceptance[index][~sweep.acceptance[index].isnan()]
         cells = (
             name,
             f"{float(acceptance.mean()):.3f}",
             f"{float(acceptance.min()):.3f}",
-            f"{float(distance.mean()):.2e}",
+            f"{float(sweep.mean_distance[index]):.2e}",
             str(sweep.non_finite[index]),
         )
         lines.append("".join(f"{cell:>{COLUMN}}" for cell in cells))

@@ -18,7 +18,7 @@ from compose_diffusion.data.canvases import arrangements
 from compose_diffusion.evaluation.detector import Detector, default_detector
 from compose_diffusion.models.position_guidance import CLIP_X0, KERNEL_DEFAULTS, digits_at
 from compose_diffusion.models.positions import PositionModels
-from compose_diffusion.samplers.samplers import draw
+from compose_diffusion.samplers.samplers import draw_official
 
 # Measures of each arm, and their headings in the table.
 MEASURES = {
@@ -97,7 +97,7 @@ def compose_positions(
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(config.num_images, 1, canvas.size, canvas.size, generator=generator)
     begun = time.perf_counter()
-    result = draw(expression, schedule, start, options, generator)
+    result = draw_official(expression, schedule, start, options, generator)
     seconds = time.perf_counter() - begun
     scores = detector.scores(result.x)
     found = detector.found_at(scores, positions)

@@ -25,7 +25,8 @@ from compose_diffusion.evaluation.metrics import (
     product_log_likelihood,
     variance_error,
 )
-from compose_diffusion.samplers.samplers import SampleResult, draw
+from compose_diffusion.samplers.last_step import anneal_to_clean
+from compose_diffusion.samplers.samplers import SampleResult, draw, draw_official
 
 Measures = dict[str, float]
 
@@ -71,13 +72,35 @@ def true_samples(config: ToyExactConfig, generator: torch.Generator) -> Float[Te
     return mean + std * torch.randn(config.num_samples, 2, generator=generator, dtype=torch.float64)
 
 
-def run_row(config: ToyExactConfig, row: str, seed: int) -> tuple[SampleResult, float]:
-    """Sample the task with one row's sampler; the result and the seconds it took."""
+def ends_officially(config: ToyExactConfig) -> bool:
+    """Whether samplers of a configuration end as the official toy notebook's do: those with its constant steps."""
+    return config.hamiltonian.step_law == "constant"
+
+
+def run_row(config: ToyExactConfig, row: str, seed: int, *, official: bool | None = None) -> tuple[SampleResult, float]:
+    """Sample the task with one row's sampler; the result and the seconds it took.
+
+    Args:
+        config: the task and its samplers.
+        row: a sampler, see `ToyExactConfig.sampler`.
+        seed: of start and sampler.
+        official: end at the lowest noise level, or after reverse steps in one by the summed prediction; else MCMC
+            anneals to clean data after every sampler but the reverse process. By default, `ends_officially`.
+    """
+    official = ends_officially(config) if official is None else official
     schedule = cosine_schedule(config.num_levels)
+    expression = composition(config, schedule)
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(config.num_samples, 2, generator=generator, dtype=torch.float64)
+    options = config.sampler(row)
     begun = time.perf_counter()
-    result = draw(composition(config, schedule), schedule, start, config.sampler(row), generator)
+    sampler = draw_official if official else draw
+    result = sampler(expression, schedule, start, options, generator)
+    if options.method == "annealed" and not official:
+        clean = anneal_to_clean(expression, schedule, result.x, generator)
+        result = replace(
+            result, x=clean.x, gradient_evaluations=result.gradient_evaluations + clean.gradient_evaluations
+        )
     return result, time.perf_counter() - begun
 
 
@@ -136,7 +159,7 @@ def settled_variance(config: ToyExactConfig, kernel: str, step: float, seed: int
         damping=0.0,
         first_level=0,
     )
-    x = draw(composition(config, schedule), schedule, start, options, generator).x
+    x = draw_official(composition(config, schedule), schedule, start, options, generator).x
     squared = (x[:, None, :] - modes).square().sum(dim=2).amin(dim=1)
     return {"variance ratio": float(squared.mean()) / (2 * std**2)}
 

@@ -19,7 +19,7 @@ from compose_diffusion.evaluation.exact_toy import Measures, diagnose
 from compose_diffusion.evaluation.exact_toy import measure as measure_exact
 from compose_diffusion.evaluation.metrics import box_fraction, mmd2
 from compose_diffusion.models.toy import ToyEnergy, ToyNetwork, load_network
-from compose_diffusion.samplers.samplers import SampleResult, draw
+from compose_diffusion.samplers.samplers import SampleResult, draw_official
 
 # The two distributions of each task, in the order of its formula.
 TERMS = {"product": ("ring", "bar"), "mixture": ("left-bar", "right-bar"), "negation": ("big-box", "small-box")}
@@ -110,7 +110,7 @@ def draw_points(
     """Sample points of the plane in float32; MALA and HMC use line integrals if there is no energy."""
     if not expression.has_energy and options.kernel in ("mala", "hmc"):
         options = replace(options, line_points=options.line_points or LINE_POINTS)
-    return draw(expression, schedule, (num_samples, 2), options, torch.Generator().manual_seed(seed))
+    return draw_official(expression, schedule, (num_samples, 2), options, torch.Generator().manual_seed(seed))
 
 
 def run_task(

@@ -14,6 +14,7 @@ from compose_diffusion.config.toy import ROWS, ToyExactConfig, ToyLearnedConfig
 from compose_diffusion.data.circles import make_component
 from compose_diffusion.diffusion import NoiseSchedule, make_schedule
 from compose_diffusion.evaluation import toy_suite as suite
+from compose_diffusion.evaluation.distances import distances
 from compose_diffusion.evaluation.learned_toy import TERMS, denoising_errors, network_leaf, run_task
 from compose_diffusion.models.toy import load_network
 
@@ -78,6 +79,10 @@ def _draw(
     task: str, leaves: Mapping[str, Leaf], schedule: NoiseSchedule, row: str, num_samples: int, seed: int
 ) -> dict[str, float]:
     options = ToyExactConfig(num_levels=len(schedule)).sampler(row)
-    if task in TERMS:
+    if task == "negation":
         return run_task(task, leaves, schedule, options, num_samples, seed)[1]
+    if task in TERMS:
+        result, measured = run_task(task, leaves, schedule, options, num_samples, seed)
+        exact = ToyExactConfig(task="product" if task == "product" else "mixture")
+        return {**distances(exact, result.x, seed), **measured}
     return suite.run_task(suite.suite_task(task), leaves, schedule, options, num_samples, seed)[1]

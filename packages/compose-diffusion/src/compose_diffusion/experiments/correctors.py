@@ -26,7 +26,7 @@ from compose_diffusion.evaluation.exact_toy import composition, log_density_grid
 from compose_diffusion.experiments.figures import samples_over_density
 from compose_diffusion.mcmc.adaptation import warm_up_preconditioners
 from compose_diffusion.mcmc.preconditioning import Preconditioning
-from compose_diffusion.samplers.samplers import draw
+from compose_diffusion.samplers.samplers import draw_official
 
 PRODUCT = ToyExactConfig()
 PARTICLES = (125, 500, 2000)
@@ -80,7 +80,7 @@ def corrector_run(
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(num_particles, 2, generator=generator, dtype=torch.float64)
     begun = time.perf_counter()
-    result = draw(composition(config, schedule), schedule, start, options, generator)
+    result = draw_official(composition(config, schedule), schedule, start, options, generator)
     found: dict[str, float | np.ndarray] = {
         **measure(config, result.x, seed),
         "seconds": time.perf_counter() - begun,
@@ -196,7 +196,7 @@ def steep_run(config: SteepConfig, coordinates: str, seed: int) -> Mapping[str, 
         at_all = replace(options, method="annealed", first_level=None, steps_per_level=config.pilot_steps)
         preconditioning = warm_up_preconditioners(expression, schedule, pilot, at_all, generator, kind="full")
     start = torch.randn(config.num_samples, 2, generator=generator, dtype=torch.float64)
-    result = draw(
+    result = draw_official(
         expression, schedule, start, options, generator, preconditioning=preconditioning, keep_trajectory=True
     )
     assert result.trajectory is not None

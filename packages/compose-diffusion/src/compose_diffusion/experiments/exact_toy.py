@@ -11,6 +11,7 @@ from onepaper.display.plots import lines_with_intervals
 
 from compose_diffusion.config.toy import ToyExactConfig
 from compose_diffusion.diffusion import cosine_schedule
+from compose_diffusion.evaluation.distances import distances
 from compose_diffusion.evaluation.exact_toy import (
     diagnose,
     log_density_grid,
@@ -57,6 +58,7 @@ LANGEVIN_STEPS = (0.1, 0.3, 0.6, 1.0)
 HAMILTONIAN_STEPS = (0.3, 0.6, 0.9)
 # Level of the plotted density: low enough to show both modes, high enough for visible contours.
 SHOWN_LEVEL = 3
+DISTANCES = ("total variation", "sampling floor")
 
 
 def run_arm(context: ClaimContext, config: ToyExactConfig, name: str, row: str, seed: int) -> ArmResult:
@@ -67,10 +69,11 @@ def run_arm(context: ClaimContext, config: ToyExactConfig, name: str, row: str, 
 
         if row == "true":
             x = true_samples(config, torch.Generator().manual_seed(seed))
-            return {**measure(config, x, seed), "samples": x.float().numpy()}
+            return {**measure(config, x, seed), **distances(config, x, seed), "samples": x.float().numpy()}
         result, seconds = run_row(config, row, seed)
         return {
             **measure(config, result.x, seed),
+            **distances(config, result.x, seed),
             **diagnose(result),
             "seconds": seconds,
             "samples": result.x.float().numpy(),
@@ -100,6 +103,15 @@ def accuracies(arms: Mapping[str, Mapping[int, ArmResult]]) -> list[Measurement]
     return [measurement(by_seed, f"{LABELS[row]} accuracy", "accuracy") for row, by_seed in arms.items()]
 
 
+def distance_measurements(
+    arms: Mapping[str, Mapping[int, ArmResult]], prefix: str = "", names: Sequence[str] = ("total variation",)
+) -> list[Measurement]:
+    """Distances of each row to the exact target, named by the row's label."""
+    return [
+        measurement(by_seed, f"{prefix}{LABELS[row]} {name}", name) for row, by_seed in arms.items() for name in names
+    ]
+
+
 def panels(config: ToyExactConfig, arms: Mapping[str, Mapping[int, ArmResult]], title: str, note: str = "") -> Plot:
     """Samples of the first seed over the composed density, one panel per sampler, with the mean of a measure."""
     shown = {LABELS[row]: next(iter(by_seed.values()))["samples"] for row, by_seed in arms.items()}
@@ -126,8 +138,8 @@ def table_of(arms: Mapping[str, Mapping[int, ArmResult]], names: Sequence[str], 
 
 
 PRODUCT_COLUMNS = (
-    "accuracy", "log likelihood", "outside", "variance error", "MMD^2", "upper mode", "acceptance", "last acceptance",
-    "gradient evaluations",
+    "accuracy", "total variation", "sampling floor", "mode variance ratio", "log likelihood", "outside",
+    "variance error", "MMD^2", "upper mode", "acceptance", "last acceptance", "gradient evaluations",
 )  # fmt: skip
 
 
@@ -135,9 +147,11 @@ def reverse_on_a_product(context: ClaimContext) -> Evidence:
     """C1: reverse diffusion with the summed exact scores, against samples of the product itself."""
     arms = over_seeds(context, PAPER_TOY, "paper", ["true", "reverse"])
     measured = accuracies(arms)
+    distance = distance_measurements(arms)
     return Evidence(
-        f"{measured[1].mean:.1%} of the samples lie on a true mode, of true samples {measured[0].mean:.1%}",
-        measured,
+        f"{measured[1].mean:.1%} of the samples lie on a true mode, of true samples {measured[0].mean:.1%}; total "
+        f"variation to the product {distance[1].mean:.2f}, of true samples {distance[0].mean:.2f}",
+        [*measured, *distance],
         [panels(PAPER_TOY, arms, "Product of ring and bar", "accuracy")],
     )
 
@@ -154,10 +168,12 @@ def mcmc_on_a_product(context: ClaimContext) -> Evidence:
             sweeps[row].append(measurement(by_seed, f"{LABELS[row]} accuracy, K={mcmc_steps}", "accuracy"))
     lines = {LABELS[row]: [(m.mean, m.low, m.high) for m in sweep] for row, sweep in sweeps.items()}
     reverse, others = rows[1].mean, [row.mean for row in rows[2:]]
+    distance = distance_measurements(arms)
     return Evidence(
         f"reverse {reverse:.3f}, with MCMC {min(others):.3f} to {max(others):.3f}; reverse + ULA rises to "
-        f"{sweeps['reverse-ula'][-1].mean:.3f} at K={STEPS_PER_LEVEL[-1]}",
-        [*rows, *sweeps["ula"], *sweeps["reverse-ula"]],
+        f"{sweeps['reverse-ula'][-1].mean:.3f} at K={STEPS_PER_LEVEL[-1]}; total variation {distance[1].mean:.2f} and "
+        f"{min(m.mean for m in distance[2:]):.2f} to {max(m.mean for m in distance[2:]):.2f}",
+        [*rows, *sweeps["ula"], *sweeps["reverse-ula"], *distance],
         [
             panels(PAPER_TOY, arms, "All samplers on the product of ring and bar", "accuracy"),
             table_of(arms, PRODUCT_COLUMNS, "Means over the seeds"),
@@ -181,10 +197,13 @@ def sampler_not_model(context: ClaimContext) -> Evidence:
     tuned = over_seeds(context, LAPTOP_TOY, "laptop", ["reverse-ula", "reverse-hmc"])
     arms = {**reverse, **tuned}
     measured = accuracies(arms)
+    distance = distance_measurements(arms, names=("total variation", "above floor", "mode variance ratio"))
+    by_name = {m.name: m.mean for m in distance}
     return Evidence(
         f"reverse {measured[1].mean:.3f}, reverse + ULA with 30 steps per level {measured[2].mean:.3f}, true samples "
-        f"{measured[0].mean:.3f}",
-        measured,
+        f"{measured[0].mean:.3f}; total variation {by_name['reverse total variation']:.3f}, "
+        f"{by_name['reverse + ULA total variation']:.3f} and {by_name['true samples total variation']:.3f}",
+        [*measured, *distance],
         [
             panels(LAPTOP_TOY, arms, "The same exact scores, another sampler", "accuracy"),
             table_of(arms, PRODUCT_COLUMNS, "Means over the seeds"),
@@ -299,6 +318,9 @@ def energies_of_mixtures_and_negations(context: ClaimContext) -> Evidence:
         measurement(negated["reverse-hmc"], "negation, error of the mean", "mean error"),
         measurement(negated["reverse-hmc"], "negation, variance ratio", "variance ratio"),
         measurement(negated["reverse"], "negation by reverse alone, variance ratio", "variance ratio"),
+        measurement(mixed["reverse-hmc"], "mixture, total variation above floor", "above floor"),
+        measurement(negated["reverse-hmc"], "negation, total variation above floor", "above floor"),
+        measurement(negated["reverse"], "negation by reverse alone, total variation above floor", "above floor"),
     ]
     return Evidence(
         f"mixture: {measured[0].mean:.1%} inside, {measured[1].mean:.1%} of them left; negation: variance "
@@ -306,8 +328,12 @@ def energies_of_mixtures_and_negations(context: ClaimContext) -> Evidence:
         measured,
         [
             panels(mixture_config, mixed, "Left bar or right bar", "inside"),
-            table_of(mixed, ("inside", "left", "variance of |x|", "MMD^2"), "Mixture, means over the seeds"),
-            table_of(negated, ("mean error", "variance ratio", "MMD^2"), "Negated Gaussian, means over the seeds"),
+            table_of(
+                mixed, ("inside", "left", "variance of |x|", "MMD^2", *DISTANCES), "Mixture, means over the seeds"
+            ),
+            table_of(
+                negated, ("mean error", "variance ratio", "MMD^2", *DISTANCES), "Negated Gaussian, means over the seeds"
+            ),
         ],
     )
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from onepaper.claims import ArmResult, ClaimContext, Evidence, Measurement, Plot, Table
 
-from compose_diffusion.config.toy import ENERGY_FORMS, TOY_COMPONENTS, ToyLearnedConfig
+from compose_diffusion.config.toy import ENERGY_FORMS, TOY_COMPONENTS, ToyExactConfig, ToyLearnedConfig
 from compose_diffusion.diffusion import make_schedule
+from compose_diffusion.evaluation.distances import distances
 from compose_diffusion.evaluation.learned_toy import TERMS
 from compose_diffusion.evaluation.toy_suite import SUITE, SuiteTask
 from compose_diffusion.experiments.exact_toy import LABELS, measurement
@@ -146,7 +148,25 @@ def samplers_on_a_learned_product(context: ClaimContext) -> Evidence:
     config = scale(context)
     by_score = over_seeds(context, form_of(config, "score"), "product", ["reverse", "hmc"])
     others = {"reverse, score networks": by_score["reverse"], "HMC, score networks by line integrals": by_score["hmc"]}
-    return ranking(context, config, "product", others)
+    found = ranking(context, config, "product", others)
+    arms = over_seeds(context, form_of(config, "dae"), "product", ROWS)
+    exact = ToyExactConfig()
+    total_variation = [
+        Measurement.over_seeds(
+            f"{LABELS[row]} total variation",
+            {
+                seed: distances(exact, torch.from_numpy(np.asarray(arm["samples"])), seed)["total variation"]
+                for seed, arm in by_seed.items()
+            },
+        )
+        for row, by_seed in arms.items()
+    ]
+    summary = ", ".join(f"{LABELS[row]} {m.mean:.3f}" for row, m in zip(arms, total_variation, strict=True))
+    return replace(
+        found,
+        headline=f"accuracy: {found.headline}; total variation to the product: {summary}",
+        measured=[*found.measured, *total_variation],
+    )
 
 
 def samplers_on_a_learned_mixture(context: ClaimContext) -> Evidence:

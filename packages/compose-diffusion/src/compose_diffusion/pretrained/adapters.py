@@ -22,7 +22,7 @@ from compose_diffusion.pretrained.conditions import (
 from compose_diffusion.pretrained.folders import open_network, open_pipeline
 from compose_diffusion.pretrained.leaf import DiffusersLeaf
 from compose_diffusion.pretrained.matching import match_levels
-from compose_diffusion.pretrained.networks import NetworkKind, network_kind
+from compose_diffusion.pretrained.networks import NetworkKind, check_weights, network_kind
 from compose_diffusion.pretrained.schedulers import trained_levels
 
 # Attribute names of the denoiser of a pipeline.
@@ -93,6 +93,12 @@ def from_diffusers(
             "on; pass the whole pipeline or scheduler="
         )
     kind = network_kind(network)
+    check_weights(network)
+    if negative_prompt != "" and guidance_scale in (None, 1.0):
+        raise UsageError(
+            f"negative_prompt is {negative_prompt!r} without guidance, expected guidance_scale above 1: it only "
+            "replaces the unconditional branch of guidance"
+        )
     _place(pipeline, network, dtype, device, offload)
     if schedule is not None and num_levels is not None:
         raise UsageError(f"num_levels is {num_levels} beside a schedule, expected one of them; the schedule has levels")

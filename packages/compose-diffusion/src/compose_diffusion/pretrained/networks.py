@@ -132,3 +132,17 @@ _FAMILIES: tuple[tuple[type[nn.Module], Call, ConditionKind], ...] = (
 def network_dtype(network: nn.Module) -> torch.dtype:
     """The dtype that a network computes in: that of its first floating-point weights."""
     return next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
+
+
+def check_weights(network: nn.Module) -> None:
+    """Refuse weights that are not finite, with which every sample would be NaN.
+
+    Raises:
+        UsageError: NaN or infinity in a weight.
+    """
+    for name, weight in network.named_parameters():
+        if not weight.is_meta and weight.is_floating_point() and not bool(weight.isfinite().all()):
+            raise UsageError(
+                f"weight {name} of {type(network).__name__} has {int((~weight.isfinite()).sum())} numbers that are not "
+                "finite, expected finite weights; the file is damaged or its training diverged"
+            )

@@ -80,6 +80,11 @@ def trained_levels(
     if num_levels is not None:
         ddpm.set_timesteps(num_levels)
         schedule = schedule_of_signal(own.alphas_cumprod[ddpm.timesteps.unique()])
+    if chosen == "eps" and ends_in_noise and (num_levels is None or int(ddpm.timesteps.max()) == len(own) - 1):
+        raise UsageError(
+            f"{name} ends in pure noise (rescale_betas_zero_snr) and its network predicts noise, expected a network "
+            "that predicts velocity or clean data: at that level the noise says nothing about the data"
+        )
     clip_x0 = float(config.get("clip_sample_range", 1.0)) if config.get("clip_sample", False) else None
     return TrainedLevels(chosen, schedule, own, config.num_train_timesteps, clip_x0)
 

@@ -6,7 +6,7 @@ that the options name.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -20,6 +20,7 @@ from compose_diffusion.mcmc.kernels import ChainState, StepInfo
 from compose_diffusion.mcmc.level_steps import Start, check_mcmc, run_steps, runs_mcmc, start_samples
 from compose_diffusion.mcmc.preconditioning import Preconditioning, check_preconditioning, preconditioner_at
 from compose_diffusion.mcmc.step_sizes import step_size_rule
+from compose_diffusion.samplers.compile_choice import compiled_once, worth_compiling
 from compose_diffusion.samplers.feynman_kac import (
     Population,
     corrector_steps,
@@ -28,6 +29,8 @@ from compose_diffusion.samplers.feynman_kac import (
     systematic_ancestors,
     weighted_scores,
 )
+from compose_diffusion.samplers.last_step import anneal_to_clean, has_clean_target, mean_denoised
+from compose_diffusion.samplers.validity import check_proper, check_run, diverged, divergence
 
 # Called after each level with the level and how many of all levels are done.
 Progress = Callable[[int, int, int], None]
@@ -154,7 +157,51 @@ def reverse_mcmc(
     keep_trajectory: bool = False,
     progress: Progress | None = None,
 ) -> SampleResult:
-    """An ancestral step from level t to t - 1, then MCMC at t - 1, down to clean data (official image sampler)."""
+    """An ancestral step from level t to t - 1, then MCMC at t - 1; from level 0 to clean data as `last_step` says.
+
+    Exact compositions that have had MCMC at level 0 are annealed to clean data by HMC, whatever the kernel. Others are
+    denoised once.
+    """
+    x, rounded = start_samples(expression, schedule, start, generator)
+    level_steps = _LevelSteps(expression, schedule, options, preconditioning)
+    record = _Record(len(schedule), keep_trajectory, progress)
+    record.visit(x)
+    state = None
+    for t in reversed(range(len(schedule))):
+        if state is None:
+            noise = expression.evaluate(x, t, energy=False).predicted_noise(t, rounded)
+            record.gradient_evaluations += 1
+        else:  # the last MCMC step has computed the score of x
+            noise = noise_from_score(state.score, t, rounded)
+        if t == 0:
+            x = _last_step(expression, schedule, noise, x, options, generator, record)
+            record.level_done(t, x)
+            break
+        x = _reverse(x, noise, t, rounded, options, generator)
+        state = None
+        if runs_mcmc(t - 1, options):
+            state = level_steps.run_level(t - 1, x, generator, record)
+            x = state.x
+        record.level_done(t, x)
+    return record.result(x)
+
+
+def official_reverse_mcmc(
+    expression: Expression,
+    schedule: NoiseSchedule,
+    start: Start,
+    options: SamplerOptions,
+    generator: torch.Generator,
+    *,
+    preconditioning: Preconditioning | None = None,
+    keep_trajectory: bool = False,
+    progress: Progress | None = None,
+) -> SampleResult:
+    """As `reverse_mcmc`, with the last step of the official image sampler: a reverse step by the summed prediction.
+
+    No MCMC follows it, so samples of a product are too narrow by an amount that depends on the lowest noise, see
+    `last_step`.
+    """
     x, rounded = start_samples(expression, schedule, start, generator)
     level_steps = _LevelSteps(expression, schedule, options, preconditioning)
     record = _Record(len(schedule), keep_trajectory, progress)
@@ -240,12 +287,13 @@ def feynman_kac_corrector(
     return record.result(population.resampled(generator), population)
 
 
-SAMPLERS = {
+OFFICIAL_SAMPLERS = {
     "reverse": reverse_diffusion,
     "annealed": annealed_mcmc,
-    "reverse-mcmc": reverse_mcmc,
+    "reverse-mcmc": official_reverse_mcmc,
     "fkc": feynman_kac_corrector,
 }
+SAMPLERS = {**OFFICIAL_SAMPLERS, "reverse-mcmc": reverse_mcmc}
 
 
 def draw(
@@ -258,8 +306,13 @@ def draw(
     preconditioning: Preconditioning | None = None,
     keep_trajectory: bool = False,
     progress: Progress | None = None,
+    compile: bool | None = None,
 ) -> SampleResult:
     """Sample by the method that `options` name.
+
+    "reverse-mcmc", and "fkc" with MCMC steps, end at clean data, as `last_step` says: exact compositions in samples of
+    the composition of clean densities. "annealed" ends at level 0 as Algorithm 1 of the paper does, with the noise of
+    that level, and "reverse" with a noise-free reverse step by the summed prediction.
 
     Args:
         expression: the composition.
@@ -272,12 +325,59 @@ def draw(
             refer to those coordinates.
         keep_trajectory: also return the samples after each level.
         progress: called as progress(t, levels_done, num_levels) after each level.
+        compile: whether MCMC steps of exact compositions are compiled (see `compilation`): samples are equal up to
+            rounding. By default where the run would take longer than the compilation.
 
     Raises:
         UsageError: leaves with other noise levels, a Metropolis kernel without energies, MCMC levels outside the
-            schedule, the wrong number of preconditioners; with method "fkc", anything but a product of densities.
+            schedule, the wrong number of preconditioners; with method "fkc", anything but a product of densities. A
+            product of exact densities whose precision is negative at some level. Samples that are not finite or as
+            large as no data, with the level.
     """
-    return SAMPLERS[options.method](
+    check_run(start, options)
+    check_proper(expression, schedule)
+    if compile or (compile is None and worth_compiling(expression, start, schedule, options)):
+        expression = compiled_once(expression)
+    state = generator.get_state()
+    sampler = SAMPLERS[options.method]
+    result = sampler(
+        expression,
+        schedule,
+        start,
+        options,
+        generator,
+        preconditioning=preconditioning,
+        keep_trajectory=keep_trajectory,
+        progress=progress,
+    )
+    if options.method == "fkc" and runs_mcmc(0, options) and has_clean_target(expression, result.x):
+        result = _with_clean_samples(result, expression, schedule, generator)
+    if diverged(result.x):
+        generator.set_state(state)
+        visits = sampler(
+            expression, schedule, start, options, generator, preconditioning=preconditioning, keep_trajectory=True
+        ).trajectory
+        assert visits is not None
+        raise UsageError(divergence(visits))
+    return result
+
+
+def draw_official(
+    expression: Expression,
+    schedule: NoiseSchedule,
+    start: Start,
+    options: SamplerOptions,
+    generator: torch.Generator,
+    *,
+    preconditioning: Preconditioning | None = None,
+    keep_trajectory: bool = False,
+    progress: Progress | None = None,
+) -> SampleResult:
+    """`draw` with the last step of the official code in every method, and without its checks and compilation.
+
+    For what the official code does, and where only samples before the last step count.
+    """
+    return OFFICIAL_SAMPLERS[options.method](
         expression,
         schedule,
         start,
@@ -323,3 +423,35 @@ def _reverse(
     x: Tensor, noise: Tensor, t: int, schedule: NoiseSchedule, options: SamplerOptions, generator: torch.Generator
 ) -> Tensor:
     return reverse_step(x, noise, t, schedule, generator, variance=options.reverse_variance, clip_x0=options.clip_x0)
+
+
+def _last_step(
+    expression: Expression,
+    schedule: NoiseSchedule,
+    noise: Tensor,
+    x: Tensor,
+    options: SamplerOptions,
+    generator: torch.Generator,
+    record: _Record,
+) -> Tensor:
+    """Clean data from samples of level 0, with their noise prediction."""
+    if runs_mcmc(0, options) and has_clean_target(expression, x):
+        clean = anneal_to_clean(expression, schedule, x, generator)
+        record.gradient_evaluations += clean.gradient_evaluations
+        record.non_finite.append(torch.tensor(float(clean.non_finite), device=x.device))
+        return clean.x
+    rounded = schedule.to(torch.promote_types(x.dtype, torch.float32))
+    return mean_denoised(expression, noise, x, rounded, options.clip_x0)
+
+
+def _with_clean_samples(
+    result: SampleResult, expression: Expression, schedule: NoiseSchedule, generator: torch.Generator
+) -> SampleResult:
+    """The resampled particles, moved by MCMC to clean data; the population itself stays as it is."""
+    clean = anneal_to_clean(expression, schedule, result.x, generator)
+    return replace(
+        result,
+        x=clean.x,
+        gradient_evaluations=result.gradient_evaluations + clean.gradient_evaluations,
+        non_finite=result.non_finite + clean.non_finite,
+    )

@@ -19,7 +19,7 @@ from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.mcmc.level_steps import Start, run_steps, runs_mcmc
 from compose_diffusion.mcmc.step_sizes import step_size_rule
-from compose_diffusion.samplers.samplers import draw
+from compose_diffusion.samplers.samplers import draw_official
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +39,19 @@ class StepSweep:
     non_finite: tuple[int, ...]
 
     @property
-    def best(self) -> float:
-        """The factor with the largest geometric mean of the distance over the levels.
+    def mean_distance(self) -> Float[Tensor, " factors"]:
+        """Geometric mean of the distance over the levels with MCMC; 0 where nothing moved at one of them."""
+        moved = self.distance[:, ~self.distance.isnan().any(dim=0)]
+        return moved.log().mean(dim=1).exp()
+
+    @property
+    def best(self) -> float | None:
+        """The factor with the largest `mean_distance`; None if with every factor nothing moved at some level.
 
         Meaningful for MALA and HMC only; without a Metropolis test the largest distance has the largest bias.
         """
-        moved = self.distance[:, ~self.distance.isnan().any(dim=0)]
-        return self.factors[int(moved.clamp(min=1e-300).log().mean(dim=1).argmax())]
+        index = int(self.mean_distance.argmax())
+        return self.factors[index] if float(self.mean_distance[index]) > 0 else None
 
 
 def sweep_step_sizes(
@@ -82,7 +88,7 @@ def sweep_step_sizes(
             f"method '{options.method}' with {options.steps_per_level} MCMC steps a level has no step size to compare, "
             "expected 'annealed' or 'reverse-mcmc' with 1 or more"
         )
-    drawn = draw(expression, schedule, start, options, generator, keep_trajectory=True, progress=progress)
+    drawn = draw_official(expression, schedule, start, options, generator, keep_trajectory=True, progress=progress)
     assert drawn.trajectory is not None
     # The trajectory has the start, then the levels from the top; with reverse steps, each entry is one level lower.
     offset = len(schedule) if options.method == "annealed" else len(schedule) - 1
