@@ -1,0 +1,49 @@
+"""The verb `train`."""
+
+from collections.abc import Mapping
+
+from onepaper.jax.accelerator import Accelerator
+from onepaper.paper import Invocation
+
+from cdcd.cli.options import TrainOptions
+from cdcd.config import ExperimentConfig, SamplingOptions
+from cdcd.data.corpus import TextCodec
+from cdcd.models.denoiser import CategoricalDiffusion
+from cdcd.pretrained.networks import save_network
+from cdcd.sampling import Sampler
+from cdcd.training import load_checked_corpus, train, train_autoregressive
+
+# Samples during training: nothing is given.
+SAMPLES, SAMPLING = 4, SamplingOptions(steps=50)
+
+
+def train_verb(call: Invocation) -> None:
+    """The verb `train`: a run folder with logs, checkpoints and `pretrained/`."""
+    config, options = call.config, call.options
+    assert isinstance(options, TrainOptions)
+    if options.dry_run:
+        print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
+        return
+    with Accelerator(options) as accelerator:
+        corpus = load_checked_corpus(config)  # inputs are validated before the run folder is created
+
+        def draw(model: CategoricalDiffusion) -> Mapping[str, bytes]:
+            return draw_samples(model, corpus.codec)
+
+        with call.open_run(main_process=accelerator.is_main) as run:
+            if isinstance(config, ExperimentConfig):
+                single = accelerator.world == 1
+                network = train(config, run, seed=options.seed, accelerator=accelerator, draw=draw if single else None)
+            else:
+                network = train_autoregressive(config, run, seed=options.seed, accelerator=accelerator)
+            if accelerator.is_main:
+                for folder in filter(None, (run.folder / "pretrained", options.export)):
+                    print(f"weights: {save_network(folder, network)}")
+                if isinstance(config, ExperimentConfig):
+                    print(f"next: onepaper {call.paper.name} sample --weights {run.folder}")
+
+
+def draw_samples(model: CategoricalDiffusion, codec: TextCodec) -> Mapping[str, bytes]:
+    """Texts without a prompt, as files."""
+    texts = Sampler(model, SAMPLING).fill("{}", codec, SAMPLES)
+    return {f"sample-{number}.txt": text.encode() for number, text in enumerate(texts)}

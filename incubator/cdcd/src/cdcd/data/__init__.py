@@ -1,0 +1,1 @@
+"""Text: documents in parts, tokens, and templates of what is given."""

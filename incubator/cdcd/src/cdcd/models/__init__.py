@@ -1,0 +1,1 @@
+"""Networks: the denoiser, the causal model, and n-grams."""

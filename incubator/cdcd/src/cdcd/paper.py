@@ -1,0 +1,49 @@
+"""The paper's entry for the command line: metadata, presets, verbs and claims."""
+
+from onepaper.paper import Paper, Verb
+
+from cdcd.cli.options import DoctorOptions, EvaluateOptions, SampleOptions, TrainOptions
+from cdcd.config import AutoregressiveExperiment, ExperimentConfig
+from cdcd.presets import ALIASES, PRESETS
+
+PAPER = Paper(
+    name="cdcd",
+    module="cdcd",
+    title="Continuous diffusion for categorical data",
+    authors=(
+        "Sander Dieleman, Laurent Sartran, Arman Roshannai, Nikolay Savinov, Yaroslav Ganin, Pierre H. Richemond, "
+        "Arnaud Doucet, Robin Strudel, Chris Dyer, Conor Durkan, Curtis Hawthorne, Rémi Leblond, Will Grathwohl, "
+        "Jonas Adler"
+    ),
+    venue="arXiv preprint 2211.15089",
+    year=2022,
+    arxiv="2211.15089",
+    framework="jax",
+    presets=PRESETS,
+    aliases=ALIASES,
+    verbs=(
+        Verb(
+            "train",
+            "train a diffusion language model, or a causal one",
+            "cdcd.cli.train:train_verb",
+            TrainOptions,
+            "laptop",
+            (ExperimentConfig, AutoregressiveExperiment),
+        ),
+        Verb("sample", "complete and infill text", "cdcd.cli.sample:sample_verb", SampleOptions),
+        Verb(
+            "evaluate",
+            "measure quality and diversity of completions, and the loss on held-out text",
+            "cdcd.cli.evaluate:evaluate_verb",
+            EvaluateOptions,
+        ),
+        Verb(
+            "doctor",
+            "noise levels that embeddings and vocabularies of given sizes need",
+            "cdcd.cli.doctor:doctor_verb",
+            DoctorOptions,
+        ),
+    ),
+    claims_in="cdcd.claims:CLAIMS",
+    cost_of="cdcd.cli.costs:cost_of",
+)
