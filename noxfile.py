@@ -13,6 +13,7 @@ import resource
 import shutil
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -33,6 +34,7 @@ WORKERS = max(1, min(os.cpu_count() or 1, 4))
 # What the tests of one package may take, in seconds of processor time: 240 s on two slow cores. Time on the clock is
 # printed too, but depends on what else the machine does.
 TEST_BUDGET = 480
+IN_PARALLEL = ["-n", str(WORKERS), "--dist", "worksteal"]
 
 
 def _arguments() -> tuple[list[str], list[str]]:
@@ -75,20 +77,27 @@ def _torch_arrangement(session: nox.Session) -> dict[str, str]:
     """Environment variables that keep CUDA off a machine without a GPU, as far as that can be arranged."""
     if any(name in os.environ for name in ("UV_TORCH_BACKEND", "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "UV_INDEX")):
         return {}
-    wheel = _local_torch_wheel()
-    if wheel is not None:
-        # A build of torch was put there for this machine; unconstrained, a newer one of the index would win.
-        # Not in `create_tmp`, which would move the temporary folder of every program below into this checkout.
-        session.cache_dir.mkdir(parents=True, exist_ok=True)
-        constraint = session.cache_dir / "local-torch.txt"
-        constraint.write_text(f"torch=={wheel.name.split('-')[1]}\n", encoding="utf-8")
-        return {"UV_CONSTRAINT": str(constraint)}
+    if local := _local_torch_constraint(session):
+        return local
     if platform.system() != "Linux":
         return {}
     if _answers(TORCH_CPU_INDEX_PROBE):
         return {"UV_TORCH_BACKEND": "auto"}
     session.log("the CPU index of torch does not answer: the build of the default index brings CUDA along")
     return {}
+
+
+def _local_torch_constraint(session: nox.Session) -> dict[str, str]:
+    """A constraint to the build of torch that was put into a local folder of wheels for this machine, if there is one;
+    unconstrained, one of the index would win."""
+    wheel = _local_torch_wheel()
+    if wheel is None:
+        return {}
+    # Not in `create_tmp`, which would move the temporary folder of every program below into this checkout.
+    session.cache_dir.mkdir(parents=True, exist_ok=True)
+    constraint = session.cache_dir / "local-torch.txt"
+    constraint.write_text(f"torch=={wheel.name.split('-')[1]}\n", encoding="utf-8")
+    return {"UV_CONSTRAINT": str(constraint)}
 
 
 def _local_torch_wheel() -> Path | None:
@@ -114,7 +123,8 @@ def _install(session: nox.Session, package: str, extra: str = "") -> None:
     if package == "shared":
         targets = ["-e", f"./shared[{frameworks},{extra}]"]
     else:
-        targets = ["-e", f"./shared[{frameworks}]", "-e", f"./packages/{package}{suffix}"]
+        shared = f"./shared[{frameworks}]" if frameworks else "./shared"
+        targets = ["-e", shared, "-e", f"./packages/{package}{suffix}"]
     session.install(*targets, env=arranged)
 
 
@@ -145,33 +155,55 @@ ENVIRONMENTS = sorted({_environment(package) for package in CHOSEN})
 @nox.parametrize("environment", ENVIRONMENTS, ids=ENVIRONMENTS)
 def tests(session: nox.Session, environment: str) -> None:
     """Run the tests of each package; those of one framework share an environment (`packaging` installs each alone)."""
-    _run_tests(session, environment, ["-n", str(WORKERS), "--dist", "worksteal", "--durations=15"], budget=TEST_BUDGET)
+    options = [*IN_PARALLEL, "--durations=15"]
+    _run_tests(session, _sharing(environment), options, budget=TEST_BUDGET)
 
 
 @nox.session
 @nox.parametrize("environment", ENVIRONMENTS, ids=ENVIRONMENTS)
 def slow(session: nox.Session, environment: str) -> None:
     """Run the tests that are marked slow: long comparisons, kill tests, long fuzzing."""
-    _run_tests(session, environment, ["-m", "slow", "--durations=15"])
+    _run_tests(session, _sharing(environment), ["-m", "slow", "--durations=15"])
 
 
 @nox.session
 @nox.parametrize("environment", ENVIRONMENTS, ids=ENVIRONMENTS)
 def coverage(session: nox.Session, environment: str) -> None:
     """Run the tests with shapes checked at run time (papers) and lines counted."""
-    _run_tests(session, environment, ["-n", str(WORKERS), "--dist", "worksteal"], checked=True)
+    _run_tests(session, _sharing(environment), IN_PARALLEL, checked=True)
+
+
+@nox.session
+@nox.parametrize("package", CHOSEN, ids=CHOSEN)
+def lowest(session: nox.Session, package: str) -> None:
+    """Run the fast tests of each package, alone in its environment, with the lowest versions that it admits."""
+    _run_tests(session, [package], IN_PARALLEL, lowest=True)
+
+
+def _sharing(environment: str) -> list[str]:
+    return [package for package in CHOSEN if _environment(package) == environment]
 
 
 def _run_tests(
-    session: nox.Session, environment: str, options: list[str], budget: float = 0, checked: bool = False
+    session: nox.Session,
+    packages: list[str],
+    options: list[str],
+    *,
+    budget: float = 0,
+    checked: bool = False,
+    lowest: bool = False,
 ) -> None:
-    packages = [package for package in CHOSEN if _environment(package) == environment]
     arranged = _torch_arrangement(session) if "torch" in _frameworks(packages[0]) else {}
+    if lowest and "torch" in _frameworks(packages[0]):
+        # A constraint without the local part, such as `2.6` for `2.6+cpu`, would mean the build of the index, which is
+        # the lower one of both.
+        arranged |= _local_torch_constraint(session)
     frameworks = ",".join(sorted(_frameworks(packages[0])))
     folders = {package: "shared" if package == "shared" else f"packages/{package}" for package in packages}
     editable = [f"./shared[{','.join(filter(None, (frameworks, 'test')))}]"]
     editable += [f"./{folders[package]}[test]" for package in packages if package != "shared"]
-    session.install(*(word for target in editable for word in ("-e", target)), env=arranged)
+    targets = [word for target in editable for word in ("-e", target)]
+    session.install(*(("--resolution", "lowest-direct") if lowest else ()), *targets, env=arranged)
     failed = []
     for package in packages:
         folder, module = folders[package], "onepaper" if package == "shared" else package.replace("-", "_")
@@ -295,9 +327,34 @@ def packaging(session: nox.Session) -> None:
 
 @nox.session
 def scaffold(session: nox.Session) -> None:
-    """Make a new paper package for torch and one for JAX in a copy of the repository and run their tests."""
+    """Make new paper packages for torch, JAX and neither in a copy of the repository and run their tests."""
     session.install("./shared")
     session.run("python", "tools/new_package.py", "scaffold", "--try", *REST)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Run the trainings and checks that want a GPU (tools/gpu_plan.py); `-- --smoke` runs small forms on a CPU."""
+    plans = {"shared": ROOT / "shared", **{paper: ROOT / "packages" / paper for paper in PAPERS}}
+    extras = {
+        name: {extra for item in tomllib.loads(path.read_text())["items"] for extra in item.get("extras", ())}
+        for name, folder in plans.items()
+        if (path := folder / "gpu_plan.toml").is_file()
+    }
+    targets = [f"./shared[{','.join(sorted({'torch', 'jax'} | extras.pop('shared', set())))}]"]
+    targets += [f"./packages/{name}[{','.join(sorted(found))}]" for name, found in extras.items()]
+    cuda = ["jax[cuda12]"] if Path("/dev/nvidiactl").exists() else []
+    editable = [word for target in targets for word in ("-e", target)]
+    session.install(*editable, *cuda, env=_torch_arrangement(session))
+    session.run("python", "tools/gpu_plan.py", *REST)
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """Run the script for a Ray cluster in docs/scaling.md on a local cluster."""
+    _install(session, "compose-diffusion")
+    session.install("pytest>=8.3", "ray>=2.40")
+    session.run("pytest", "-m", "slow", "tools/tests/test_ray.py", *REST)
 
 
 @nox.session
@@ -312,6 +369,8 @@ def endurance(session: nox.Session, framework: str) -> None:
 @nox.parametrize("package", CHOSEN_PAPERS, ids=CHOSEN_PAPERS)
 def scale(session: nox.Session, package: str) -> None:
     """Train each paper's smallest preset on two processes (torch) or eight virtual devices (JAX) of this machine."""
+    if not _frameworks(package):
+        session.skip(f"{package} needs no framework")
     _install(session, package)
     folder = session.cache_dir / f"scale-{package}"
     shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,9 @@ and so are names at module level). A result is proven where they are
   for two former names proves nothing and is reported. A string may change only where it is the name of an attribute
   that was renamed in the same way (`getattr(self, "steps")`).
 
+A definition that is marked as unmeasured today is left out on both sides: today's measurement cannot use it, and
+COMMIT's code, equal up to its first use, did not use it either.
+
 The rule's data, the assets' content and the result itself, but for its fingerprint, must be unchanged. Needs the
 packages of this checkout, not installed ones.
 """
@@ -34,7 +37,14 @@ sys.path.insert(0, str(ROOT / "shared" / "src"))
 
 from onepaper.claims import Claim  # noqa: E402
 from onepaper.errors import UsageError  # noqa: E402
-from onepaper.fingerprint import Token, asset_digests, claim_fingerprint, code_tokens, rule_names  # noqa: E402
+from onepaper.fingerprint import (  # noqa: E402
+    Token,
+    asset_digests,
+    claim_fingerprint,
+    code_tokens,
+    rule_names,
+    unmeasured_definitions,
+)
 from onepaper.paper import Paper, resolve  # noqa: E402
 
 # Run inside the former tree, by its own code: which results are current there.
@@ -141,8 +151,9 @@ def prove(paper: Paper, tree: Path) -> Iterator[tuple[Claim, str, dict[str, str]
             yield claim, "an asset changed", {}
         else:
             rules = rule_names(claim.rule)
-            before = code_tokens(old["measure"], old_folder, rules, old_shared)
-            yield claim, *compare(before, code_tokens(claim.measure, paper.package_folder(), rules))
+            after = code_tokens(claim.measure, paper.package_folder(), rules)
+            unmeasured = unmeasured_definitions(paper.package_folder())
+            yield claim, *compare(code_tokens(old["measure"], old_folder, rules, old_shared, unmeasured), after)
 
 
 def _without_hash(path: Path) -> dict[str, Any]:

@@ -3,8 +3,8 @@
     python tools/new_package.py my-paper --framework jax --title "A Title" --authors "A. One, B. Two" --year 2024
 
 It writes packages/my-paper, its page and its tutorial, and adds the paper to the import contracts and the site. With
---try it makes one package for each framework in a scratch copy of the working tree and runs their tests, lint and docs
-there; CI does that.
+--try it makes one package for each framework, and one without, in a scratch copy of the working tree and runs their
+tests, lint and docs there; CI does that.
 """
 
 import argparse
@@ -24,7 +24,10 @@ from onepaper.paper import resolve
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).parent / "template"
-FRAMEWORKS = ("torch", "jax")
+# Files that replace those of the same name in a package without a framework, and those that it lacks.
+TEMPLATE_PLAIN = Path(__file__).parent / "template_plain"
+WITH_NETWORK = ("models", "training.py.j2", "train.py.j2", "costs.py.j2", "conftest.py.j2")
+FRAMEWORKS = ("torch", "jax", "none")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -54,11 +57,14 @@ def write_package(package: Package, root: Path) -> Path:
     """
     folder = root / "packages" / package.name
     folder.mkdir(parents=True)
+    folders = [TEMPLATE_PLAIN, TEMPLATE] if package.framework == "none" else [TEMPLATE]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    for template in sorted(TEMPLATE.rglob("*.j2")):
-        relative = template.relative_to(TEMPLATE)
+    for relative in sorted(template.relative_to(TEMPLATE) for template in TEMPLATE.rglob("*.j2")):
+        names = {*relative.parts, relative.name.removeprefix("test_")}
+        if package.framework == "none" and not names.isdisjoint(WITH_NETWORK):
+            continue
         text = environment.get_template(relative.as_posix()).render(
             name=package.name,
             module=package.module,
@@ -155,7 +161,7 @@ def main() -> int:
         "--try",
         dest="try_it",
         action="store_true",
-        help="one package for each framework in a scratch clone, with tests, lint and docs there",
+        help="one package for each framework, and one without, in a scratch clone, with tests, lint and docs there",
     )
     words = parser.parse_args()
     if not NAME.fullmatch(words.name):

@@ -46,7 +46,7 @@ EQUATIONS = "## Equations and functions"
 # Written so that this line is no match of its own.
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X]|raise Not[I]mplemented(Error)?)\b")
 RELEASE_DEPENDENCY = re.compile(
-    r"^onepaper\[(torch|jax)\]\{env:ONEPAPER_RELEASE: @ \{root:parent:parent:uri\}/shared\}$"
+    r"^onepaper(\[[a-z]+(,[a-z]+)*\])?\{env:ONEPAPER_RELEASE: @ \{root:parent:parent:uri\}/shared\}$"
 )
 
 
@@ -209,7 +209,7 @@ def metadata(package: Package, names: set[str]) -> Iterator[str]:
             yield f"{file}: pins {dependency}; say a range, constraints belong into ci/"
     if "test" not in extras:
         yield f"{file}: has no `test` extra"
-    if any(item.startswith("onepaper[jax]") for item in dependencies) and "cuda" not in extras:
+    if any(item.startswith("onepaper[jax") for item in dependencies) and "cuda" not in extras:
         yield f"{file}: a JAX package has a `cuda` extra"
     entry = project.get("entry-points", {}).get("onepaper.papers", {})
     if entry != {package.name: f"{package.module}.paper:PAPER"}:

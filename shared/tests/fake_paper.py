@@ -33,10 +33,15 @@ class SampleOptions(RunOptions):
     """What to sample."""
     count: int = 4
     """How many."""
+
+@dataclass(frozen=True)
+class ServeOptions:
+    port: int = 0
+    """Where to answer."""
 '''
 PAPER = """
 from onepaper.paper import Paper, Preset, Verb
-from fake_paper_package.config import Config, OtherConfig, SampleOptions
+from fake_paper_package.config import Config, OtherConfig, SampleOptions, ServeOptions
 
 PAPER = Paper(
     name="fake-paper", module="fake_paper_package", title="A Fake Paper", authors="A. Author", venue="Nowhere",
@@ -46,7 +51,8 @@ PAPER = Paper(
     aliases={"laptop": "laptop-small"},
     verbs=(Verb("train", "train it", "fake_paper_package.verbs:train", preset="laptop-small", configs=(Config,)),
            Verb("sample", "sample it", "fake_paper_package.verbs:sample", SampleOptions, preset="smoke",
-                configs=(Config, OtherConfig))),
+                configs=(Config, OtherConfig)),
+           Verb("serve", "answer requests", "fake_paper_package.verbs:serve", ServeOptions, long_running=True)),
     claims_in="fake_paper_package.claims:CLAIMS",
     cost_of="fake_paper_package.verbs:cost",
 )
@@ -64,6 +70,14 @@ def train(call):
 
 def sample(call):
     print(json.dumps({"options": to_dict(call.options), "config": to_dict(call.config), "preset": call.preset}))
+
+def serve(call):
+    import time
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        print("closed", flush=True)
 
 def cost(config):
     return {"parameters": "12"}

@@ -19,6 +19,6 @@ def test_presets(command: Command) -> None:
 
 @pytest.mark.usefixtures("paper")
 def test_own_verbs_come_first_and_all_resolve() -> None:
-    assert list(verbs_of(load_paper("fake-paper"))) == ["train", "sample", "reproduce", "claims", "presets"]
+    assert list(verbs_of(load_paper("fake-paper"))) == ["train", "sample", "serve", "reproduce", "claims", "presets"]
     for verb in COMMON_VERBS:
         assert callable(resolve(verb.run))

@@ -34,7 +34,7 @@ def test_completion(command: Command, words: tuple[str, ...], expected: set[str]
 
 def test_bash_completes(paper: Path) -> None:
     script = (
-        f'export PYTHONPATH="{paper / "site"}"; onepaper() {{ "{sys.executable}" -m onepaper "$@"; }};'
+        f'export PYTHONPATH="{paper / "site"}:$PYTHONPATH"; onepaper() {{ "{sys.executable}" -m onepaper "$@"; }};'
         'eval "$(onepaper completion bash)"; COMP_WORDS=(onepaper fake-paper tr); COMP_CWORD=2; _onepaper;'
         'echo "${COMPREPLY[@]}"'
     )

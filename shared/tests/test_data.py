@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import tarfile
 import threading
 import zipfile
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onepaper import data
+from onepaper.data import readable
 from onepaper.errors import OnePaperError, UsageError
 
 
@@ -210,3 +212,35 @@ def test_damaged_and_missing_archives_are_errors(tmp_path):
     with pytest.raises(OnePaperError, match="No such file"):
         data.extract_archive(tmp_path / "absent.tar", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def odd(number: int) -> None:
+    if number % 2 == 0:
+        raise UsageError(f"{number} is even")
+
+
+def test_all_readable_files_are_kept_in_order() -> None:
+    assert readable([5, 3, 1], odd) == [5, 3, 1]
+    assert readable([], odd) == []
+
+
+def test_an_error_counts_the_unreadable_and_names_the_first() -> None:
+    with pytest.raises(UsageError, match="^2 is even$"):
+        readable([1, 2, 3], odd)
+    whole = "4 of 5 files cannot be read: 2 is even | 4 is even | 6 is even | and 1 more; repair or remove them"
+    with pytest.raises(UsageError, match=f"^{re.escape(whole)}$"):
+        readable([2, 1, 4, 6, 8], odd)
+
+
+def test_skipped_ones_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert readable([4, 3, 2, 1], odd, "skip") == [3, 1]
+    assert capsys.readouterr().err == "skipped: 2 of 4 files cannot be read: 4 is even | 2 is even\n"
+    with pytest.raises(UsageError, match="2 of 2 files cannot be read.*give files that can be read"):
+        readable([2, 4], odd, "skip")
+    with pytest.raises(UsageError, match="unreadable"):
+        readable([1], odd, "ignore")
+
+
+def test_other_errors_are_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        readable([0], lambda number: 1 / number)

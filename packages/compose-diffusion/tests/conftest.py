@@ -1,5 +1,9 @@
 """Fixtures of several folders; small, randomly initialised pipelines of diffusers are built once for all tests."""
 
+import json
+import tempfile
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -77,7 +81,12 @@ def letters_tokenizer():
 
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    return CLIPTokenizer(vocab={word: index for index, word in enumerate(words)}, merges=[], model_max_length=16)
+    # From files, by position: the parameters have other names, and take no lists, before transformers 5.
+    with tempfile.TemporaryDirectory() as folder:
+        vocabulary, merges = Path(folder, "vocab.json"), Path(folder, "merges.txt")
+        vocabulary.write_text(json.dumps({word: index for index, word in enumerate(words)}), encoding="utf-8")
+        merges.write_text("#version: 0.2\n", encoding="utf-8")
+        return CLIPTokenizer(str(vocabulary), str(merges), model_max_length=16)
 
 
 def small_text_encoder(kind):

@@ -1,9 +1,13 @@
 """Options of the machine (device, precision, threads, shards), and the processes of a run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from onepaper.config import check_choice, check_non_negative, check_positive
+from onepaper.errors import OnePaperError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,18 @@ class Processes:
     def broadcast(self, value: int) -> int:
         """The main process's `value`, on every process."""
         return value
+
+    def run_together(self, action: Callable[[], T]) -> T:
+        """Run `action` and wait for the other processes; if it fails on one, all raise, so that none waits forever."""
+        problem: Exception | None = None
+        result: list[T] = []
+        try:
+            result.append(action())
+        except Exception as error:  # raised again below, once the other processes know
+            problem = error
+        failed = self.any(problem is not None)
+        if problem is not None:
+            raise problem
+        if failed:
+            raise OnePaperError("another process of this run failed; see its message")
+        return result[0]

@@ -26,7 +26,6 @@ from onepaper.runs import now, sync_folder, write_atomic
 
 StateT = TypeVar("StateT")
 ConfigT = TypeVar("ConfigT")
-T = TypeVar("T")
 
 MANIFEST_NAME = "manifest.json"
 CONFIG_NAME = "config.json"
@@ -102,7 +101,7 @@ class Checkpoints:
     ) -> None:
         self.folder, self.identity, self.keep = folder, dict(identity), keep
         self.processes = processes or Processes()
-        self._on_all_processes(self._clean)
+        self.processes.run_together(self._clean)
 
     def path(self, step: int) -> Path:
         """The folder of one step."""
@@ -126,9 +125,9 @@ class Checkpoints:
         """
         temporary = self.folder / f"step_{step}.tmp"
         try:
-            self._on_all_processes(lambda: self._begin(temporary))
-            tree = self._on_all_processes(lambda: write(temporary))
-            self._on_all_processes(lambda: self._commit(temporary, step, tree, extra or {}))
+            self.processes.run_together(lambda: self._begin(temporary))
+            tree = self.processes.run_together(lambda: write(temporary))
+            self.processes.run_together(lambda: self._commit(temporary, step, tree, extra or {}))
         except OSError as error:
             older = f"step {self.steps()[-1]} is intact" if self.steps() else "there is no older one"
             raise OnePaperError(
@@ -152,11 +151,11 @@ class Checkpoints:
             UsageError: the checkpoint is of another configuration or seed; the message names the differing fields.
             OnePaperError: every checkpoint is broken, or the state does not fit the model.
         """
-        step = self.processes.broadcast(self._on_all_processes(self._newest_valid_step))
+        step = self.processes.broadcast(self.processes.run_together(self._newest_valid_step))
         if step < 0:
             return None
         manifest = self.manifest(step)
-        return self._on_all_processes(lambda: read(self.path(step), manifest.tree)), manifest
+        return self.processes.run_together(lambda: read(self.path(step), manifest.tree)), manifest
 
     def manifest(self, step: int) -> Manifest:
         """The manifest of one step; the files that it lists are not read.
@@ -193,7 +192,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Delete every checkpoint."""
-        self._on_all_processes(
+        self.processes.run_together(
             lambda: [_remove(self.path(step)) for step in self.steps()] if self.processes.is_main else []
         )
 
@@ -263,21 +262,6 @@ class Checkpoints:
         if problem:
             raise OnePaperError(f"every checkpoint in {self.folder} is damaged: {problem}; restart to begin again")
         return -1
-
-    def _on_all_processes(self, action: Callable[[], T]) -> T:
-        """Run `action` and wait for the other processes; if it fails on one, all raise, so that none waits forever."""
-        problem: Exception | None = None
-        result: list[T] = []
-        try:
-            result.append(action())
-        except Exception as error:  # raised again below, once the other processes know
-            problem = error
-        failed = self.processes.any(problem is not None)
-        if problem is not None:
-            raise problem
-        if failed:
-            raise OnePaperError("another process of this run failed; see its message")
-        return result[0]
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Data: shipped files with checksums, batches as functions of the step, safe archives, data sets of the user.
+"""Data: shipped files with checksums, batches as functions of the step, safe archives, data sets and files of the user.
 
 All randomness is a function of (seed, step): the step is the position in the data, and a resumed training needs no
 other state.
@@ -10,25 +10,32 @@ import importlib.resources
 import lzma
 import os
 import stat
+import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Generic, TypeVar
+from typing import IO, Any, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from onepaper.config import check_positive, unknown
+from onepaper.config import check_choice, check_positive, unknown
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.progress import track
 from onepaper.runs import temporary_folder
 
 Batch = TypeVar("Batch")
 
 SUMS_NAME = "SHA256SUMS"
 DATA_VARIABLE = "ONEPAPER_DATA"
+
+Source = TypeVar("Source")
+_READERS, _LISTED = 8, 3
+Unreadable = Literal["error", "skip"]
+"""What to do with a user's files that cannot be read: stop with an error, or leave them out and say how many."""
 
 
 def file_sha256(path: Path) -> str:
@@ -108,6 +115,52 @@ def data_root(name: str, given: Path | str | None = None, expected: Iterable[str
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise UsageError(f"the dataset '{name}' at {root} lacks {shown}")
     return root
+
+
+def readable(
+    sources: Sequence[Source],
+    read: Callable[[Source], Any],
+    unreadable: Unreadable = "error",
+    *,
+    description: str = "checking files",
+) -> list[Source]:
+    """The sources that `read` accepts, in their order, so that an unreadable one does not end a run later.
+
+    Every source is read once, in several threads. With "skip" a line on stderr counts those left out and names the
+    first.
+
+    Args:
+        sources: paths, or other arguments of `read`.
+        read: raises `OnePaperError` for a source that it cannot read.
+        unreadable: "error" or "skip".
+        description: for the progress, which is shown where it takes long.
+
+    Raises:
+        UsageError: some cannot be read, or with "skip" none can; the message counts them and names the first.
+    """
+    check_choice("unreadable", unreadable, ("error", "skip"))
+
+    def problem(source: Source) -> str:
+        try:
+            read(source)
+        except OnePaperError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        problems = list(track(pool.map(problem, sources), description, total=len(sources), unit="file"))
+    found = [problem for problem in problems if problem]
+    if not found:
+        return list(sources)
+    summary = f"{len(found):,} of {len(sources):,} files cannot be read: {' | '.join(found[:_LISTED])}" + (
+        f" | and {len(found) - _LISTED:,} more" if len(found) > _LISTED else ""
+    )
+    if unreadable == "error":
+        raise UsageError(f"{summary}; repair or remove them" if len(found) > 1 else found[0])
+    if len(found) == len(sources):
+        raise UsageError(f"{summary}; give files that can be read")
+    print(f"skipped: {summary}", file=sys.stderr)
+    return [source for source, problem in zip(sources, problems, strict=True) if not problem]
 
 
 def rank_slice(batch_size: int, rank: int, world: int) -> slice:

@@ -38,8 +38,8 @@ class Preset:
 
 
 @dataclass(frozen=True)
-class VerbOptions(DeviceOptions):
-    """Options of every verb that computes; the options of a package's verbs inherit from it."""
+class PlainOptions:
+    """Options of verbs that compute without a framework; the options of a package's verbs inherit from it."""
 
     output: Path | None = None
     """folder for the results; the default is runs/PAPER/VERB-PRESET below the current folder"""
@@ -47,6 +47,11 @@ class VerbOptions(DeviceOptions):
     """seed of all randomness: same seed, same result"""
     dry_run: bool = False
     """print what would be done, and do nothing"""
+
+
+@dataclass(frozen=True)
+class VerbOptions(PlainOptions, DeviceOptions):
+    """Options of verbs that compute with a framework; the options of a package's verbs inherit from it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Verb:
         options: frozen dataclass of the verb's own options; it must be importable without a framework.
         preset: the default preset; None for a verb that takes no configuration.
         configs: configuration types that the verb accepts.
+        long_running: it runs until it is stopped (a server, a cluster job) and has no run folder. SIGTERM and Ctrl-C
+            then raise in it, so that `with` and `finally` end what it began, and the exit code is 128 + signal.
     """
 
     name: str
@@ -73,6 +80,7 @@ class Verb:
     options: type = RunOptions
     preset: str | None = None
     configs: tuple[type, ...] = ()
+    long_running: bool = False
 
     def accepts(self, config: Any) -> bool:
         """Whether this verb can run that configuration."""
@@ -86,11 +94,13 @@ class Paper:
     Args:
         name: folder and command name, e.g. `perceiver-ar`.
         module: import name, e.g. `perceiver_ar`.
-        framework: `torch` or `jax`.
+        framework: `torch`, `jax` or `none`.
         claims_in: `module:NAME` of the tuple of claims.
         aliases: other names for presets, e.g. `laptop` for the main laptop experiment.
         cost_of: `module:function` mapping a configuration to a dictionary of costs (parameters, FLOPs, memory);
             it may load the framework.
+        layouts_in: `module:function` giving the `onepaper.foreign.layouts.Layout`s of the public data sets that a
+            configuration reads, or for None all of the paper's; the paper then has the verb `data`.
     """
 
     name: str
@@ -106,6 +116,7 @@ class Paper:
     claims_in: str
     aliases: Mapping[str, str] = field(default_factory=dict)
     cost_of: str | None = None
+    layouts_in: str | None = None
 
     def preset(self, name: str) -> Preset:
         """The preset of that name or alias.

@@ -30,9 +30,11 @@ def test_the_quick_tier(paper, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert printed.rstrip().splitlines()[-1] == f"report: {(tmp_path / 'run' / 'report.html').resolve()}"
     assert "toy-ledger, measured now: 2 reproduced\n" in printed
-    assert "toy-ledger, not measured now: 1 paper scale, 1 not testable, 1 not run" in printed
+    assert "toy-ledger, without a measurement: 1 paper scale, 1 not testable, 1 not run" in printed
+    assert "(2 of 5 claims, " in printed
+    assert "statement 3" not in printed, "the table has no claim that was not measured"
     assert "trained" not in paper.calls
-    assert sorted(path.stem for path in (tmp_path / "run" / "results").iterdir()) == ["C1", "C2"]
+    assert sorted(path.stem for path in (tmp_path / "run" / "results").glob("*.json")) == ["C1", "C2"]
     assert read_results(paper) == {}
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count('<details class="claim') == 5
@@ -44,8 +46,7 @@ def test_recording_and_what_a_later_run_shows(paper, tmp_path, capsys):
     capsys.readouterr()
     assert run(paper, tmp_path) == 0
     printed = capsys.readouterr().out
-    assert "recorded" in printed
-    assert "not reproduced" in printed
+    assert "recorded before, not measured now: 1 not reproduced" in printed
     assert "recorded" in (tmp_path / "run" / "report.html").read_text()
 
 
@@ -89,7 +90,7 @@ def test_an_interrupt_keeps_what_is_done(paper, tmp_path, capsys):
     paper.ledger = (paper.ledger[0], STOPPED, paper.ledger[1])
     assert run(paper, tmp_path, record=True) == 130
     printed = capsys.readouterr().out
-    assert "interrupted after 1 of 3 claims; the same command takes the finished arms" in printed
+    assert "interrupted after 1 of 3 claims; the same command takes the finished claims and arms" in printed
     assert set(read_results(paper)) == {"C1"}
     assert (tmp_path / "run" / "report.html").exists()
     # The lock is free again.
@@ -164,3 +165,53 @@ def test_arms_of_other_runs_are_merged(paper, tmp_path, capsys):
     assert paper.calls[7:] == ["accuracy"]
     with pytest.raises(UsageError, match="nothing has no arms, expected the output folder"):
         run(paper, tmp_path, merge=(tmp_path / "nothing",))
+
+
+def test_a_finished_claim_is_not_measured_again(paper, tmp_path, capsys):
+    run(paper, tmp_path)
+    capsys.readouterr()
+    calls = list(paper.calls)
+    assert run(paper, tmp_path, full=True, record=True) == 0
+    assert paper.calls == calls
+    printed = capsys.readouterr().out
+    assert f"2 of 2 claims are finished in {tmp_path / 'run'}" in printed
+    assert "(C1, C2); remove" in printed
+    assert "toy-ledger, finished before in this folder: 2 reproduced" in printed
+    assert "measured now:" not in printed
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "2 claims finished before in this folder" in page
+    assert 'aria-label="A cloud"' in page
+    assert "A cloud" in str(read_results(paper)["C2"].artifacts)
+    assert sorted(path.name for path in (tmp_path / "results" / "figures").iterdir()) == [
+        "C2-1.png", "C2-2.png", "C2-3.png", "C2-4.wav",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ["seeds", "device", "code", "rule", "versions", "damaged"])
+def test_what_has_changed_is_measured_again(paper, tmp_path, monkeypatch, change):
+    run(paper, tmp_path, claims=("C1",))
+    options = {"seeds": {"seeds": (0, 1, 2, 3)}, "device": {"device": "cpu"}}.get(change, {})
+    result = tmp_path / "run" / "results" / "C1.json"
+    if change == "code":
+        code = paper.package_folder() / "claims.py"
+        code.write_text(code.read_text().replace("0.63 +", "0.62 +"))
+    elif change == "rule":
+        paper.ledger = (dataclasses.replace(paper.ledger[0], rule=Below("accuracy", 0.7)),)
+    elif change == "versions":
+        result.write_text(result.read_text().replace('"numpy": "', '"numpy": "0'))
+    elif change == "damaged":
+        result.write_text(result.read_text()[:-10])
+    before = paper.calls.count("accuracy")
+    run(paper, tmp_path, claims=("C1",), **options)
+    assert paper.calls.count("accuracy") == before + 1
+
+
+def test_after_an_interrupt_the_same_command_goes_on(paper, tmp_path, capsys):
+    paper.ledger = (paper.ledger[0], STOPPED, paper.ledger[1])
+    assert run(paper, tmp_path) == 130
+    paper.ledger = (paper.ledger[0], paper.ledger[2])
+    capsys.readouterr()
+    assert run(paper, tmp_path, record=True) == 0
+    assert paper.calls == ["accuracy", 0, 1, 2]
+    assert "1 of 2 claims are finished" in capsys.readouterr().out
+    assert set(read_results(paper)) == {"C1", "C2"}

@@ -41,7 +41,9 @@ def test_paired_difference_removes_what_seeds_share():
 def test_bootstrap_agrees_with_scipy_and_the_seed_decides():
     values = np.random.default_rng(3).exponential(size=400)
     ours = bootstrap_interval(values, seed=1)
-    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=2000, rng=2).confidence_interval
+    theirs = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=2000, random_state=2
+    ).confidence_interval
     assert ours.estimate == pytest.approx(values.mean())
     assert ours[1:] == pytest.approx(tuple(theirs), abs=0.02)
     assert ours == bootstrap_interval(values, seed=1) != bootstrap_interval(values, seed=2)

@@ -109,7 +109,7 @@ def test_a_lost_process_fails_its_claim_only(paper, capsys):
     assert set(numbers(paper)) == {"C2"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_reports_what_is_done(paper, tmp_path, number):
     program = f"""
 import os, sys

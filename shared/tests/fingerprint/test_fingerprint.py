@@ -5,7 +5,7 @@ import pytest
 
 from onepaper.claims import Above, AllOf, Below
 from onepaper.errors import UsageError
-from onepaper.fingerprint import SHARED_FOLDER, code_fingerprint, code_tokens, rule_names
+from onepaper.fingerprint import SHARED_FOLDER, code_fingerprint, code_tokens, rule_names, unmeasured_definitions
 
 FILES = {
     "__init__.py": """__version__ = "1"
@@ -298,6 +298,35 @@ def test_figures_do_not_count(package):
     change(package, "samplers.py", "curve(n, 'number of steps')", "lines(n, label='n')")
     change(package, "samplers.py", "def sample", "from pkg.figures import lines\ndef sample")
     assert of(package) == before
+
+
+def test_what_no_measurement_uses_does_not_count(package):
+    change(package, "samplers.py", "def sample", "def tables(n):\n    return n + 7\n\ndef sample")
+    change(package, "samplers.py", "maths.square(n) + start", "tables(n) if n > 10**6 else maths.square(n) + start")
+    unmarked = of(package)
+    former = code_tokens("pkg.claims:measure", package)
+    change(package, "samplers.py", "def tables", "@unmeasured\ndef tables")
+    change(package, "samplers.py", "from .deep", "from onepaper.fingerprint.marks import unmeasured\nfrom .deep")
+    marked = of(package)
+    assert marked != unmarked
+    (root,) = unmeasured_definitions(package)
+    assert (root.module, root.name) == ("pkg.samplers", "tables")
+    today = code_tokens("pkg.claims:measure", package)
+    assert former != today
+    change(package, "samplers.py", "n + 7", "open(n).read()")
+    assert of(package) == marked
+    # the same code before it was marked, with today's marks
+    change(package, "samplers.py", "@unmeasured\n", "")
+    assert code_tokens("pkg.claims:measure", package, unmeasured=frozenset([root])) == today
+    # a decorator that is only called so is followed
+    change(package, "samplers.py", "def tables", "@unmeasured\ndef tables")
+    change(
+        package,
+        "samplers.py",
+        "from onepaper.fingerprint.marks import unmeasured",
+        "def unmeasured(f):\n    return f\n",
+    )
+    assert of(package) not in (marked, unmarked)
 
 
 def test_what_evidence_shows_does_not_count_but_what_it_measures_does(package):

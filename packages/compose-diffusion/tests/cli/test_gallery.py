@@ -29,7 +29,8 @@ def test_page_needs_no_other_file(tmp_path, capsys, monkeypatch):
     assert page.count("<section>") == len(few)
     assert page.count("data:image/png;base64,") == 2 * len(few)
     assert not re.search(r"(src|href)=\"(?!data:)", page)
-    assert "&#x27;digits[3] &amp; ~digits[5]&#x27;" in page
+    assert "&#39;digits[3] &amp; ~digits[5]&#39;" in page
+    assert "prefers-color-scheme: dark" in page
     assert len(list((tmp_path / "run").glob("*.png"))) == 2 * len(few)
 
 

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from onepaper.errors import OnePaperError, UsageError
+from onepaper.errors import UsageError
 from PIL import Image
 
 from compose_diffusion.data.image_folder import open_image_folder
@@ -123,13 +125,34 @@ def test_folders_without_images(tmp_path):
     with pytest.raises(UsageError, match="lacks images"):
         opened(tmp_path)
     (tmp_path / "images").mkdir()
-    with pytest.raises(UsageError, match="holds no image, expected files ending in .png"):
+    with pytest.raises(UsageError, match="holds no images; expected files that end in .png"):
         opened(tmp_path)
     with pytest.raises(UsageError, match=r"image_channels is 2, expected 1 \(grey\) or 3"):
         opened(tmp_path, image_channels=2)
 
 
-def test_images_that_cannot_be_decoded_are_named(folder):
+def test_images_that_cannot_be_decoded_are_found_before_a_training(folder, capsys):
+    labels(folder, "image,class\na.png,0\nb.png,1\nmore/c.png,2\nb.png,0\n")
     (folder / "images" / "b.png").write_text("not a picture")
-    with pytest.raises(OnePaperError, match="b.png cannot be read"):
-        opened(folder)(np.array([1]))
+    with pytest.raises(UsageError, match="b.png is not a readable image"):
+        opened(folder)
+    kept = opened(folder, "class", num_classes=3, unreadable="skip")
+    assert kept.files == ("a.png", "more/c.png")
+    assert kept(np.array([0, 1]))["condition"].tolist() == [0, 2]
+    assert "skipped: 1 of 3 files cannot be read" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="b.png is not a readable image"):
+        replace(kept, files=("b.png",))(np.array([0]))
+
+
+def test_depth_orientation_and_transparency(folder):
+    ramp = (257 * np.arange(64).reshape(8, 8)).astype(np.uint16)
+    Image.fromarray(ramp).save(folder / "images" / "a.png")
+    grey = opened(folder, image_channels=1)(np.array([0]))["images"][0, 0]
+    np.testing.assert_allclose(grey, np.arange(64).reshape(8, 8) / 127.5 - 1, atol=1e-6)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray((ramp // 257).astype(np.uint8)).save(folder / "images" / "a.png", exif=turned)
+    grey = opened(folder, image_channels=1)(np.array([0]))["images"][0, 0]
+    np.testing.assert_allclose(grey, np.rot90(np.arange(64).reshape(8, 8), -1) / 127.5 - 1, atol=1e-6)
+    Image.fromarray(np.zeros((8, 8, 4), np.uint8)).save(folder / "images" / "a.png")
+    np.testing.assert_array_equal(opened(folder)(np.array([0]))["images"], 1)  # white behind

@@ -33,8 +33,8 @@ def test_targets_are_high_where_they_should_be():
 def test_landscapes_have_a_row_for_each_form_and_the_exact_one():
     networks = {"first": ToyEnergy(ToyNetworkConfig(width=8)), "second": ToyEnergy(ToyNetworkConfig(width=8))}
     figure = landscapes(networks, cosine_schedule(20), points=15).figure
-    assert len(figure.axes) == 3 * 2, "levels 2 and 15 exist"
-    for axes in figure.axes:
+    assert len(figure.axes) == 3 * 2 + 1, "levels 2 and 15 exist, and the scale"
+    for axes in figure.axes[:-1]:
         energy = axes.images[0].get_array()
         assert energy.min() == 0
         assert energy.max() <= 12
@@ -45,10 +45,13 @@ def test_learning_curves_draw_every_seed_and_the_floor():
     plot = learning_curves("title", {"a": {0: {"curve": curve}, 1: {"curve": curve}}}, floor=0.3)
     (axes,) = plot.figure.axes
     assert len(axes.lines) == 3
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "exact prediction"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "a, a line for each seed",
+        "exact prediction",
+    ]
 
 
-def test_suite_panels_show_true_samples_on_top():
+def test_suite_panels_show_true_samples_first():
     points = torch.zeros(5, 2).numpy()
     found = {name: {row: {100: {"samples": points}} for row in ("reverse", "hmc")} for name in SUITE}
     figure = suite_panels(found, ("reverse", "hmc"), 100)

@@ -42,6 +42,17 @@ def test_points_lie_where_they_are(tmp_path, generator):
     assert right > 0.001
 
 
+def test_contours_lie_where_the_density_is(tmp_path):
+    nowhere = torch.full((5, 2), torch.nan)
+    write_points(tmp_path / "left.png", nowhere, lambda x: -50 * ((x[:, 0] + 0.5) ** 2 + x[:, 1] ** 2))
+    with Image.open(tmp_path / "left.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    coloured = np.ptp(pixels, axis=2) > 60
+    half = coloured.shape[1] // 2
+    assert coloured[:, :half].sum() > 100
+    assert coloured[:, half + 40 :].sum() == 0
+
+
 def test_far_points_widen_the_frame(tmp_path, generator):
     write_points(tmp_path / "far.png", 0.05 * torch.randn(200, 2, generator=generator) - torch.tensor([7.0, 0.0]))
     assert coloured(tmp_path / "far.png")[0] > 0

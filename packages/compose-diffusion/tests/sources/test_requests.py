@@ -7,6 +7,7 @@ from compose_diffusion.cli.options import SampleOptions
 from compose_diffusion.cli.sample import requested
 from compose_diffusion.models.digit_guidance import guided_by_classifier, guided_by_label
 from compose_diffusion.models.digits import DigitModels
+from compose_diffusion.sources import requests as module
 
 CPU = torch.device("cpu")
 
@@ -32,6 +33,21 @@ def test_an_expression_of_digits_is_that_of_the_options(few_levels, generator):
     scores = [request.expression.evaluate(x, 3).score for request in (by_options, by_text)]
     torch.testing.assert_close(*scores)
     assert (by_text.wanted, by_text.unwanted, by_text.description) == (["3"], ["5"], text)
+
+
+def test_exact_densities_are_drawn_below_their_samples(few_levels, tmp_path, monkeypatch):
+    densities = []
+    monkeypatch.setattr(module, "write_points", lambda path, points, log_density: densities.append(log_density))
+    request = requested(SampleOptions(expression="ring & bar"), CPU)
+    request.write_picture(torch.zeros(3, 2), tmp_path / "plane.png")
+    (log_density,) = densities
+    points = torch.tensor([[0.0, 0.5], [0.5, 0.0]], dtype=torch.float64)  # a mode of the product, and none
+    on, off = log_density(points).tolist()
+    assert on - off > 6
+    digits = requested(SampleOptions(expression="digits[3]", weights=few_levels), CPU)
+    digits.write_picture(torch.zeros(3, 1, 8, 8), tmp_path / "digits.png")
+    assert len(densities) == 1
+    assert (tmp_path / "digits.png").exists()
 
 
 def test_one_condition_on_both_sides_is_wanted(few_levels):

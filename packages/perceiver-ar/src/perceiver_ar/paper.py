@@ -53,4 +53,5 @@ PAPER = Paper(
     ),
     claims_in="perceiver_ar.claims:CLAIMS",
     cost_of="perceiver_ar.cli.costs:cost_of",
+    layouts_in="perceiver_ar.cli.data_layouts:layouts",
 )

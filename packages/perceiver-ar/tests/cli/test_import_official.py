@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def test_text_and_codes_keep_what_their_tokens_mean(tmp_path: Path) -> None:
         import_verb(Invocation(paper, verb, spelled, options))
     with pytest.raises(UsageError, match=r"none cannot be read as words.txt"):
         import_verb(Invocation(paper, verb, spelled, replace(options, vocabulary=tmp_path / "none")))
+    for content, problem in (
+        (b"<unk>\n\xff", "wrong is not UTF-8 text (byte 6)"),
+        (b"a\nb", "wrong: a vocabulary begins"),
+    ):
+        (tmp_path / "wrong").write_bytes(content)
+        with pytest.raises(UsageError, match=re.escape(problem)):
+            import_verb(Invocation(paper, verb, spelled, replace(options, vocabulary=tmp_path / "wrong")))
     import_verb(Invocation(paper, verb, spelled, replace(options, vocabulary=tmp_path / "words.txt")))
     codec = open_network(str(tmp_path / "run" / "pretrained")).codec
     assert isinstance(codec, WordText)

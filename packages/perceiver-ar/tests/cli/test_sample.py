@@ -71,6 +71,9 @@ def test_text_continues_its_prompt() -> None:
     files = sample_format(codec, model.config).files(samples)
     assert list(files) == ["sample-0.txt", "sample-1.txt"]
     assert files["sample-1.txt"].startswith(b"Anne")
+    files = sample_format(codec, model.config).files(samples, given=4)
+    assert list(files)[:2] == ["sample-0.txt", "sample-0.given.txt"]
+    assert files["sample-1.given.txt"] == b"Anne"
 
 
 def test_music_continues_a_file(tmp_path: Path) -> None:
@@ -87,7 +90,7 @@ def test_music_continues_a_file(tmp_path: Path) -> None:
     samples = draw(model, codec, options)
     files = sample_format(codec, model.config).files(samples)
     assert read_midi(files["sample-0.mid"])[0] == pytest.approx(notes[0])
-    assert image(files["sample-1.png"]).size == (900, 300)
+    assert image(files["sample-1.png"]).size == (640, 280)
     assert files["sample-1.wav"][:4] == b"RIFF"
     assert sample_format(codec, model.config).summary(samples[0]).endswith(" s")
 
@@ -147,6 +150,13 @@ def test_the_shipped_copy_network_copies() -> None:
 def test_prompts_that_do_not_fit_raise(codec: Codec | None, changes: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         encode_prompts(sample_format(codec, SMALL), SMALL, replace(OPTIONS, **changes))
+
+
+def test_an_empty_prompt_file_raises(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(UsageError, match="empty.txt is empty, expected at least one symbol; leave --prompt-file out"):
+        options = replace(OPTIONS, prompt_file=tmp_path / "empty.txt")
+        encode_prompts(sample_format(ByteText(), SMALL), SMALL, options)
 
 
 def test_inputs_are_validated_before_there_is_a_run(

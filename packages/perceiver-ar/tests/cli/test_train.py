@@ -19,6 +19,13 @@ def test_a_run_has_weights_logs_and_samples(trained: Path) -> None:
     assert (trained / "samples" / "index.html").read_text(encoding="utf-8").count("<pre>") == 4
 
 
+def test_a_run_without_samples(tmp_path: Path) -> None:
+    words = ("--preset", "smoke-text", "--samples", "0", "--loop.steps", "1", "--output", str(tmp_path / "run"))
+    assert run_verb("perceiver-ar", "train", *words) == 0
+    assert (tmp_path / "run" / "pretrained" / "model.safetensors").is_file()
+    assert not (tmp_path / "run" / "samples").exists()
+
+
 def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_verb("perceiver-ar", "train", "--preset", "smoke", "--dry-run", "--output", str(tmp_path / "run")) == 0
     assert "would train smoke: 200 steps of batch 32" in capsys.readouterr().out

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onepaper.errors import UsageError
+from onepaper.errors import OnePaperError, UsageError
+from onepaper.fingerprint.marks import measurement
 
 from perceiver_ar.config import DataConfig
 from perceiver_ar.data.codes import CodesCodec
@@ -18,6 +19,16 @@ def test_what_needs_no_path_is_there(name: str, vocab_size: int) -> None:
     assert corpus.codec.vocab_size == vocab_size
     for part in (corpus.train, corpus.validation, corpus.test):
         assert 0 < part[0].min() <= part[0].max() < vocab_size
+
+
+@pytest.mark.parametrize("name", ["novels", "digits", "photos", "freedoom"])
+def test_a_claim_can_use_what_ships_and_nothing_else(name: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("text " * 1000)
+    with measurement("C0"):
+        assert len(load.__wrapped__(DataConfig(name)).train)
+        for unmeasured in (DataConfig("text", tmp_path / "mine"), DataConfig("novels", tokens="words")):
+            with pytest.raises(OnePaperError, match="claim C0 uses perceiver_ar.data.text"):
+                load.__wrapped__(unmeasured)
 
 
 def test_text_is_read_with_a_networks_own_words() -> None:

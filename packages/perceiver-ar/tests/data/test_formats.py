@@ -53,6 +53,10 @@ def test_copies_begin_with_a_random_half() -> None:
     assert (halves[0] != halves[1]).any()
     mirrored = np.concatenate([halves[0][1:], halves[0][:0:-1]])
     assert "(7 of 7 right)" in data_format.summary(mirrored)
+    mirrored[9] = mirrored[9] % 4 + 3  # another symbol
+    files = data_format.files([mirrored])
+    assert set(files) == {"samples.png", "samples.txt", "samples.npy"}
+    assert b"errors    at positions 3 of the copy" in files["samples.txt"]
     with pytest.raises(UsageError, match="takes no prompt"):
         data_format.encode_prompt(Prompt("a"), 0)
 

@@ -103,6 +103,16 @@ def test_pictures_make_prompts(levels: int, channels: int, order: Any, tmp_path:
     np.testing.assert_array_equal(codec.decode(tokens), image)
 
 
+def test_depth_and_orientation(tmp_path: Path) -> None:
+    codec, ramp = ImageCodec(8, 8, 1), np.arange(64).reshape(8, 8)
+    Image.fromarray((257 * ramp).astype(np.uint16)).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.png", codec)[..., 0], ramp)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "turned.png", exif=turned)
+    np.testing.assert_array_equal(read_image(tmp_path / "turned.png", codec)[..., 0], np.rot90(ramp, -1))
+
+
 def test_imagenet_in_both_layouts(tmp_path: Path) -> None:
     pictures(tmp_path / "png" / "train_64x64", 3, (64, 64))
     pictures(tmp_path / "png" / "valid_64x64", 2, (64, 64))
@@ -171,6 +181,9 @@ def test_bad_pictures_raise_one_line(tmp_path: Path) -> None:
     (tmp_path / "00.png").write_text("no picture")
     with pytest.raises(UsageError, match="00.png is not a readable image"):
         read_image(tmp_path / "00.png", ImageCodec(4, 4))
+    pictures(tmp_path / "more", 10)
+    with pytest.raises(UsageError, match="00.png is not a readable image"):
+        user_images(config)  # before a training starts
     with pytest.raises(UsageError, match="is not a folder"):
         user_images(replace(config, path=tmp_path / "none"))
     with pytest.raises(

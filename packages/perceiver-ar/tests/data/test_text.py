@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from onepaper.data import embedded
 from onepaper.errors import UsageError
+from onepaper.text import Document, learn_pieces
 
 from perceiver_ar.config import EOS, SOS, DataConfig
 from perceiver_ar.data.text import (
@@ -17,8 +18,8 @@ from perceiver_ar.data.text import (
     PieceText,
     WordText,
     articles,
-    hold_out_tenth,
-    learn_pieces,
+    decode_bytes,
+    encode_document,
     novel,
     novels,
     pg19,
@@ -45,7 +46,7 @@ def test_bytes_come_back() -> None:
     assert codec.measure(codec.encode("two words")[1:]) == {"bytes": 9.0, "words": 2.0}
 
 
-@pytest.mark.parametrize("text", [STORY, "  two  spaces\n\n\tand a tab \n", "unseen: żółw 🎹", ""])
+@pytest.mark.parametrize("text", [STORY, "  two  spaces\r\n\n\tand a tab \n", "unseen: żółw 🎹 \u2581", ""])
 def test_pieces_lose_nothing(pieces: PieceText, text: str) -> None:
     tokens = pieces.encode(text)
     assert pieces.decode(tokens) == text
@@ -55,11 +56,24 @@ def test_pieces_lose_nothing(pieces: PieceText, text: str) -> None:
     assert pieces.measure(tokens)["bytes"] == len(text.encode())
 
 
-def test_pieces_are_the_same_every_time_and_shorter_than_bytes(pieces: PieceText) -> None:
-    assert learn_pieces([BOOK], 500) == pieces.saved_files()["pieces.model"]
-    assert len(pieces.encode(BOOK)) < 0.6 * len(BOOK)
-    with pytest.raises(UsageError, match="cannot train 5000 SentencePiece tokens on 15 characters"):
-        learn_pieces(["too little text"], 5000)
+@pytest.mark.parametrize("kind", ["bytes", "pieces"])
+def test_files_come_back_exactly(kind: str, pieces: PieceText, tmp_path: Path) -> None:
+    codec = {"bytes": ByteText(), "pieces": pieces}[kind]
+    content = b"one\r\ntwo\rthree\n \xe2\x96\x81\0" + (b"\xff\x80" if kind == "bytes" else b"")
+    for mark in (b"", b"\xef\xbb\xbf"):
+        (tmp_path / "text").write_bytes(mark + content)
+        tokens = encode_document(codec, Document(tmp_path / "text"))
+        assert (tokens[0], tokens[-1]) == (SOS, EOS)
+        assert decode_bytes(codec, tokens) == (mark + content if kind == "bytes" else content)
+
+
+def test_files_need_not_be_utf8_where_tokens_are_bytes(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(bytes(range(256)) * 20)
+    corpus = user_text(DataConfig("text", tmp_path / "mine"))
+    read = b"".join(decode_bytes(corpus.codec, part[0]) for part in (corpus.train, corpus.validation, corpus.test))
+    assert read == bytes(range(256)) * 20
+    with pytest.raises(UsageError, match=re.escape("mine is not UTF-8 text (byte 128)")):
+        user_text(DataConfig("text", tmp_path / "mine", tokens="pieces"))
 
 
 def test_words_and_line_ends() -> None:
@@ -117,10 +131,6 @@ def test_many_files_are_dealt_out(tmp_path: Path) -> None:
     corpus = user_text(DataConfig("text", tmp_path))
     shown = [corpus.codec.decode(part[0]) for part in (corpus.train, corpus.validation, corpus.test)]
     assert shown == ["text 0", "text 1", "text 2"]
-    train, validation, test = hold_out_tenth([Path(str(number)) for number in range(25)])
-    assert [path.name for path in validation] == ["4", "14", "24"]
-    assert [path.name for path in test] == ["9", "19"]
-    assert len(train) == 20
 
 
 def test_wikitext_is_read_by_articles(tmp_path: Path) -> None:
@@ -139,8 +149,7 @@ def test_wikitext_is_read_by_articles(tmp_path: Path) -> None:
     ("write", "message"),
     [
         (lambda path: None, "does not exist"),
-        (lambda path: path.write_bytes(b"\xff\xfe\x00"), "is not UTF-8 text (byte 0)"),
-        (lambda path: path.write_text("short"), "has 5 characters, expected at least 2000"),
+        (lambda path: path.write_text("short"), "has 5 bytes, expected at least 2000"),
         (lambda path: path.mkdir(), "holds no .txt files"),
     ],
 )
@@ -155,5 +164,5 @@ def test_pieces_are_kept_between_processes(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "mine.txt").write_text(BOOK)
     config = replace(DataConfig("text", tmp_path / "mine.txt"), tokens="pieces", pieces=400)
     first = user_text(config).codec
-    monkeypatch.setattr("perceiver_ar.data.text.learn_pieces", None)  # not called again
+    monkeypatch.setattr("onepaper.text.sentence_pieces._train", None)  # not called again
     assert user_text(config).codec.saved_files() == first.saved_files()

@@ -9,7 +9,7 @@ import reference
 from flax import nnx
 from onepaper.errors import UsageError
 
-from perceiver_ar.config import SOS, ModelConfig
+from perceiver_ar.config import PAD, SOS, ModelConfig
 from perceiver_ar.evaluation.scoring import by_inputs, score, windows
 from perceiver_ar.models.perceiver_ar import PerceiverAR
 
@@ -70,7 +70,8 @@ def test_images_by_their_coordinates(context: int, stirred) -> None:
 
 def test_probabilities_of_all_sequences_sum_to_one(stirred) -> None:
     model = stirred(replace(SMALL, vocab_size=4, context_length=6, num_latents=2))
-    every = [np.array([SOS, *rest]) for rest in itertools.product(range(4), repeat=3)]
+    model.head.bias[...] = model.head.bias[...].at[PAD].set(-100.0)
+    every = [np.array([SOS, *rest]) for rest in itertools.product(range(1, 4), repeat=3)]
     for stride in (1, 2):
         total = sum(math.exp(-nats.sum()) for nats in score(model, every, stride=stride, batch_size=64))
         assert abs(total - 1) < 1e-4
@@ -95,7 +96,9 @@ def test_means_by_the_number_of_inputs() -> None:
     [
         ([], {"stride": 1}, "there are no documents"),
         ([np.array([SOS])], {"stride": 1}, "document 0 has 1 tokens"),
-        ([np.array([SOS, 11])], {"stride": 1}, "document 0 has ids from 2 to 11, expected 0 to 10"),
+        ([np.array([SOS, 11])], {"stride": 1}, "document 0 has ids from 2 to 11, expected 1 to 10"),
+        ([np.array([SOS, 5, PAD])], {"stride": 1}, "expected 1 to 10; 0 is padding, leave it out"),
+        ([np.array([2.0, 5.5])], {"stride": 1}, "document 0 is float64 of shape \\(2,\\), expected integers"),
         (documents(5), {"stride": 5}, "stride is 5, expected 1 to num_latents, which is 4"),
         (documents(5), {"stride": 0}, "stride is 0"),
         (documents(5), {"stride": 1, "num_latents": 13}, "num_latents is 13, expected 1 to the context"),

@@ -37,23 +37,29 @@ def fresh(model, tokens, lengths, num_latents, coordinates=None):
 def test_every_step_equals_a_fresh_pass(config: ModelConfig, prompts: list[list[int]], stirred) -> None:
     model, total = stirred(config), 26
     sampler = Sampler(model, reset_fill=2)
-    state = sampler.start(prompts, total)
+    state = sampler.start(prompts)
     rows = [list(prompt) for prompt in prompts]
-    fills = [int(state.filled)]
-    for number in range(total):
-        # The window is the end of what has been drawn, and the cached logits are those of a fresh pass over it.
-        for row, length, everything in zip(np.asarray(state.tokens), state.lengths.tolist(), rows, strict=True):
+    fills = []
+    for _ in range(total):
+        lengths = state.lengths.tolist()
+        # Everything is in the window while it fits, and the cached logits are those of a fresh pass over the window.
+        for row, length, everything in zip(np.asarray(state.tokens), lengths, rows, strict=True):
+            assert length == len(everything) or (length <= 12 < len(everything))
             assert row[:length].tolist() == everything[len(everything) - length :]
             assert not row[length:].any()
-        wanted = fresh(model, state.tokens, state.lengths, int(state.filled))
-        np.testing.assert_allclose(state.logits, wanted, rtol=1e-3, atol=1e-3)
-        state, tokens = sampler.step(state, jax.random.key(0), total - number)
+        for number, latents in enumerate(state.latents.tolist()):
+            wanted = fresh(model, state.tokens, state.lengths, latents)[number]
+            np.testing.assert_allclose(state.logits[number], wanted, rtol=0, atol=1e-4)
+        assert [latents for latents, length in zip(state.latents, lengths, strict=True) if length < 5] == [
+            length for length in lengths if length < 5
+        ]  # while all inputs can be latents, they are
+        fills.append(state.latents.tolist())
+        state, tokens = sampler.step(state, jax.random.key(0))
         for everything, token in zip(rows, tokens.tolist(), strict=True):
             everything.append(token)
-        fills.append(int(state.filled))
     assert state.seen.tolist() == [len(everything) for everything in rows]
-    assert int(state.lengths.max()) < max(state.seen.tolist())  # the window did slide
-    assert fills.count(2) >= 6  # and resets did happen
+    assert int(state.lengths.max()) <= 12 < max(state.seen.tolist())  # the window did slide
+    assert all(numbers.count(2) >= 6 for numbers in zip(*fills, strict=True))  # and resets did happen
 
 
 def test_without_a_reset_the_cache_drifts(stirred) -> None:
@@ -82,6 +88,13 @@ def test_rolling_caches_drift_where_there_is_depth(depth: int, stirred) -> None:
         sampler.decode_step(state, jnp.asarray(tokens[:1]))
     with pytest.raises(UsageError, match="latents are 5, expected 1 to 4"):
         sampler.reset(state, 5)
+    for token, message in (
+        (np.array([11]), "token has ids from 11 to 11, expected 1 to 10"),
+        (np.array([2.5]), "token is float64 of shape \\(1,\\), expected integers"),
+        (np.array([3, 4]), "there are 2 tokens for 1 sequences"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            sampler.decode_step(evict_oldest(state), token)
 
 
 @pytest.mark.slow
@@ -98,11 +111,9 @@ def test_caches_in_half_precision(how: str, stirred) -> None:
     states = {}
     for name, sampler in (("full", full), ("half", half)):
         state = sampler.start(PROMPTS, 20)
-        for number in range(3):  # an ordinary step, a reset and another step
+        for _ in range(3):  # an ordinary step, a reset and another step
             logits = state.logits
-            state, _ = sampler.step(
-                state._replace(logits=jnp.eye(11)[jnp.array([5, 6, 7])]), jax.random.key(0), 20 - number
-            )
+            state, _ = sampler.step(state._replace(logits=jnp.eye(11)[jnp.array([5, 6, 7])]), jax.random.key(0))
         states[name] = state, logits
     for array in (*states["half"][0].cross, *states["half"][0].stack):
         assert array.dtype == jnp.bfloat16

@@ -8,9 +8,10 @@ import pytest
 from flax import nnx
 from onepaper.errors import UsageError
 
-from perceiver_ar.config import EOS, PAD, SOS, ModelConfig, SamplingOptions
+from perceiver_ar.config import EOS, PAD, RESERVED, SOS, ModelConfig, SamplingOptions
 from perceiver_ar.generation.decode import Sampler
 from perceiver_ar.models.perceiver_ar import PerceiverAR
+from perceiver_ar.pretrained.checkpoints import open_network
 
 SMALL = ModelConfig(
     vocab_size=11, context_length=12, num_latents=4, depth=2, width=16, heads=2, rotary_fraction=0.5, chunk=5
@@ -32,9 +33,9 @@ def sampler(stirred) -> Sampler:
 def test_generating_at_once_or_step_by_step(sampler: Sampler) -> None:
     key = jax.random.key(3)
     at_once = np.array(sampler.generate(PROMPTS, 17, key))
-    state, steps = sampler.start(PROMPTS, 17), []
-    for number in range(17):
-        state, token = sampler.step(state, key, 17 - number)
+    state, steps = sampler.start(PROMPTS), []
+    for _ in range(17):
+        state, token = sampler.step(state, key)
         steps.append(np.asarray(token))
     np.testing.assert_array_equal(at_once, np.stack(steps, axis=1))
     np.testing.assert_array_equal(at_once, np.array(sampler.generate(PROMPTS, 17, key)))
@@ -42,11 +43,47 @@ def test_generating_at_once_or_step_by_step(sampler: Sampler) -> None:
     assert not np.isin(at_once, (PAD, SOS)).any()
 
 
-def test_batched_prompts_equal_each_alone(stirred) -> None:
-    sampler = Sampler(stirred(SMALL), GREEDY, reset_fill=2)
-    together = sampler.generate([[SOS, 5, 6, 7, 8], [SOS, 3, 4, 5, 6]], 6, jax.random.key(0))
-    for prompt, got in zip([[SOS, 5, 6, 7, 8], [SOS, 3, 4, 5, 6]], together, strict=True):
-        np.testing.assert_array_equal(got, sampler.generate([prompt], 6, jax.random.key(0))[0])
+def test_asking_for_more_changes_no_earlier_token(sampler: Sampler) -> None:
+    (longest,) = sampler.generate([PROMPTS[2]], 30, jax.random.key(5))
+    for count in (0, 1, 3, 5, 6, 13):
+        np.testing.assert_array_equal(sampler.generate([PROMPTS[2]], count, jax.random.key(5))[0], longest[:count])
+
+
+def test_each_of_unequal_prompts_is_sampled_as_if_alone(sampler: Sampler) -> None:
+    """Shorter than N, as long as N, longer, and filling the context; also past the end of the window."""
+    prompts = [*PROMPTS, [SOS, 3, 4, 5], [SOS, *[6] * 11]]
+    key = jax.random.key(7)
+    together = sampler.generate(prompts, 20, key)
+    np.testing.assert_array_equal(np.array(together)[::-1], np.array(sampler.generate(prompts[::-1], 20, key)))
+    for prompt, got in zip(prompts, together, strict=True):
+        np.testing.assert_array_equal(got, sampler.generate([prompt], 20, key)[0])
+    state = sampler.start(prompts)
+    alone = [sampler.start([prompt]) for prompt in prompts]
+    for _ in range(9):
+        for row, one in enumerate(alone):
+            np.testing.assert_allclose(state.logits[row], one.logits[0], rtol=0, atol=1e-5)
+        state = sampler.step(state, key)[0]
+        alone = [sampler.step(one, key)[0] for one in alone]
+
+
+def test_equal_prompts_are_sampled_differently(sampler: Sampler) -> None:
+    """The first as if it were alone, each of the others with random numbers of its own."""
+    got = sampler.generate([PROMPTS[0]] * 3 + [PROMPTS[2]], 12, jax.random.key(2))
+    assert len({tuple(row.tolist()) for row in got[:3]}) == 3
+    np.testing.assert_array_equal(got[0], sampler.generate([PROMPTS[0]], 12, jax.random.key(2))[0])
+
+
+@pytest.mark.parametrize("asked", [1, 31, 40, 100])
+def test_the_shipped_copy_network_mirrors_however_much_is_asked_for(asked: int) -> None:
+    """M=64, N=16: SOS and 31 symbols, then their mirror image up to the last input of the context."""
+    sampler = Sampler(open_network("copy").model, GREEDY)
+    halves = np.random.default_rng(1).integers(RESERVED, 19, (10, 31))
+    for known in (31, 50, 59):  # symbols of the prompt
+        whole = np.concatenate([halves, halves[:, ::-1]], axis=1)
+        prompts = np.concatenate([np.full((10, 1), SOS), whole[:, :known]], axis=1)
+        drawn = np.array(sampler.generate(prompts.tolist(), asked, jax.random.key(0)))
+        count = min(asked, 62 - known)
+        np.testing.assert_array_equal(drawn[:, :count], whole[:, known : known + count])
 
 
 def test_a_sequence_ends_at_its_stop(sampler: Sampler) -> None:
@@ -88,8 +125,9 @@ def test_images_keep_to_their_places(total: int, positions: Any, stirred) -> Non
     for number in range(steps):
         first = np.asarray(state.seen - state.lengths)
         at = coordinates[np.minimum(first[:, None] + np.arange(12), total - 1)]
-        wanted = fresh(model, state.tokens, state.lengths, int(state.filled), jnp.asarray(at))
-        np.testing.assert_allclose(state.logits, wanted, rtol=0, atol=1e-4)
+        for row, latents in enumerate(state.latents.tolist()):
+            wanted = fresh(model, state.tokens, state.lengths, latents, jnp.asarray(at))[row]
+            np.testing.assert_allclose(state.logits[row], wanted, rtol=0, atol=1e-4)
         state, _ = sampler.step(state, jax.random.key(0), steps - number)
     assert state.seen.tolist() == [total - 5, total - 6, total]
     assert (np.asarray(state.seen) > state.lengths).any() == (total == 30)  # whether the window did slide
@@ -134,8 +172,17 @@ def test_settings_that_do_not_fit_raise_errors(changes: dict, options: dict, mes
         ([], "prompt 0 has 0 tokens, expected 1 \\(SOS\\) to 12"),
         ([SOS] * 13, "prompt 0 has 13 tokens"),
         ([SOS, 11], "prompt 0 has ids from 2 to 11, expected 1 to 10"),
+        ([SOS, PAD, 3], "prompt 0 has ids from 0 to 3, expected 1 to 10"),
+        ([SOS, 3.5], "prompt 0 is float64 of shape \\(2,\\), expected integers"),
     ],
 )
 def test_prompts_that_do_not_fit_raise_errors(prompt: list[int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Sampler(PerceiverAR(SMALL, nnx.Rngs(0))).start([prompt], 3)
+
+
+def test_a_batch_needs_prompts_and_tokens(sampler: Sampler) -> None:
+    with pytest.raises(UsageError, match="there are no prompts"):
+        sampler.generate([], 3, jax.random.key(0))
+    with pytest.raises(UsageError, match="new_tokens is -1"):
+        sampler.generate(PROMPTS, -1, jax.random.key(0))

@@ -76,10 +76,10 @@ def test_a_pickle_that_would_run_code_is_refused_unread(tmp_path: Path) -> None:
         read_official(path)
     inside = np.array([Harmful(tmp_path / "made")], object)
     path.write_bytes(pickle.dumps({"params": inside}))
-    with pytest.raises(UsageError, match="mkdir"):
+    with pytest.raises(OnePaperError, match="an array of type O8, expected numbers"):
         read_official(path)
     np.savez(tmp_path / "objects.npz", **{"a/w": inside})
-    with pytest.raises(OnePaperError, match="damaged or not a checkpoint"):
+    with pytest.raises(OnePaperError, match="is damaged or no file of arrays"):
         read_official(tmp_path / "objects.npz")
     assert not (tmp_path / "made").exists()
 
@@ -113,8 +113,11 @@ def test_files_that_are_no_checkpoints_raise_errors(tmp_path: Path) -> None:
         read_official(tmp_path / "checkpoint.dill")
     for name in ("text.dill", "text.npz"):
         (tmp_path / name).write_text("no weights")
-        with pytest.raises(OnePaperError, match="damaged or not a checkpoint"):
+        with pytest.raises(OnePaperError, match="is damaged or no file of arrays"):
             read_official(tmp_path / name)
+    (tmp_path / "numbers.dill").write_bytes(pickle.dumps({"params": {"a": {"w": "text"}}}))
+    with pytest.raises(UsageError, match="'a/w' is str, expected an array"):
+        read_official(tmp_path / "numbers.dill")
     (tmp_path / "list.dill").write_bytes(pickle.dumps([1, 2]))
     with pytest.raises(UsageError, match="has no parameters by module"):
         read_official(tmp_path / "list.dill")

@@ -12,6 +12,8 @@ def test_sequences_with_known_positions_from_own_weights(trained: Path, run, tmp
     lines = (tmp_path / "drawn" / "samples.txt").read_text().splitlines()
     assert 'src="samples.png"' in (tmp_path / "drawn" / "index.html").read_text()
     assert len(lines) == 4
+    assert (tmp_path / "drawn" / "index.html").read_text().count("<mark>CAGGU</mark>") == 1
+    assert (tmp_path / "drawn" / "index.html").read_text().count("CAGGU</mark>") == 4
     assert all(line.startswith("CAGGU") and set(line) <= set("ACGU") for line in lines)
 
 

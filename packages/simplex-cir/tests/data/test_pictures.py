@@ -30,3 +30,19 @@ def test_images_are_black_on_white() -> None:
     sheet = picture(tokens, ModelConfig(".#", positions=64))
     assert sheet is not None
     assert sheet.axes[0].images[0].get_array().shape == (10, 19)
+
+
+def test_known_positions_are_shaded() -> None:
+    known = np.array([1, 0, -1, -1, -1, -1, -1, -1, -1])
+    logo = picture(splice_sites().train[:50], ModelConfig(), splice_sites().train, known)
+    assert logo is not None
+    drawn, data = ([patch for patch in axes.patches if patch.get_zorder() == -1] for axes in logo.axes)
+    assert [patch.get_x() for patch in drawn] == [0.5, 1.5]
+    assert not data
+    grid = np.full(16, -1)
+    grid[5] = 2
+    (axes,) = (
+        axes for axes in picture(small_sudokus()[:1], ModelConfig("1234", positions=16, layout="grid"), None, grid).axes
+    )
+    (cell,) = axes.collections
+    assert cell.get_paths()[0].get_extents().bounds == (1, 1, 1, 1)

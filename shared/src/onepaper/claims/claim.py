@@ -14,6 +14,7 @@ from onepaper.claims.evidence import ArmResult, Evidence
 from onepaper.claims.rules import Decision, Rule
 from onepaper.config import check_choice, check_positive
 from onepaper.errors import UsageError
+from onepaper.fingerprint.marks import measurement
 
 T = TypeVar("T")
 Tier = Literal["quick", "full", "retrain"]
@@ -61,7 +62,8 @@ class Claim:
             measure = getattr(importlib.import_module(module), function)
         except AttributeError:
             raise UsageError(f"measure of {self.id} is '{self.measure}', but {module} has no {function}") from None
-        evidence = measure(context)
+        with measurement(self.id):
+            evidence = measure(context)
         if not isinstance(evidence, Evidence):
             raise UsageError(f"{self.measure} returned {type(evidence).__name__}, expected Evidence")
         return evidence, self.rule.decide(evidence)
@@ -123,7 +125,7 @@ class ClaimContext:
         was interrupted continues after the last finished arm, and changed code computes it again.
 
         Args:
-            function: returns floats and numeric numpy arrays by name.
+            function: returns values by name: numbers, text, bytes, numeric arrays, or lists and dictionaries of them.
 
         Raises:
             UsageError: another kind of value.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 ArmResult = dict[str, Any]
-"""What an arm gives: names to floats or numeric numpy arrays."""
+"""What an arm gives: names to numbers, text, bytes, numeric arrays, or lists and dictionaries of them."""
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,19 @@
 """The report of a run: a table in the terminal and one self-contained HTML file."""
 
-import base64
-import io
 import math
 import re
 import sys
-import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onepaper.claims import Artifact, ImageGrid, Note, Plot, Rule, Sound, Table
-from onepaper.claims.results import MeasuredValue, Outcome, PaperLedger, count_verdicts
+from onepaper.claims import Rule
+from onepaper.claims.artifacts import page_part, recorded_page_part
+from onepaper.claims.results import MeasuredValue, Outcome, PaperLedger, by_origin, count_verdicts
 from onepaper.display.html import render
 from onepaper.runs import write_atomic
 
-_DOTS_PER_INCH = 160
 # Verdict or state -> its colour in the terminal. The report's template has its own in CSS.
 _TERMINAL_COLOURS = {
     "reproduced": "green",
@@ -50,6 +47,8 @@ def print_outcomes(outcomes: Sequence[Outcome], title: str) -> None:
         verdict = Text(outcome.verdict, style=_TERMINAL_COLOURS[outcome.verdict])
         if outcome.state == "recorded":
             verdict.append(f"\nrecorded{f', {outcome.mark}' if outcome.mark else ''}", style="dim")
+        elif outcome.state == "finished":
+            verdict.append("\nfinished before", style="dim")
         seconds = format_seconds(outcome.result.seconds) if outcome.result is not None else ""
         # `Text`, because plain strings would have their [brackets] read as markup.
         cells = (outcome.claim.id, outcome.claim.statement, outcome.claim.paper, outcome.headline)
@@ -79,17 +78,12 @@ def write_report(path: Path, paper: PaperLedger, outcomes: Sequence[Outcome], re
 
 def render_report(paper: PaperLedger, outcomes: Sequence[Outcome], record: Mapping[str, Any]) -> str:
     """The report as HTML: no scripts, no external files."""
-    groups = {
-        "measured in this run": [outcome for outcome in outcomes if outcome.state in ("measured", "failed")],
-        "recorded before": [outcome for outcome in outcomes if outcome.state == "recorded"],
-        "without a measurement": [outcome for outcome in outcomes if outcome.state in ("stated", "not run")],
-    }
     return render(
         "report.html.j2",
         {"seconds": format_seconds, "slug": lambda text: re.sub(r"\W+", "-", str(text))},
         paper=paper,
         arxiv=getattr(paper, "arxiv", ""),
-        groups={name: count_verdicts(group) for name, group in groups.items() if group},
+        groups={name: count_verdicts(group) for name, group in by_origin(outcomes).items()},
         sections=[_section(outcome) for outcome in outcomes],
         command=record["command"],
         provenance=_provenance(record),
@@ -105,8 +99,20 @@ def _section(outcome: Outcome) -> dict[str, Any]:
         "claim": outcome.claim,
         "rule": _rule_text(outcome.claim.rule),
         "measured": list(rows),
-        "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
+        "artifacts": _artifacts(outcome),
     }
+
+
+def _artifacts(outcome: Outcome) -> list[dict[str, Any]]:
+    """What a claim shows, as measured now or as recorded."""
+    if outcome.artifacts or outcome.result is None:
+        return [page_part(artifact) for artifact in outcome.artifacts]
+    if outcome.state == "measured":
+        return []
+    if outcome.result.artifacts is None:
+        text = "Figures and tables are not stored with this result; they are shown when the claim is measured."
+        return [{"kind": "note", "text": text}]
+    return [recorded_page_part(artifact, outcome.folder) for artifact in outcome.result.artifacts]
 
 
 def _rule_text(rule: Rule) -> str:
@@ -213,91 +219,3 @@ def _ends(value: MeasuredValue) -> tuple[float, float, float] | tuple[()]:
     if value.low is None or value.high is None:
         return (value.mean, value.mean, value.mean)
     return (value.low, value.mean, value.high)
-
-
-def _artifact(artifact: Artifact) -> dict[str, Any]:
-    """An artifact as what its part of the template needs."""
-    if isinstance(artifact, Plot):
-        if artifact.clouds:
-            picture = _figure_bytes(artifact, "png")
-            # Bytes 16 to 20 of a PNG are its width; shown as large as the figure was made (96 CSS pixels an inch).
-            width = round(int.from_bytes(picture[16:20], "big") * 96 / _DOTS_PER_INCH)
-            source = data_uri("image/png", picture)
-            return {
-                "kind": "picture",
-                "title": artifact.title,
-                "caption": artifact.caption,
-                "source": source,
-                "width": width,
-            }
-        return {"kind": "plot", "title": artifact.title, "caption": artifact.caption, "svg": _inline_svg(artifact)}
-    if isinstance(artifact, ImageGrid):
-        height, width = artifact.images.shape[1:3]
-        return {
-            "kind": "grid",
-            "title": artifact.title,
-            "caption": artifact.caption,
-            "columns": min(artifact.columns, len(artifact.images)),
-            "width": width * artifact.upscale,
-            "height": height * artifact.upscale,
-            "images": [
-                {"source": data_uri("image/png", png_bytes(image)), "label": label}
-                for image, label in zip(artifact.images, artifact.labels or [""] * len(artifact.images), strict=True)
-            ],
-        }
-    if isinstance(artifact, Sound):
-        source = data_uri("audio/wav", wav_bytes(artifact))
-        return {"kind": "sound", "title": artifact.title, "caption": artifact.caption, "source": source}
-    if isinstance(artifact, Table):
-        return {"kind": "table", "title": artifact.title, "header": artifact.header, "rows": artifact.rows}
-    if isinstance(artifact, Note):  # pyright: ignore[reportUnnecessaryIsInstance] - a caller without types can err
-        return {"kind": "note", "text": artifact.text}
-    raise TypeError(f"artifact is {type(artifact).__name__}, expected one of onepaper.claims")
-
-
-def data_uri(media_type: str, content: bytes) -> str:
-    """`content` as a data URI."""
-    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
-
-
-def png_bytes(image: Any) -> bytes:
-    """An image `[h, w]` or `[h, w, 3]` with values in [0, 1] as PNG."""
-    import numpy as np
-    from PIL import Image
-
-    content = io.BytesIO()
-    Image.fromarray(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)).save(content, "PNG", optimize=True)
-    return content.getvalue()
-
-
-def wav_bytes(sound: Sound) -> bytes:
-    """16-bit PCM."""
-    import numpy as np
-
-    samples = np.asarray(sound.samples, dtype=np.float64)
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(sound.sample_rate)
-        file.writeframes(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
-    return content.getvalue()
-
-
-def _figure_bytes(plot: Plot, file_format: str) -> bytes:
-    import matplotlib
-
-    content = io.BytesIO()
-    # A fixed salt and no date: the same figure gives the same bytes.
-    with matplotlib.rc_context({"svg.hashsalt": plot.title}):
-        metadata = {"Date": None} if file_format == "svg" else None
-        plot.figure.savefig(content, format=file_format, bbox_inches="tight", dpi=_DOTS_PER_INCH, metadata=metadata)
-    return content.getvalue()
-
-
-def _inline_svg(plot: Plot) -> Any:
-    from markupsafe import Markup
-
-    text = _figure_bytes(plot, "svg").decode()
-    # An inline drawing has no XML header. Matplotlib escapes the texts of a figure; it wrote the rest itself.
-    return Markup(text[text.index("<svg") :])

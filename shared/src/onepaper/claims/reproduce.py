@@ -15,10 +15,13 @@ from onepaper.claims.report import format_seconds, print_outcomes, write_report
 from onepaper.claims.results import (
     Outcome,
     PaperLedger,
+    by_origin,
+    copy_result,
     count_verdicts,
+    finished_outcome,
     read_results,
-    recorded_outcome,
     recorded_outcomes,
+    remove_result,
     write_result,
 )
 from onepaper.claims.workers import Work, measure_all
@@ -28,6 +31,7 @@ from onepaper.progress import bar, write_line
 from onepaper.runs import Run
 
 INTERRUPTED = 130
+RESULTS = "results"
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,9 @@ class ReproduceOptions:
 def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:
     """Measure claims, print each verdict as it comes, then the table and the report's path; the exit code.
 
-    A claim that raises is reported at the end (code 1) while the others go on. Ctrl-C and SIGTERM keep what is done and
-    report it (code 130). A negative verdict is a result, not an error.
+    A claim that an earlier command finished in the same folder, with the same code and options, is not measured again.
+    A claim that raises is reported at the end (code 1) while the others go on. Ctrl-C, SIGTERM and a closed terminal
+    keep what is done and report it (code 130). A negative verdict is a result, not an error.
 
     Raises:
         UsageError: an unknown claim, or a folder that holds another run.
@@ -102,16 +107,19 @@ def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:
         package_folder=paper.package_folder(),
     ) as run:
         _take_arms(options.merge, folder)
-        measured, reused_files, interrupted = _measure_chosen(paper, chosen, options, folder, record_folder)
-        recorded = read_results(paper)
-        outcomes = [measured.get(claim.id) or recorded_outcome(paper, claim, recorded) for claim in ledger.values()]
+        work = [
+            Work(claim, options.seeds or tuple(range(claim.seeds)), options.device, folder, bool(options.merge))
+            for claim in chosen
+        ]
+        known, reused_files, interrupted = _measure_chosen(paper, work, options, record_folder)
+        outcomes = [known.get(outcome.claim.id, outcome) for outcome in recorded_outcomes(paper)]
         report = folder / "report.html"
         write_report(report, paper, outcomes, run.record)
     _print_summary(paper, outcomes, folder, reused_files)
     if interrupted:
         print(
-            f"interrupted after {len(measured)} of {len(chosen)} claims; the same command takes the finished arms and "
-            "measures the rest"
+            f"interrupted after {len(known)} of {len(chosen)} claims; the same command takes the finished claims and "
+            f"arms from {folder} and measures the rest"
         )
     print(f"report: {report.resolve()}")
     if interrupted:
@@ -177,34 +185,60 @@ def _take_arms(sources: Sequence[Path], folder: Path) -> None:
 
 
 def _measure_chosen(
-    paper: PaperLedger, chosen: Sequence[Claim], options: ReproduceOptions, folder: Path, record_folder: Path | None
+    paper: PaperLedger, work: Sequence[Work], options: ReproduceOptions, record_folder: Path | None
 ) -> tuple[dict[str, Outcome], int, bool]:
     """Outcomes by claim, how many arms came from files, and whether the user interrupted."""
-    measured: dict[str, Outcome] = {}
+    known = {} if options.merge else _finished_before(paper, work, record_folder)
+    left = [item for item in work if item.claim.id not in known]
     reused_files = 0
     # What a claim took before is the best guess of what it takes now, for the ETA and to start with the longest.
     guess = {claim_id: max(result.seconds, 1.0) for claim_id, result in read_results(paper).items()}
-    seconds = {claim.id: guess.get(claim.id, 30.0) for claim in chosen}
-    jobs = min(options.jobs or _default_jobs(options.device), max(len(chosen), 1))
-    work = [
-        Work(claim, options.seeds or tuple(range(claim.seeds)), options.device, folder, bool(options.merge))
-        for claim in (chosen if jobs == 1 else sorted(chosen, key=lambda claim: -seconds[claim.id]))
-    ]
+    seconds = {item.claim.id: guess.get(item.claim.id, 30.0) for item in left}
+    jobs = min(options.jobs or _default_jobs(options.device), max(len(left), 1))
+    if jobs > 1:
+        left.sort(key=lambda item: -seconds[item.claim.id])
     try:
         with _terminate_as_interrupt(), bar(round(sum(seconds.values())), "claims", unit="s") as progress:
-            for done in measure_all(paper, work, jobs):
+            for done in measure_all(paper, left, jobs):
                 outcome = done.outcome
-                measured[outcome.claim.id] = outcome
+                known[outcome.claim.id] = outcome
                 reused_files += done.reused_files
-                if outcome.result is not None:
-                    for target in filter(None, (folder / "results", record_folder)):
-                        write_result(target, outcome.result)
-                progress.set_description(f"{len(measured)} of {len(chosen)} claims")
+                _keep(outcome, work[0].folder, record_folder)
+                progress.set_description(f"{len(known)} of {len(work)} claims")
                 progress.update(round(seconds[outcome.claim.id]))
                 write_line(f"{outcome.claim.id:<5} {outcome.verdict:<15} {outcome.headline}")
     except KeyboardInterrupt:
-        return measured, reused_files, True
-    return measured, reused_files, False
+        return known, reused_files, True
+    return known, reused_files, False
+
+
+def _finished_before(paper: PaperLedger, work: Sequence[Work], record_folder: Path | None) -> dict[str, Outcome]:
+    """The claims that an earlier command finished in the same folder."""
+    known: dict[str, Outcome] = {}
+    for item in work:
+        results = item.folder / RESULTS
+        outcome = finished_outcome(paper, item.claim, results, item.seeds, item.device)
+        if outcome is not None:
+            known[item.claim.id] = outcome
+            if record_folder is not None:
+                copy_result(results, record_folder, item.claim.id)
+    if known:
+        print(
+            f"{len(known)} of {len(work)} claims are finished in {work[0].folder}, with the same code, options and "
+            f"versions, and are not measured again ({', '.join(known)}); remove {work[0].folder / RESULTS} to do so"
+        )
+    return known
+
+
+def _keep(outcome: Outcome, folder: Path, record_folder: Path | None) -> None:
+    """Write a result into the run's folder, from where a later command takes it, and record it."""
+    results, claim_id = folder / RESULTS, outcome.claim.id
+    if outcome.result is None:
+        remove_result(results, claim_id)
+        return
+    write_result(results, outcome.result, outcome.artifacts)
+    if record_folder is not None:
+        copy_result(results, record_folder, claim_id)
 
 
 def _default_jobs(device: str) -> int:
@@ -217,25 +251,30 @@ def _default_jobs(device: str) -> int:
 
 @contextlib.contextmanager
 def _terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends the measurement as Ctrl-C does, so that what is finished is reported."""
+    """SIGTERM and a closed terminal end the measurement as Ctrl-C does, so that what is finished is reported."""
     if threading.current_thread() is not threading.main_thread():  # Python lets no other thread listen
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # Windows has no SIGHUP
+    # Under nohup a closed terminal is ignored, and stays so.
+    numbers = {number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
+    before = {number: signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT)) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_summary(paper: PaperLedger, outcomes: Sequence[Outcome], folder: Path, reused_files: int) -> None:
-    seconds = sum(o.result.seconds for o in outcomes if o.state == "measured" and o.result is not None)
-    print_outcomes(outcomes, f"{paper.title} ({format_seconds(seconds)} of work)")
-    now = [outcome for outcome in outcomes if outcome.state in ("measured", "failed")]
-    before = [outcome for outcome in outcomes if outcome.state not in ("measured", "failed")]
-    print(f"{paper.name}, measured now: {_counted(now)}")
-    if before:
-        print(f"{paper.name}, not measured now: {_counted(before)}")
+    """The claims of this command as a table, and the others as counts."""
+    here = [outcome for outcome in outcomes if outcome.state in ("measured", "failed", "finished")]
+    seconds = sum(o.result.seconds for o in here if o.state == "measured" and o.result is not None)
+    if here:
+        count = f"{len(here)} of {len(outcomes)} claims, {format_seconds(seconds)} of work now"
+        print_outcomes(here, f"{paper.title} ({count})")
+    for name, group in by_origin(outcomes).items():
+        print(f"{paper.name}, {name}: {_counted(group)}")
     if reused_files:
         print(f"{reused_files} arms came from files; remove {folder / 'arms'} to compute them again")
     for outcome in outcomes:

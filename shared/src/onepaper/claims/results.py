@@ -1,25 +1,26 @@
-"""Recorded results: one JSON file a claim, and whether it belongs to the present rule and code."""
+"""Recorded results: a JSON file and a few figures a claim, and whether they belong to the present rule and code."""
 
 import functools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from onepaper.claims import Artifact, Claim, Decision, Evidence, Measurement, Verdict, check_ledger
+from onepaper.claims.artifacts import RecordedArtifact, copy_artifacts, remove_artifacts, write_artifacts
 from onepaper.claims.evidence import format_value
 from onepaper.config import from_dict, read_json, to_dict
 from onepaper.errors import UsageError
-from onepaper.fingerprint import claim_fingerprint
+from onepaper.fingerprint import claim_fingerprint, claim_fingerprints
 from onepaper.runs import command_line, environment, git_commit, hardware, now, write_atomic
 
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("result.schema.json")
 
 Status = Literal["current", "stale", "rule changed"]
-State = Literal["measured", "recorded", "stated", "not run", "failed"]
+State = Literal["measured", "finished", "recorded", "stated", "not run", "failed"]
 
 
 class PaperLedger(Protocol):
@@ -129,6 +130,12 @@ class Result:
     versions: dict[str, str]
     recorded: str
     format: int = FORMAT
+    seeds: tuple[int, ...] = ()
+    """repetitions that were asked for; empty in older files"""
+    device: str = ""
+    """as the option said; empty in older files"""
+    artifacts: tuple[RecordedArtifact, ...] | None = None
+    """what the claim shows; None in older files, which have none"""
 
     @classmethod
     def of(
@@ -140,6 +147,8 @@ class Result:
         seconds: float,
         code_hash: str,
         package_folder: Path,
+        seeds: Sequence[int] = (),
+        device: str = "",
     ) -> "Result":
         """What has just been measured, with where and how."""
         return cls(
@@ -160,6 +169,8 @@ class Result:
             code_hash=code_hash,
             versions=environment(),
             recorded=now(),
+            seeds=tuple(seeds),
+            device=device,
         )
 
     def value(self, name: str) -> MeasuredValue:
@@ -175,13 +186,34 @@ class Result:
         raise UsageError(f"the result of {self.id} has no value '{name}', expected one of: {known or 'none exist'}")
 
 
-def write_result(folder: Path, result: Result) -> Path:
-    """Write `folder/ID.json`, validated."""
+def write_result(folder: Path, result: Result, artifacts: Sequence[Artifact] = ()) -> Path:
+    """Write `folder/ID.json`, validated, and what the claim shows as files in `folder/figures/`.
+
+    Raises:
+        OnePaperError: the folder cannot be written.
+    """
     path = folder / f"{result.id}.json"
-    values = to_dict(result)
-    _validate(values, path)
+    _validate(to_dict(result), path)
+    # Between the two writes the files are those of no result, which their digests show.
+    values = to_dict(replace(result, artifacts=write_artifacts(folder, result.id, artifacts)))
     write_atomic(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return path
+
+
+def copy_result(source: Path, target: Path, claim_id: str) -> None:
+    """Copy a result with its files from one folder of results to another.
+
+    Raises:
+        OnePaperError: the folder cannot be written.
+    """
+    copy_artifacts(source, target, claim_id)
+    write_atomic(target / f"{claim_id}.json", (source / f"{claim_id}.json").read_bytes())
+
+
+def remove_result(folder: Path, claim_id: str) -> None:
+    """Remove a result with its files, if there is one."""
+    (folder / f"{claim_id}.json").unlink(missing_ok=True)
+    remove_artifacts(folder, claim_id)
 
 
 def read_result(path: Path) -> Result:
@@ -222,11 +254,13 @@ def _validate(values: Any, path: Path) -> None:
 
 def result_status(claim: Claim, result: Result, package_folder: Path) -> Status:
     """Whether a recorded result belongs to the claim as it is now."""
+    return _status(claim, result, claim_fingerprint(claim, package_folder))
+
+
+def _status(claim: Claim, result: Result, fingerprint: str) -> Status:
     if result.rule.hash != claim.rule.hash():
         return "rule changed"
-    if result.code_hash != claim_fingerprint(claim, package_folder):
-        return "stale"
-    return "current"
+    return "current" if result.code_hash == fingerprint else "stale"
 
 
 def assert_rules_match(paper: PaperLedger) -> None:
@@ -250,7 +284,11 @@ def assert_rules_match(paper: PaperLedger) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim with its state: measured in this run, recorded earlier, stated by its rule, not run, or failed."""
+    """A claim with its state.
+
+    It is measured by this command, finished before in the same run folder, recorded in the package, stated by its
+    rule, not run, or failed.
+    """
 
     claim: Claim
     state: State
@@ -258,6 +296,8 @@ class Outcome:
     status: Status = "current"
     artifacts: Sequence[Artifact] = ()
     error: str = ""
+    folder: Path | None = None
+    """of the result's files, where `artifacts` is empty"""
 
     @property
     def verdict(self) -> str:
@@ -279,20 +319,43 @@ class Outcome:
         return self.error or (self.result.headline if self.result is not None else "")
 
 
-def recorded_outcome(paper: PaperLedger, claim: Claim, results: dict[str, Result]) -> Outcome:
-    """A claim with its recorded result, if there is one."""
-    if not claim.rule.needs_measure:
-        return Outcome(claim, "stated")
-    result = results.get(claim.id)
-    if result is None:
-        return Outcome(claim, "not run")
-    return Outcome(claim, "recorded", result, result_status(claim, result, paper.package_folder()))
+def finished_outcome(
+    paper: PaperLedger, claim: Claim, folder: Path, seeds: tuple[int, ...], device: str
+) -> Outcome | None:
+    """The result that an earlier command left in a run's folder of results.
+
+    None unless code, assets, rule, seeds, device and versions are those of now, so that measuring would do the same.
+    """
+    path = folder / f"{claim.id}.json"
+    try:
+        result = read_result(path) if path.exists() else None
+        if result is None or result_status(claim, result, paper.package_folder()) != "current":
+            return None
+    except UsageError:  # damaged, of another format, or the claim's code is not there
+        return None
+    made_with = (result.tier, result.seeds, result.device, result.versions)
+    if made_with != (claim.tier, seeds, device, environment()):
+        return None
+    words = replace(result, place=claim.place, statement=claim.statement, paper=claim.paper)
+    return Outcome(claim, "finished", words, folder=folder)
 
 
 def recorded_outcomes(paper: PaperLedger) -> list[Outcome]:
-    """Every claim of a paper as recorded."""
-    results = read_results(paper)
-    return [recorded_outcome(paper, claim, results) for claim in check_ledger(paper.claims()).values()]
+    """Every claim of a paper as recorded: with its result, if there is one."""
+    ledger, results = check_ledger(paper.claims()), read_results(paper)
+    measured = [claim for claim in ledger.values() if claim.rule.needs_measure and claim.id in results]
+    fingerprints = claim_fingerprints(measured, paper.package_folder())
+
+    def outcome(claim: Claim) -> Outcome:
+        if not claim.rule.needs_measure:
+            return Outcome(claim, "stated")
+        if claim.id not in results:
+            return Outcome(claim, "not run")
+        result = results[claim.id]
+        status = _status(claim, result, fingerprints[claim.id])
+        return Outcome(claim, "recorded", result, status, folder=paper.results_folder())
+
+    return [outcome(claim) for claim in ledger.values()]
 
 
 def count_verdicts(outcomes: Sequence[Outcome]) -> dict[str, int]:
@@ -300,3 +363,15 @@ def count_verdicts(outcomes: Sequence[Outcome]) -> dict[str, int]:
     names = [*map(str, Verdict), "failed", "not run"]
     counts = {name: sum(outcome.verdict == name for outcome in outcomes) for name in names}
     return {name: count for name, count in counts.items() if count}
+
+
+def by_origin(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes by where they come from, so that what is measured now is never added to what was recorded before."""
+    states: dict[str, tuple[State, ...]] = {
+        "measured now": ("measured", "failed"),
+        "finished before in this folder": ("finished",),
+        "recorded before, not measured now": ("recorded",),
+        "without a measurement": ("stated", "not run"),
+    }
+    groups = {name: [outcome for outcome in outcomes if outcome.state in of] for name, of in states.items()}
+    return {name: group for name, group in groups.items() if group}

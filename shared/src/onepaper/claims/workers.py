@@ -138,6 +138,8 @@ def _measure(paper: PaperLedger, work: Work, arms: Arms, session: Path | None) -
             seconds=seconds,
             code_hash=context.fingerprint,
             package_folder=paper.package_folder(),
+            seeds=work.seeds,
+            device=work.device,
         )
     except Exception as error:  # one broken claim must not hide the others
         write_atomic(trace, traceback.format_exc())

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from onepaper.claims.reproduce import ClaimsOptions, ReproduceOptions
+from onepaper.cli.data_check import DATA_VERB
 from onepaper.config import flatten, to_dict
 from onepaper.paper import Invocation, Paper, Verb, resolve
 
@@ -37,7 +38,8 @@ COMMON_VERBS = (
 
 def verbs_of(paper: Paper) -> dict[str, Verb]:
     """The paper's own verbs and the common ones, by name."""
-    return {verb.name: verb for verb in (*paper.verbs, *COMMON_VERBS)}
+    data = (DATA_VERB,) if paper.layouts_in else ()
+    return {verb.name: verb for verb in (*paper.verbs, *data, *COMMON_VERBS)}
 
 
 def run_reproduce(call: Invocation) -> int:

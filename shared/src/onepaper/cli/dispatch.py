@@ -4,6 +4,7 @@ The preset is taken off the command line first, so that a verb's parser has one 
 and the frameworks are imported only once the verb is known. Every error is reported in one line.
 """
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from onepaper.cli.common_verbs import verbs_of
 from onepaper.cli.completion import TOP_COMMANDS, candidates, completion_script
 from onepaper.cli.help import paper_help, print_list, top_help
+from onepaper.cli.long_running import StopRequest, stop_on_signals
 from onepaper.cli.parsing import parse, read_config, take_option
 from onepaper.config import from_dict, read_json, unknown
 from onepaper.errors import OnePaperError, UsageError
@@ -21,7 +23,7 @@ from onepaper.runs import RECORD_NAME
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `onepaper`; exits with 0, 1 (failure), 2 (wrong usage) or 130 (interrupted)."""
+    """Entry point of `onepaper`; exits with 0, 1 (failure), 2 (wrong usage) or 128 + signal (stopped)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status = _dispatch(words)
@@ -30,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Notes (PEP 678), such as an expression with a caret below it, keep their line breaks.
         for note in getattr(error, "__notes__", ()):
             print(note, file=sys.stderr)
+    except StopRequest as stop:
+        status = _fail(str(stop), 128 + stop.number)
     except KeyboardInterrupt:
         status = _fail("interrupted", 130)
     except BrokenPipeError:
@@ -82,7 +86,9 @@ def _run_paper(paper: Paper, words: list[str]) -> int:
     call = parse(paper, verbs[words[0]], words[1:])
     if call is None:
         return 0
-    return int(resolve(call.verb.run)(call) or 0)
+    run = resolve(call.verb.run)
+    with stop_on_signals() if call.verb.long_running else contextlib.nullcontext():
+        return int(run(call) or 0)
 
 
 def _repeat(words: list[str]) -> int:

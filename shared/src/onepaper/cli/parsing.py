@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from onepaper.cli.help import print_presets_of
+from onepaper.cli.long_running import NOTE
 from onepaper.config import from_dict, read_json
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation, Paper, Verb
@@ -112,11 +113,12 @@ def _parse_with_tyro(verb: Verb, config: Any, words: list[str], program: str) ->
         parts.insert(0, ("config", unprefixed(type(config))))
         defaults["config"] = config
     call_type = dataclasses.make_dataclass("Call", parts, frozen=True)
+    description = f"{verb.summary}. {NOTE}" if verb.long_running else verb.summary
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
             parsed = tyro.cli(
-                call_type, default=call_type(**defaults), args=words, prog=program, description=verb.summary
+                call_type, default=call_type(**defaults), args=words, prog=program, description=description
             )
     except SystemExit as leaving:
         if not leaving.code:

@@ -14,11 +14,12 @@ operations does count.
 
 Of the shared package the code that takes part in computing numbers counts: training steps, the training loop,
 batches, statistics and rules. `WITHOUT_NUMBERS` lists the modules that do not, such as logs and reports. Code that is
-reached only by computed names (`getattr`, `importlib`) is not seen: refer to what a claim needs by name.
+reached only by computed names (`getattr`, `importlib`) is not seen: refer to what a claim needs by name. What the
+decorator `marks.unmeasured` marks, such as readers of the user's files, is left out, and no measurement can use it.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,11 @@ __all__ = [
     "Token",
     "asset_digests",
     "claim_fingerprint",
+    "claim_fingerprints",
     "code_fingerprint",
     "code_tokens",
     "rule_names",
+    "unmeasured_definitions",
 ]
 
 SHARED_FOLDER = Path(__file__).parents[1]
@@ -45,6 +48,23 @@ SHARED_FOLDER = Path(__file__).parents[1]
 def claim_fingerprint(claim: "Claim", package_folder: Path) -> str:
     """SHA-256 over what a claim's result rests on: its measurement, its assets and the code of its rule."""
     return code_fingerprint(claim.measure, package_folder, claim.assets, rule_names(claim.rule))
+
+
+def claim_fingerprints(claims: Iterable["Claim"], package_folder: Path) -> dict[str, str]:
+    """`claim_fingerprint` of each claim, by its id; taken from the user's cache while no source file changes."""
+    from onepaper.fingerprint.cache import FingerprintCache
+
+    cache = FingerprintCache({package_folder.name: package_folder, SHARED: SHARED_FOLDER})
+    found: dict[str, str] = {}
+    for claim in claims:
+        key = " ".join([claim.measure, *rule_names(claim.rule), *asset_digests(package_folder, claim.assets)])
+        fingerprint = cache.get(key)
+        if fingerprint is None:
+            fingerprint = claim_fingerprint(claim, package_folder)
+            cache.put(key, fingerprint)
+        found[claim.id] = fingerprint
+    cache.save()
+    return found
 
 
 def rule_names(rule: "Rule") -> tuple[str, ...]:
@@ -77,9 +97,8 @@ def code_fingerprint(
     Raises:
         UsageError: a module, function or asset does not exist, a module does not parse, or the package is another.
     """
-    digest = hashlib.sha256()
-    for kind, text, _ in code_tokens(measure, package_folder, rules, shared_folder):
-        digest.update(f"{kind} {text}\n".encode())
+    stream, roots = _stream(measure, package_folder, rules, shared_folder)
+    digest = hashlib.sha256(stream.lines(roots))
     for content in sorted(asset_digests(package_folder, assets)):
         digest.update(f"asset {content}\n".encode())
     return digest.hexdigest()
@@ -100,17 +119,38 @@ def asset_digests(package_folder: Path, assets: Sequence[str]) -> list[str]:
     return digests
 
 
+def unmeasured_definitions(package_folder: Path, shared_folder: Path = SHARED_FOLDER) -> frozenset[Root]:
+    """The marked definitions that the fingerprints of this process have met."""
+    return frozenset(open_sources({package_folder.name: package_folder, SHARED: shared_folder}).unmeasured)
+
+
 def code_tokens(
-    measure: str, package_folder: Path, rules: Sequence[str] = (), shared_folder: Path = SHARED_FOLDER
+    measure: str,
+    package_folder: Path,
+    rules: Sequence[str] = (),
+    shared_folder: Path = SHARED_FOLDER,
+    unmeasured: frozenset[Root] = frozenset(),
 ) -> list[Token]:
-    """The token stream behind `code_fingerprint`, without assets."""
+    """The token stream behind `code_fingerprint`, without assets; `unmeasured` adds to what is marked so."""
+    stream, roots = _stream(measure, package_folder, rules, shared_folder, unmeasured)
+    return stream.of(roots)
+
+
+def _stream(
+    measure: str,
+    package_folder: Path,
+    rules: Sequence[str],
+    shared_folder: Path,
+    unmeasured: frozenset[Root] = frozenset(),
+) -> tuple[Stream, list[Root]]:
+    """The sources as a stream, and the definitions to start from."""
     module, _, function = measure.partition(":")
     if module.split(".")[0] != package_folder.name:
         raise UsageError(f"measure '{measure}' is outside the package '{package_folder.name}' in {package_folder}")
-    sources = open_sources({package_folder.name: package_folder, SHARED: shared_folder})
+    sources = open_sources({package_folder.name: package_folder, SHARED: shared_folder}, unmeasured)
     if function not in sources.module(module).bindings:
         raise UsageError(f"module {module} has no {function}; correct the claim's measure")
     # A rule reads its measurements through arguments, which no import shows.
     decisive = [*rules, "Measurement"] if rules else []
     roots = [sources.resolve(module, function), *(sources.rule(name) for name in decisive)]
-    return Stream(sources).of([root for root in roots if isinstance(root, Root)])
+    return Stream(sources), [root for root in roots if isinstance(root, Root)]

@@ -1,7 +1,7 @@
 """Modules of the paper's package and of the shared one, and what a name in them refers to."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from onepaper.fingerprint.syntax import bound_by, imported_names, is_guard, lazy
 SHARED = "onepaper"
 FIGURE = f"{SHARED}:figure"
 VALIDATOR = f"{SHARED}:validator"
+UNMEASURED = f"{SHARED}:unmeasured"
+
+MARK = (f"{SHARED}.fingerprint.marks", "unmeasured")
 
 WITHOUT_NUMBERS = frozenset(
     (
@@ -68,10 +71,15 @@ class Module:
 class Sources:
     """The source files of the paper's package and of the shared one."""
 
-    def __init__(self, folders: Mapping[str, Path]) -> None:
+    def __init__(self, folders: Mapping[str, Path], unmeasured: Iterable[Root] = ()) -> None:
         self.folders = dict(folders)
+        self.unmeasured = set(unmeasured)
+        """Definitions that are left out: those given, and marked ones that were referred to."""
         self.modules: dict[str, Module] = {}
+        # Tokens of definitions, their lines, and tokens of what modules do on import; see `tokens`.
         self.definitions: dict[Root, list[Any]] = {}
+        self.encoded: dict[Root, list[Any]] = {}
+        self.effects: dict[str, list[list[Any]]] = {}
         self.validators: dict[Root, bool] = {}
 
     def path(self, module: str) -> Path | None:
@@ -137,6 +145,9 @@ class Sources:
 
     def _followed(self, root: Root) -> "Root | str":
         statements = self.module(root.module).bindings[root.name]
+        if root in self.unmeasured or any(self._is_marked(statement, root.module) for statement in statements):
+            self.unmeasured.add(root)
+            return UNMEASURED
         if any(makes_a_figure(statement) for statement in statements):
             return FIGURE
         if self.validates(root):
@@ -149,6 +160,13 @@ class Sources:
         ):
             return f"{SHARED}:{root.name}"
         return root
+
+    def _is_marked(self, statement: ast.stmt, module: str) -> bool:
+        """Whether a definition has the decorator `onepaper.fingerprint.marks.unmeasured`."""
+        return isinstance(statement, ast.FunctionDef | ast.ClassDef) and any(
+            isinstance(mark, ast.Name) and self.module(module).imports.get(mark.id) == MARK
+            for mark in statement.decorator_list
+        )
 
     def validates(self, root: Root) -> bool:
         """Whether a definition is a function that raises an error or does nothing, so that no number depends on it."""
@@ -186,14 +204,17 @@ class Sources:
 _CACHE: dict[tuple[Any, ...], Sources] = {}
 
 
-def open_sources(folders: Mapping[str, Path]) -> Sources:
+def open_sources(folders: Mapping[str, Path], unmeasured: frozenset[Root] = frozenset()) -> Sources:
     """Sources as they are now: kept while no file changes, since all claims of a paper read the same ones."""
-    key = tuple(
-        (name, str(path), path.stat().st_mtime_ns, path.stat().st_size)
-        for name, folder in sorted(folders.items())
-        for path in sorted(folder.rglob("*.py"))
+    key = (
+        unmeasured,
+        *(
+            (name, str(path), path.stat().st_mtime_ns, path.stat().st_size)
+            for name, folder in sorted(folders.items())
+            for path in sorted(folder.rglob("*.py"))
+        ),
     )
     if key not in _CACHE:
         _CACHE.clear()
-        _CACHE[key] = Sources(folders)
+        _CACHE[key] = Sources(folders, unmeasured)
     return _CACHE[key]

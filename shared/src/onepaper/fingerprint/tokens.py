@@ -5,7 +5,7 @@
 import ast
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -32,6 +32,10 @@ class Token(NamedTuple):
     """Of a local name: the number of the definition that it is local to; 0 for attributes and keywords."""
 
 
+def _line(token: Token) -> bytes:
+    return f"{token.kind} {token.text}\n".encode()
+
+
 class Stream:
     """Definitions one after the other, each numbered when it is first referred to."""
 
@@ -44,43 +48,73 @@ class Stream:
             self.sources.definitions[root] = Emitter(self.sources, root).all()
         return self.sources.definitions[root]
 
-    def of(self, roots: Sequence[Root]) -> list[Token]:
-        numbers: dict[Root, int] = {}
-        waiting: list[Root] = []
-
-        def number(root: Root) -> int:
-            if root not in numbers:
-                numbers[root] = len(numbers) + 1
-                waiting.append(root)
-            return numbers[root]
-
-        found = [Token("root", str(number(root))) for root in roots]
-        done = 0
-        while done < len(waiting):
-            root = waiting[done]
-            done += 1
-            found.append(Token("definition", str(number(root))))
+    def encoded(self, root: Root) -> list[bytes | Root]:
+        """The lines of a definition as they are hashed, in pieces between the definitions that it refers to."""
+        if root not in self.sources.encoded:
+            pieces: list[bytes | Root] = []
+            lines: list[bytes] = []
             for token in self.definition(root):
                 if isinstance(token, Root):
-                    found.append(Token("refers to", str(number(token))))
+                    pieces += [b"".join(lines), token]
+                    lines.clear()
                 else:
-                    found.append(token._replace(scope=number(root) if token.kind == "local" else 0))
-        # What a module of the paper does on import, such as setting an option of a library.
+                    lines.append(_line(token))
+            self.sources.encoded[root] = [*pieces, b"".join(lines)]
+        return self.sources.encoded[root]
+
+    def of(self, roots: Sequence[Root]) -> list[Token]:
+        """All tokens behind some definitions."""
+        numbers = self._numbers(roots)
+        found = [Token("root", str(numbers[root])) for root in roots]
+        for root, number in numbers.items():
+            found.append(Token("definition", str(number)))
+            for token in self.definition(root):
+                if isinstance(token, Root):
+                    found.append(Token("refers to", str(numbers[token])))
+                else:
+                    found.append(token._replace(scope=number if token.kind == "local" else 0))
+        for tokens in self._effects(numbers):
+            found += [Token("on import", ""), *tokens]
+        return found
+
+    def lines(self, roots: Sequence[Root]) -> bytes:
+        """A line for each token of `of`, without making the tokens."""
+        numbers = self._numbers(roots)
+        lines = [_line(Token("root", str(numbers[root]))) for root in roots]
+        for root, number in numbers.items():
+            lines.append(b"definition %d\n" % number)
+            for piece in self.encoded(root):
+                lines.append(piece if isinstance(piece, bytes) else b"refers to %d\n" % numbers[piece])
+        for tokens in self._effects(numbers):
+            lines += map(_line, (Token("on import", ""), *tokens))
+        return b"".join(lines)
+
+    def _numbers(self, roots: Sequence[Root]) -> dict[Root, int]:
+        """Definitions by number from 1, in the order in which they are first referred to."""
+        numbers = {root: number for number, root in enumerate(dict.fromkeys(roots), 1)}
+        waiting = [*numbers]
+        for root in waiting:  # grows meanwhile
+            for piece in self.encoded(root):
+                if isinstance(piece, Root) and piece not in numbers:
+                    numbers[piece] = len(numbers) + 1
+                    waiting.append(piece)
+        return numbers
+
+    def _effects(self, roots: Iterable[Root]) -> list[list[Token]]:
+        """What modules of the paper do on import, such as setting an option of a library."""
         package = next(iter(set(self.sources.folders) - {SHARED}), SHARED)
         modules = {
             ".".join(parts[:depth])
-            for parts in (root.module.split(".") for root in waiting)
+            for parts in (root.module.split(".") for root in roots)
             if parts[0] == package
             for depth in range(1, len(parts) + 1)
         }
-        effects = [
-            [token if isinstance(token, Token) else Token("refers to", token.name) for token in tokens]
-            for module in modules
-            for tokens in Emitter(self.sources, Root(module, "")).effects()
-        ]
-        for tokens in sorted(effects):
-            found += [Token("on import", ""), *tokens]
-        return found
+        for module in modules - self.sources.effects.keys():
+            self.sources.effects[module] = [
+                [token if isinstance(token, Token) else Token("refers to", token.name) for token in tokens]
+                for tokens in Emitter(self.sources, Root(module, "")).effects()
+            ]
+        return sorted(tokens for module in modules for tokens in self.sources.effects[module])
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,22 @@ class Accelerator(Processes):
             dist.all_reduce(values)
         return values
 
+    def gather(self, values: Tensor) -> Tensor:
+        """The rows of `values` of all processes, in their order; each gradient flows back to its process.
+
+        For losses over the whole batch, such as contrastive ones. A process compares its own rows, which begin at
+        `rank * len(values)`, with all rows, and returns the sum over its own. With `accumulation` a batch is one
+        micro-batch of every process.
+
+        Args:
+            values: of equal shape on all processes.
+        """
+        if self.world == 1:
+            return values
+        from torch.distributed.nn.functional import all_gather
+
+        return torch.cat(list(all_gather(values)))
+
     def barrier(self) -> None:
         """Wait until every process has reached this call."""
         self.any(False)

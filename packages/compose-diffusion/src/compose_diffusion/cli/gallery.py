@@ -4,18 +4,17 @@ An example is a name and the options of the `sample` verb that draw its right-ha
 same request by the reverse process alone. To show another composition, add an entry to `EXAMPLES`.
 """
 
-import html
 import shlex
 import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from onepaper import progress
-from onepaper.claims.report import data_uri
+from onepaper.claims.artifacts import data_uri
 from onepaper.config import unknown
+from onepaper.display.gallery import File, Item, Section, write_page
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
-from onepaper.runs import write_atomic
 from onepaper.torch.accelerator import Accelerator
 
 from compose_diffusion.cli.options import GalleryOptions, SampleOptions
@@ -76,11 +75,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
 )
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f3b }
-section { border-top: 1px solid #ccc; padding: .6rem 0 } figure { display: inline-block; width: 48%; margin: 0 }
-img { width: 100%; max-width: 26rem } code { background: #f3f3f6; padding: .1rem .3rem } figcaption { font-size: .9rem }
-"""
+LEAD = "Left or above: the reverse process with the composed score. Right or below: the same score, with MCMC."
 
 
 def gallery_verb(call: Invocation) -> int:
@@ -94,8 +89,7 @@ def gallery_verb(call: Invocation) -> int:
         begun = time.perf_counter()
         shown = progress.track(examples, "examples", unit="example")
         sections = [_section(example, options.seed, run.folder, accelerator) for example in shown]
-        page = run.folder / "index.html"
-        write_atomic(page, _page(call.paper.title, sections))
+        page = write_page(run.folder, f"Gallery: {call.paper.title}", sections, LEAD)
     print(f"{len(examples)} examples, each with and without MCMC, {time.perf_counter() - begun:.1f} s")
     print(f"gallery: {page}")
     return 0
@@ -114,11 +108,11 @@ def chosen_examples(only: tuple[str, ...]) -> list[Example]:
     return [by_name[name] for name in only or by_name]
 
 
-def _section(example: Example, seed: int, folder: Path, accelerator: Accelerator) -> str:
+def _section(example: Example, seed: int, folder: Path, accelerator: Accelerator) -> Section:
     """Draw an example by both samplers and return its part of the page."""
     with_mcmc = replace(example.options, seed=seed, device=str(accelerator.device.type))
     request = requested(with_mcmc, accelerator.device)
-    figures = []
+    items = []
     for kind in ("reverse", "mcmc"):
         # Options of MCMC do not apply to the reverse process.
         reverse = replace(with_mcmc, sampler="reverse", steps_per_level=None)
@@ -127,14 +121,13 @@ def _section(example: Example, seed: int, folder: Path, accelerator: Accelerator
         drawn = draw_request(request, chosen, with_mcmc, accelerator)
         seconds = time.perf_counter() - begun
         picture = folder / f"{example.name}-{kind}.png"
-        request.source.write_picture(drawn.x, picture)
+        request.write_picture(drawn.x, picture)
         found = request.source.attribute_accuracy(drawn.x, request.wanted)
         rates = [f"{name} {fraction:.0%}" for name, fraction in found.items()]
-        source = data_uri("image/png", picture.read_bytes())
-        caption = html.escape("; ".join([sampler_name(chosen), *rates, f"{seconds:.1f} s"]))
-        figures.append(f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
-    command = html.escape(command_of(example.options, seed))
-    return f"<section><h2>{html.escape(example.title)}</h2><p><code>{command}</code></p>{''.join(figures)}</section>"
+        caption = "; ".join([sampler_name(chosen), *rates, f"{seconds:.1f} s"])
+        address = data_uri("image/png", picture.read_bytes())
+        items.append(Item([File(picture.name, address, "picture", is_link=False)], caption))
+    return Section(items, example.title, command_of(example.options, seed))
 
 
 def command_of(options: SampleOptions, seed: int) -> str:
@@ -151,12 +144,3 @@ def command_of(options: SampleOptions, seed: int) -> str:
             for values in [(one,) for one in value] if field.name == "leaf" else [value]:
                 words += [f"--{option}", *map(str, values if isinstance(values, tuple) else (values,))]
     return " ".join(map(shlex.quote, [*words, "--seed", str(seed)]))
-
-
-def _page(title: str, sections: list[str]) -> str:
-    lead = "Left: the reverse process with the composed score. Right: the same score, with MCMC at every noise level."
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Gallery: {html.escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1><p>{lead}</p>{''.join(sections)}"
-        "</body></html>\n"
-    )

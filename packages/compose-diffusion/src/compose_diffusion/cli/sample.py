@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from onepaper.config import to_dict
 from onepaper.display.file_bytes import figure_png, npz_bytes
+from onepaper.display.gallery import write_gallery
 from onepaper.paper import Invocation
 from onepaper.runs import Run, write_atomic
 from onepaper.torch.accelerator import Accelerator
@@ -80,7 +81,7 @@ def draw_request(
 
 
 def sample_verb(call: Invocation) -> int:
-    """Writes `samples.png`, `samples.npz` and `samples.json`; prints what an independent evaluator finds."""
+    """Writes `samples.png`, `.npz` and `.json` and a page with them; prints what an independent evaluator finds."""
     options: SampleOptions = call.options
     with Accelerator(options) as accelerator:
         with warnings.catch_warnings(record=True) as caught:
@@ -118,7 +119,7 @@ def _write(run: Run, request: Request, chosen: SamplerOptions, drawn: SampleBatc
     ran = drawn.acceptance[~drawn.acceptance.isnan()]
     weighted = drawn.ess[~drawn.ess.isnan()]
     picture = run.folder / "samples.png"
-    request.source.write_picture(drawn.x, picture)
+    request.write_picture(drawn.x, picture)
     write_atomic(run.folder / "samples.npz", npz_bytes(samples=drawn.x.numpy()))
     run.write_json(
         "samples.json",
@@ -151,7 +152,9 @@ def _write(run: Run, request: Request, chosen: SamplerOptions, drawn: SampleBatc
     if drawn.non_finite:
         print(f"{drawn.non_finite} proposals were not finite and were rejected; lower --step-scale")
     print(f"{network_evaluations} network evaluations for each sample, {seconds:.1f} s")
+    page = write_gallery(run.folder, f"{request.description}: {len(drawn.x)} samples by {sampler_name(chosen)}")
     print(f"picture: {picture}")
+    print(f"page: {page}")
 
 
 def numbers(values: Float[Tensor, " n"], digits: int = 4) -> list[float | None]:

@@ -7,8 +7,9 @@ Presets state which settings are not given by the paper; they were not tuned. Th
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from typing import Literal
 
-from onepaper.config import check_between, check_non_negative
+from onepaper.config import check_between, check_choice, check_non_negative
 from onepaper.errors import UsageError
 
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
@@ -73,12 +74,16 @@ class PaperImagesConfig:
     classifier_fit: FitConfig | None = None
     condition_dropout: float = 0.0
     """fraction of training images without condition"""
+    unreadable: Literal["error", "skip"] = "error"
+    """images that cannot be decoded, which are all found before a training starts: error: stop; skip: leave them out
+    and say how many"""
     sampling: ImageSamplingConfig = ImageSamplingConfig()
 
     def __post_init__(self) -> None:
         if not self.dataset or PurePath(self.dataset).name != self.dataset:
             raise UsageError(f"dataset is '{self.dataset}', expected the name of a folder below $ONEPAPER_DATA")
         check_between("condition_dropout", self.condition_dropout, 0.0, 1.0)
+        check_choice("unreadable", self.unreadable, ("error", "skip"))
         if (self.classifier is None) != (self.classifier_fit is None):
             raise UsageError("classifier and classifier_fit belong together; give both or neither")
         network = self.network

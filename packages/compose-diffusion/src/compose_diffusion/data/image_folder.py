@@ -1,33 +1,31 @@
 """A folder of images with labels.
 
-    FOLDER/images/...            PNG, JPEG or WebP files, in folders or not
+    FOLDER/images/...            PNG, JPEG, WebP, BMP, GIF or TIFF files, in folders or not
     FOLDER/labels.csv            image,class         one row for an image
                                  image,x,y           one row for each object, from 0 (left, top) to 1 (right, bottom)
     FOLDER/labels.npz            or the same as arrays: `image` [rows] and `class` [rows], `position` [rows, 2] or
                                  `text` [rows, tokens, features], embeddings by a text encoder of your choice
 
-`image` is the path below `images`. Networks without a condition need no labels. Images are resized so that the shorter
-side fits and cropped at the centre.
+`image` is the path below `images`. Networks without a condition need no labels. Images are cropped to a square at the
+centre and resized; transparent pixels become white.
 """
 
 import csv
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from onepaper.config import check_choice
-from onepaper.data import data_root
-from onepaper.errors import OnePaperError, UsageError
-from PIL import Image, UnidentifiedImageError
+from onepaper.data import Unreadable, data_root, readable
+from onepaper.errors import UsageError
+from onepaper.images import image_files, read_image
 
 from compose_diffusion.config.guided_diffusion import CONDITIONS
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 COLUMNS = {"class": ("class",), "position": ("x", "y")}
-MODES = {1: "L", 3: "RGB"}
 
 Condition = Literal["none", "class", "position", "text"]
 
@@ -57,7 +55,7 @@ class ImageFolder:
         """`images` [batch, channels, size, size] in [-1, 1], and `condition` [batch, ...] where there is one.
 
         Raises:
-            OnePaperError: an image is missing or damaged.
+            UsageError: an image is missing or damaged.
         """
         batch: dict[str, npt.NDArray[Any]] = {"images": np.stack([self._image(self.files[index]) for index in chosen])}
         if self.conditions is not None:
@@ -65,22 +63,19 @@ class ImageFolder:
         return batch
 
     def _image(self, file: str) -> npt.NDArray[np.float32]:
-        path = self.root / "images" / file
-        size = self.image_size
-        try:
-            with Image.open(path) as image:
-                # JPEG files are decoded at reduced size if that is sufficient.
-                image.draft(MODES[self.image_channels], (2 * size, 2 * size))
-                image = image.convert(MODES[self.image_channels])
-        except (UnidentifiedImageError, OSError) as error:
-            raise OnePaperError(f"image {path} cannot be read ({error}); fetch it again or remove its row") from error
-        scale = size / min(image.size)
-        shape = max(size, round(image.width * scale)), max(size, round(image.height * scale))
-        if image.size != shape:
-            image = image.resize(shape, Image.Resampling.LANCZOS)
-        left, top = (shape[0] - size) // 2, (shape[1] - size) // 2
-        pixels = np.asarray(image.crop((left, top, left + size, top + size)), np.float32) / 127.5 - 1
-        return pixels[None] if self.image_channels == 1 else np.moveaxis(pixels, 2, 0)
+        pixels = self._pixels(file).astype(np.float32) / 127.5 - 1
+        return np.moveaxis(pixels, 2, 0)
+
+    def _pixels(self, file: str) -> npt.NDArray[np.uint8]:
+        size = self.image_size, self.image_size
+        return read_image(self.root / "images" / file, channels=1 if self.image_channels == 1 else 3, size=size)
+
+    def readable(self, unreadable: Unreadable) -> "ImageFolder":
+        """The examples whose images can be decoded, see `onepaper.data.readable`; all are decoded once."""
+        kept = set(readable(tuple(dict.fromkeys(self.files)), self._pixels, unreadable, description="checking images"))
+        chosen = np.array([file in kept for file in self.files])
+        files = tuple(file for file in self.files if file in kept)
+        return replace(self, files=files, conditions=None if self.conditions is None else self.conditions[chosen])
 
 
 def open_image_folder(
@@ -92,8 +87,9 @@ def open_image_folder(
     num_classes: int = 0,
     text_dim: int = 0,
     root: Path | None = None,
+    unreadable: Unreadable = "error",
 ) -> ImageFolder:
-    """The folder `$ONEPAPER_DATA/DATASET`, or `root`, checked without decoding images.
+    """The folder `$ONEPAPER_DATA/DATASET`, or `root`, with every image decoded once to check it.
 
     Args:
         dataset: name of the folder.
@@ -103,20 +99,18 @@ def open_image_folder(
         num_classes: with condition class; every label is below it.
         text_dim: with condition text; features of every token.
         root: the folder itself.
+        unreadable: what to do with images that cannot be decoded: "error", or "skip" to leave them out and count them.
 
     Raises:
-        UsageError: the folder, images or labels are missing, or labels do not fit the condition.
+        UsageError: the folder, images or labels are missing, labels do not fit the condition, or an unreadable image.
     """
     check_choice("condition", condition, CONDITIONS)
-    if image_channels not in MODES:
+    if image_channels not in (1, 3):
         raise UsageError(f"image_channels is {image_channels}, expected 1 (grey) or 3 (colour)")
     folder = data_root(dataset, root, expected=("images",))
     if condition == "none":
-        paths = (path for path in (folder / "images").rglob("*") if path.suffix.lower() in IMAGE_ENDINGS)
-        files = sorted(path.relative_to(folder / "images").as_posix() for path in paths)
-        if not files:
-            raise UsageError(f"{folder / 'images'} holds no image, expected files ending in {', '.join(IMAGE_ENDINGS)}")
-        return ImageFolder(folder, tuple(files), None, image_size, image_channels)
+        files = [file.relative_to(folder / "images").as_posix() for file in image_files(folder / "images")]
+        return ImageFolder(folder, tuple(files), None, image_size, image_channels).readable(unreadable)
     files, values, where = _labels(folder, condition)
     expected = {"class": (), "position": (2,), "text": (max(values.shape[1:2], default=0), text_dim)}[condition]
     if values.shape[1:] != expected or len(files) != len(values) or not len(files):
@@ -137,7 +131,7 @@ def open_image_folder(
     if missing:
         raise UsageError(f"{where} names {len(missing)} files that are not in {folder / 'images'}, first {missing[0]}")
     values = values.astype(np.int64 if condition == "class" else np.float32)
-    return ImageFolder(folder, files, values, image_size, image_channels)
+    return ImageFolder(folder, files, values, image_size, image_channels).readable(unreadable)
 
 
 def _labels(folder: Path, condition: str) -> tuple[tuple[str, ...], npt.NDArray[Any], Path]:

@@ -144,7 +144,10 @@ def _ess_over_levels(arms: Mapping[str, Mapping[int, ArmResult]]) -> Figure:
         shares = np.stack([arm["effective shares"] for arm in by_seed.values()])
         lines[name] = [(float(s.mean()), float(s.min()), float(s.max())) for s in shares.T]
     levels = range(PRODUCT.num_levels)
-    return lines_with_intervals(levels, lines, "level (0 is data)", "effective share, mean and range", log_x=False)
+    return lines_with_intervals(
+        levels, lines, "noise level (0 is data)", "effective sample size / particles", log_x=False,
+        band_label="range of the seeds",
+    )  # fmt: skip
 
 
 def _table(arms: Mapping[str, Mapping[int, ArmResult]]) -> Table:

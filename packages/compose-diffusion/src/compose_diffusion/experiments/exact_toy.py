@@ -218,7 +218,7 @@ def metropolis_once_mixed(context: ClaimContext) -> Evidence:
                 steps,
                 {LABELS[kernel]: [by_name[stationary_name(kernel, step)] for step in steps] for kernel in kernels},
                 label,
-                "variance / exact variance",
+                "variance / exact variance s^2",
                 log_x=False,
                 reference=("exact", 1.0),
             ),

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
 from onepaper.claims import ArmResult, Plot
+from onepaper.display.plots import FONT, INK, PALETTE, SAMPLES, SMALL_FONT, place_legend, plot_axes
 from torch import Tensor
 
 from compose_diffusion.algebra.leaves import ExactLeaf
@@ -25,7 +26,6 @@ LANDSCAPE_LEVELS = (2, 15, 40, 75)
 # Range of plotted energies, in nats.
 HIGHEST_ENERGY = 12.0
 TRUE_POINTS = 400
-_INK, _CLOUD = "#1b1f3b", "#d1495b"
 
 
 def target_grid(task: str, points: int = 120) -> Float[np.ndarray, "points points"]:
@@ -48,19 +48,20 @@ def grid_points(points: int) -> Float[Tensor, "coordinates 2"]:
 
 
 def suite_panels(found: Mapping[str, Mapping[str, Mapping[int, ArmResult]]], rows: Sequence[str], seed: int) -> Figure:
-    """One row of panels for each sampler, one column for each task; true samples in the first row."""
-    lines = ["true", *rows]
-    figure = Figure(figsize=(1.35 * len(found), 1.5 * len(lines)), layout="constrained")
-    for column, (name, by_row) in enumerate(found.items()):
-        for line, row in enumerate(lines):
-            axes = figure.add_subplot(len(lines), len(found), line * len(found) + column + 1)
+    """One row of panels for each task, one column for each sampler; true samples in the first column."""
+    columns = ["true", *rows]
+    figure = Figure(figsize=(1.35 * len(columns), 1.35 * len(found) + 0.3), layout="constrained")
+    panels = figure.subplots(len(found), len(columns), squeeze=False)
+    for line, (name, by_row) in zip(panels, found.items(), strict=True):
+        for axes, row in zip(line, columns, strict=True):
             points = by_row[row][seed]["samples"] if row != "true" else _true_points(SUITE[name])
-            axes.scatter(points[:, 0], points[:, 1], s=1.0, c=_INK if row == "true" else _CLOUD, linewidths=0)
+            axes.scatter(points[:, 0], points[:, 1], s=1.5, c=INK if row == "true" else SAMPLES, linewidths=0)
             axes.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.7), aspect="equal", xticks=[], yticks=[])
-            if line == 0:
-                axes.set_title(name, fontsize=8)
-            if column == 0:
-                axes.set_ylabel(LABELS[row], fontsize=8)
+            if row == "true" and not len(points):
+                axes.text(0, 0, "empty", ha="center", va="center", fontsize=SMALL_FONT)
+        line[0].set_ylabel(name, fontsize=SMALL_FONT)
+    for axes, row in zip(panels[0], columns, strict=True):
+        axes.set_title(LABELS[row], fontsize=SMALL_FONT)
     return figure
 
 
@@ -72,17 +73,14 @@ def _true_points(task: SuiteTask) -> np.ndarray:
 
 def learning_curves(title: str, arms: Mapping[str, Mapping[int, ArmResult]], floor: float, caption: str = "") -> Plot:
     """Training loss against steps, one line for each seed."""
-    figure = Figure(figsize=(6.0, 3.4), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = plot_axes("training step", "training loss")
     for index, (name, by_seed) in enumerate(arms.items()):
         for number, arm in enumerate(by_seed.values()):
             steps, losses = arm["curve"].T
-            axes.plot(steps, losses, color=f"C{index}", linewidth=1.0, label=name if number == 0 else None)
-    axes.axhline(floor, color=_INK, linewidth=0.9, linestyle="--", label="exact prediction")
-    axes.set(xlabel="step", ylabel="loss")
-    axes.legend(frameon=False, fontsize=9)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+            label = f"{name}, a line for each seed" if number == 0 else None
+            axes.plot(steps, losses, color=PALETTE[index], linewidth=1.0, label=label)
+    axes.axhline(floor, color=INK, linewidth=1.0, linestyle="--", label="exact prediction")
+    place_legend(axes)
     return Plot(title, figure, caption)
 
 
@@ -93,18 +91,26 @@ def landscapes(networks: Mapping[str, ToyNetwork], schedule: NoiseSchedule, poin
     levels = [level for level in LANDSCAPE_LEVELS if level < len(schedule)]
     leaves = {name: network_leaf(network, schedule) for name, network in networks.items()}
     leaves["exact"] = ExactLeaf(make_component("ring"), schedule)
-    figure = Figure(figsize=(2.2 * len(levels), 2.2 * len(leaves)), layout="constrained")
+    figure = Figure(figsize=(1.7 * len(levels) + 0.6, 1.75 * len(leaves)), layout="constrained")
+    panels = []
     for line, (name, leaf) in enumerate(leaves.items()):
         for column, level in enumerate(levels):
             log_density = leaf.evaluate(coordinates.float() if name != "exact" else coordinates, level).log_density
             assert log_density is not None
             energy = (log_density.max() - log_density).reshape(points, points).numpy()
             axes = figure.add_subplot(len(leaves), len(levels), line * len(levels) + column + 1)
-            axes.imshow(np.clip(energy, 0, HIGHEST_ENERGY), origin="lower", extent=(-1, 1, -1, 1), cmap="magma_r")
+            axes.imshow(
+                np.clip(energy, 0, HIGHEST_ENERGY), origin="lower", extent=(-1, 1, -1, 1), cmap="magma_r",
+                vmin=0, vmax=HIGHEST_ENERGY,
+            )  # fmt: skip
+            panels.append(axes)
             axes.set(xticks=[], yticks=[])
             if line == 0:
-                axes.set_title(f"level {level}", fontsize=9)
+                axes.set_title(f"level {level}", fontsize=FONT)
             if column == 0:
-                axes.set_ylabel(name, fontsize=9)
-    caption = f"Negative log density of the ring up to a constant, 0 to {HIGHEST_ENERGY:g} nats; dark is low density."
+                axes.set_ylabel(name, fontsize=FONT)
+    bar = figure.colorbar(panels[0].images[0], ax=panels, shrink=0.6, aspect=30)
+    bar.set_label("energy above the minimum, nats", fontsize=FONT)
+    bar.ax.tick_params(labelsize=SMALL_FONT)
+    caption = f"Negative log density of the ring up to a constant, clipped at {HIGHEST_ENERGY:g} nats, on [-1, 1]^2."
     return Plot("Energy landscapes of the three forms", figure, caption, clouds=True)

@@ -74,8 +74,8 @@ def _compare(context: ClaimContext, config: PositionsComparison) -> Evidence:
             ]
             for arm in config.arms
         },
-        "asked positions",
-        "share of canvases with a digit at every one",
+        "requested positions",
+        "share with a digit at every position",
         log_x=False,
     )
     return Evidence(

@@ -1,14 +1,12 @@
 """Published checkpoints of guided-diffusion and its CLEVR variants, read without running code from the files.
 
-A `.pt` file is read as plain tensors (`weights_only`), a `.safetensors` file directly. Names and shapes must be those
+A `.pt` file is read as plain tensors, a `.safetensors` file directly. Names and shapes must be those
 of the network and determine most of its configuration. The rest (noise levels, heads, whether the output is an energy)
 is known for published files; for other files it is read from a `.json` file beside them:
 
     {"type": "UNetConfig", "config": {"image_size": 64, "width": 128, "condition": "class", "num_classes": 3, ...}}
 """
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,7 +15,9 @@ import torch
 from jaxtyping import Int
 from onepaper.checkpoints import CONFIG_NAME
 from onepaper.config import check_between, from_dict, read_json, to_dict, unknown
-from onepaper.errors import OnePaperError, UsageError
+from onepaper.errors import UsageError
+from onepaper.foreign.pickles import explain_damage
+from onepaper.torch.checkpoint_files import read_torch_file
 from onepaper.torch.state_files import load_pretrained
 from safetensors.torch import load_file
 from torch import Tensor
@@ -63,8 +63,8 @@ def open_checkpoint(path: Path, config: UNetConfig | EncoderConfig | None = None
             the published file with these names and shapes.
 
     Raises:
-        UsageError: no such file, a pickle with code in it, an unknown layout, or tensors that do not fit.
-        OnePaperError: the file is damaged.
+        UsageError: no such file, damaged, a pickle with code in it, an unknown layout, or tensors that do not fit.
+        OnePaperError: the weights of a folder are missing or damaged.
     """
     if path.is_dir():
         network = _from_folder(path)
@@ -102,27 +102,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     An enclosing `state_dict` entry and the prefix `module.` of DDP are removed.
 
     Raises:
-        UsageError: no such file, anything other than plain tensors in it, or an unknown file type.
-        OnePaperError: the file is damaged.
+        UsageError: no such file, damaged, or anything other than plain tensors in it.
     """
     if not path.is_file():
         raise UsageError(f"checkpoint {path} does not exist; give a .pt or .safetensors file, or a folder of a model")
-    try:
-        if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors":
+        with explain_damage(path):
             content = load_file(path)
-        else:
-            # Memory mapping loads only what is used, but older files cannot be mapped.
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        if "weights_only" not in str(error).lower():
-            raise OnePaperError(f"{path} is damaged or no checkpoint of torch ({error}); fetch it again") from error
-        raise UsageError(
-            f"{path} holds Python objects, which can run code when read, expected plain tensors; save its state_dict "
-            "alone, best as .safetensors, on a machine where you trust it"
-        ) from None
-    except Exception as error:  # the unpickler raises many types of errors for invalid bytes
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OnePaperError(f"{path} is damaged or no checkpoint ({reason}); fetch it again") from error
+    else:
+        content = read_torch_file(path, advice="save its state_dict alone, best as .safetensors, where you trust it")
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):

@@ -9,17 +9,24 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from onepaper.errors import UsageError
+from torch import Tensor
 
 from compose_diffusion.algebra.canvas import read_layout
 from compose_diffusion.algebra.composition import Expression
 from compose_diffusion.algebra.expression_tree import ExpressionError, Name, Node, mentions
 from compose_diffusion.algebra.language import build, parse
+from compose_diffusion.algebra.leaves import ExactLeaf
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.models.digit_guidance import guided_by_classifier, guided_by_label
 from compose_diffusion.sources.canvas import CanvasSource
 from compose_diffusion.sources.digits import DigitsSource
+from compose_diffusion.sources.pictures import write_points
 from compose_diffusion.sources.registry import TRAINED, Source, open_source
+
+# Noise level of the contours in a picture: near zero noise, where a density is still smooth.
+PICTURE_LEVEL = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +48,21 @@ class Request:
     description: str
     wanted: list[str]
     unwanted: list[str]
+
+    def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
+        """Write a picture of the samples as a PNG; where the composed density is exact, with its contours."""
+        leaves = self.expression.leaves()
+        if self.source.event_shape != (2,) or not all(isinstance(leaf, ExactLeaf) for leaf in leaves):
+            self.source.write_picture(x, path)
+            return
+        level = min(PICTURE_LEVEL, len(self.schedule) - 1)
+
+        def log_density(points: Tensor) -> Tensor:
+            found = self.expression.evaluate(points, level).log_density
+            assert found is not None, "exact leaves have densities"
+            return found
+
+        write_points(path, x, log_density)
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ def _images(config: PaperImagesConfig, condition: Condition, num_classes: int) -
         image_channels=config.network.image_channels,
         num_classes=num_classes,
         text_dim=config.network.text_dim,
+        unreadable=config.unreadable,
     )
 
 

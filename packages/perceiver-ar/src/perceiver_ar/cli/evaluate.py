@@ -1,11 +1,14 @@
 """The verb `evaluate`: likelihood of documents, or accuracy on the copy task by copy distance."""
 
+import sys
+from collections.abc import Iterable
+
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 
 from perceiver_ar.cli.options import EvaluateOptions
-from perceiver_ar.config import DataConfig
+from perceiver_ar.config import RESERVED, DataConfig
 from perceiver_ar.data.corpus import Tokens, check_fits
 from perceiver_ar.data.datasets import load_as
 from perceiver_ar.data.formats import sample_format
@@ -40,7 +43,12 @@ def evaluate_verb(call: Invocation) -> None:
     else:
         plans = make_plans(network, options)
         data_format = sample_format(network.codec, network.model.config)
-        documents = [data_format.encode_file(file) for file in options.files] or load_documents(network, data, options)
+        if options.files:
+            documents = [data_format.encode_file(file) for file in options.files]
+            check_symbols(map(str, options.files), documents)
+        else:
+            documents = load_documents(network, data, options)
+            check_symbols((f"document {number} of {what}" for number in range(len(documents))), documents)
         with call.open_run() as run:
             results = evaluate_plans(network.model, network.codec, documents, plans, options.passes_at_once)
             run.write_json("evaluation.json", {"weights": options.weights, "data": what, "results": results})
@@ -83,4 +91,11 @@ def load_documents(network: Network, data: DataConfig, options: EvaluateOptions)
     assert network.codec is not None
     corpus = load_as(data, network.codec)
     check_fits(network.model.config, corpus.codec, advice=False)
-    return first_tokens(getattr(corpus, options.part), options.max_tokens)
+    return first_tokens(getattr(corpus, options.part), options.max_tokens or sys.maxsize)
+
+
+def check_symbols(names: Iterable[str], documents: Iterable[Tokens]) -> None:
+    """Raise `UsageError` unless each document has a symbol besides its start and end."""
+    for name, document in zip(names, documents, strict=True):
+        if (document < RESERVED).all():
+            raise UsageError(f"{name} is empty, expected at least one symbol; leave it out")

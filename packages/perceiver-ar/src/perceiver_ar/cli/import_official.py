@@ -32,7 +32,14 @@ def _codec_of(config: ExperimentConfig, vocabulary: Path | None) -> Codec | None
 
     if data.kind == "codes":
         return CodesCodec((config.model.vocab_size - RESERVED) // data.codebook_size, data.codebook_size)
-    codec = saved_codec(data, read)
+    try:
+        codec = saved_codec(data, read)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{vocabulary} is not UTF-8 text (byte {error.start}); give the vocabulary in words") from None
+    except UsageError as error:
+        if vocabulary is None or not vocabulary.is_file():
+            raise
+        raise UsageError(f"{vocabulary}: {error}") from None
     check_fits(config.model, codec)
     return codec
 

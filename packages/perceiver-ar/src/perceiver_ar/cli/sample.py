@@ -26,6 +26,8 @@ def encode_prompts(data_format: SampleFormat, config: ModelConfig, options: Samp
     prompt = Prompt(options.prompt, options.prompt_file, options.prompt_tokens)
     encoded = [data_format.encode_prompt(prompt, options.seed + number) for number in range(options.count)]
     length = len(encoded[0])
+    if options.prompt_file is not None and length == 1:
+        raise UsageError(f"{options.prompt_file} is empty, expected at least one symbol; leave --prompt-file out")
     if length > config.context_length and not config.needs_coordinates:
         raise UsageError(
             f"the prompt has {length} tokens, expected at most {config.context_length}, the context length; "
@@ -50,7 +52,7 @@ def sample_verb(call: Invocation) -> None:
         begun = time.perf_counter()
         samples = continuations(data_format, sampler, prompts, options.tokens, options.seed)
         seconds = time.perf_counter() - begun
-        save_samples(run.folder, data_format.files(samples))
+        save_samples(run.folder, data_format.files(samples, given=len(prompts[0]) - 1))
         page = write_gallery(run.folder, f"{options.count} sequences of {options.weights}, seed {options.seed}")
     for number, tokens in enumerate(samples):
         if summary := data_format.summary(tokens):

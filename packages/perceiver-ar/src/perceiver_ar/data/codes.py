@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int, Integer
 from onepaper.errors import UsageError
+from onepaper.fingerprint.marks import unmeasured
 
 from perceiver_ar.config import RESERVED, DataConfig
 from perceiver_ar.data.corpus import PARTS, Corpus, InMemory, Tokens, document, split_files
@@ -73,6 +74,7 @@ class CodesCodec:
         return {SHAPE_NAME: str(self.codebooks).encode("ascii")}
 
 
+@unmeasured
 def user_codes(config: DataConfig) -> Corpus:
     """.npy files of integers [frames, codebooks].
 

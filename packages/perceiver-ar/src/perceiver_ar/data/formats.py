@@ -12,18 +12,21 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from matplotlib.figure import Figure
 from onepaper.display.file_bytes import figure_png, npy_bytes, wav_bytes
+from onepaper.display.gallery import GIVEN_SUFFIX
 from onepaper.errors import UsageError
+from onepaper.text import Document
+from onepaper.text.tokenizers import utf8
 
 from perceiver_ar.config import EOS, RESERVED, SOS, ModelConfig
 from perceiver_ar.data.audio import SAMPLE_RATE, render
 from perceiver_ar.data.codes import CodesCodec
 from perceiver_ar.data.corpus import Codec, Tokens
 from perceiver_ar.data.events import Note, decode
-from perceiver_ar.data.figures import image_grid, piano_roll_figure
+from perceiver_ar.data.figures import copies_figure, image_grid, piano_roll_figure
 from perceiver_ar.data.images import ImageCodec, read_image
 from perceiver_ar.data.midi import midi_bytes
 from perceiver_ar.data.music import EventCodec, read_performance
-from perceiver_ar.data.text import TextCodec, read_text
+from perceiver_ar.data.text import TextCodec, decode_bytes, encode_document
 
 
 class Prompt(NamedTuple):
@@ -64,12 +67,12 @@ class SampleFormat(Protocol):
         """The content of a sequence: text, an image, notes or codes."""
         ...
 
-    def figure(self, samples: Sequence[Tokens]) -> Figure | None:
-        """A figure of sequences; None where there is nothing to draw."""
+    def figure(self, samples: Sequence[Tokens], given: int = 0) -> Figure | None:
+        """A figure of sequences, of which the first tokens were given; None where there is nothing to draw."""
         ...
 
-    def files(self, samples: Sequence[Tokens]) -> Mapping[str, bytes]:
-        """Sequences as files, by name."""
+    def files(self, samples: Sequence[Tokens], given: int = 0) -> Mapping[str, bytes]:
+        """Sequences as files, by name; the first tokens of each were given."""
         ...
 
     def summary(self, tokens: Tokens) -> str:
@@ -88,11 +91,12 @@ class TextFormat:
 
     def encode_file(self, path: Path) -> Tokens:
         """A text file as a document."""
-        return self.codec.encode(read_text(path))
+        return encode_document(self.codec, Document(path))
 
     def encode_prompt(self, prompt: Prompt, seed: int) -> Tokens:
         """SOS and the text given, or that of a file."""
         del seed
+        utf8(prompt.text)  # a command line may hold other bytes
         tokens = (self.codec.encode(prompt.text) if prompt.file is None else self.encode_file(prompt.file))[:-1]
         return tokens[: prompt.tokens + 1] if prompt.tokens else tokens
 
@@ -100,13 +104,18 @@ class TextFormat:
         """The text."""
         return self.codec.decode(tokens)
 
-    def figure(self, samples: Sequence[Tokens]) -> None:
+    def figure(self, samples: Sequence[Tokens], given: int = 0) -> None:
         """Text is not drawn."""
-        del samples
+        del samples, given
 
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
-        """sample-0.txt and so on."""
-        return {f"sample-{number}.txt": self.decode(tokens).encode("utf-8") for number, tokens in enumerate(samples)}
+    def files(self, samples: Sequence[Tokens], given: int = 0) -> dict[str, bytes]:
+        """sample-0.txt and so on, and what it begins with as sample-0.given.txt, which the page marks."""
+        made: dict[str, bytes] = {}
+        for number, tokens in enumerate(samples):
+            made[f"sample-{number}.txt"] = decode_bytes(self.codec, tokens)
+            if given:
+                made[f"sample-{number}{GIVEN_SUFFIX}"] = decode_bytes(self.codec, tokens[:given])
+        return made
 
     def summary(self, tokens: Tokens) -> str:
         """The text."""
@@ -136,14 +145,15 @@ class ImageFormat:
         """The image."""
         return self.codec.decode(tokens)
 
-    def figure(self, samples: Sequence[Tokens]) -> Figure:
-        """All images in one grid."""
-        return image_grid(np.stack([self.decode(tokens) for tokens in samples]), self.codec.levels)
+    def figure(self, samples: Sequence[Tokens], given: int = 0) -> Figure:
+        """All images in one grid; a line sets apart what was given, unless channels follow one another."""
+        images = np.stack([self.decode(tokens) for tokens in samples])
+        return image_grid(images, self.codec.levels, given if self.codec.order == "raster" else 0)
 
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
+    def files(self, samples: Sequence[Tokens], given: int = 0) -> dict[str, bytes]:
         """samples.png, all images in one grid, and their values as samples.npy."""
         images = np.stack([self.decode(tokens) for tokens in samples])
-        return {"samples.png": figure_png(self.figure(samples), dpi=100), "samples.npy": npy_bytes(images)}
+        return {"samples.png": figure_png(self.figure(samples, given), dpi=100), "samples.npy": npy_bytes(images)}
 
     def summary(self, tokens: Tokens) -> str:
         """Empty: an image is in the files."""
@@ -173,16 +183,17 @@ class MusicFormat:
         """The notes."""
         return decode(tokens)
 
-    def figure(self, samples: Sequence[Tokens]) -> Figure:
+    def figure(self, samples: Sequence[Tokens], given: int = 0) -> Figure:
         """A piano roll of each sequence."""
-        return piano_roll_figure(*(self.decode(tokens) for tokens in samples))
+        seconds = self.codec.measure(samples[0][:given])["seconds"] if given else 0.0
+        return piano_roll_figure(*(self.decode(tokens) for tokens in samples), given_seconds=seconds)
 
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
+    def files(self, samples: Sequence[Tokens], given: int = 0) -> dict[str, bytes]:
         """For each sequence a piano roll (.png), a plain rendering (.wav) and a MIDI file (.mid)."""
         made: dict[str, bytes] = {}
         for number, tokens in enumerate(samples):
             notes = self.decode(tokens)
-            made[f"sample-{number}.png"] = figure_png(self.figure([tokens]), dpi=100)
+            made[f"sample-{number}.png"] = figure_png(self.figure([tokens], given), dpi=100)
             made[f"sample-{number}.wav"] = wav_bytes(render(notes), SAMPLE_RATE)
             made[f"sample-{number}.mid"] = midi_bytes(notes)
         return made
@@ -214,12 +225,13 @@ class CodesFormat:
         """The codes."""
         return self.codec.decode(tokens)
 
-    def figure(self, samples: Sequence[Tokens]) -> None:
+    def figure(self, samples: Sequence[Tokens], given: int = 0) -> None:
         """Codes are not drawn."""
-        del samples
+        del samples, given
 
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
+    def files(self, samples: Sequence[Tokens], given: int = 0) -> dict[str, bytes]:
         """sample-0.npy and so on, [frames, codebooks]."""
+        del given
         return {f"sample-{number}.npy": npy_bytes(self.decode(tokens)) for number, tokens in enumerate(samples)}
 
     def summary(self, tokens: Tokens) -> str:
@@ -261,13 +273,26 @@ class CopyFormat:
         """The symbols."""
         return tokens - RESERVED
 
-    def figure(self, samples: Sequence[Tokens]) -> None:
-        """Copies are not drawn."""
-        del samples
+    def figure(self, samples: Sequence[Tokens], given: int = 0) -> Figure:
+        """Input, expected copy and output of each sequence, with errors marked."""
+        del given  # always a half
+        return copies_figure(self.decode(np.stack(samples)))
 
-    def files(self, samples: Sequence[Tokens]) -> dict[str, bytes]:
-        """samples.npy: the tokens, a row for each sequence."""
-        return {"samples.npy": npy_bytes(np.stack(samples))}
+    def files(self, samples: Sequence[Tokens], given: int = 0) -> dict[str, bytes]:
+        """samples.png; samples.txt, what was given, expected and generated; samples.npy: a row for each sequence."""
+        blocks = []
+        for number, tokens in enumerate(samples):
+            first, second = np.split(self.decode(tokens), 2)
+            rows = {"given": first, "expected": first[::-1], "output": second}
+            (wrong,) = np.nonzero(second != first[::-1])
+            lines = [f"{name:<9} {' '.join(map(str, row))}" for name, row in rows.items()]
+            errors = f"at positions {', '.join(map(str, wrong + 1))} of the copy" if len(wrong) else "none"
+            blocks.append("\n".join([f"sample-{number}", *lines, f"{'errors':<9} {errors}\n"]))
+        return {
+            "samples.png": figure_png(self.figure(samples, given), dpi=130),
+            "samples.txt": "\n".join(blocks).encode(),
+            "samples.npy": npy_bytes(np.stack(samples)),
+        }
 
     def summary(self, tokens: Tokens) -> str:
         """Both halves, and the number of correct symbols."""

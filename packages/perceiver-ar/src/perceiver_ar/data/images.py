@@ -10,8 +10,10 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
+from onepaper import images
 from onepaper.data import data_root
 from onepaper.errors import UsageError
+from onepaper.fingerprint.marks import unmeasured
 
 from perceiver_ar.config import RESERVED, DataConfig
 from perceiver_ar.data.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, Tokens, document
@@ -28,9 +30,6 @@ TRAIN_SHARE, VALIDATION_SHARE = 0.8, 0.1
 
 # Columns of the photographs, as fractions, at which validation and test begin.
 PHOTO_CUTS = (0.7, 0.85)
-
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 class ImageCodec:
@@ -153,52 +152,35 @@ def read_image(path: Path, codec: ImageCodec) -> UInt8[np.ndarray, "height width
     """An image file, centre-cropped and scaled to the shape and levels of the codec.
 
     Raises:
-        UsageError: not an image file.
+        UsageError: not a readable image file.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as opened:
-            colours = opened.convert("L" if codec.channels == 1 else "RGB")
-            fitted = ImageOps.fit(colours, (codec.width, codec.height), Image.Resampling.LANCZOS)
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise UsageError(f"{path} is not a readable image ({error}); expected one of {', '.join(SUFFIXES)}") from None
-    values = np.asarray(fitted, np.uint8).reshape(codec.shape)
+    values = images.read_image(path, channels=1 if codec.channels == 1 else 3, size=(codec.height, codec.width))
     return np.round(values * ((codec.levels - 1) / 255)).astype(np.uint8)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Image files below a folder, by name.
-
-    Raises:
-        UsageError: there are none.
-    """
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    if not files:
-        raise UsageError(f"{folder} holds no images; expected files that end in {', '.join(SUFFIXES)}")
-    return files
-
-
+@unmeasured
 def user_images(config: DataConfig) -> Corpus:
     """A folder of images: with subfolders `train`, `validation` and `test`, or split 80/10/10 at random (fixed seed).
 
     Raises:
-        UsageError: no folder, or fewer than ten images.
+        UsageError: no folder, an unreadable image, or fewer than ten.
     """
     assert config.path is not None
     folder = config.path
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; give a folder of images")
+    codec = image_codec(config)
+    size = (codec.height, codec.width)
     if all((folder / part).is_dir() for part in PARTS):
-        parts = [image_files(folder / part) for part in PARTS]
+        parts = [images.readable_images(images.image_files(folder / part), size=size) for part in PARTS]
     else:
-        files = image_files(folder)
+        files = images.readable_images(images.image_files(folder), size=size)
         if len(files) < 10:
             raise UsageError(f"{folder} holds {len(files)} images, expected at least 10: a fifth is held out")
         order = np.random.default_rng(SPLIT_SEED).permutation(len(files))
         cuts = [int(len(files) * TRAIN_SHARE), int(len(files) * (TRAIN_SHARE + VALIDATION_SHARE))]
         parts = [[files[number] for number in part] for part in np.split(order, cuts)]
-    return on_disk(image_codec(config), parts)
+    return on_disk(codec, parts)
 
 
 def on_disk(codec: ImageCodec, parts: Sequence[Sequence[Path]]) -> Corpus:
@@ -211,6 +193,7 @@ def on_disk(codec: ImageCodec, parts: Sequence[Sequence[Path]]) -> Corpus:
     return Corpus(codec, *(OnDisk(files, [size] * len(files), read, keep=4096) for files in parts))
 
 
+@unmeasured
 def imagenet64(config: DataConfig) -> Corpus:
     """A local copy of ImageNet at 64 x 64 pixels; its validation part is also the test part, as in the literature.
 
@@ -223,8 +206,8 @@ def imagenet64(config: DataConfig) -> Corpus:
     root = data_root("imagenet64", config.path)
     codec = image_codec(config)
     if (root / "train_64x64").is_dir():
-        held_out = image_files(root / "valid_64x64")
-        return on_disk(codec, [image_files(root / "train_64x64"), held_out, held_out])
+        held_out = images.image_files(root / "valid_64x64")
+        return on_disk(codec, [images.image_files(root / "train_64x64"), held_out, held_out])
     batches = sorted(root.glob("train_data_batch_*.npz"))
     if not batches or not (root / "val_data.npz").is_file():
         raise UsageError(

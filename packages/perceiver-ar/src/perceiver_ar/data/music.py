@@ -8,8 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from onepaper.data import data_root, embedded
+from onepaper.data import data_root, embedded, readable
 from onepaper.errors import UsageError
+from onepaper.fingerprint.marks import unmeasured
 
 from perceiver_ar.config import EOS, RESERVED, SOS, DataConfig
 from perceiver_ar.data.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, Tokens, split_files
@@ -100,19 +101,24 @@ def freedoom(config: DataConfig | None) -> Corpus:
     return Corpus(EventCodec(), *(InMemory(pieces[number] for number in part) for part in np.split(order, cuts)))
 
 
+@unmeasured
 def user_midi(config: DataConfig) -> Corpus:
     """A folder of MIDI files: with subfolders `train`, `validation` and `test`, or split 80/10/10 (fixed seed).
 
     Raises:
-        UsageError: no folder, or fewer than three files.
+        UsageError: no folder, an unreadable file, or fewer than three.
     """
     assert config.path is not None
     folder = config.path
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; give a folder of .mid files")
+
+    def found(below: Path) -> list[Path]:
+        return readable(midi_files(below), read_performance, description="checking MIDI files")
+
     if all((folder / part).is_dir() for part in PARTS):
-        return on_disk(*(midi_files(folder / part) for part in PARTS))
-    files = midi_files(folder)
+        return on_disk(*(found(folder / part) for part in PARTS))
+    files = found(folder)
     if len(files) < 3:
         raise UsageError(f"{folder} holds {len(files)} MIDI files, expected at least 3: one for each part")
     return on_disk(*split_files(files))
@@ -123,6 +129,7 @@ def midi_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in (".mid", ".midi"))
 
 
+@unmeasured
 def maestro(config: DataConfig) -> Corpus:
     """A local copy of MAESTRO with the splits of its table `maestro-v*.csv`.
 

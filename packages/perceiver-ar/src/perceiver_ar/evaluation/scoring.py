@@ -17,6 +17,7 @@ from onepaper.config import check_positive
 from onepaper.errors import UsageError
 
 from perceiver_ar.config import ModelConfig
+from perceiver_ar.models.embeddings import check_ids
 from perceiver_ar.models.losses import token_nats
 from perceiver_ar.models.perceiver_ar import PerceiverAR, take
 from perceiver_ar.models.positions import check_coordinates, latent_indices
@@ -70,7 +71,8 @@ def score(
         batch_size: passes in a batch.
 
     Raises:
-        UsageError: no documents, a document without a target, ids outside the vocabulary, or inconsistent numbers.
+        UsageError: no documents, a document without a target or with padding, ids that are not integers inside the
+            vocabulary, or inconsistent numbers.
     """
     config = model.config
     latents = config.num_latents if num_latents is None else num_latents
@@ -117,11 +119,7 @@ def _check(
     for number, document in enumerate(documents):
         if len(document) < 2:
             raise UsageError(f"document {number} has {len(document)} tokens, expected SOS and at least one more")
-        if not (document.min() >= 0 and document.max() < config.vocab_size):
-            raise UsageError(
-                f"document {number} has ids from {document.min()} to {document.max()}, "
-                f"expected 0 to {config.vocab_size - 1}, the vocabulary of the model"
-            )
+        check_ids(f"document {number}", np.asarray(document), config.vocab_size)
     if coordinates is not None:
         check_coordinates(coordinates, config.axis_sizes)
         longest = max(len(document) for document in documents) - 1

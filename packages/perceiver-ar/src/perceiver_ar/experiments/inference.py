@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float64, Int
 from onepaper.claims import ClaimContext, Evidence, Measurement, Note, Plot, Table
-from onepaper.display.plots import lines
+from onepaper.display.plots import lines, lines_with_intervals
 from scipy.special import log_softmax
 
 from perceiver_ar.config import RESERVED, SOS, ExperimentConfig, ModelConfig
@@ -87,7 +87,15 @@ def copy_accuracy_by_distance(context: ClaimContext) -> Evidence:
         Measurement.over_seeds("accuracy, prefix hidden, less chance", {s: v - chance for s, v in blind.items()}),
     ]
     shown = {name: (distances[symbols], np.mean(rows, axis=0)[symbols]) for name, rows in curves.items()}
-    figure = lines(shown, "tokens back to the original", "accuracy")
+    figure = lines(
+        shown,
+        "distance back to the original, tokens",
+        "share of correct copies",
+        bands={name: (np.min(rows, axis=0)[symbols], np.max(rows, axis=0)[symbols]) for name, rows in curves.items()},
+        band_label="range of the seeds",
+        reference=("chance", chance),
+        vertical=("number of latents", latents),
+    )
     return Evidence(
         f"originals outside the {latents} latents: {100 * np.mean(list(far.values())):.2f}% copied, with the prefix "
         f"hidden {100 * np.mean(list(blind.values())):.2f}% (chance {100 * chance:.2f}%); M={length}",
@@ -184,8 +192,12 @@ def cost_of_context(context: ClaimContext) -> Evidence:
         measured,
         [
             Table(f"One gradient, N={SCALING_LATENTS}, {SCALING_DEPTH} layers, width {SCALING_WIDTH}", header, rows),
-            Plot("Time of a gradient", lines({name: (x, y) for name, y in middle.items()}, "context", "seconds",
-                                             log_x=True, log_y=True)),
+            Plot("Time of a gradient", lines(
+                {name: (x, y) for name, y in middle.items()}, "context, tokens", "seconds a gradient",
+                log_x=True, log_y=True, band_label="range of the repetitions",
+                bands={name: ([min(of[length]) for length in CONTEXTS], [max(of[length]) for length in CONTEXTS])
+                       for name, of in seconds.items()},
+            )),
             Note("A step of the decoder has M targets, one of Perceiver AR N: the last columns give the ratio per "
                  "target. Both use the same attention, which never holds an M x M array."),
         ],
@@ -207,7 +219,13 @@ def latents_at_test_time(context: ClaimContext) -> Evidence:
     measured = [Measurement.over_seeds(f"bits per byte, {count} latents", bits[count]) for count in counts]
     means = [measurement.mean for measurement in measured]
     summary = ", ".join(f"{mean:.3f} ({count})" for mean, count in zip(means, counts, strict=True))
-    figure = lines({"": (counts, means)}, "latents at test time", "bits per byte", log_x=True)
+    figure = lines_with_intervals(
+        counts,
+        {"mean of the excerpts": [(m.mean, m.low, m.high) for m in measured]},
+        "latents at test time",
+        "bits per byte",
+        vertical=("latents in training", trained_latents),
+    )
     return Evidence(
         f"bits per byte by latents, trained with {trained_latents}: {summary}",
         measured,
@@ -237,7 +255,22 @@ def cache_drift(context: ClaimContext) -> Evidence:
         for name in models
     )
     curves = {name: (ages[name], [mean[f"nats, {name}, after {age} steps"] for age in ages[name]]) for name in models}
-    figure = lines(curves, "steps since the caches were fresh", "KL(fresh || cached), nats", log_x=True, log_y=True)
+    figure = lines(
+        curves,
+        "steps since the caches were filled",
+        "KL(full pass || cached), nats",
+        log_x=True,
+        log_y=True,
+        bands={
+            name: tuple(
+                # A logarithmic axis has no place for an interval's end below zero.
+                [max(getattr(m, end), m.mean / 10) for m in measured if m.name in at_age]
+                for end in ("low", "high")
+            )
+            for name in models
+            for at_age in [[f"nats, {name}, after {age} steps" for age in ages[name]]]
+        },
+    )
     return Evidence(f"KL from a forward pass, {summary}", measured, [Plot("Drift of plain key-value caching", figure)])
 
 

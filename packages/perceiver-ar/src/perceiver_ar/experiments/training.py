@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from onepaper.claims import ClaimContext, Evidence, Measurement, Note, Plot, Table
-from onepaper.display.plots import lines
+from onepaper.display.plots import lines_with_intervals
 from onepaper.jax.steps import JaxTask
 from onepaper.training import LoopOptions, fit
 
@@ -112,7 +112,12 @@ def context_length_ablation(context: ClaimContext) -> Evidence:
     }
     found = arms(context, "context", configs)
     measured = [over_seeds(f"bits per byte, context {length}", bits(found[length])) for length in lengths]
-    figure = lines({"": (lengths, [m.mean for m in measured])}, "context", "bits per byte", log_x=True)
+    figure = lines_with_intervals(
+        lengths,
+        {"mean of the trainings": [(m.mean, m.low, m.high) for m in measured]},
+        "context, tokens",
+        "bits per byte",
+    )
     summary = ", ".join(f"{m.mean:.3f} ({length})" for m, length in zip(measured, lengths, strict=True))
     return Evidence(f"bits per byte by context: {summary}", measured, [Plot("Bits per byte by context", figure)])
 
@@ -271,7 +276,13 @@ def latents_of_images(context: ClaimContext) -> Evidence:
         for count in counts
     ]
     summary = ", ".join(f"{m.mean:.3f} ({count})" for m, count in zip(measured, counts, strict=True))
-    figure = lines({"": (counts, [m.mean for m in measured])}, "latents at test time", "bits per value", log_x=True)
+    figure = lines_with_intervals(
+        counts,
+        {"mean of the trainings": [(m.mean, m.low, m.high) for m in measured]},
+        "latents at test time",
+        "bits per value",
+        vertical=("latents in training", trained_with),
+    )
     return Evidence(
         f"bits per value by latents, trained with {trained_with}: {summary}",
         measured,

@@ -10,8 +10,19 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
+from onepaper.errors import UsageError
+
+
+def check_ids(name: str, ids: np.ndarray, vocab_size: int) -> None:
+    """Raise `UsageError` unless `ids` is a sequence of integers from 1 to `vocab_size` - 1, so without PAD."""
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise UsageError(f"{name} is {ids.dtype} of shape {ids.shape}, expected integers of one dimension")
+    if not 0 < ids.min() <= ids.max() < vocab_size:
+        advice = "; 0 is padding, leave it out" if not ids.min() else ""
+        raise UsageError(f"{name} has ids from {ids.min()} to {ids.max()}, expected 1 to {vocab_size - 1}{advice}")
 
 
 class AdaptiveEmbedding(nnx.Module):

@@ -1,13 +1,10 @@
 """Weights of the official code (Haiku), read safely.
 
-Official checkpoints are dill pickles, which can execute arbitrary code when loaded. They are read here by an unpickler
-that creates only arrays and plain containers, rejects all other names, and skips optimizer state. An `.npz` file with
-the same arrays, named MODULE/PARAMETER, is read too.
+Official checkpoints are dill pickles, which can execute arbitrary code when loaded. `onepaper.foreign.pickles` reads
+the arrays and plain containers in them, refuses all other names, and skips optimizer state. An `.npz` file with the
+same arrays, named MODULE/PARAMETER, is read too.
 """
 
-import pickle
-import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Shaped
-from onepaper.errors import OnePaperError, UsageError
+from onepaper.errors import UsageError
+from onepaper.foreign.arrays import read_npz
+from onepaper.foreign.pickles import NUMPY, SKIPPED, WRAPPED, read_pickle
 from onepaper.jax.state_files import flatten
 
 from perceiver_ar.config import ModelConfig
@@ -51,64 +50,9 @@ CROSS_NORMS = {"norm_query": "layer_norm", "norm_inputs": "layer_norm_1", "norm_
 SELF_NORMS = {"norm_query": "layer_norm", "norm_hidden": "layer_norm_1"}
 
 
-class Ignored:
-    """Placeholder for skipped objects, such as optimizer state."""
-
-    def __new__(cls, *_: object, **__: object) -> "Ignored":
-        """Accept any arguments."""
-        return super().__new__(cls)
-
-    def __setstate__(self, _: object) -> None:
-        """Accept any state."""
-
-
-_rebuild: Any = np.zeros(1).__reduce__()[0]  # moved between versions of numpy
-
-
-def _array(function: Any, arguments: Any, state: Any, *_: object) -> np.ndarray:
-    """Rebuild an array from numpy's parts inside the wrappers of JAX and dill."""
-    if function is not _rebuild:
-        raise pickle.UnpicklingError("an array that numpy did not write")
-    array = function(*arguments)
-    array.__setstate__(state)
-    return array
-
-
-def _bytes(text: str, _: str = "latin1") -> bytes:
-    """Bytes in the encoding of old pickle protocols."""
-    return text.encode("latin1")
-
-
-# All names that a checkpoint may refer to.
-ALLOWED_NAMES: Mapping[tuple[str, str], Any] = {
-    **{(f"numpy.{core}.multiarray", "_reconstruct"): _rebuild for core in ("core", "_core")},
-    **{(f"numpy.{core}.multiarray", "scalar"): np.float64(0).__reduce__()[0] for core in ("core", "_core")},
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("ml_dtypes", "bfloat16"): jnp.dtype(jnp.bfloat16).type,
-    ("jax._src.array", "_reconstruct_array"): _array,
-    ("jax._src.device_array", "reconstruct_device_array"): _array,
-    ("dill._dill", "_create_array"): _array,
-    ("dill._dill", "_create_namedtuple"): lambda *_: Ignored,
-    ("collections", "OrderedDict"): OrderedDict,
-    ("_codecs", "encode"): _bytes,
-}
-
-
-SKIPPED = ("optax", "haiku", "jaxline", "ml_collections")
-
-
-class _ForbiddenName(Exception):
-    """A name that is not allowed in a checkpoint."""
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in ALLOWED_NAMES:
-            return ALLOWED_NAMES[module, name]
-        if module.split(".")[0] in SKIPPED:
-            return Ignored
-        raise _ForbiddenName(f"{module}.{name}")
+# Besides numpy's own: arrays as JAX and dill wrap them. Optimizer state is skipped.
+CONSTRUCTORS = {**NUMPY, **WRAPPED, "dill._dill._create_namedtuple": lambda *_: SKIPPED}
+SKIPPED_PACKAGES = ("optax", "haiku", "jaxline", "ml_collections")
 
 
 def read_official(path: Path) -> dict[str, dict[str, Shaped[np.ndarray, "..."]]]:
@@ -118,41 +62,26 @@ def read_official(path: Path) -> dict[str, dict[str, Shaped[np.ndarray, "..."]]]
         path: `checkpoint.dill` of the official code, or an `.npz` file with arrays named MODULE/PARAMETER.
 
     Raises:
-        UsageError: no such file, a pickle with other objects than arrays and containers, or without parameters.
-        OnePaperError: the file is damaged.
+        UsageError: no such file, damaged, a pickle with other objects than arrays and containers, or no parameters.
     """
     if not path.is_file():
         raise UsageError(f"checkpoint {path} does not exist; give a .dill or .npz file")
-    try:
-        content: Any = _read_npz(path) if path.suffix == ".npz" else _read_pickle(path)
-    except _ForbiddenName as error:
-        raise UsageError(
-            f"{path} refers to '{error}', expected only arrays and plain containers; if you trust it, load it with "
-            "dill and save its parameters with numpy.savez as MODULE/PARAMETER"
-        ) from None
-    except Exception as error:  # an unpickler raises any exception on invalid data
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OnePaperError(f"{path} is damaged or not a checkpoint ({reason}); copy it again") from error
+    content: Any = {}
+    if path.suffix == ".npz":
+        for name, array in read_npz(path).items():
+            module, _, parameter = name.rpartition("/")
+            content.setdefault(module, {})[parameter] = array
+    else:
+        advice = "if you trust it, load it with dill and save its parameters with numpy.savez as MODULE/PARAMETER"
+        content = read_pickle(path, CONSTRUCTORS, skipped=SKIPPED_PACKAGES, advice=advice)
     params = content.get("params", content) if isinstance(content, dict) else None
     if not isinstance(params, dict) or not all(isinstance(module, dict) for module in params.values()) or not params:
         raise UsageError(f"{path} has no parameters by module, expected 'params' of the official code's checkpoint")
+    for module, arrays in params.items():
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise UsageError(f"{path}: '{module}/{name}' is {type(array).__name__}, expected an array")
     return params
-
-
-def _read_pickle(path: Path) -> Any:
-    with path.open("rb") as file:
-        return _Unpickler(file).load()
-
-
-def _read_npz(path: Path) -> dict[str, dict[str, np.ndarray]]:
-    if not zipfile.is_zipfile(path):
-        raise OnePaperError("not an archive of arrays")
-    found: dict[str, dict[str, np.ndarray]] = {}
-    with np.load(path, allow_pickle=False) as arrays:
-        for name in arrays.files:
-            module, _, parameter = name.rpartition("/")
-            found.setdefault(module, {})[parameter] = arrays[name]
-    return found
 
 
 class Source(NamedTuple):

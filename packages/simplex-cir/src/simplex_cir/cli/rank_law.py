@@ -34,7 +34,15 @@ def rank_law_verb(call: Invocation) -> None:
     curves = {
         f"n={n:,}": (grid, [1 - RankLaw(n, float(snr), options.a).first() for snr in grid]) for n in options.categories
     }
-    figure = lines(curves, "SNR m", "probability that the token is not first", log_x=True, log_y=True)
+    figure = lines(
+        curves,
+        "SNR m",
+        "probability that the token is not first",
+        log_x=True,
+        log_y=True,
+        ordered=True,
+        legend_title="vocabulary",
+    )
     with call.open_run() as run:
         run.write_json("rank_law.json", {"a": options.a, "rows": rows})
         write_atomic(run.folder / "rank_law.png", figure_png(figure))

@@ -31,7 +31,7 @@ def sample_verb(call: Invocation) -> None:
     name = options.weights or options.model or SHIPPED[0]
     # Options are validated before weights are loaded.
     config, _ = read_pretrained(pretrained_folder(name), ModelConfig)
-    known_tokens(config, options)
+    known = known_tokens(config, options)
     if options.dry_run:
         print(f"would draw {options.count} sequences of {name} by {options.sampler} in {options.steps} steps")
         return
@@ -44,7 +44,7 @@ def sample_verb(call: Invocation) -> None:
         run.write_json("samples.json", {"samples": texts, "seconds": round(seconds, 3)})
         shipped_data = splice_sites().train if (config.symbols, config.positions) == (NUCLEOTIDES, 9) else None
         summary = f"{options.count} sequences of {name} by {options.sampler}, {options.steps} steps"
-        save_samples(run.folder, sample_files(tokens, config, shipped_data))
+        save_samples(run.folder, sample_files(tokens, config, shipped_data, known))
         page = write_gallery(run.folder, summary)
     for text in texts:
         print(as_lines(text))

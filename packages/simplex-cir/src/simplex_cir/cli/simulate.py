@@ -26,14 +26,18 @@ def simulate_verb(call: Invocation) -> None:
     paths = trajectories(jax.random.key(options.seed), start, a, options.speed * options.time, options.steps)
     y, x = map(np.asarray, paths)
     times = np.linspace(0, options.time, options.steps + 1)
+    limit = options.alpha[options.token] / sum(options.alpha)
     if len(a) == 3:
         figure = ternary(x, title=f"alpha = {', '.join(f'{value:g}' for value in options.alpha)}")
     else:
-        shares = {f"path {index + 1}": (times, row) for index, row in enumerate(x[:, :, options.token])}
-        figure = lines(shares, "time", f"share of token {options.token}")
+        # Paths are alike: none is named in a legend.
+        shares = {f"_{index}": (times, row) for index, row in enumerate(x[:, :, options.token])}
+        figure = lines(
+            shares, "time t", f"share of token {options.token}", reference=("mean in the limit of long times", limit)
+        )
     with call.open_run() as run:
         write_atomic(run.folder / "trajectories.png", figure_png(figure))
         write_atomic(run.folder / "trajectories.npz", npz_bytes(y=y, x=x, times=times))
-    share, limit = x[:, -1, options.token].mean(), options.alpha[options.token] / sum(options.alpha)
+    share = x[:, -1, options.token].mean()
     print(f"share of token {options.token} at the end: {share:.3f} on average; in the limit: {limit:.3f}")
     print(f"figure: {run.folder / 'trajectories.png'}")

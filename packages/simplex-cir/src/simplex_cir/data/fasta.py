@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
+from onepaper.fingerprint.marks import unmeasured
+from onepaper.text import read_text
 
 from simplex_cir.data.dataset import SPLIT_SEED, Dataset, encode, split
-from simplex_cir.data.sequences import read_utf8
 
 GZIP_MAGIC = b"\x1f\x8b"
 # Largest text of a compressed file: a small file may expand a thousandfold.
 MAX_CHARACTERS = 1 << 29
 
 
+@unmeasured
 def read_fasta(path: Path, length: int, symbols: str = "ACGT") -> Dataset:
     """Windows of a user's FASTA file, plain or compressed by gzip; those with other symbols than `symbols` are omitted.
 
@@ -56,9 +58,9 @@ def _read_lines(path: Path) -> list[str]:
         with path.open("rb") as file:
             compressed = file.read(2) == GZIP_MAGIC
     except OSError:
-        compressed = False  # read_utf8 says what is wrong
+        compressed = False  # read_text says what is wrong
     if not compressed:
-        return read_utf8(path).splitlines()
+        return read_text(path).splitlines()
     try:
         with gzip.open(path) as file:
             content = file.read(MAX_CHARACTERS + 1)

@@ -7,9 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from onepaper import text
 from onepaper.config import check_positive
 from onepaper.data import embedded
 from onepaper.errors import UsageError
+from onepaper.fingerprint.marks import unmeasured
 
 from simplex_cir.config import LETTERS, NUCLEOTIDES
 from simplex_cir.data.dataset import SPLIT_SEED, Dataset, encode, part_ends, split
@@ -76,14 +78,15 @@ def normalise(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
+@unmeasured
 def read_text(path: Path, length: int) -> Dataset:
     """A user's text file as windows of letters, with a tenth held out.
 
     Raises:
         UsageError: no such file, not text, or too short.
     """
-    text = normalise(read_utf8(path))
-    return text_windows(text, length, held_out=max(len(text) // 10, 2 * length), name=str(path))
+    letters = normalise(text.read_text(path))
+    return text_windows(letters, length, held_out=max(len(letters) // 10, 2 * length), name=str(path))
 
 
 @lru_cache(maxsize=1)
@@ -95,19 +98,3 @@ def binary_digits() -> Dataset:
     order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
     parts = split((pixels >= 8).astype(np.int64)[order], ".#")
     return replace(parts, labels=tuple(np.split(labels[order], part_ends(len(labels)))))
-
-
-def read_utf8(path: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        UsageError: no such file, no permission, or not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"{path} does not exist; give the path of a text file") from None
-    except (IsADirectoryError, PermissionError) as error:
-        raise UsageError(f"{path}: {error.strerror}; give the path of a text file") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start}); convert it first") from None

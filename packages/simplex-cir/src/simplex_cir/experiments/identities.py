@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
-from onepaper.display.plots import lines
+from onepaper.display.plots import lines, lines_with_intervals
 from scipy import optimize, special, stats
 
 from simplex_cir.config import SAMPLERS
@@ -145,7 +145,9 @@ def rank_distribution_in_closed_form(context: ClaimContext) -> Evidence:
         slopes.append(Measurement.exact(f"a={a:g}, SNR over log n", slope))
         curves[f"a = {a:g}"] = (sizes * 1.0, snrs)
     curves["2 log n"] = (sizes * 1.0, 2 * np.log(sizes))
-    figure = lines(curves, "categories", "SNR at which the mean rank is 1.5", log_x=True)
+    figure = lines(
+        curves, "categories n", "SNR at which the mean rank is 1.5", log_x=True, ordered=True, dashed=["2 log n"]
+    )
     return Evidence(
         f"{p_value_headline(measured, 8 * RANKS_AT_ONCE)}; the SNR at which the mean rank is 1.5 grows as "
         + ", ".join(f"{m.mean:.2f} log n ({m.name.split(',')[0]})" for m in slopes),
@@ -253,7 +255,10 @@ def spectral_form_of_the_density(context: ClaimContext) -> Evidence:
             if (a, x) == (1.0, 1.0):
                 errors = np.abs(partial_sums - expected).max(axis=1)
                 curves[f"kappa = {kappa:g}"] = (order[:80] + 1.0, np.maximum(errors[:80], 1e-17))
-    figure = lines(curves, "modes", "largest error of the density", log_y=True)
+    figure = lines(
+        curves, "number of modes", "largest error of the density", log_y=True, ordered=True,
+        legend_title="kappa = exp(-b t)",
+    )  # fmt: skip
     return Evidence(
         f"{len(order)} modes and the Bessel form differ by at most {worst:.1e}",
         [Measurement.exact("largest difference of densities", worst)],
@@ -274,10 +279,13 @@ def factorised_steps_on_a_chain(context: ClaimContext) -> Evidence:
     measured = [
         Measurement.over_seeds(f"{number} step{'s' if number > 1 else ''}", values) for number, values in errors.items()
     ]
-    figure = lines(
-        {"pairs of neighbours": (steps, [m.mean for m in measured])}, "steps", "excess total variation",
-        log_x=True, log_y=True,
-    )  # fmt: skip
+    figure = lines_with_intervals(
+        steps,
+        {"pairs of neighbours, mean of the seeds": [(m.mean, max(m.low, m.mean / 10), m.high) for m in measured]},
+        "number of steps",
+        "total variation above the floor",
+        log_y=True,
+    )
     return Evidence(
         "total variation of neighbouring pairs above that of exact sequences: "
         + ", ".join(f"{m.mean:.4f} ({m.name})" for m in measured),
@@ -310,7 +318,26 @@ def error_against_steps(context: ClaimContext) -> Evidence:
             rows.append([name, sampler, *means])
             curves[sampler] = (STEPS, np.maximum(np.array(means) + floor, floor / 2))
         curves["exact samples"] = (STEPS, np.full(len(STEPS), floor))
-        figure = lines(curves, "steps", "total variation", log_x=True, log_y=True)
+        figure = lines(
+            {each: curve for each, curve in curves.items() if each != "exact samples"},
+            "number of steps",
+            "total variation",
+            log_x=True,
+            log_y=True,
+            bands={
+                sampler: tuple(
+                    [
+                        max(getattr(m, end) + floor, floor / 2)
+                        for number in STEPS
+                        for m in measured
+                        if m.name == f"{name}, {sampler}, {number} steps"
+                    ]
+                    for end in ("low", "high")
+                )
+                for sampler in COMPARED
+            },
+            reference=("exact samples", floor),
+        )
         outputs.append(Plot(f"Error against steps, {name}", figure))
     summary = {m.name: m.mean for m in measured}
     return Evidence(

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.claims import ArmResult, ClaimContext, Evidence, ImageGrid, Measurement, Plot, Table
-from onepaper.display.plots import lines
+from onepaper.display.plots import lines, repetitions
 
 from simplex_cir.config import LearnedConfig, SampleOptions
 from simplex_cir.data.dataset import decode, encode
@@ -20,7 +20,6 @@ from simplex_cir.data.sequences import book, splice_counts
 from simplex_cir.data.sudoku import small_sudokus, valid_sudokus
 from simplex_cir.diffusion.priors import TablePrior
 from simplex_cir.evaluation import excess_divergence, measure_bound, occurrences
-from simplex_cir.experiments.figures import bars
 from simplex_cir.models.denoiser import SimplexDenoiser
 from simplex_cir.models.masked_diffusion import masked_bound
 from simplex_cir.models.ngrams import ngram_nats
@@ -310,7 +309,16 @@ def steps_and_validity(context: ClaimContext) -> Evidence:
         [
             Plot(
                 "Validity when positions are drawn in parallel",
-                lines(curves, "steps", "share of valid grids", log_x=True),
+                lines(
+                    curves,
+                    "number of steps",
+                    "share of valid grids",
+                    log_x=True,
+                    bands={
+                        name: ([m.low for m in part], [m.high for m in part])
+                        for name, part in zip(curves, (measured[::2], measured[1::2]), strict=True)
+                    },
+                ),
             )
         ],
     )
@@ -432,7 +440,18 @@ def compare_trainings(context: ClaimContext, names: Sequence[str]) -> Evidence:
     return Evidence(
         "bound on test sequences: " + ", ".join(f"{m.mean:.3f} nats ({m.name})" for m in measured),
         measured,
-        [Plot(f"Trainings of {COMPARISON_STEPS:,} steps each", bars(heights, list(names), "nats a sequence"))],
+        [
+            Plot(
+                f"Trainings of {COMPARISON_STEPS:,} steps each",
+                repetitions(
+                    {
+                        m.name: ([of_seed[index] for of_seed in heights.values()], (m.mean, m.low, m.high))
+                        for index, m in enumerate(measured)
+                    },
+                    "bound on test sequences, nats a sequence",
+                ),
+            )
+        ],
     )
 
 

@@ -199,8 +199,18 @@ def convergence_to_dirichlet(context: ClaimContext) -> Evidence:
         distances[seed] = row
     rate = Measurement.over_seeds("rate of decay", rates, "b")
     mean = np.mean(list(distances.values()), axis=0)
-    figure = lines({"distance": (times, mean), "exp(-b t)": (times, mean[0] * np.exp(times[0] - np.array(times)))},
-                   "b t", "Wasserstein distance", log_y=True)  # fmt: skip
+    figure = lines(
+        {
+            f"{count:,} exact paths": (times, mean),
+            "exp(-b t), from the first time": (times, mean[0] * np.exp(times[0] - np.array(times))),
+        },
+        "time b t",
+        "Wasserstein distance to the Dirichlet",
+        log_y=True,
+        bands={f"{count:,} exact paths": (np.min(list(distances.values()), 0), np.max(list(distances.values()), 0))},
+        band_label="range of the seeds",
+        dashed=["exp(-b t), from the first time"],
+    )
     start = jnp.broadcast_to(jnp.array([1.0, 0.0, 0.0]), (5, 3))
     _, paths = trajectories(jax.random.key(context.seeds[0]), start, jnp.asarray(alpha, jnp.float32), 2.0, 200)
     triangle = ternary(np.asarray(paths), title="alpha = 1, 0.5, 2")
@@ -461,7 +471,10 @@ def heavy_tail_of_the_rank(context: ClaimContext) -> Evidence:
     for n in (27, 256, 1000, 32_000):
         snrs = np.geomspace(1, 60, 25)
         curves[f"n={n:,}"] = (snrs, [1 - RankLaw(n, float(snr)).first() for snr in snrs])
-    figure = lines(curves, "SNR m", "probability that the token is not first", log_x=True, log_y=True)
+    figure = lines(
+        curves, "SNR m", "probability that the token is not first", log_x=True, log_y=True, ordered=True,
+        legend_title="vocabulary",
+    )  # fmt: skip
     return Evidence(
         f"n=32,000 at m=20: median {measured[1].mean:.0f}, mean {measured[0].mean:.2f}, 99.9% quantile "
         f"{distribution.quantile(0.999)}",
