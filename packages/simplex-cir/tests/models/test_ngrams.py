@@ -48,8 +48,8 @@ def test_the_best_order_is_that_of_the_chain() -> None:
     tokens = list(generator.integers(0, 2, 2))
     for noisy in generator.random(40_000) < 0.2:
         tokens.append((tokens[-1] ^ tokens[-2]) ^ int(noisy))
-    parts = np.split(np.array(tokens[:40_000]).reshape(-1, 20), [1600, 1800])
-    best = best_ngrams(*parts, 2)
+    train, validation, test = np.split(np.array(tokens[:40_000]).reshape(-1, 20), [1600, 1800])
+    best = best_ngrams(train, validation, test, 2)
     assert best.order == 3
     rate = -0.2 * math.log(0.2) - 0.8 * math.log(0.8)
     assert best.nats.mean() == pytest.approx(18 * rate + 2 * math.log(2), rel=0.03)

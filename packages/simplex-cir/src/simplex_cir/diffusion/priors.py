@@ -161,11 +161,11 @@ class MarkovPrior:
         log_transition = _log(self.transition, v)
 
         def forward_step(message: Array, here: Array) -> tuple[Array, Array]:
-            message = jax.nn.logsumexp(message[..., :, None] + log_transition, axis=-2) + here
+            message = _log_sum(message[..., :, None] + log_transition, axis=-2) + here
             return message, message
 
         def backward_step(message: Array, after: Array) -> tuple[Array, Array]:
-            message = jax.nn.logsumexp(log_transition + (message + after)[..., None, :], axis=-1)
+            message = _log_sum(log_transition + (message + after)[..., None, :], axis=-1)
             return message, message
 
         first = _log(self.initial, v) + evidence[0]
@@ -224,7 +224,9 @@ class TablePrior:
         """Log posterior marginals of every position given all noisy vectors."""
         responsibilities = jax.nn.softmax(self._joint(v, snr), axis=-1)
         marginals = jnp.einsum("...c,cpn->...pn", responsibilities, self._one_hot(v))
-        return jnp.log(marginals)
+        # A logarithm of 0 has a derivative that is not a number, which exp(-inf) does not remove.
+        possible = marginals > 0
+        return jnp.where(possible, jnp.log(jnp.where(possible, marginals, 1.0)), -jnp.inf)
 
     def log_likelihood_ratio(self, v: Float[Array, "*batch positions n"], snr: Scalar) -> Float[Array, " *batch"]:
         """Log density of the noisy sequence relative to pure noise."""
@@ -243,6 +245,13 @@ def _log(probabilities: np.ndarray, like: Array | None = None) -> Array:
     """Their logarithm; -inf where they vanish."""
     values = jnp.log(jnp.asarray(probabilities))
     return values if like is None else values.astype(like.dtype)
+
+
+def _log_sum(values: Array, axis: int) -> Array:
+    """`logsumexp`, with derivative 0 where all terms are 0."""
+    possible = (values > -jnp.inf).any(axis, keepdims=True)
+    total = jax.nn.logsumexp(jnp.where(possible, values, 0.0), axis)
+    return jnp.where(jnp.squeeze(possible, axis), total, -jnp.inf)
 
 
 def _entropy(probabilities: np.ndarray) -> float:

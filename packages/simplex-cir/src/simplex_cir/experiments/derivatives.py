@@ -61,9 +61,15 @@ def _ratio(nu: Any, z: Any) -> Any:
 def _transition(y: Any, x: Any, a: Any, t: Any) -> Any:
     import mpmath as mp
 
+    return _without_power(y, x, a, t) + (a - 1) * mp.log(y)
+
+
+def _without_power(y: Any, x: Any, a: Any, t: Any) -> Any:
+    """The log density without its term (a - 1) log y, which cancels at the end of a bridge."""
+    import mpmath as mp
+
     noise, kappa = 1 - mp.exp(-t), mp.exp(-t)
-    density = (a - 1) * mp.log(y / noise) - mp.loggamma(a) - mp.log(noise)
-    return density - (y + kappa * x) / noise + _log_0f1(a, kappa * x * y / noise**2)
+    return _log_0f1(a, kappa * x * y / noise**2) - (y + kappa * x) / noise - a * mp.log(noise) - mp.loggamma(a)
 
 
 def _distribution(y: Any, x: Any, a: Any, t: Any) -> Any:
@@ -76,7 +82,7 @@ def _distribution(y: Any, x: Any, a: Any, t: Any) -> Any:
 
 
 def _bridge(u: Any, x: Any, w: Any, a: Any, before: Any, after: Any) -> Any:
-    return _transition(u, x, a, before) + _transition(w, u, a, after) - _transition(w, x, a, before + after)
+    return _transition(u, x, a, before) + _without_power(w, u, a, after) - _without_power(w, x, a, before + after)
 
 
 def _bridge_mean(x: Any, w: Any, a: Any, before: Any, after: Any) -> Any:

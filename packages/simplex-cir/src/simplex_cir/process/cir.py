@@ -269,7 +269,7 @@ def _noise_tokens(
     return jnp.where(is_token, jnp.where(finite[..., None], own, jnp.inf), noise)
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=("a", "b", "sigma"), meta_fields=())
+@jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True)
 class CIR:
     r"""The process $d\theta = b (a - \theta) dt + \sigma \sqrt{\theta}\, dW$ in general form (paper, section 2.2).
@@ -293,10 +293,19 @@ class CIR:
 
     def __post_init__(self) -> None:
         for name in ("a", "b", "sigma"):
-            value = getattr(self, name)
-            # Transformations of pytrees put other objects into the fields.
-            if isinstance(value, (int, float, np.ndarray, np.number, Array)):
-                _check(name, value, lambda value: (value > 0) & np.isfinite(value), "a number above 0")
+            _check(name, getattr(self, name), lambda value: (value > 0) & np.isfinite(value), "a number above 0")
+
+    def tree_flatten(self) -> tuple[tuple[Scalar, Scalar, Scalar], None]:
+        """The parameters as leaves of a pytree."""
+        return (self.a, self.b, self.sigma), None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, leaves: tuple[Any, Any, Any]) -> "CIR":
+        """A process of any leaves: those of a gradient may be negative, and JAX puts placeholders in."""
+        process = object.__new__(cls)
+        for name, leaf in zip(("a", "b", "sigma"), leaves, strict=True):
+            object.__setattr__(process, name, leaf)
+        return process
 
     @property
     def shape(self) -> Scalar:
