@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
+from simplex_cir.config import ModelConfig, OracleConfig
 from simplex_cir.diffusion.likelihood import bound
-from simplex_cir.diffusion.priors import IndependentPrior, TablePrior
+from simplex_cir.diffusion.posterior import log_posterior
+from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior, TablePrior
 from simplex_cir.diffusion.probability_flow import log_density, probability_flow
 from simplex_cir.diffusion.reverse import ancestral, noise, reverse_sde
+from simplex_cir.diffusion.snr import snr_grid
 from simplex_cir.diffusion.snr_sampling import SnrDistribution
 from simplex_cir.process.bridge import bridge_sample
 from simplex_cir.process.cir import (
@@ -26,12 +29,14 @@ from simplex_cir.process.cir import (
 )
 from simplex_cir.process.schemes import simulate
 from simplex_cir.process.squared_ou import squared_ou_sample
-from simplex_cir.sampling import draw
+from simplex_cir.sampling import clamped, draw
 
 KEY = jax.random.key(0)
 PRIOR = IndependentPrior(np.array([0.5, 0.5]))
 VECTORS = jnp.ones((3, 2))
 HALF = jnp.ones(3, jnp.float16)
+HALVES = np.array([0.5, 0.5])
+VECTOR_PRIOR = IndependentPrior(HALVES, np.array([0.5, 2.0]))
 
 
 def token(value: Any, n: int = 4, a: Any = 1.0, m: Any = 1.0) -> jax.Array:
@@ -73,6 +78,29 @@ def token(value: Any, n: int = 4, a: Any = 1.0, m: Any = 1.0) -> jax.Array:
         (lambda: probability_flow(PRIOR, VECTORS, np.array([1.0, 0.1, 1.0])), "SNRs are .* in order"),
         (lambda: simulate(KEY, 1.0, 1.0, np.array([0.0, 1.0, 0.5])), "a step of the grid is -0.5"),
         (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, points=0), "points is 0"),
+        (
+            lambda: MarkovPrior(HALVES, np.eye(2)).log_prob(jnp.array([0, 2])),
+            "sequence has tokens 0 to 2, expected 0 to 1",
+        ),
+        (lambda: MarkovPrior(HALVES, np.eye(2)).log_prob(jnp.array([0, -1])), "sequence has tokens -1 to 0"),
+        (
+            lambda: TablePrior(np.eye(2, dtype=int), 2, np.ones(3)),
+            r"weights have shape \(3,\), expected one for each of 2",
+        ),
+        (lambda: draw(KEY, VECTOR_PRIOR, (3, 1, 2), a=1.0), r"a is 1.0, but the denoiser is for .* \[0.5, 2.0\]"),
+        (lambda: clamped(IndependentPrior(np.array([1.0, 0.0])), jnp.array([1, -1])), "probability 0 under the prior"),
+        (
+            lambda: clamped(MarkovPrior(HALVES, np.eye(2)), jnp.array([0, -1, 1])),
+            r"\[0, -1, 1\], which have probability 0",
+        ),
+        (lambda: clamped(TablePrior(np.eye(2, dtype=int), 2), jnp.array([1, 1])), "probability 0 under the prior"),
+        (lambda: log_posterior(jnp.zeros(2), VECTORS, 1.0, 0.0), "a is 0.0, expected numbers above 0"),
+        (lambda: log_posterior(jnp.zeros(2), VECTORS, 1.0, np.array([1.0, np.nan])), "a is nan"),
+        (lambda: log_posterior(jnp.zeros(2), VECTORS, 1.0, np.ones(3)), "a has 3 entries, expected one for each of 2"),
+        (lambda: log_posterior(jnp.zeros(2), VECTORS, -1.0), "snr is -1.0"),
+        (lambda: snr_grid(4, highest=np.inf), "SNR goes from 0.01 to inf"),
+        (lambda: ModelConfig("ACGT", a=(1.0, 2.0)), "a has 2 entries, expected one number or one for each of 4"),
+        (lambda: OracleConfig((0.5, 0.5), a=(1.0, 0.0)), "a is 0.0"),
         (lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 1), "num_categories is 1, expected at least 2"),
         (
             lambda: bound(KEY, PRIOR, jnp.zeros((3, 1), int), 2, snr_distribution=SnrDistribution.even(1e-2, 60.0)),

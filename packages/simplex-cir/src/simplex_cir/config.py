@@ -32,6 +32,14 @@ def check_root_shape(a: float) -> None:
         raise UsageError(f"implicit-root needs a shape a of at least 0.5, got {a:g}; choose another sampler")
 
 
+def check_shapes(a: float | tuple[float, ...], num_categories: int) -> None:
+    """Raise `UsageError` for shapes that are not finite and above 0, or not one for all or one for each category."""
+    if isinstance(a, tuple) and len(a) != num_categories:
+        raise UsageError(f"a has {len(a)} entries, expected one number or one for each of {num_categories} categories")
+    for shape in a if isinstance(a, tuple) else (a,):
+        check_positive("a", shape)
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """The data set."""
@@ -71,8 +79,9 @@ class ModelConfig:
     """line: a learnt embedding for each position; grid: sums of row, column and box embeddings"""
     rotary: bool = False
     """rotary position embeddings in the attention, so that it can depend on the distance of two positions"""
-    a: float = 1.0
-    """shape of the stationary Gamma distribution of every coordinate; 1 makes the noise uniform on the simplex"""
+    a: float | tuple[float, ...] = 1.0
+    """shape of the stationary Gamma distribution of every coordinate, or one for each category; 1 makes the noise
+    uniform on the simplex"""
     evidence: bool = True
     """give the network the exact posterior of each noisy vector alone, and add its log evidence to the logits, so that
     only the context has to be learnt; if false, the input is the square roots of the vectors, and the SNR"""
@@ -85,8 +94,9 @@ class ModelConfig:
     """precision of the weights in a pretrained folder; float16 halves the file"""
 
     def __post_init__(self) -> None:
-        for name in ("positions", "width", "depth", "heads", "a"):
+        for name in ("positions", "width", "depth", "heads"):
             check_positive(name, getattr(self, name))
+        check_shapes(self.a, self.num_categories)
         check_choice("layout", self.layout, LAYOUTS)
         check_choice("stored", self.stored, PRECISIONS)
         check_non_negative("num_classes", self.num_classes)
@@ -172,8 +182,8 @@ class OracleConfig:
     chain"""
     positions: int = 1
     """length of a sequence"""
-    a: float = 1.0
-    """shape of the stationary Gamma distribution of every coordinate"""
+    a: float | tuple[float, ...] = 1.0
+    """shape of the stationary Gamma distribution of every coordinate, or one for each category"""
     samplers: tuple[str, ...] = SAMPLERS
     """samplers to compare, names as for `sample --sampler`"""
     steps: tuple[int, ...] = (4, 16, 64)
@@ -191,12 +201,13 @@ class OracleConfig:
                 f"probabilities are {self.probabilities}, expected at least two numbers >= 0 that sum to 1"
             )
         check_between("stay", self.stay, 0.0, 1.0)
-        for name in ("positions", "a", "num_draws", "lowest_snr"):
+        for name in ("positions", "num_draws", "lowest_snr"):
             check_positive(name, getattr(self, name))
+        check_shapes(self.a, len(self.probabilities))
         for sampler in self.samplers:
             check_choice("sampler", sampler, SAMPLERS)
         if "implicit-root" in self.samplers:
-            check_root_shape(self.a)
+            check_root_shape(min(self.a) if isinstance(self.a, tuple) else self.a)
         for steps in self.steps:
             check_positive("steps", steps)
         if self.highest_snr <= self.lowest_snr:

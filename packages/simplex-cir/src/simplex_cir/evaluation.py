@@ -19,7 +19,7 @@ from simplex_cir.diffusion.likelihood import bound, fitted_snr_distribution
 from simplex_cir.diffusion.posterior import INVALID_TOKEN
 from simplex_cir.diffusion.priors import MarkovPrior
 from simplex_cir.models.denoiser import SimplexDenoiser
-from simplex_cir.models.ngrams import ngram_nats
+from simplex_cir.models.ngrams import best_ngrams, ngram_nats
 from simplex_cir.sampling import draw_by_steps, draw_from
 
 # Names of the n-gram baselines, by order.
@@ -144,20 +144,24 @@ def evaluate_model(model: SimplexDenoiser, data: Dataset, count: int, points: in
     """Bound and samples of a trained network, beside baselines.
 
     In nats a sequence: the bound on test sequences with its standard error; n-gram models, fitted to the training part
-    and evaluated on the same test sequences. Where sequences repeat: the entropy of the test part, the fraction of
-    samples that occur in the data, and the divergence of those from all occurrences, above that of exact draws. For
-    Sudoku the fraction of valid grids among samples, and of rows, columns and boxes without a repeated symbol.
+    and evaluated on the same test sequences, with counts of each position where sequences are aligned, and elsewhere
+    also the one whose order is the best on the validation part. Where sequences repeat: the entropy of the test part,
+    the fraction of samples that occur in the data, and the divergence of those from all occurrences, above that of
+    exact draws. For Sudoku the fraction of valid grids among samples, and of rows, columns and boxes without a
+    repeated symbol.
     """
     chosen = np.random.default_rng(seed).permutation(len(data.test))[:count]
     tokens = data.test[chosen]
     nats = measure_bound(model, data, tokens, points, seed)
     numbers = {"bound": float(nats.mean()), "standard error": float(nats.std() / np.sqrt(len(nats)))}
-    if data.symbols == LETTERS:
+    if not data.aligned:
         numbers["bits a character"] = numbers["bound"] / data.positions / math.log(2)
-    positional = data.symbols != LETTERS  # text has no aligned positions
-    for order in (1, 2) if positional else (1, 2, 4):
-        baseline = ngram_nats(data.train, tokens, data.num_categories, order, positional=positional)
+    for order in (1, 2) if data.symbols != LETTERS else (1, 2, 4):
+        baseline = ngram_nats(data.train, tokens, data.num_categories, order, positional=data.aligned)
         numbers[BASELINES[order]] = float(baseline.mean())
+    if not data.aligned:
+        best = best_ngrams(data.train, data.validation, tokens, data.num_categories)
+        numbers[f"best n-grams (order {best.order})"] = float(best.nats.mean())
     if len(empirical_distribution(data.test)[0]) < len(data.test) / 2:
         numbers["entropy of the test part"] = entropy(data.test)
         sequences, distribution = empirical_distribution(np.concatenate([data.train, data.validation, data.test]))

@@ -14,13 +14,21 @@ from onepaper.config import check_choice, check_positive
 from onepaper.errors import OnePaperError, UsageError
 
 from simplex_cir.config import SAMPLERS, ModelConfig, SampleOptions, check_root_shape
-from simplex_cir.diffusion.posterior import INVALID_TOKEN, Denoiser, condition_on_known, most_probable
+from simplex_cir.diffusion.posterior import (
+    INVALID_TOKEN,
+    UNKNOWN,
+    Denoiser,
+    Shape,
+    ShapedDenoiser,
+    condition_on_known,
+    most_probable,
+    shape_of,
+)
 from simplex_cir.diffusion.probability_flow import probability_flow
 from simplex_cir.diffusion.reverse import ancestral, noise, reverse_sde
 from simplex_cir.diffusion.snr import Scalar, snr_grid
 from simplex_cir.models.denoiser import SimplexDenoiser
 
-UNKNOWN = -1
 # Log probability of the other symbols at a known position.
 EXCLUDED = -1e9
 
@@ -51,7 +59,7 @@ def guided_denoiser(
     return denoiser
 
 
-def clamped(denoiser: Denoiser, known: Int[Array, " positions"], a: float = 1.0) -> Denoiser:
+def clamped(denoiser: Denoiser, known: Int[Array, " positions"], a: Shape | None = None) -> ShapedDenoiser:
     """The denoiser given some tokens exactly; `UNKNOWN` marks positions to fill in.
 
     Known tokens enter by `condition_on_known` in place of their noisy vectors, which at a low SNR hardly depend on the
@@ -59,13 +67,23 @@ def clamped(denoiser: Denoiser, known: Int[Array, " positions"], a: float = 1.0)
     of the conditional distribution. The known positions follow their forward process, by bridges to their tokens.
 
     Raises:
-        UsageError: tokens below `UNKNOWN`; on the first call, tokens out of range, or another number of positions.
+        UsageError: tokens below `UNKNOWN`, or to which an oracle model gives probability 0; on the first call, tokens
+            out of range, or another number of positions.
     """
+    a = shape_of(denoiser, a)
     is_known = known != UNKNOWN
     concrete = np.zeros(1, int) if isinstance(known, Tracer) or not known.size else np.asarray(known)
     lowest, highest = int(concrete.min()), int(concrete.max())
     if lowest < UNKNOWN:
         raise UsageError(f"a known token is {lowest}, expected tokens or UNKNOWN, {UNKNOWN}")
+
+    admits = getattr(denoiser, "admits", None)
+    categories = getattr(denoiser, "num_categories", highest + 1)
+    if admits is not None and not isinstance(known, Tracer) and highest < categories and not admits(np.asarray(known)):
+        raise UsageError(
+            f"known tokens are {np.asarray(known).tolist()}, which have probability 0 under the prior; expected a part "
+            "of a possible sequence"
+        )
 
     def clamped_denoiser(v: Array, snr: Scalar) -> Array:
         if known.shape != v.shape[-2:-1]:
@@ -75,7 +93,7 @@ def clamped(denoiser: Denoiser, known: Int[Array, " positions"], a: float = 1.0)
         known_log_probs = jnp.where(jax.nn.one_hot(known, v.shape[-1], dtype=v.dtype) > 0, 0.0, EXCLUDED)
         return jnp.where(is_known[:, None], known_log_probs, denoiser(*condition_on_known(known, is_known, v, snr, a)))
 
-    return clamped_denoiser
+    return ShapedDenoiser(clamped_denoiser, a)
 
 
 def draw(
@@ -83,7 +101,7 @@ def draw(
     denoiser: Denoiser,
     shape: tuple[int, int, int],
     *,
-    a: float = 1.0,
+    a: Shape | None = None,
     sampler: str = "ancestral",
     steps: int = 64,
     lowest_snr: float = 1e-2,
@@ -96,7 +114,7 @@ def draw(
     Args:
         denoiser: log probabilities of tokens.
         shape: count, positions, categories.
-        a: stationary shape.
+        a: stationary shapes, one or one for each category; by default those of the denoiser.
         sampler: one of `config.SAMPLERS`.
         steps: number of steps.
         lowest_snr: SNR of the first level.
@@ -108,8 +126,10 @@ def draw(
         Tokens, `diffusion.posterior.INVALID_TOKEN` where a discretisation has diverged to NaN.
 
     Raises:
-        UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
+        UsageError: no such sampler, one that the shape a does not allow, shapes that are not those of the denoiser, or
+            a temperature that is not above 0.
     """
+    a = shape_of(denoiser, a)
     if min(shape) < 0 or shape[-1] < 1:
         raise UsageError(f"shape is {shape}, expected numbers of sequences, positions and categories")
     start_key, key = jax.random.split(key)
@@ -123,18 +143,20 @@ def draw_by_steps(
     denoiser: Denoiser,
     shape: tuple[int, ...],
     *,
-    a: float = 1.0,
+    a: Shape | None = None,
     sampler: str = "ancestral",
     steps: int = 64,
     lowest_snr: float = 1e-2,
     highest_snr: float = 60.0,
 ) -> Int[Array, "..."]:
     """As `draw`, one step at a time, so that one compiled step of a denoiser is used for any number of steps."""
+    a = shape_of(denoiser, a)
     start_key, *keys = jax.random.split(key, steps + 1)
     v = noise(start_key, shape, a)
     grid = jnp.asarray(snr_grid(steps, lowest=lowest_snr, highest=highest_snr), v.dtype)
+    shapes = a if isinstance(a, float) else tuple(np.ravel(a).tolist())
     for step_key, snr, next_snr in zip(keys, grid[:-1], grid[1:], strict=True):
-        v = _step(step_key, v, snr, next_snr, a, denoiser=denoiser, sampler=sampler)
+        v = _step(step_key, v, snr, next_snr, shapes, denoiser=denoiser, sampler=sampler)
     return _most_probable(v, grid[-1], denoiser=denoiser)
 
 
@@ -143,7 +165,7 @@ def integrate(
     denoiser: Denoiser,
     v: Float[Array, "*batch n"],
     snrs: Float[ArrayLike, " levels"],
-    a: float | Float[Array, ""] = 1.0,
+    a: Shape | None = None,
     *,
     sampler: str = "ancestral",
     temperature: Scalar = 1.0,
@@ -151,8 +173,10 @@ def integrate(
     """Integrate from snrs[0] to snrs[-1] by any sampler; returns tokens and vectors there.
 
     Raises:
-        UsageError: no such sampler, one that the shape a does not allow, or a temperature that is not above 0.
+        UsageError: no such sampler, one that the shape a does not allow, shapes that are not those of the denoiser, or
+            a temperature that is not above 0.
     """
+    a = shape_of(denoiser, a)
     check_choice("sampler", sampler, SAMPLERS)
     if not isinstance(temperature, Tracer):
         check_positive("temperature", float(np.min(temperature)))
@@ -169,7 +193,14 @@ def integrate(
 
 @partial(jax.jit, static_argnames=("a", "denoiser", "sampler"))
 def _step(
-    key: PRNGKeyArray, v: Array, snr: Array, next_snr: Array, a: float, *, denoiser: Denoiser, sampler: str
+    key: PRNGKeyArray,
+    v: Array,
+    snr: Array,
+    next_snr: Array,
+    a: float | tuple[float, ...],
+    *,
+    denoiser: Denoiser,
+    sampler: str,
 ) -> Array:
     return integrate(key, denoiser, v, jnp.stack([snr, next_snr]), a, sampler=sampler)[1]
 
@@ -202,7 +233,7 @@ def known_tokens(config: ModelConfig, options: SampleOptions) -> Int[np.ndarray,
     if options.label is not None and not 0 <= options.label < config.num_classes:
         raise UsageError(f"label {options.label} does not exist, the model has {config.num_classes} classes")
     if options.sampler == "implicit-root":
-        check_root_shape(config.a)
+        check_root_shape(float(np.min(config.a)))
     return None if options.clamp is None else parse_clamp(options.clamp, config.symbols, config.positions)
 
 

@@ -15,6 +15,7 @@ def test_failed_checks_are_named(error, monkeypatch, tmp_path, capsys) -> None:
     checks = (Check("sound", "itself", lambda: 0.0, 1e-9), Check("broken", "itself", lambda: error, 1e-9))
     monkeypatch.setattr(verify, "CHECKS", checks)
     monkeypatch.setattr(verify, "DIGITS", ())
+    monkeypatch.setattr(verify, "DERIVATIVES", ())
     verb = next(verb for verb in PAPER.verbs if verb.name == "verify")
     call = Invocation(PAPER, verb, None, VerifyOptions(output=tmp_path / "run"))
     with pytest.raises(OnePaperError, match="1 of 2 closed forms exceed their bounds: broken"):

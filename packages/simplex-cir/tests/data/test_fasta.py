@@ -1,8 +1,11 @@
+import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
+from simplex_cir.data import fasta
 from simplex_cir.data.dataset import decode
 from simplex_cir.data.fasta import read_fasta
 from simplex_cir.data.sequences import (
@@ -37,3 +40,27 @@ def test_other_alphabets_of_fasta(tmp_path: Path) -> None:
         file.write_text(">x\n")
         with pytest.raises(UsageError, match=str(file)):
             read(file, 5)
+
+
+def test_compressed(tmp_path: Path, monkeypatch) -> None:
+    text = ">one\n" + "ACGT" * 40
+    plain, packed = tmp_path / "x.fa", tmp_path / "x.fa.gz"
+    plain.write_text(text)
+    packed.write_bytes(gzip.compress(text.encode()))
+    np.testing.assert_array_equal(read_fasta(packed, 8).train, read_fasta(plain, 8).train)
+    whole = packed.read_bytes()
+    for damaged in (whole[:-9], whole[:20] + b"\xff" + whole[21:], gzip.compress(b">one\n\xff\xfe")):
+        packed.write_bytes(damaged)
+        with pytest.raises(UsageError, match=f"{packed} is no readable FASTA text"):
+            read_fasta(packed, 8)
+    packed.write_bytes(gzip.compress(b">bomb\n" + bytes(1 << 21)))
+    monkeypatch.setattr(fasta, "MAX_CHARACTERS", 1 << 20)
+    with pytest.raises(UsageError, match=r"has more than 1 MiB of text when decompressed"):
+        read_fasta(packed, 8)
+
+
+def test_only_whole_sequences_are_aligned(tmp_path: Path) -> None:
+    file = tmp_path / "x.fa"
+    file.write_text(">a\nACGT\n" * 20)
+    assert read_fasta(file, 4).aligned
+    assert not read_fasta(file, 2).aligned

@@ -15,6 +15,7 @@ from simplex_cir.diffusion.posterior import (
     score,
     signal_drift,
 )
+from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior
 from simplex_cir.diffusion.snr import scale_from_snr
 
 PRIOR = np.array([0.5, 0.3, 0.15, 0.05])
@@ -111,3 +112,22 @@ def test_a_known_token_is_certain_at_any_snr_of_the_others(a: float) -> None:
     for position, token in ((0, 2), (2, 3)):
         others = np.delete(evidence[:, position], token, axis=1)
         assert (np.asarray(evidence[:, position, token])[:, None] - others > KNOWN_SNR).all()
+
+
+def test_infinite_snr_is_the_token() -> None:
+    """In the limit only the largest entry matters, whatever the prior; finite levels beside it are as before."""
+    v = jnp.array([[1.0, jnp.inf, 2.0, 0.3], [1.0, 4.0, 2.0, 0.3]])
+    log_probabilities = log_posterior(jnp.log(PRIOR), v, jnp.array([jnp.inf, 3.0]))
+    np.testing.assert_array_equal(log_probabilities[0], [-np.inf, 0, -np.inf, -np.inf])
+    np.testing.assert_array_equal(log_probabilities[1], log_posterior(jnp.log(PRIOR), v[1], 3.0))
+    near = log_posterior(jnp.log(PRIOR), v[1], 1e6)
+    np.testing.assert_array_equal(jnp.exp(near), jnp.exp(log_posterior(jnp.log(PRIOR), v[1], jnp.inf)))
+    for prior in (IndependentPrior(PRIOR), MarkovPrior(PRIOR, np.tile(PRIOR, (4, 1)))):
+        assert np.exp(prior(v[:1], jnp.inf)).tolist() == [[0, 1, 0, 0]]
+
+
+def test_second_derivatives_at_zero() -> None:
+    """log 0F1(; a; m v) = m v / a - (m v)^2 / (2 a^2 (a + 1)) + ..."""
+    for a in (0.3, 1.0):
+        second = jax.hessian(lambda v, a=a: log_evidence(v, 2.0, a).sum())(jnp.zeros(2))
+        np.testing.assert_allclose(second, np.eye(2) * -4 / (a**2 * (a + 1)), rtol=1e-5)

@@ -85,3 +85,15 @@ def test_bad_priors() -> None:
         MarkovPrior(INITIAL, TRANSITION[:2])
     with pytest.raises(UsageError, match="tokens 1 to 3, expected 0 to 2"):
         TablePrior(SEQUENCES + 1, 3)
+
+
+def test_impossible_tokens_have_derivatives() -> None:
+    """Probabilities of 0 stay 0 with derivative 0, and the others have the derivatives of enumeration."""
+    v = jnp.asarray(np.random.default_rng(5).gamma(2.0, size=(3, 2)))
+    chain = MarkovPrior(np.array([1.0, 0.0]), np.array([[0.5, 0.5], [0.0, 1.0]]))
+    table = TablePrior(np.array([[0, 0, 0], [0, 0, 1], [0, 1, 1]]), 2, np.array([0.25, 0.25, 0.5]))
+    slopes = [jax.jacobian(lambda v, prior=prior: jnp.exp(prior(v, 2.0)))(v) for prior in (chain, table)]
+    assert np.isfinite(slopes[0]).all()
+    np.testing.assert_allclose(*slopes, atol=1e-6)
+    slopes = [jax.grad(lambda v, prior=prior: prior.log_likelihood_ratio(v, 2.0))(v) for prior in (chain, table)]
+    np.testing.assert_allclose(*slopes, atol=1e-6)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from simplex_cir.models.ngrams import ngram_nats
+from simplex_cir.models.ngrams import best_ngrams, ngram_nats
 
 TRAIN = np.array([[0, 1, 1], [0, 1, 0], [1, 1, 0]])
 TEST = np.array([[0, 1, 0], [1, 0, 0]])
@@ -40,3 +40,16 @@ def test_a_chain_is_learnt_by_two_grams() -> None:
     assert ngram_nats(train, test, 2, 1).mean() > 20 * 0.6
     # the first token is 1 in a tenth of the sequences; everywhere half are
     assert ngram_nats(train, test, 2, 2).mean() == pytest.approx(19 * rate + math.log(2), rel=0.03)
+
+
+def test_the_best_order_is_that_of_the_chain() -> None:
+    """Tokens that depend on the two before: order 3, as near to the entropy as its counts allow; not positional."""
+    generator = np.random.default_rng(1)
+    tokens = list(generator.integers(0, 2, 2))
+    for noisy in generator.random(40_000) < 0.2:
+        tokens.append((tokens[-1] ^ tokens[-2]) ^ int(noisy))
+    train, validation, test = np.split(np.array(tokens[:40_000]).reshape(-1, 20), [1600, 1800])
+    best = best_ngrams(train, validation, test, 2)
+    assert best.order == 3
+    rate = -0.2 * math.log(0.2) - 0.8 * math.log(0.8)
+    assert best.nats.mean() == pytest.approx(18 * rate + 2 * math.log(2), rel=0.03)

@@ -1,12 +1,16 @@
 """The process: its transition by identities of the theory, limits and errors."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
+from onepaper.errors import UsageError
 from scipy import integrate, special, stats
 
+from simplex_cir.process.bridge import bridge_sample
 from simplex_cir.process.cir import (
     CIR,
     dirichlet_log_prob,
@@ -288,3 +292,68 @@ def test_accuracy_of_the_distribution_at_tiny_times() -> None:
 
             exact = 1 - mp.quad(density, mp.linspace(root, root + 8, 5))
             assert abs(float(transition_cdf(value, start, a, t)) - float(exact)) < 4e-16 * (start / t) ** 0.5
+
+
+def test_draws_are_differentiated_at_fixed_quantiles() -> None:
+    """Each derivative is that of the quantile at the draw's own probability, by differences of quantiles."""
+    with jax.enable_x64(True):
+        key, step = jax.random.key(11), 1e-5
+        for point in ((2.0, 0.3, 0.7), (0.0, 1.0, 0.7), (1.5, 6.0, 2.0), (80.0, 2.5, 0.2)):
+
+            def draw(*arguments):
+                return transition_sample(key, *arguments, shape=(40,))
+
+            for index in range(3):
+                # A traced shape has other draws than a number.
+                value, slope = jax.jvp(draw, point, tuple(float(index == other) for other in range(3)))
+                p = transition_cdf(value, *point)
+                low, high = list(point), list(point)
+                low[index], high[index] = max(point[index] - step, 0.0), point[index] + step
+                change = transition_quantile(p, *high) - transition_quantile(p, *low)
+                np.testing.assert_allclose(slope, change / (high[index] - low[index]), rtol=2e-5, atol=2e-6)
+
+
+def test_mean_derivatives_of_draws() -> None:
+    """Means of pathwise derivatives are derivatives of means: kappa in the start, 1 - kappa in the shape."""
+    key, kappa = jax.random.key(12), np.exp(-0.7)
+    slope = jax.grad(lambda x, a: transition_sample(key, x, a, 0.7, shape=(2_000,)).mean(), (0, 1))(2.0, 0.3)
+    np.testing.assert_allclose(slope, (kappa, 1 - kappa), rtol=0.05)
+    alpha, token = jnp.array([0.4, 1.0, 2.0]), np.zeros(1_000, int)
+    by_shape, by_snr = jax.jacfwd(lambda a, m: noise_tokens(key, token, 3, a, m).mean(0), (0, 1))(alpha, 2.5)
+    np.testing.assert_allclose(by_shape, np.eye(3), atol=0.12)
+    np.testing.assert_allclose(by_snr, [1, 0, 0], atol=0.1)
+    weights = jnp.array([1.0, -2.0, 0.5])
+    slope = jax.grad(lambda alpha: (dirichlet_sample(key, alpha, shape=(1_000,)) @ weights).mean())(alpha)
+    np.testing.assert_allclose(slope, jax.grad(lambda alpha: alpha @ weights / alpha.sum())(alpha), atol=0.1)
+
+
+def test_random_counts_are_not_differentiated() -> None:
+    key = jax.random.key(0)
+    with pytest.raises(UsageError, match="random counts .* have no pathwise derivative"):
+        jax.jvp(lambda x: bridge_sample(key, x, 1.0, 1.0, 0.5, 0.5), (0.7,), (1.0,))
+
+
+def test_general_process_under_transformations() -> None:
+    """`CIR` is a pytree: gradients in its parameters by differences, one process for each row under vmap."""
+    with jax.enable_x64(True):
+        process = CIR(0.8, 1.7, 0.9)
+
+        def log_prob(process):
+            return process.transition_log_prob(0.9, 1.1, 0.35)
+
+        slopes = jax.jit(jax.grad(log_prob))(process)
+        for name in ("a", "b", "sigma"):
+            near = [replace(process, **{name: getattr(process, name) + step}) for step in (-1e-5, 1e-5)]
+            expected = float(log_prob(near[1]) - log_prob(near[0])) / 2e-5
+            assert float(getattr(slopes, name)) == pytest.approx(expected, rel=1e-7)
+        rows = jax.vmap(lambda a, b, sigma: log_prob(CIR(a, b, sigma)))(*np.array([[0.8, 1.7, 0.9], [1.0, 1.0, 1.0]]).T)
+        np.testing.assert_allclose(rows, [log_prob(process), log_prob(CIR(1.0, 1.0, 1.0))], rtol=1e-12)
+    with pytest.raises(UsageError, match="sigma is -1.0"):
+        CIR(sigma=jnp.array(-1.0))
+
+
+def test_infinite_snr_is_the_token() -> None:
+    for a in (1.0, np.array([0.5, 1.0, 2.0])):
+        v = noise_tokens(jax.random.key(0), np.array([2, 0]), 3, a, np.array([np.inf, 1.0]))
+        assert np.isinf(v[0]).tolist() == [False, False, True]
+        assert np.isfinite(v[1]).all()

@@ -9,6 +9,7 @@ from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 
 from simplex_cir.experiments.closed_forms import CHECKS, DIGITS
+from simplex_cir.experiments.derivatives import DERIVATIVES
 
 
 def verify_verb(call: Invocation) -> int:
@@ -19,7 +20,7 @@ def verify_verb(call: Invocation) -> int:
     """
     use_device(call.options)
     known = importlib.util.find_spec("mpmath") is not None
-    checks = (*CHECKS, *(DIGITS if known else ()))
+    checks = (*CHECKS, *((*DIGITS, *DERIVATIVES) if known else ()))
     if call.options.dry_run:
         print(f"would make {len(checks)} checks")
         return 0
@@ -39,7 +40,7 @@ def verify_verb(call: Invocation) -> int:
         mark = "" if error <= check.bound else "  too large"
         print(f"{check.what:<36}{check.against:<32}{error:>10.1e}{check.bound:>9.0e}{mark}")
     if not known:
-        print("errors in ulp are omitted: they need mpmath (pip install mpmath)")
+        print("errors in ulp and of derivatives are omitted: they need mpmath (pip install mpmath)")
     if failed:
         raise OnePaperError(f"{len(failed)} of {len(checks)} closed forms exceed their bounds: {', '.join(failed)}")
     print(f"all {len(checks)} closed forms hold")

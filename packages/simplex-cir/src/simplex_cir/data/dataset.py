@@ -26,6 +26,7 @@ class Dataset:
         validation: for choices of settings.
         test: for reported numbers.
         labels: the class of every sequence, for each part; None without classes.
+        aligned: whether a position means the same in every sequence; windows cut from longer texts are not aligned.
     """
 
     symbols: str
@@ -33,6 +34,7 @@ class Dataset:
     validation: Int[np.ndarray, "validation positions"]
     test: Int[np.ndarray, "test positions"]
     labels: tuple[Int[np.ndarray, " _"], ...] | None = None
+    aligned: bool = True
 
     @property
     def num_categories(self) -> int:

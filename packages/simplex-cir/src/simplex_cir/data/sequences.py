@@ -69,7 +69,7 @@ def text_windows(text: str, length: int, held_out: int, name: str = "text") -> D
         )
     train = np.lib.stride_tricks.sliding_window_view(parts[0], length)[:: max(length // 2, 1)]
     validation, test = (part[: len(part) // length * length].reshape(-1, length) for part in parts[1:])
-    return Dataset(LETTERS, np.ascontiguousarray(train), validation, test)
+    return Dataset(LETTERS, np.ascontiguousarray(train), validation, test, aligned=False)
 
 
 def normalise(text: str) -> str:

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
 
-from simplex_cir.diffusion.posterior import Denoiser, Shape, per_coordinate
+from simplex_cir.diffusion.posterior import Denoiser, Shape, per_coordinate, shape_array, shape_of
 from simplex_cir.diffusion.snr import Scalar
 from simplex_cir.diffusion.snr_sampling import SnrDistribution
 from simplex_cir.process.cir import noise_tokens
@@ -55,7 +55,7 @@ def integrand(
 ) -> Float[Array, "*batch"]:
     """The bound's integrand over m, for each position."""
     q = per_coordinate(snr, v) * v
-    squared_ratio = q * log_0f1_slope(jnp.broadcast_to(jnp.asarray(a, v.dtype), v.shape), q) ** 2
+    squared_ratio = q * log_0f1_slope(shape_array(a, v), q) ** 2
     wrong = jax.nn.one_hot(tokens, v.shape[-1], dtype=v.dtype) - jnp.exp(log_probabilities)
     return (wrong**2 * squared_ratio).sum(axis=-1)
 
@@ -66,9 +66,10 @@ def contributions(
     tokens: Int[Array, "batch positions"],
     num_categories: int,
     log_snrs: Float[Array, "points batch"],
-    a: float = 1.0,
+    a: Shape | None = None,
 ) -> Float[Array, "points batch"]:
     """The bound's integrand per unit of log m, summed over positions, at the log SNRs of each sequence."""
+    a = shape_of(denoiser, a)
 
     def at_level(_: None, level: tuple[Array, Array]) -> tuple[None, Array]:
         key, log_snr = level
@@ -84,7 +85,7 @@ def bound(
     denoiser: Denoiser,
     tokens: Int[Array, "batch positions"],
     num_categories: int,
-    a: float = 1.0,
+    a: Shape | None = None,
     *,
     points: int = 128,
     lowest_snr: float = 1e-3,
@@ -100,15 +101,17 @@ def bound(
         denoiser: log probabilities of the tokens.
         tokens: clean sequences.
         num_categories: n.
-        a: stationary shape.
+        a: stationary shapes, one or one for each category; by default those of the denoiser.
         points: SNRs for each sequence.
         lowest_snr: lower end of the integral.
         highest_snr: upper end.
         snr_distribution: q, over the same range; by default a logistic around 2 log n (see `diffusion.snr_sampling`).
 
     Raises:
-        UsageError: no points, fewer than two categories, or an SNR distribution over another range.
+        UsageError: no points, fewer than two categories, an SNR distribution over another range, or shapes that are
+            not those of the denoiser.
     """
+    a = shape_of(denoiser, a)
     check_positive("points", points)
     if num_categories < 2:
         raise UsageError(
@@ -129,7 +132,8 @@ def bound(
     first_key, last_key = jax.random.split(end_key)
     lowest = noise_tokens(first_key, tokens, num_categories, a, jnp.asarray(lowest_snr))
     own = jnp.take_along_axis(lowest, tokens[..., None], axis=-1)[..., 0]
-    prior = (log_0f1(jnp.full_like(own, a), lowest_snr * own) - lowest_snr).sum(axis=-1)
+    own_shape = shape_array(a, jnp.zeros(num_categories, own.dtype))[tokens]
+    prior = (log_0f1(own_shape, lowest_snr * own) - lowest_snr).sum(axis=-1)
     highest = noise_tokens(last_key, tokens, num_categories, a, jnp.asarray(highest_snr))
     log_probabilities = denoiser(highest, jnp.full(batch, highest_snr))
     chosen = jnp.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
@@ -141,7 +145,7 @@ def fitted_snr_distribution(
     denoiser: Denoiser,
     tokens: Int[Array, "batch positions"],
     num_categories: int,
-    a: float = 1.0,
+    a: Shape | None = None,
     *,
     points: int = 32,
     lowest_snr: float = 1e-3,

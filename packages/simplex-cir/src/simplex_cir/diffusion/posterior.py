@@ -12,10 +12,14 @@ Axes: `n` categories; any leading axes, positions of a sequence among them.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
+from onepaper.errors import UsageError
 
 from simplex_cir.diffusion.snr import Scalar, scale_from_snr
 from simplex_cir.special.bessel import log_0f1, log_0f1_slope
@@ -23,11 +27,63 @@ from simplex_cir.special.bessel import log_0f1, log_0f1_slope
 # log probabilities [..., n] of the clean tokens given the noisy vectors v [..., n] at SNR m: one number for all, one
 # for each sequence, or one for each position.
 Denoiser = Callable[[Float[Array, "..."], Scalar], Float[Array, "..."]]
-Shape = float | Float[Array, "..."]
+# Stationary shapes of the process: one for all categories, or one for each.
+Shape = float | tuple[float, ...] | Float[np.ndarray, " n"] | Float[Array, "..."]
+# In place of a token that is to be filled in.
+UNKNOWN = -1
 # In place of a token whose probabilities are NaN: a discretisation has diverged on this path.
 INVALID_TOKEN = -1
 # SNR that a known token is given: its evidence exceeds this many nats, and exp(-100) is negligible.
 KNOWN_SNR = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class ShapedDenoiser:
+    """A function with the shapes of the process whose vectors it reads, which oracle models and networks have too."""
+
+    function: Denoiser
+    a: Shape
+
+    def __call__(self, v: Float[Array, "*batch n"], snr: Scalar) -> Float[Array, "*batch n"]:
+        """Log probabilities."""
+        return self.function(v, snr)
+
+
+def shape_of(denoiser: Denoiser, a: Shape | None) -> Shape:
+    """The shapes of the process: `a`, or where it is None those of the denoiser, or 1 where it is a plain function.
+
+    Raises:
+        UsageError: shapes that differ from the denoiser's.
+    """
+    own = getattr(denoiser, "a", None)
+    if a is None:
+        return 1.0 if own is None else own
+    if own is not None and not isinstance(a, Tracer) and not isinstance(own, Tracer):
+        given, expected = np.asarray(a, np.float64), np.asarray(own, np.float64)
+        if (given.ndim and expected.ndim and given.shape != expected.shape) or not np.allclose(given, expected):
+            raise UsageError(
+                f"a is {given.tolist()}, but the denoiser is for a process of shape {expected.tolist()}; leave a out, "
+                "or give both the same"
+            )
+    return a
+
+
+def shape_array(a: Shape, like: Float[Array, "*batch n"]) -> Float[Array, "*batch n"]:
+    """The shapes in the form and dtype of vectors.
+
+    Raises:
+        UsageError: shapes that are not finite numbers above 0, or not one for each category.
+    """
+    if not isinstance(a, Tracer):
+        concrete = np.asarray(a)
+        bad = ~((concrete > 0) & np.isfinite(concrete))
+        if bad.any():
+            raise UsageError(f"a is {concrete[bad].reshape(-1)[0]}, expected numbers above 0")
+        if concrete.ndim and concrete.shape[-1] not in (1, like.shape[-1]):
+            raise UsageError(
+                f"a has {concrete.shape[-1]} entries, expected one for each of {like.shape[-1]} categories"
+            )
+    return jnp.broadcast_to(jnp.asarray(a, like.dtype), like.shape)
 
 
 def per_coordinate(snr: Scalar, v: Float[Array, "*batch n"]) -> Float[Array, "..."]:
@@ -43,15 +99,24 @@ def per_coordinate(snr: Scalar, v: Float[Array, "*batch n"]) -> Float[Array, "..
 def log_evidence(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Float[Array, "*batch n"]:
     r"""$\log {}_0F_1(; a_k; m v_k) - m$, the log likelihood ratio of "the token is k" against "no token".
 
-    Source: paper, eq. 18 with the transition density, eq. 8.
+    Source: paper, eq. 18 with the transition density, eq. 8. At SNR infinity, where the token is known, it is given up
+    to the infinite constant: 0 for the largest entry of v, -inf for the others.
 
     Args:
-        v: noisy vectors, entries >= 0.
+        v: noisy vectors, entries >= 0; inf for the token at SNR infinity.
         snr: m, broadcast against v.
         a: stationary shapes, one or [n].
+
+    Raises:
+        UsageError: shapes that are not above 0, or a negative SNR, where they are concrete.
     """
+    if not isinstance(snr, Tracer) and not (np.asarray(snr) >= 0).all():
+        raise UsageError(f"snr is {np.min(snr)}, expected numbers of at least 0")
     snr = per_coordinate(snr, v)
-    return log_0f1(jnp.broadcast_to(jnp.asarray(a, v.dtype), v.shape), snr * v) - snr
+    known = snr == jnp.inf
+    finite_snr, finite_v = jnp.where(known, 0.0, snr), jnp.where(known, 0.0, v)
+    evidence = log_0f1(shape_array(a, v), finite_snr * finite_v) - finite_snr
+    return jnp.where(known, jnp.where(v == v.max(axis=-1, keepdims=True), 0.0, -jnp.inf), evidence)
 
 
 def log_posterior(
@@ -82,7 +147,8 @@ def signal_drift(v: Float[Array, "*batch n"], snr: Scalar, a: Shape = 1.0) -> Fl
     $q\, \partial_q \log {}_0F_1(; a; q)$ at $q = m v$, which has no square root to differentiate at 0.
     """
     q = per_coordinate(snr, v) * v
-    return q * log_0f1_slope(jnp.broadcast_to(jnp.asarray(a, v.dtype), v.shape), q)
+    safe = jnp.where(q == jnp.inf, 1.0, q)
+    return jnp.where(q == jnp.inf, jnp.inf, safe * log_0f1_slope(shape_array(a, v), safe))
 
 
 def scaled_score(
@@ -128,7 +194,7 @@ def condition_on_known(
     known: Bool[Array, "*#batch positions"],
     v: Float[Array, "*batch positions n"],
     snr: Scalar,
-    a: float = 1.0,
+    a: Shape = 1.0,
 ) -> tuple[Float[Array, "*batch positions n"], Float[Array, "*batch positions"]]:
     r"""Vectors and SNRs, one for each position, in which the known tokens are certain and the others as before.
 
@@ -141,8 +207,8 @@ def condition_on_known(
         known: which positions are known.
         v: noisy vectors.
         snr: m of v.
-        a: stationary shape.
+        a: stationary shapes.
     """
-    vectors = (a + KNOWN_SNR) * jax.nn.one_hot(tokens, v.shape[-1], dtype=v.dtype)
+    vectors = (jnp.asarray(a, v.dtype) + KNOWN_SNR) * jax.nn.one_hot(tokens, v.shape[-1], dtype=v.dtype)
     snrs = jnp.broadcast_to(per_coordinate(snr, v), (*v.shape[:-1], 1))[..., 0]
     return jnp.where(known[..., None], vectors, v), jnp.where(known, KNOWN_SNR, snrs)

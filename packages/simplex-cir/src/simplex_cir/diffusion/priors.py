@@ -14,7 +14,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
 
-from simplex_cir.diffusion.posterior import Shape, log_evidence
+from simplex_cir.diffusion.posterior import UNKNOWN, Shape, log_evidence
 from simplex_cir.diffusion.snr import Scalar
 
 
@@ -47,6 +47,10 @@ class IndependentPrior:
         """Tokens of the given shape."""
         return jax.random.choice(key, self.num_categories, shape, p=jnp.asarray(self.probabilities))
 
+    def admits(self, known: Int[np.ndarray, " positions"]) -> bool:
+        """Whether a sequence with these tokens has a positive probability; `UNKNOWN` stands for any token."""
+        return bool((self.probabilities[known[known != UNKNOWN]] > 0).all())
+
     def __call__(self, v: Float[Array, "*batch n"], snr: Scalar) -> Float[Array, "*batch n"]:
         """Log posterior (paper, eq. 18)."""
         return jax.nn.log_softmax(self._joint(v, snr), axis=-1)
@@ -72,7 +76,7 @@ class MarkovPrior:
 
     initial: Float[np.ndarray, " n"]
     transition: Float[np.ndarray, "rows columns"]
-    a: float = 1.0
+    a: Shape = 1.0
 
     def __post_init__(self) -> None:
         initial = _normalised("initial", self.initial)
@@ -87,7 +91,7 @@ class MarkovPrior:
         _check_shape(self.a, self.num_categories)
 
     @classmethod
-    def fitted(cls, tokens: Int[np.ndarray, "count positions"], num_categories: int, a: float = 1.0) -> "MarkovPrior":
+    def fitted(cls, tokens: Int[np.ndarray, "count positions"], num_categories: int, a: Shape = 1.0) -> "MarkovPrior":
         """The chain of maximum likelihood, with half a count added to every pair so that none has probability 0."""
         tokens = np.asarray(tokens)
         initial = np.bincount(tokens[:, 0], minlength=num_categories) + 0.5
@@ -123,9 +127,23 @@ class MarkovPrior:
         return jnp.concatenate([first[None], rest]).T
 
     def log_prob(self, tokens: Int[Array, "*batch positions"]) -> Float[Array, " *batch"]:
-        """Log probability of sequences."""
+        """Log probability of sequences.
+
+        Raises:
+            UsageError: a token out of range, where tokens are concrete.
+        """
+        if not isinstance(tokens, Tracer):
+            _check_tokens("sequence", np.asarray(tokens), self.num_categories)
         first = _log(self.initial)[tokens[..., 0]]
         return first + _log(self.transition)[tokens[..., :-1], tokens[..., 1:]].sum(axis=-1)
+
+    def admits(self, known: Int[np.ndarray, " positions"]) -> bool:
+        """Whether a sequence with these tokens has a positive probability; `UNKNOWN` stands for any token."""
+        possible = self.initial > 0
+        for position, token in enumerate(known):
+            possible = possible if position == 0 else possible @ (self.transition > 0)
+            possible = possible & ((np.arange(self.num_categories) == token) | (token == UNKNOWN))
+        return bool(possible.any())
 
     def __call__(self, v: Float[Array, "*batch positions n"], snr: Scalar) -> Float[Array, "*batch positions n"]:
         """Log posterior marginals of every position given all noisy vectors."""
@@ -143,11 +161,11 @@ class MarkovPrior:
         log_transition = _log(self.transition, v)
 
         def forward_step(message: Array, here: Array) -> tuple[Array, Array]:
-            message = jax.nn.logsumexp(message[..., :, None] + log_transition, axis=-2) + here
+            message = _log_sum(message[..., :, None] + log_transition, axis=-2) + here
             return message, message
 
         def backward_step(message: Array, after: Array) -> tuple[Array, Array]:
-            message = jax.nn.logsumexp(log_transition + (message + after)[..., None, :], axis=-1)
+            message = _log_sum(log_transition + (message + after)[..., None, :], axis=-1)
             return message, message
 
         first = _log(self.initial, v) + evidence[0]
@@ -173,7 +191,7 @@ class TablePrior:
     sequences: Int[np.ndarray, "count positions"]
     num_categories: int
     weights: Float[np.ndarray, " count"] | None = None
-    a: float = 1.0
+    a: Shape = 1.0
 
     def __post_init__(self) -> None:
         sequences = np.asarray(self.sequences)
@@ -181,11 +199,10 @@ class TablePrior:
             raise UsageError(
                 f"table has shape {sequences.shape}, expected [count, positions] with at least one of each"
             )
-        if sequences.min() < 0 or sequences.max() >= self.num_categories:
-            raise UsageError(
-                f"table has tokens {sequences.min()} to {sequences.max()}, expected 0 to {self.num_categories - 1}"
-            )
-        weights = np.full(len(sequences), 1 / len(sequences)) if self.weights is None else self.weights
+        _check_tokens("table", sequences, self.num_categories)
+        weights = np.full(len(sequences), 1 / len(sequences)) if self.weights is None else np.asarray(self.weights)
+        if weights.shape != (len(sequences),):
+            raise UsageError(f"weights have shape {weights.shape}, expected one for each of {len(sequences)} sequences")
         object.__setattr__(self, "weights", _normalised("weights", weights))
         _check_shape(self.a, self.num_categories)
 
@@ -198,11 +215,18 @@ class TablePrior:
         rows = jax.random.choice(key, len(self.sequences), (count,), p=jnp.asarray(self.weights))
         return jnp.asarray(self.sequences)[rows]
 
+    def admits(self, known: Int[np.ndarray, " positions"]) -> bool:
+        """Whether a sequence with these tokens has a positive probability; `UNKNOWN` stands for any token."""
+        agrees = ((known == UNKNOWN) | (np.asarray(self.sequences) == known)).all(axis=1)
+        return bool((agrees & (np.asarray(self.weights) > 0)).any())
+
     def __call__(self, v: Float[Array, "*batch positions n"], snr: Scalar) -> Float[Array, "*batch positions n"]:
         """Log posterior marginals of every position given all noisy vectors."""
         responsibilities = jax.nn.softmax(self._joint(v, snr), axis=-1)
         marginals = jnp.einsum("...c,cpn->...pn", responsibilities, self._one_hot(v))
-        return jnp.log(marginals)
+        # A logarithm of 0 has a derivative that is not a number, which exp(-inf) does not remove.
+        possible = marginals > 0
+        return jnp.where(possible, jnp.log(jnp.where(possible, marginals, 1.0)), -jnp.inf)
 
     def log_likelihood_ratio(self, v: Float[Array, "*batch positions n"], snr: Scalar) -> Float[Array, " *batch"]:
         """Log density of the noisy sequence relative to pure noise."""
@@ -223,9 +247,24 @@ def _log(probabilities: np.ndarray, like: Array | None = None) -> Array:
     return values if like is None else values.astype(like.dtype)
 
 
+def _log_sum(values: Array, axis: int) -> Array:
+    """`logsumexp`, with derivative 0 where all terms are 0."""
+    possible = (values > -jnp.inf).any(axis, keepdims=True)
+    total = jax.nn.logsumexp(jnp.where(possible, values, 0.0), axis)
+    return jnp.where(jnp.squeeze(possible, axis), total, -jnp.inf)
+
+
 def _entropy(probabilities: np.ndarray) -> float:
     positive = probabilities[probabilities > 0]
     return float(-(positive * np.log(positive)).sum())
+
+
+def _check_tokens(name: str, tokens: np.ndarray, num_categories: int) -> None:
+    """Raise `UsageError` for tokens that are not integers from 0 to n - 1."""
+    if not np.issubdtype(tokens.dtype, np.integer):
+        raise UsageError(f"{name} has tokens of {tokens.dtype}, expected integers")
+    if tokens.size and (tokens.min() < 0 or tokens.max() >= num_categories):
+        raise UsageError(f"{name} has tokens {tokens.min()} to {tokens.max()}, expected 0 to {num_categories - 1}")
 
 
 def _normalised(name: str, probabilities: np.ndarray) -> Float[np.ndarray, " n"]:

@@ -19,7 +19,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_choice, check_positive
 
-from simplex_cir.diffusion.posterior import Denoiser, Shape, most_probable, signal_drift
+from simplex_cir.diffusion.posterior import Denoiser, Shape, most_probable, shape_array, shape_of, signal_drift
 from simplex_cir.diffusion.snr import Scalar, check_levels, scale_from_snr
 from simplex_cir.special.bessel import log_0f1_slope
 
@@ -29,19 +29,21 @@ State = TypeVar("State", Array, tuple[Array, Array])
 METHODS = ("euler", "heun", "rk4", "adaptive")
 
 
-def velocity(denoiser: Denoiser, v: Vectors, log_snr: Scalar, a: Shape = 1.0) -> Vectors:
+def velocity(denoiser: Denoiser, v: Vectors, log_snr: Scalar, a: Shape | None = None) -> Vectors:
     """dv / d log m = p (z / 2) R (paper, eqs. 15 and 16 in the coordinates v and log m)."""
+    a = shape_of(denoiser, a)
     snr = jnp.exp(jnp.asarray(log_snr, v.dtype))
     return jnp.exp(denoiser(v, snr)) * signal_drift(v, snr, a)
 
 
-def log_velocity(denoiser: Denoiser, log_v: Vectors, log_snr: Scalar, a: Shape = 1.0) -> Vectors:
+def log_velocity(denoiser: Denoiser, log_v: Vectors, log_snr: Scalar, a: Shape | None = None) -> Vectors:
     r"""d log v / d log m = p sqrt(m / v) R, computed as $p\, m\, \partial_q \log {}_0F_1(; a; q)$ at $q = m v$.
 
     Finite as v -> 0, where it tends to p m / a.
     """
+    a = shape_of(denoiser, a)
     snr = jnp.exp(jnp.asarray(log_snr, log_v.dtype))
-    shape = jnp.broadcast_to(jnp.asarray(a, log_v.dtype), log_v.shape)
+    shape = shape_array(a, log_v)
     gain = log_0f1_slope(shape, jnp.exp(jnp.log(snr) + log_v))
     return jnp.exp(denoiser(jnp.exp(log_v), snr)) * snr * gain
 
@@ -52,7 +54,7 @@ def paper_log_flow(probabilities: Vectors, y: Vectors, snr: Scalar, a: Shape = 1
     Paper, eq. 17 with the term (a - 1) / y that is missing in print.
     """
     c = scale_from_snr(snr, mass)
-    shape = jnp.broadcast_to(jnp.asarray(a, y.dtype), y.shape)
+    shape = shape_array(a, y)
     return c - 1 - probabilities * snr * c * log_0f1_slope(shape, snr * c * y)
 
 
@@ -60,7 +62,7 @@ def probability_flow(
     denoiser: Denoiser,
     v: Vectors,
     snrs: Float[ArrayLike, " levels"],
-    a: Shape = 1.0,
+    a: Shape | None = None,
     *,
     method: str = "heun",
     log_domain: bool = True,
@@ -72,7 +74,7 @@ def probability_flow(
         denoiser: log probabilities of the tokens, for the score.
         v: noisy vectors at snrs[0].
         snrs: monotone; one step between neighbours, of which "adaptive" uses the ends only.
-        a: stationary shapes.
+        a: stationary shapes; by default those of the denoiser.
         method: Euler, Heun (second order), classical Runge-Kutta, or diffrax's adaptive Tsitouras 5(4).
         log_domain: integrate log v, which cannot become negative, instead of v.
         tolerance: relative and absolute, of "adaptive".
@@ -84,6 +86,7 @@ def probability_flow(
     Raises:
         UsageError: no such method, or levels that are not monotone.
     """
+    a = shape_of(denoiser, a)
     check_choice("method", method, METHODS)
     check_levels(snrs, either_way=True)
     log_snrs = jnp.log(jnp.asarray(snrs, v.dtype))
@@ -109,7 +112,7 @@ def log_density(
     denoiser: Denoiser,
     v: Float[Array, "*batch positions n"],
     snr: float,
-    a: Shape = 1.0,
+    a: Shape | None = None,
     *,
     lowest_snr: float = 1e-3,
     tolerance: float = 1e-5,
@@ -125,7 +128,7 @@ def log_density(
         denoiser: log probabilities of the tokens.
         v: noisy vectors, the last two axes one event.
         snr: m of v.
-        a: stationary shapes.
+        a: stationary shapes; by default those of the denoiser.
         lowest_snr: m at which the distribution is taken to be pure noise.
         tolerance: of the adaptive solver.
         key: for Hutchinson's estimate of the divergence; None computes it exactly, one pass for each coordinate.
@@ -134,6 +137,7 @@ def log_density(
     Raises:
         UsageError: an SNR or a number of probes that is not above 0.
     """
+    a = shape_of(denoiser, a)
     for name, value in (("snr", snr), ("lowest_snr", lowest_snr), ("probes", probes)):
         check_positive(name, value)
     event = v.shape[-2:]

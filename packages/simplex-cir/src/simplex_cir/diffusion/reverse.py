@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.config import check_choice
 
 from simplex_cir.config import check_root_shape
-from simplex_cir.diffusion.posterior import Denoiser, Shape, most_probable, signal_drift
+from simplex_cir.diffusion.posterior import Denoiser, Shape, most_probable, shape_of, signal_drift
 from simplex_cir.diffusion.snr import Scalar, check_levels, elapsed_from_snr, scale_from_snr
 from simplex_cir.process import schemes
 from simplex_cir.process.bridge import bridge_from_zero_sample, bridge_sample
@@ -39,7 +39,9 @@ def noise(key: PRNGKeyArray, shape: tuple[int, ...], a: Shape = 1.0, dtype: jnp.
 
     For shapes near 0 many entries underflow to 0.
     """
-    return stationary_sample(key, np.asarray(a, dtype) if isinstance(a, float) else jnp.asarray(a, dtype), shape=shape)
+    return stationary_sample(
+        key, np.asarray(a, dtype) if isinstance(a, (float, tuple)) else jnp.asarray(a, dtype), shape=shape
+    )
 
 
 def paper_drift(y: Vectors, scaled: Vectors, a: Shape = 1.0, b: float = 1.0) -> Vectors:
@@ -66,13 +68,17 @@ def ancestral_step(
         v: noisy vectors at `snr`.
         snr: m of v.
         next_snr: m of the result, higher.
+
+    Raises:
+        UsageError: an infinite SNR, where it is concrete; there the vector is the token.
     """
+    check_levels(jnp.stack([jnp.min(jnp.asarray(snr)), jnp.max(jnp.asarray(next_snr))]))
     late, early = elapsed_from_snr(snr), elapsed_from_snr(next_snr)
     end = v / scale_from_snr(snr)
     own_end = jnp.take_along_axis(end, tokens[..., None], axis=-1)[..., 0]
     own_shape = jnp.broadcast_to(jnp.asarray(a, v.dtype), v.shape[-1:])[tokens]
     others_key, own_key = jax.random.split(key)
-    others = bridge_from_zero_sample(others_key, end, a, early, late - early)
+    others = bridge_from_zero_sample(others_key, end, np.asarray(a) if isinstance(a, tuple) else a, early, late - early)
     own = bridge_sample(own_key, jnp.ones_like(own_end), own_end, own_shape, early, late - early)
     is_token = jnp.arange(v.shape[-1]) == tokens[..., None]
     return scale_from_snr(next_snr) * jnp.where(is_token, own[..., None], others)
@@ -83,7 +89,7 @@ def ancestral(
     denoiser: Denoiser,
     v: Vectors,
     snrs: Float[ArrayLike, " levels"],
-    a: Shape = 1.0,
+    a: Shape | None = None,
     *,
     temperature: Scalar = 1.0,
 ) -> tuple[Int[Array, "*batch"], Vectors]:
@@ -96,7 +102,7 @@ def ancestral(
         denoiser: log probabilities of the tokens.
         v: noisy vectors at snrs[0], e.g. `noise`.
         snrs: increasing, see `diffusion.snr.snr_grid`.
-        a: stationary shapes.
+        a: stationary shapes; by default those of the denoiser.
         temperature: probabilities are raised to its inverse; 1 leaves them.
 
     Returns:
@@ -104,8 +110,9 @@ def ancestral(
         NaN, and the vectors there.
 
     Raises:
-        UsageError: levels that do not increase.
+        UsageError: levels that do not increase, or shapes that are not those of the denoiser.
     """
+    a = shape_of(denoiser, a)
     check_levels(snrs)
     snrs = jnp.asarray(snrs, v.dtype)
 
@@ -153,7 +160,7 @@ def reverse_sde(
     denoiser: Denoiser,
     v: Vectors,
     snrs: Float[ArrayLike, " levels"],
-    a: Shape = 1.0,
+    a: Shape | None = None,
     *,
     scheme: str = "euler-reflected",
 ) -> tuple[Int[Array, "*batch"], Vectors]:
@@ -165,12 +172,14 @@ def reverse_sde(
         denoiser: log probabilities of the tokens, for the score.
         v: noisy vectors at snrs[0].
         snrs: increasing; one step between neighbours.
-        a: stationary shapes.
+        a: stationary shapes; by default those of the denoiser.
         scheme: one of `SCHEMES`.
 
     Raises:
-        UsageError: no such scheme, implicit-root with a shape below 1/2, or levels that do not increase.
+        UsageError: no such scheme, implicit-root with a shape below 1/2, levels that do not increase, or shapes that
+            are not those of the denoiser.
     """
+    a = shape_of(denoiser, a)
     check_choice("scheme", scheme, tuple(SCHEMES))
     if scheme == "implicit-root" and not isinstance(a, Tracer):
         check_root_shape(float(np.min(a)))

@@ -60,8 +60,10 @@ def snr_grid(
     check_positive("num_steps", num_steps)
     check_positive("lowest", lowest)
     check_positive("dilation", dilation)
-    if not highest > lowest:
-        raise UsageError(f"SNR goes from {lowest} to {highest}, expected an increasing range; raise `highest`")
+    if not lowest < highest < np.inf:
+        raise UsageError(
+            f"SNR goes from {lowest} to {highest}, expected an increasing range of finite numbers; raise `highest`"
+        )
     shares = np.interp(np.linspace(0, 1, num_steps + 1), [0, 1 / (1 + dilation), 1], [0, 0.5, 1])
     return lowest * (highest / lowest) ** shares
 

@@ -118,6 +118,11 @@ class SimplexDenoiser(nnx.Module):
         self.head = nnx.Linear(width, n, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     @property
+    def a(self) -> float | tuple[float, ...]:
+        """Stationary shapes of the process whose vectors the model reads."""
+        return self.config.a
+
+    @property
     def null_label(self) -> int:
         """The label of the unconditional model."""
         return self.config.num_classes

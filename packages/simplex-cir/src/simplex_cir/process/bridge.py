@@ -11,17 +11,20 @@ Drawing a token from its posterior and then this bridge reverses the process wit
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.scipy.special import digamma
 from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
-from simplex_cir.process.cir import cast_arguments, checked_arguments, route_of, scalar_or_broadcast
+from simplex_cir.process.cir import cast_arguments, route_of, scalar_or_broadcast
 from simplex_cir.process.noncentral_gamma import noncentral_gamma_sample
 from simplex_cir.random.variates import bessel_sample, gamma_sample, poisson_sample
-from simplex_cir.special.bessel import bessel_ratio, bessel_remainder
+from simplex_cir.special.bessel import bessel_remainder, log_0f1, log_0f1_slope
+from simplex_cir.special.powers import log_power, quotient, weighted_sum
 
 
 def bridge_sample(
@@ -45,14 +48,27 @@ def bridge_sample(
         shape: shape of the draws, to which the arguments broadcast; by default their common shape.
 
     Raises:
-        UsageError: a negative argument, a <= 0, or shapes that do not broadcast.
+        UsageError: a negative argument, a <= 0, or shapes that do not broadcast; where draws are differentiated, as
+            they use random counts (those of `bridge_from_zero_sample` can be).
     """
-    arguments = checked_arguments(shape, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining)
-    return _bridge_sample(key, *arguments)
+    shape, arguments = cast_arguments(shape, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining)
+    return _bridge_sample(key, *arguments, shape=shape)
 
 
-@jax.jit
-def _bridge_sample(key: PRNGKeyArray, start: Array, end: Array, a: Array, elapsed: Array, remaining: Array) -> Array:
+@partial(jax.jit, static_argnames="shape")
+def _bridge_sample(
+    key: PRNGKeyArray,
+    start: Array,
+    end: Array,
+    a: Array,
+    elapsed: Array,
+    remaining: Array,
+    *,
+    shape: tuple[int, ...],
+) -> Array:
+    start, end, a, elapsed, remaining = (
+        jnp.broadcast_to(array, shape) for array in (start, end, a, elapsed, remaining)
+    )
     inside = (elapsed > 0) & (remaining > 0)
     spread, to_start, to_end = _counts(start, end, jnp.where(inside, elapsed, 1.0), jnp.where(inside, remaining, 1.0))
     poisson_key, bessel_key, gamma_key = jax.random.split(key, 3)
@@ -100,37 +116,71 @@ def bridge_log_prob(
 
     -inf below 0; where a time is 0, the density of a point mass. Arguments as for `bridge_sample`.
     """
-    return _bridge_log_prob(
-        *checked_arguments(None, value=value, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining)
-    )
+    _, arguments = cast_arguments(None, value=value, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining)
+    return _bridge_log_prob(*arguments)
 
 
 @jax.jit
 def _bridge_log_prob(value: Array, start: Array, end: Array, a: Array, elapsed: Array, remaining: Array) -> Array:
+    value, start, end, a, elapsed, remaining = jnp.broadcast_arrays(value, start, end, a, elapsed, remaining)
     inside = (elapsed > 0) & (remaining > 0)
     spread, to_start, to_end = _counts(start, end, jnp.where(inside, elapsed, 1.0), jnp.where(inside, remaining, 1.0))
-    scaled = jnp.where(value < 0, 0.0, value) / spread
-    square = (jnp.sqrt(scaled) - jnp.sqrt(to_start) - jnp.sqrt(to_end)) ** 2
-    power = jnp.where(a == 1, 0.0, (a - 1) * jnp.log(jnp.where(a == 1, 1.0, scaled)))
-    evidence = _scaled_0f1(a, scaled, to_start) + _scaled_0f1(a, scaled, to_end) - _scaled_0f1(a, to_start, to_end)
-    log_prob = jnp.where(value < 0, -jnp.inf, power - square + evidence - jnp.log(spread))
+    scaled = jnp.where(value < 0, 1.0, value) / spread
+    log_prob = _scaled_log_prob(scaled, a, to_start, to_end) - jnp.log(spread)
+    log_prob = jnp.where(value < 0, -jnp.inf, log_prob)
     point = _at_ends(start, start, end, elapsed, remaining)
     return jnp.where(inside, log_prob, jnp.where(value == point, jnp.inf, -jnp.inf))
+
+
+@jax.custom_jvp
+def _scaled_log_prob(scaled: Array, a: Array, to_start: Array, to_end: Array) -> Array:
+    """Log density of lambda u at `scaled`."""
+    square = (jnp.sqrt(scaled) - jnp.sqrt(to_start) - jnp.sqrt(to_end)) ** 2
+    evidence = _scaled_0f1(a, scaled, to_start) + _scaled_0f1(a, scaled, to_end) - _scaled_0f1(a, to_start, to_end)
+    return log_power(a - 1, scaled) - square + evidence
+
+
+def _scaled_log_prob_jvp(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    """By the slopes of log 0F1: unlike the roots of the completed square they are differentiable where x or w is 0."""
+    scaled, a, to_start, to_end = primals
+    value = _scaled_log_prob(*primals)
+    # Together, so that the expansion is compiled once.
+    products, shapes = jnp.stack([scaled * to_start, scaled * to_end, to_start * to_end]), jnp.stack([a, a, a])
+    by_start, by_end, by_both = log_0f1_slope(shapes, products)
+
+    def in_shape() -> Array:
+        _, slopes = jax.jvp(lambda shape: log_0f1(shape, products), (shapes,), (jnp.ones_like(shapes),))
+        return jnp.log(scaled) - digamma(a) + slopes[0] + slopes[1] - slopes[2]
+
+    return value, weighted_sum(
+        value,
+        (lambda: quotient(a - 1, scaled) - 1 + to_start * by_start + to_end * by_end, (), tangents[0]),
+        (in_shape, (), tangents[1]),
+        (lambda: scaled * by_start - to_end * by_both - 1, (), tangents[2]),
+        (lambda: scaled * by_end - to_start * by_both - 1, (), tangents[3]),
+    )
+
+
+_scaled_log_prob.defjvp(_scaled_log_prob_jvp, symbolic_zeros=True)
 
 
 def bridge_mean(
     start: ArrayLike, end: ArrayLike, a: ArrayLike, elapsed: ArrayLike, remaining: ArrayLike
 ) -> Float[Array, "..."]:
-    r"""$E[Y_s | x, w] = (a + P + Q + 2 \sqrt{PQ}\, R_{a-1}(2 \sqrt{PQ})) / \lambda$."""
-    return _bridge_mean(*checked_arguments(None, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining))
+    r"""$E[Y_s | x, w] = (a + P + Q + 2 \sqrt{PQ}\, R_{a-1}(2 \sqrt{PQ})) / \lambda$.
+
+    The last term is computed as $2 PQ\, \partial_q \log {}_0F_1(; a; q)$ at q = PQ, which is differentiable at 0.
+    """
+    return _bridge_mean(*cast_arguments(None, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining)[1])
 
 
 @jax.jit
 def _bridge_mean(start: Array, end: Array, a: Array, elapsed: Array, remaining: Array) -> Array:
+    start, end, a, elapsed, remaining = jnp.broadcast_arrays(start, end, a, elapsed, remaining)
     inside = (elapsed > 0) & (remaining > 0)
     spread, to_start, to_end = _counts(start, end, jnp.where(inside, elapsed, 1.0), jnp.where(inside, remaining, 1.0))
-    geometric = jnp.sqrt(to_start) * jnp.sqrt(to_end)
-    mean = spread * (a + to_start + to_end + 2 * geometric * bessel_ratio(a - 1, 2 * geometric))
+    product = to_start * to_end
+    mean = spread * (a + to_start + to_end + 2 * product * log_0f1_slope(a, product))
     return _at_ends(mean, start, end, elapsed, remaining)
 
 

@@ -14,6 +14,7 @@ NaN inside jit. `CIR` has the same functions for $d\theta = b(a - \theta) dt + \
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,30 +22,43 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 from jax.scipy.special import gammaln
-from jax.typing import ArrayLike
-from jaxtyping import Float, Int, PRNGKeyArray
-from onepaper.config import check_positive
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
 
 from simplex_cir.process.noncentral_gamma import (
+    at_fixed_quantile,
     noncentral_gamma_cdf,
     noncentral_gamma_log_prob,
     noncentral_gamma_quantile,
     noncentral_gamma_sample,
 )
-from simplex_cir.random.variates import exponential_sample, gamma_sample, log_gamma_sample, poisson_sample
+from simplex_cir.random.variates import (
+    exponential_sample,
+    gamma_sample,
+    log_gamma_sample,
+    poisson_sample,
+)
+from simplex_cir.special.powers import log_power
+
+Scalar = float | Float[Array, "..."]
+# Stationary shapes: one for all categories, or one for each.
+Shape = ArrayLike | tuple[float, ...]
 
 
 def transition_sample(
     key: PRNGKeyArray, start: ArrayLike, a: ArrayLike, elapsed: ArrayLike, *, shape: tuple[int, ...] | None = None
 ) -> Float[Array, "..."]:
-    """Exact draws of Y_t given Y_0 = start, for any elapsed time (paper, eq. 7).
+    r"""Exact draws of Y_t given Y_0 = start, for any elapsed time (paper, eq. 7).
 
     Args:
         start: Y_0 >= 0.
         a: shape, above 0. Where it is concrete (not traced), the fastest method for its value is chosen.
         elapsed: time times speed, 0 to inf; 0 returns `start` itself.
         shape: shape of the draws, to which the arguments broadcast; by default their common shape.
+
+    Draws are differentiable in start, a and elapsed, with their quantile held fixed: the mean derivative in the start
+    is $\kappa$. At elapsed = 0 they have no derivative in time.
 
     Raises:
         UsageError: a negative start or time, or a <= 0, or a dtype below float32.
@@ -74,13 +88,14 @@ def transition_log_prob(value: ArrayLike, start: ArrayLike, a: ArrayLike, elapse
     computed with the exponent as a completed square (`simplex_cir.process.noncentral_gamma`). -inf below 0; at
     elapsed = 0 the density of a point mass, inf at `start`. Arguments as for `transition_sample`.
     """
-    return _transition_log_prob(*checked_arguments(None, value=value, start=start, a=a, elapsed=elapsed))
+    return _transition_log_prob(*cast_arguments(None, value=value, start=start, a=a, elapsed=elapsed)[1])
 
 
 @jax.jit
 def _transition_log_prob(value: Array, start: Array, a: Array, elapsed: Array) -> Array:
+    value, start, a, elapsed = jnp.broadcast_arrays(value, start, a, elapsed)
     noise, moving = _noise(elapsed)
-    scaled, mean_count, difference = _coordinates(jnp.where(value < 0, 0.0, value), start, elapsed, noise)
+    scaled, mean_count, difference = _coordinates(jnp.where(value < 0, 1.0, value), start, elapsed, noise)
     log_prob = noncentral_gamma_log_prob(scaled, a, mean_count, difference) - jnp.log(noise)
     log_prob = jnp.where(value < 0, -jnp.inf, log_prob)
     log_prob = jnp.where(moving, log_prob, jnp.where(value == start, jnp.inf, -jnp.inf))
@@ -94,13 +109,14 @@ def transition_cdf(value: ArrayLike, start: ArrayLike, a: ArrayLike, elapsed: Ar
     $\epsilon \sqrt{x / t}$, the rounding of value and start relative to the standard deviation: 1e-10 at x = 1, t =
     1e-12.
     """
-    return _transition_cdf(*checked_arguments(None, value=value, start=start, a=a, elapsed=elapsed))
+    return _transition_cdf(*cast_arguments(None, value=value, start=start, a=a, elapsed=elapsed)[1])
 
 
 @jax.jit
 def _transition_cdf(value: Array, start: Array, a: Array, elapsed: Array) -> Array:
+    value, start, a, elapsed = jnp.broadcast_arrays(value, start, a, elapsed)
     noise, moving = _noise(elapsed)
-    scaled, mean_count, _ = _coordinates(jnp.where(value < 0, 0.0, value), start, elapsed, noise)
+    scaled, mean_count, _ = _coordinates(jnp.where(value > 0, value, 1.0), start, elapsed, noise)
     cdf = jnp.where(value > 0, noncentral_gamma_cdf(scaled, a, mean_count), 0.0)
     cdf = jnp.where(moving, cdf, (value >= start).astype(cdf.dtype))
     return jnp.where(_valid(value, start, a, elapsed), cdf, jnp.nan)
@@ -110,14 +126,15 @@ def transition_quantile(
     probability: ArrayLike, start: ArrayLike, a: ArrayLike, elapsed: ArrayLike
 ) -> Float[Array, "..."]:
     """The y with `transition_cdf(y) = probability`: 0 at probability 0, inf at 1, NaN outside [0, 1]."""
-    arguments = checked_arguments(None, probability=probability, start=start, a=a, elapsed=elapsed)
+    _, arguments = cast_arguments(None, probability=probability, start=start, a=a, elapsed=elapsed)
     return _transition_quantile(*arguments)
 
 
 @jax.jit
 def _transition_quantile(probability: Array, start: Array, a: Array, elapsed: Array) -> Array:
+    probability, start, a, elapsed = jnp.broadcast_arrays(probability, start, a, elapsed)
     noise, moving = _noise(elapsed)
-    mean_count = jnp.where(moving, start * jnp.exp(-elapsed) / noise, 1.0)
+    mean_count = start * jnp.exp(-elapsed) / noise
     quantile = jnp.where(moving, noise * noncentral_gamma_quantile(probability, a, mean_count), start)
     valid = _valid(probability, start, a, elapsed) & (probability >= 0) & (probability <= 1)
     return jnp.where(valid, quantile, jnp.nan)
@@ -146,7 +163,12 @@ def laplace_transform(frequency: ArrayLike, start: ArrayLike, a: ArrayLike, elap
 def stationary_sample(key: PRNGKeyArray, a: ArrayLike, *, shape: tuple[int, ...] | None = None) -> Float[Array, "..."]:
     """Draws from Gamma(a, 1), the stationary distribution (paper, section 2.2)."""
     route = route_of(a)
-    shape, (a,) = cast_arguments(shape, a=a)
+    shape, (shapes,) = cast_arguments(shape, a=a)
+    return _stationary_sample(key, shapes, shape=shape, route=route)
+
+
+@partial(jax.jit, static_argnames=("shape", "route"))
+def _stationary_sample(key: PRNGKeyArray, a: Array, *, shape: tuple[int, ...], route: str) -> Array:
     if route == "exponential":
         return exponential_sample(key, shape, a.dtype)
     a = scalar_or_broadcast(shape, a)
@@ -165,10 +187,15 @@ def dirichlet_sample(
 
     Normalised from logarithms, so that small alpha gives no 0 / 0.
     """
-    alpha = jnp.asarray(alpha)
+    alpha = alpha if isinstance(alpha, Array) else np.asarray(alpha)
     if alpha.size == 0 or alpha.ndim == 0:
         raise UsageError(f"alpha has shape {alpha.shape}, expected one entry for each category")
     (alpha,) = checked_arguments((*shape, *alpha.shape), alpha=alpha)
+    return _dirichlet_sample(key, alpha)
+
+
+@jax.jit
+def _dirichlet_sample(key: PRNGKeyArray, alpha: Array) -> Array:
     return jax.nn.softmax(log_gamma_sample(key, alpha), axis=-1)
 
 
@@ -177,13 +204,16 @@ def dirichlet_log_prob(
 ) -> Float[Array, "*batch"]:
     r"""Paper, eq. 2: $\log \Gamma(A) + \sum_i [(\alpha_i - 1) \log x_i - \log \Gamma(\alpha_i)]$, a density of n - 1
     coordinates."""
-    value, alpha = checked_arguments(None, value=value, alpha=alpha)
-    power = jnp.where(alpha == 1, 0.0, (alpha - 1) * jnp.log(jnp.where(alpha == 1, 1.0, value)))
-    return gammaln(alpha.sum(-1)) + (power - gammaln(alpha)).sum(-1)
+    return _dirichlet_log_prob(*checked_arguments(None, value=value, alpha=alpha))
+
+
+@jax.jit
+def _dirichlet_log_prob(value: Array, alpha: Array) -> Array:
+    return gammaln(alpha.sum(-1)) + (log_power(alpha - 1, value) - gammaln(alpha)).sum(-1)
 
 
 def noise_tokens(
-    key: PRNGKeyArray, tokens: Int[ArrayLike, "*batch"], num_categories: int, a: ArrayLike, m: ArrayLike
+    key: PRNGKeyArray, tokens: Int[ArrayLike, "*batch"], num_categories: int, a: Shape, m: ArrayLike
 ) -> Float[Array, "*batch n"]:
     r"""Noisy one-hot vectors v = c y at signal-to-noise ratio m: the forward process (paper, eq. 9).
 
@@ -194,12 +224,15 @@ def noise_tokens(
         tokens: category of each position, 0 to num_categories - 1; inside jit any other value gives pure noise.
         num_categories: n >= 1.
         a: shape parameters, one for all or one for each category.
-        m: $s \kappa / (1 - \kappa) \ge 0$, broadcast to the shape of tokens; its dtype is that of the draws.
+        m: $s \kappa / (1 - \kappa) \ge 0$, broadcast to the shape of tokens; its dtype is that of the draws. At inf,
+            the token itself, its coordinate is inf.
+
+    Draws are differentiable in a and m, as those of `transition_sample`.
 
     Raises:
         UsageError: a token out of range, n < 1, a <= 0 or of a wrong length, m < 0.
     """
-    tokens = jnp.asarray(tokens)
+    tokens = tokens if isinstance(tokens, Array) else np.asarray(tokens)
     if num_categories < 1:
         raise UsageError(f"num_categories is {num_categories}, expected at least 1")
     if not jnp.issubdtype(tokens.dtype, jnp.integer):
@@ -208,11 +241,9 @@ def noise_tokens(
     if np.shape(a) not in ((), (1,), (num_categories,)):
         raise UsageError(f"a has shape {np.shape(a)}, expected a number or one for each of {num_categories} categories")
     route = route_of(a)
-    a = a if isinstance(a, Tracer) else np.asarray(a)
-    m = jnp.asarray(m)
     dtype = jnp.result_type(float, m, *([a] if isinstance(a, Tracer) else []))
-    (m,) = checked_arguments(tokens.shape, m=jnp.asarray(m, dtype))
-    _, (shapes,) = cast_arguments((num_categories,), a=jnp.asarray(a, dtype))
+    _, (m,) = cast_arguments(tokens.shape, m=m, dtype=dtype)
+    _, (shapes,) = cast_arguments((num_categories,), a=a, dtype=dtype)
     return _noise_tokens(key, tokens, num_categories, shapes, m, route=route)
 
 
@@ -220,54 +251,74 @@ def noise_tokens(
 def _noise_tokens(
     key: PRNGKeyArray, tokens: Array, num_categories: int, shapes: Array, m: Array, *, route: str
 ) -> Array:
+    m = jnp.broadcast_to(m, tokens.shape)
     noise_key, signal_key, count_key = jax.random.split(key, 3)
     is_token = tokens[..., None] == jnp.arange(num_categories)
+    finite = m < jnp.inf
+    safe = jnp.where(finite, m, 1.0)
     if route == "exponential":
         ones = jnp.ones((), m.dtype)
         others = exponential_sample(noise_key, is_token.shape, m.dtype)
-        own = noncentral_gamma_sample(signal_key, ones, m, ones, shape=m.shape, route=route)
-        return jnp.where(is_token, own[..., None], others)
+        own = noncentral_gamma_sample(signal_key, ones, safe, ones, shape=m.shape, route=route)
+        return jnp.where(is_token, jnp.where(finite, own, jnp.inf)[..., None], others)
     noise = gamma_sample(noise_key, scalar_or_broadcast(is_token.shape, shapes), shape=is_token.shape)
-    signal = gamma_sample(signal_key, poisson_sample(count_key, m))
-    return jnp.where(is_token, noise + signal[..., None], noise)
+    signal = jax.lax.stop_gradient(gamma_sample(signal_key, poisson_sample(count_key, jax.lax.stop_gradient(safe))))
+    ones, shape = jnp.ones_like(noise), jnp.broadcast_to(shapes, noise.shape)
+    own = jax.lax.stop_gradient(noise) + signal[..., None]
+    own = at_fixed_quantile(own, shape, jnp.broadcast_to(safe[..., None], noise.shape), ones)
+    return jnp.where(is_token, jnp.where(finite[..., None], own, jnp.inf), noise)
 
 
+@jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True)
 class CIR:
     r"""The process $d\theta = b (a - \theta) dt + \sigma \sqrt{\theta}\, dW$ in general form (paper, section 2.2).
 
     It is $\theta = \frac{\sigma^2}{2b} Y$ with Y canonical of shape $2ab/\sigma^2$, run for elapsed time b t.
 
+    A pytree of its parameters: it can be an argument of functions under `jit`, `vmap` and `grad`.
+
     Attributes:
-        a: level that the process reverts to.
+        a: level that the process reverts to, a number or an array.
         b: speed.
         sigma: volatility; sigma^2 = 2b is the canonical form.
 
     Raises:
-        UsageError: a parameter that is not above 0.
+        UsageError: a parameter that is not above 0, where it is concrete.
     """
 
-    a: float = 1.0
-    b: float = 1.0
-    sigma: float = 2.0**0.5
+    a: Scalar = 1.0
+    b: Scalar = 1.0
+    sigma: Scalar = 2.0**0.5
 
     def __post_init__(self) -> None:
-        check_positive("a", self.a)
-        check_positive("b", self.b)
-        check_positive("sigma", self.sigma)
+        for name in ("a", "b", "sigma"):
+            _check(name, getattr(self, name), lambda value: (value > 0) & np.isfinite(value), "a number above 0")
+
+    def tree_flatten(self) -> tuple[tuple[Scalar, Scalar, Scalar], None]:
+        """The parameters as leaves of a pytree."""
+        return (self.a, self.b, self.sigma), None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, leaves: tuple[Any, Any, Any]) -> "CIR":
+        """A process of any leaves: those of a gradient may be negative, and JAX puts placeholders in."""
+        process = object.__new__(cls)
+        for name, leaf in zip(("a", "b", "sigma"), leaves, strict=True):
+            object.__setattr__(process, name, leaf)
+        return process
 
     @property
-    def shape(self) -> float:
+    def shape(self) -> Scalar:
         r"""Shape $2ab/\sigma^2$ of the stationary Gamma distribution."""
         return 2 * self.a * self.b / self.sigma**2
 
     @property
-    def scale(self) -> float:
+    def scale(self) -> Scalar:
         r"""Scale $\sigma^2/(2b)$ of the stationary Gamma distribution."""
         return self.sigma**2 / (2 * self.b)
 
     @property
-    def is_positive(self) -> bool:
+    def is_positive(self) -> Bool[ArrayLike, "..."]:
         """Whether paths stay above 0: Feller's condition 2ab >= sigma^2."""
         return self.shape >= 1
 
@@ -280,7 +331,7 @@ class CIR:
     def transition_log_prob(self, value: ArrayLike, start: ArrayLike, time: ArrayLike) -> Float[Array, "..."]:
         """Log density after `time`."""
         value, start = self._canonical(value), self._canonical(start)
-        return transition_log_prob(value, start, self.shape, self._elapsed(time)) - float(np.log(self.scale))
+        return transition_log_prob(value, start, self.shape, self._elapsed(time)) - jnp.log(self.scale)
 
     def transition_cdf(self, value: ArrayLike, start: ArrayLike, time: ArrayLike) -> Float[Array, "..."]:
         """Distribution function after `time`."""
@@ -309,7 +360,7 @@ class CIR:
 
     def stationary_log_prob(self, value: ArrayLike) -> Float[Array, "..."]:
         """Log density of the stationary distribution."""
-        return stationary_log_prob(self._canonical(value), self.shape) - float(np.log(self.scale))
+        return stationary_log_prob(self._canonical(value), self.shape) - jnp.log(self.scale)
 
     def _canonical(self, value: ArrayLike) -> Array:
         return jnp.asarray(value) / self.scale
@@ -336,7 +387,7 @@ def _valid(value: Array, start: Array, a: Array, elapsed: Array) -> Array:
     return ~jnp.isnan(value) & (start >= 0) & (a > 0) & (elapsed >= 0)
 
 
-def route_of(a: ArrayLike) -> str:
+def route_of(a: Shape) -> str:
     """The method of `noncentral_gamma_sample` for this shape; a traced shape is decided for each element."""
     if isinstance(a, Tracer):
         return "mixed"
@@ -352,34 +403,42 @@ def route_of(a: ArrayLike) -> str:
 
 def checked_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> list[Array]:
     """The arrays of `cast_arguments`, broadcast to their common shape."""
-    shape, arrays = cast_arguments(shape, **arguments)
+    shape, arrays = cast_arguments(shape, dtype=None, **arguments)
     return [jnp.broadcast_to(array, shape) for array in arrays]
 
 
-def cast_arguments(shape: tuple[int, ...] | None, **arguments: ArrayLike) -> tuple[tuple[int, ...], list[Array]]:
-    """The common shape of the arguments, and the arguments in one dtype, validated where they are concrete."""
-    arrays = {name: jnp.asarray(value) for name, value in arguments.items()}
+def cast_arguments(
+    shape: tuple[int, ...] | None, *, dtype: DTypeLike | None = None, **arguments: Shape
+) -> tuple[tuple[int, ...], list[Any]]:
+    """The common shape of the arguments, and the arguments in one dtype, validated where they are concrete.
+
+    Numbers and lists stay on the host until a compiled function takes them: an operation of JAX costs some 50
+    microseconds outside of one.
+    """
+    arrays = {name: value if isinstance(value, Array) else np.asarray(value) for name, value in arguments.items()}
     for name, value in arrays.items():
         if value.dtype in (jnp.float16, jnp.bfloat16):
             raise UsageError(f"{name} is {value.dtype}, expected float32 or float64; cast it first")
     for name in ("a", "alpha"):
         if name in arguments:
-            _check(name, arguments[name], lambda value: (value > 0) & np.isfinite(value), "numbers above 0")
+            _check(name, arrays[name], lambda value: (value > 0) & np.isfinite(value), "numbers above 0")
     for name in ("elapsed", "remaining", "m"):
         if name in arguments:
-            _check(name, arguments[name], lambda value: value >= 0, "numbers of at least 0")
+            _check(name, arrays[name], lambda value: value >= 0, "numbers of at least 0")
     for name in ("start", "end"):
         if name in arguments:
-            _check(name, arguments[name], lambda value: (value >= 0) & np.isfinite(value), "finite numbers >= 0")
-    dtype = jnp.result_type(float, *arrays.values())
+            _check(name, arrays[name], lambda value: (value >= 0) & np.isfinite(value), "finite numbers >= 0")
+    # A number takes the precision of the arrays.
+    typed = (value if type(value) in (int, float) else arrays[name] for name, value in arguments.items())
+    dtype = jnp.result_type(float, *typed) if dtype is None else dtype
     try:
-        common = jnp.broadcast_shapes(*(array.shape for array in arrays.values()), *([] if shape is None else [shape]))
+        common = np.broadcast_shapes(*(array.shape for array in arrays.values()), *([] if shape is None else [shape]))
         if shape is not None and common != shape:
             raise ValueError
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise UsageError(f"shapes are {shapes}, expected ones that broadcast to {shape or 'one shape'}") from None
-    return common, [array.astype(dtype) for array in arrays.values()]
+    return common, [array.astype(dtype) if array.dtype != dtype else array for array in arrays.values()]
 
 
 def scalar_or_broadcast(shape: tuple[int, ...], value: Array) -> Array:

@@ -13,16 +13,26 @@ $$\log f = -P u^2 - \beta (u - \log(1+u)) + (\nu - \beta) \log V + M,$$
 
 where M is the remainder of `simplex_cir.special.bessel.BesselTerms`, of order log(PV). For a <= 1 the first terms are
 $-(\sqrt V - \sqrt P)^2$. The only cancellation left is that of V - P, which a caller may pass if it knows the
-difference more accurately.
+difference more accurately. Below PV = 1/4 derivatives are those of
+
+$$\log f = -P - V + \nu \log V - \log \Gamma(a) + \log {}_0F_1(; a; PV)$$
+
+with the power series of the last term, which has no root to differentiate at P = 0, the start of all wrong tokens.
+
+Draws are differentiated with their quantile held fixed (implicit reparameterisation, Figurnov et al. 2018),
+$dV/d\theta = -(\partial_\theta F) / f$. In P it is $V\, \partial_q \log {}_0F_1(; a; q)$ at q = PV, since
+$\partial_P F(v; a, P) = -f(v; a + 1, P)$.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.special import gammaln
+from jax.scipy.special import digamma, gammaln
 from jax.scipy.stats import norm
 from jaxtyping import Float, PRNGKeyArray
 
@@ -36,7 +46,8 @@ from simplex_cir.random.variates import (
     log_poisson,
     poisson_draw,
 )
-from simplex_cir.special.bessel import bessel_remainder, bessel_terms
+from simplex_cir.special.bessel import SMALL, bessel_remainder, bessel_terms, log_0f1_series, log_0f1_slope
+from simplex_cir.special.powers import log_power, quotient, weighted_sum
 
 _NODES = tuple(np.polynomial.legendre.leggauss(48))
 
@@ -69,21 +80,20 @@ def _log_prob(value: Array, a: Array, mean_count: Array, difference: Array) -> A
     close = jnp.abs(u) < 0.4
     deficit = jnp.where(close, log1p_deficit(jnp.where(close, u, 0.0)), u - _log_one_plus_u(value, beta, w, u))
     exponent = root**2 + jnp.where(positive, beta * jnp.where(positive, deficit, 0.0), 0.0)
-    power = jnp.where(nu < 0, nu * jnp.log(value), 0.0)
+    power = log_power(jnp.minimum(nu, 0.0), value)
     return power - exponent + bessel_remainder(a, 2 * jnp.sqrt(mean_count * value))
 
 
-@_log_prob.defjvp
-def _log_prob_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+def _log_prob_jvp(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     value, a, mean_count, difference = primals
     result = _log_prob(value, a, mean_count, difference)
     in_value, in_mean_count = noncentral_gamma_scores(value, a, mean_count, difference)
-    z = 2 * jnp.sqrt(mean_count * value)
-    nu, beta, w, u = _square(value, a, mean_count, difference)
-    _, in_remainder = jax.jvp(lambda shape: bessel_remainder(shape, z), (a,), (jnp.ones_like(a),))
-    shifted = (nu >= 0) & (beta + w > 0)
-    in_a = in_remainder + jnp.where(shifted, _log_one_plus_u(value, beta, w, u), jnp.log(value))
-    return result, in_value * tangents[0] + in_a * tangents[1] + in_mean_count * tangents[2]
+    shape_score = (_shape_score, (value, a, mean_count, difference), tangents[1])
+    slopes = ((lambda slope=slope: slope, (), tangents[i]) for i, slope in ((0, in_value), (2, in_mean_count)))
+    return result, weighted_sum(result, *slopes, shape_score)
+
+
+_log_prob.defjvp(_log_prob_jvp, symbolic_zeros=True)
 
 
 @jax.jit
@@ -98,16 +108,34 @@ def noncentral_gamma_scores(
     $\partial_V = \frac{\nu}{V} - 1 + \sqrt{P/V}\, R_\nu(z)$ and $\partial_P = -1 + \sqrt{V/P}\, R_\nu(z)$ at
     z = 2 sqrt(PV); for z >= 1 they are computed from the completed square, which is accurate near the mode.
     """
-    z = 2 * jnp.sqrt(mean_count * value)
-    terms = bessel_terms(a, z)
-    nu, beta, w, u = _square(value, a, mean_count, difference)
-    direct = jnp.where(nu == 0, 0.0, nu / value) - 1 + 2 * mean_count * terms.slope
-    far = z >= 1
-    scale = jnp.where(far, (w + beta + 2 * mean_count) * value, 1.0)
-    squared = -(difference - beta) * (w + beta) / scale + (nu - beta) / jnp.where(far, value, 1.0)
-    in_value = jnp.where(far, squared + 2 * mean_count * terms.excess, direct)
-    in_mean_count = jnp.where(far, u + 2 * value * terms.excess, 2 * value * terms.slope - 1)
+    far, low, v, p, d = _regions(value, mean_count, difference)
+    _, slope = jax.jvp(lambda q: log_0f1_series(a, q), (low,), (jnp.ones_like(low),))
+    terms = bessel_terms(a, 2 * jnp.sqrt(p * v))
+    nu, beta, w, u = _square(v, a, p, d)
+    squared = -(d - beta) * (w + beta) / ((w + beta + 2 * p) * v) + (nu - beta) / v
+    in_value = jnp.where(far, squared + 2 * p * terms.excess, quotient(a - 1, value) - 1 + mean_count * slope)
+    in_mean_count = jnp.where(far, u + 2 * v * terms.excess, value * slope - 1)
     return in_value, in_mean_count
+
+
+def _shape_score(value: Array, a: Array, mean_count: Array, difference: Array) -> Array:
+    """Derivative of log f in a."""
+    far, low, v, p, d = _regions(value, mean_count, difference)
+    _, in_series = jax.jvp(lambda shape: log_0f1_series(shape, low), (a,), (jnp.ones_like(a),))
+    z = 2 * jnp.sqrt(p * v)
+    _, in_remainder = jax.jvp(lambda shape: bessel_remainder(shape, z), (a,), (jnp.ones_like(a),))
+    nu, beta, w, u = _square(v, a, p, d)
+    in_square = jnp.where(nu >= 0, _log_one_plus_u(v, beta, w, u), jnp.log(v))
+    return jnp.where(far, in_remainder + in_square, in_series + jnp.log(value) - digamma(a))
+
+
+def _regions(value: Array, mean_count: Array, difference: Array) -> tuple[Array, ...]:
+    """Where PV exceeds `SMALL`; PV below, and V, P and V - P above, replaced by harmless numbers elsewhere, since a
+    derivative that is not a number would pass through `where`."""
+    product = mean_count * value
+    far = product > SMALL
+    low = jnp.where(far, 0.0, product)
+    return far, low, *(jnp.where(far, x, y) for x, y in ((value, 1.0), (mean_count, 1.0), (difference, 0.0)))
 
 
 def _square(value: Array, a: Array, mean_count: Array, difference: Array) -> tuple[Array, Array, Array, Array]:
@@ -127,6 +155,7 @@ def _log_one_plus_u(value: Array, beta: Array, w: Array, u: Array) -> Array:
     return jnp.where(close, jnp.log1p(jnp.where(close, u, 0.0)), jnp.log(2 * value / denominator))
 
 
+@jax.custom_jvp
 @jax.jit
 def noncentral_gamma_cdf(
     value: Float[Array, "..."], a: Float[Array, "..."], mean_count: Float[Array, "..."]
@@ -138,8 +167,7 @@ def noncentral_gamma_cdf(
     gammas, summed in another order. Above, sqrt(V) has a standard deviation of about 0.7 around sqrt(a + P), and the
     nearer tail is integrated in sqrt(V) by Gauss-Legendre quadrature.
     """
-    limit, largest, terms = (40.0, 170.0, 320) if value.dtype == jnp.float64 else (16.0, 72.0, 160)
-    small = a + mean_count <= limit
+    small, limit, largest, terms = _regime(a, mean_count)
     series = _cdf_series(
         jnp.where(small, jnp.minimum(value, largest), 1.0),
         jnp.where(small, a, 1.0),
@@ -148,6 +176,30 @@ def noncentral_gamma_cdf(
     )
     by_rule = _cdf_rule(jnp.where(small, limit, value), jnp.where(small, limit, a), jnp.where(small, limit, mean_count))
     return jnp.clip(jnp.where(small, series, by_rule), 0.0, 1.0)
+
+
+def _cdf_jvp(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    value, a, mean_count = primals
+    result = noncentral_gamma_cdf(*primals)
+
+    def density(a: Array) -> Array:
+        return jnp.where(value < jnp.inf, jnp.exp(noncentral_gamma_log_prob(value, a, mean_count)), 0.0)
+
+    return result, weighted_sum(
+        result,
+        (density, (a,), tangents[0]),
+        (lambda: -density(a) * _shape_velocity(value, a, mean_count), (), tangents[1]),
+        (lambda: -density(a + 1), (), tangents[2]),
+    )
+
+
+noncentral_gamma_cdf.defjvp(_cdf_jvp, symbolic_zeros=True)
+
+
+def _regime(a: Array, mean_count: Array) -> tuple[Array, float, float, int]:
+    """Where the series is used, up to which a + P, its largest value, and its number of terms."""
+    limit, largest, terms = (40.0, 170.0, 320) if a.dtype == jnp.float64 else (16.0, 72.0, 160)
+    return a + mean_count <= limit, limit, largest, terms
 
 
 def _cdf_series(value: Array, a: Array, mean_count: Array, terms: int) -> Array:
@@ -167,6 +219,13 @@ def _cdf_series(value: Array, a: Array, mean_count: Array, terms: int) -> Array:
 
 
 def _cdf_rule(value: Array, a: Array, mean_count: Array) -> Array:
+    lower, tail = _tail(lambda r, log_prob: jnp.exp(log_prob), value, a, mean_count)
+    return jnp.where(lower, tail, 1 - tail)
+
+
+def _tail(integrand: Callable[[Array, Array], Array], value: Array, a: Array, mean_count: Array) -> tuple[Array, Array]:
+    """Whether the lower tail is the nearer one, and the integral over the nearer tail of a function of the root of the
+    variable and of its log density."""
     nodes, weights = (jnp.asarray(array, value.dtype) for array in _NODES)
     root, root_mean = jnp.sqrt(value), jnp.sqrt(mean_count)
     offset = root - jnp.sqrt(a + mean_count)
@@ -175,13 +234,40 @@ def _cdf_rule(value: Array, a: Array, mean_count: Array) -> Array:
     length = 40.0 / (jnp.sqrt(offset**2 + 40.0) + jnp.abs(offset))
     length = jnp.where(lower, -jnp.minimum(length, root), length)
 
-    def step(k: Array, total: Array) -> Array:
-        r = root + length * (nodes[k] + 1) / 2
+    def step(total: Array, node: tuple[Array, Array]) -> tuple[Array, None]:
+        r = root + length * (node[0] + 1) / 2
         log_prob = noncentral_gamma_log_prob(r * r, a, mean_count, (r - root_mean) * (r + root_mean))
-        return total + weights[k] * r * jnp.exp(log_prob)
+        return total + node[1] * r * integrand(r, log_prob), None
 
-    tail = jax.lax.fori_loop(0, len(_NODES[0]), step, jnp.zeros_like(value)) * jnp.abs(length)
-    return jnp.where(lower, tail, 1 - tail)
+    total, _ = jax.lax.scan(step, jnp.zeros_like(value), (nodes, weights))
+    return lower, total * jnp.abs(length)
+
+
+def _shape_velocity(value: Array, a: Array, mean_count: Array) -> Array:
+    r"""$dV/da = -(\partial_a F) / f$ at a fixed quantile, which is not negative.
+
+    Where the series of F is used and V is below the mean, by its derivative; elsewhere the derivative of log f in a is
+    integrated over the nearer tail, with the density relative to that at V.
+    """
+    positive = value > 0
+    safe = jnp.where(positive, value, 1.0)
+    small, _, largest, terms = _regime(a, mean_count)
+    by_series = small & (safe < a + mean_count)
+    v, shape, count = (jnp.where(by_series, x, 1.0) for x in (jnp.minimum(safe, largest), a, mean_count))
+    _, in_a = jax.jvp(lambda shape: _cdf_series(v, shape, count, terms), (shape,), (jnp.ones_like(shape),))
+    series = -in_a / jnp.exp(noncentral_gamma_log_prob(v, shape, count))
+    v, shape, count = (
+        jnp.where(by_series, 3.0, safe),
+        jnp.where(by_series, 1.0, a),
+        jnp.where(by_series, 1.0, mean_count),
+    )
+    log_density = noncentral_gamma_log_prob(v, shape, count)
+
+    def integrand(r: Array, log_prob: Array) -> Array:
+        return jnp.exp(log_prob - log_density) * _shape_score(r * r, shape, count, r * r - count)
+
+    lower, tail = _tail(integrand, v, shape, count)
+    return jnp.where(positive, jnp.where(by_series, series, jnp.where(lower, -tail, tail)), 0.0)
 
 
 @jax.custom_jvp
@@ -229,13 +315,18 @@ def noncentral_gamma_quantile(
     return jnp.where(inside, value, outside)
 
 
-@noncentral_gamma_quantile.defjvp
-def _quantile_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+def _quantile_jvp(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     _, a, mean_count = primals
     value = noncentral_gamma_quantile(*primals)
-    density = jnp.exp(noncentral_gamma_log_prob(value, a, mean_count))
-    _, moved = jax.jvp(lambda a, m: noncentral_gamma_cdf(value, a, m), (a, mean_count), tangents[1:])
-    return value, (tangents[0] - moved) / density
+    return value, weighted_sum(
+        value,
+        (lambda: jnp.exp(-noncentral_gamma_log_prob(value, a, mean_count)), (), tangents[0]),
+        (_shape_velocity, (value, a, mean_count), tangents[1]),
+        (lambda: value * log_0f1_slope(a, mean_count * value), (), tangents[2]),
+    )
+
+
+noncentral_gamma_quantile.defjvp(_quantile_jvp, symbolic_zeros=True)
 
 
 @partial(jax.jit, static_argnames=("shape", "route"))
@@ -253,11 +344,46 @@ def noncentral_gamma_sample(
     Arguments are scalars or of the shape of the draws. Methods, all exact, by name of `route`: "exponential" for a = 1,
     $|\sqrt{s} + \sqrt{n E} e^{i\theta}|^2$; "square" for a = 1/2, $(\sqrt s + \sqrt{n/2} Z)^2$; "normal" for
     a >= 1/2, that plus $n G_{a-1/2}$, and "above" the same for a >= 3/2; "poisson" for all a > 0, $n G_{a+N}$; "mixed"
-    chooses for each element.
+    chooses for each element. Derivatives are those of `at_fixed_quantile`.
     """
+    fixed = tuple(jax.lax.stop_gradient(parameter) for parameter in (a, signal, noise))
     draws = {"exponential": _from_circle, "square": _from_square, "poisson": _from_counts, "mixed": _mixed}
     draw = draws.get(route, partial(_shifted, route))
-    return in_chunks(draw, key, shape, (a, signal, noise))
+    value = in_chunks(draw, key, shape, fixed)
+    return at_fixed_quantile(value, *(jnp.broadcast_to(parameter, shape) for parameter in (a, signal, noise)))
+
+
+@jax.custom_jvp
+def at_fixed_quantile(
+    value: Float[Array, "..."], a: Float[Array, "..."], signal: Float[Array, "..."], noise: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """The draws `value` of noise * V, P = signal / noise, with their derivatives in the parameters at fixed quantiles.
+
+    Arguments have one shape. At noise = 0 the derivative in the signal is 1; that in the noise does not exist, and is
+    not a number.
+    """
+    return value
+
+
+def _at_fixed_quantile_jvp(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    _, a, signal, noise = primals
+    value = at_fixed_quantile(*primals)
+    random = noise > 0
+    safe = jnp.where(random, noise, 1.0)
+    v, mean_count = value / safe, signal / safe
+
+    def gain() -> Array:
+        return v * log_0f1_slope(a, v * mean_count)
+
+    return value, weighted_sum(
+        value,
+        (lambda: safe * _shape_velocity(v, a, mean_count), (), tangents[1]),
+        (lambda: jnp.where(random, gain(), 1.0), (), tangents[2]),
+        (lambda: jnp.where(random, v - mean_count * gain(), jnp.nan), (), tangents[3]),
+    )
+
+
+at_fixed_quantile.defjvp(_at_fixed_quantile_jvp, symbolic_zeros=True)
 
 
 def _from_circle(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:

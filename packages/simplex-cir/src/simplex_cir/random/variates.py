@@ -6,16 +6,20 @@ the deviance (Loader 2000), which is accurate in float32 where log Gamma of a co
 
 import math
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.scipy.special import digamma
 from jaxtyping import Float, PRNGKeyArray
+from onepaper.errors import UsageError
 
 from simplex_cir.random.rejection import Arrays, in_chunks, until_accepted
 from simplex_cir.random.uniform import exponential, log_positive, normal_pair, uniforms
 from simplex_cir.special.bessel import bessel_terms
 from simplex_cir.special.debye import debye_coefficients
+from simplex_cir.special.powers import is_zero, weighted_sum
 
 
 def exponential_sample(key: PRNGKeyArray, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "..."]:
@@ -36,8 +40,11 @@ def gamma_sample(
     Args:
         a: shape parameters of at least 0, an array or, with `shape`, one scalar for all draws.
         shape: of the draws, by default that of a.
+
+    The derivative in a is that at a fixed quantile (`jax.lax.random_gamma_grad`).
     """
-    valid = (a >= 0) & (a < jnp.inf)
+    fixed = jax.lax.stop_gradient(a)
+    valid = (fixed >= 0) & (fixed < jnp.inf)
 
     def propose(uniforms: Arrays, parameters: Arrays) -> Array:
         value, accepted, _ = gamma_proposal(uniforms, parameters[0])
@@ -46,14 +53,16 @@ def gamma_sample(
     def draw(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
         return until_accepted(key, shape, a.dtype, parameters, propose, num_uniforms=4)
 
-    values = in_chunks(draw, key, a.shape if shape is None else shape, (jnp.where(valid, a, 1.0),))
-    return jnp.where(valid, values, jnp.nan)
+    values = in_chunks(draw, key, a.shape if shape is None else shape, (jnp.where(valid, fixed, 1.0),))
+    values = jnp.where(valid, values, jnp.nan)
+    return _gamma_at_fixed_quantile(values, jnp.broadcast_to(a, values.shape))
 
 
 @jax.jit
 def log_gamma_sample(key: PRNGKeyArray, a: Float[Array, "..."]) -> Float[Array, "..."]:
     r"""Logarithm of a Gamma(a, 1) variate for a > 0, $\log G_{a+1} + \log(U)/a$ below a = 1: never -inf."""
-    valid = (a > 0) & (a < jnp.inf)
+    fixed = jax.lax.stop_gradient(a)
+    valid = (fixed > 0) & (fixed < jnp.inf)
 
     def propose(uniforms: Arrays, parameters: Arrays) -> Array:
         (a,) = parameters
@@ -64,7 +73,78 @@ def log_gamma_sample(key: PRNGKeyArray, a: Float[Array, "..."]) -> Float[Array, 
     def draw(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
         return until_accepted(key, shape, a.dtype, parameters, propose, num_uniforms=4)
 
-    return jnp.where(valid, in_chunks(draw, key, a.shape, (jnp.where(valid, a, 1.0),)), jnp.nan)
+    values = in_chunks(draw, key, a.shape, (jnp.where(valid, fixed, 1.0),))
+    return _log_gamma_at_fixed_quantile(jnp.where(valid, values, jnp.nan), a)
+
+
+@jax.custom_jvp
+def _gamma_at_fixed_quantile(value: Array, a: Array) -> Array:
+    return value
+
+
+def _gamma_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
+    value = _gamma_at_fixed_quantile(*primals)
+
+    def slope() -> Array:
+        positive = value > 0
+        return jnp.where(
+            positive, _gamma_slope(jnp.where(positive, primals[1], 1.0), jnp.where(positive, value, 1.0)), 0
+        )
+
+    return value, weighted_sum(value, (slope, (), tangents[1]))
+
+
+_gamma_at_fixed_quantile.defjvp(_gamma_jvp, symbolic_zeros=True)
+
+
+@jax.custom_jvp
+def _log_gamma_at_fixed_quantile(log_value: Array, a: Array) -> Array:
+    return log_value
+
+
+def _log_gamma_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
+    value, a = _log_gamma_at_fixed_quantile(*primals), primals[1]
+
+    def slope() -> Array:
+        # Below eps the distribution function is x^a / Gamma(a + 1) to rounding.
+        ordinary = value > math.log(float(jnp.finfo(value.dtype).eps))
+        x = jnp.exp(jnp.where(ordinary, value, 0.0))
+        return jnp.where(ordinary, _gamma_slope(jnp.where(ordinary, a, 1.0), x) / x, (digamma(a + 1) - value) / a)
+
+    return value, weighted_sum(value, (slope, (), tangents[1]))
+
+
+_log_gamma_at_fixed_quantile.defjvp(_log_gamma_jvp, symbolic_zeros=True)
+
+
+def _gamma_slope(a: Array, value: Array) -> Array:
+    """Derivative in a of the Gamma(a, 1) quantile at `value`."""
+    slope: Any = jax.lax.random_gamma_grad
+    return slope(a, value)
+
+
+@jax.custom_jvp
+def counted(counts: Float[Array, "..."], *parameters: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Random counts as they are; their derivative in the parameters of their distribution is refused.
+
+    A count has no pathwise derivative: 0 would be wrong for every average over counts.
+
+    Raises:
+        UsageError: where it is differentiated.
+    """
+    return counts
+
+
+def _counted_jvp(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    if not all(map(is_zero, tangents[1:])):
+        raise UsageError(
+            "draws that use random counts (Poisson, bridges, trajectories) have no pathwise derivative, expected no "
+            "differentiation through them; stop it by jax.lax.stop_gradient, or differentiate transition_sample"
+        )
+    return counted(*primals), jnp.zeros_like(primals[0])
+
+
+counted.defjvp(_counted_jvp, symbolic_zeros=True)
 
 
 def gamma_proposal(uniforms: Arrays, a: Float[Array, "..."]) -> tuple[Array, Array, Array]:
@@ -98,7 +178,7 @@ def gamma_above_one(uniforms: Arrays, a: Float[Array, "..."]) -> tuple[Array, Ar
 def poisson_sample(key: PRNGKeyArray, mean: Float[Array, "..."]) -> Float[Array, "..."]:
     """Poisson counts as floating-point numbers, since a mean of 1e12 overflows int32: by inversion below a mean of 10,
     by transformed rejection (PTRS) above."""
-    return in_chunks(poisson_draw, key, mean.shape, (mean,))
+    return counted(in_chunks(poisson_draw, key, mean.shape, (jax.lax.stop_gradient(mean),)), mean)
 
 
 def poisson_draw(key: PRNGKeyArray, shape: tuple[int, ...], parameters: Arrays) -> Array:
@@ -167,7 +247,8 @@ def bessel_sample(key: PRNGKeyArray, nu: Float[Array, "..."], z: Float[Array, ".
     Returns:
         Counts as floating-point numbers, broadcast shape. NaN where nu or z is out of range.
     """
-    nu, z = jnp.broadcast_arrays(nu, z)
+    parameters = jnp.broadcast_arrays(nu, z)
+    nu, z = (jax.lax.stop_gradient(parameter) for parameter in parameters)
     valid = (nu > -1) & (nu < jnp.inf) & (z >= 0) & (z < jnp.inf)
     a = jnp.where(valid, nu + 1, 1.0)
     # P(i > 0) < z^2 / (4 a): neglected below eps^4, far above where the square underflows.
@@ -200,7 +281,7 @@ def bessel_sample(key: PRNGKeyArray, nu: Float[Array, "..."], z: Float[Array, ".
         return until_accepted(key, shape, a.dtype, parameters, propose, num_uniforms=4)
 
     counts = in_chunks(draw, key, a.shape, (a, lower, upper, mode, peak, log_peak))
-    return jnp.where(valid, jnp.where(positive, counts, 0.0), jnp.nan)
+    return counted(jnp.where(valid, jnp.where(positive, counts, 0.0), jnp.nan), *parameters)
 
 
 def _log_bessel(index: Array, a: Array, lower: Array, upper: Array) -> Array:

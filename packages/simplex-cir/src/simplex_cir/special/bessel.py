@@ -19,6 +19,10 @@ from jaxtyping import Float
 from scipy.special import zeta
 
 from simplex_cir.special.debye import Expansion, accuracy_of, debye_coefficients, expand
+from simplex_cir.special.powers import is_zero, quotient
+
+# Below this q = z^2 / 4 the logarithm of 0F1 is that of its power series, a polynomial with derivatives of any order.
+SMALL = 0.25
 
 
 class BesselTerms(NamedTuple):
@@ -80,7 +84,7 @@ def log_0f1(a: ArrayLike, q: ArrayLike) -> Float[Array, "..."]:
 
     Args:
         a: parameter, above 0, up to 1e4.
-        q: argument, 0 to 2.5e15 (z = 2 sqrt(q) to 1e8).
+        q: argument, 0 to 2.5e15 (z = 2 sqrt(q) to 1e8); inf gives inf.
 
     Returns:
         Broadcast shape, with small relative error as q -> 0. NaN for a <= 0 or q < 0. Derivatives in a and q.
@@ -150,14 +154,14 @@ def _log_bessel_jvp(scaled: bool, primals: tuple[Array, Array], tangents: tuple[
     total = jnp.zeros_like(value)
     positive = z > 0
     safe = jnp.where(positive, z, 1.0)
-    if not _is_zero(z_dot):
-        expansion = expand(nu + 1, safe, accuracy_of(z.dtype))
+    if not is_zero(z_dot):
+        expansion = expand(nu + 1, z, accuracy_of(z.dtype))
         # For large arguments 1 is subtracted within the expansion: w/z - 1 = nu^2 / (z (w + z)).
         far = nu * nu / (safe * (expansion.w + safe)) - safe * expansion.decline
-        slope = jnp.where(expansion.near, safe * expansion.slope + nu / safe - scaled, far if scaled else far + 1)
-        slope_at_zero = jnp.where(nu == 0, -float(scaled), jnp.where(nu > 0, jnp.inf, -jnp.inf))
-        total = total + jnp.where(positive, slope, slope_at_zero) * z_dot
-    if not _is_zero(nu_dot):
+        close = z * expansion.slope + quotient(nu, z) - scaled
+        slope = jnp.where(expansion.near, close, far if scaled else far + 1)
+        total = total + jnp.where(positive | (nu == 0), slope, jnp.where(nu > 0, jnp.inf, -jnp.inf)) * z_dot
+    if not is_zero(nu_dot):
         _, remainder_dot = jax.jvp(lambda order: _remainder(order + 1, safe), (nu,), (jnp.ones_like(nu),))
         beta = jnp.where(nu >= 0, nu, 0.0)
         leading = jnp.where(nu >= 0, -_log_ratio(beta, safe), jnp.log(safe / 2))
@@ -171,16 +175,17 @@ _log_bessel.defjvp(_log_bessel_jvp, symbolic_zeros=True)
 @jax.custom_jvp
 @jax.jit
 def _log_0f1(a: Array, q: Array) -> Array:
-    return _domain(a, q, _log_0f1_value(a, q))
+    finite = q < jnp.inf
+    return _domain(a, q, jnp.where(finite, _log_0f1_value(a, jnp.where(finite, q, 1.0)), jnp.inf))
 
 
 def _log_0f1_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
     (a, q), (a_dot, q_dot) = primals, tangents
     value = _log_0f1(a, q)
     total = jnp.zeros_like(value)
-    if not _is_zero(q_dot):
+    if not is_zero(q_dot):
         total = total + log_0f1_slope(a, q) * q_dot
-    if not _is_zero(a_dot):
+    if not is_zero(a_dot):
         _, slope = jax.jvp(lambda parameter: _log_0f1_value(parameter, q), (a,), (jnp.ones_like(a),))
         total = total + slope * a_dot
     return value, total
@@ -193,25 +198,47 @@ _log_0f1.defjvp(_log_0f1_jvp, symbolic_zeros=True)
 @jax.jit
 def log_0f1_slope(a: Float[Array, "..."], q: Float[Array, "..."]) -> Float[Array, "..."]:
     r"""$\frac{d}{dq} \log {}_0F_1(; a; q) = 2 R_{a-1}(z) / z$ at $z = 2 \sqrt q$; 1/a at q = 0."""
-    z = 2 * jnp.sqrt(jnp.maximum(q, 0.0))
+    z = 2 * jnp.sqrt(jnp.clip(q, 0.0, jnp.finfo(q.dtype).max))
     return _domain(a, q, 2 * expand(a, z, accuracy_of(z.dtype)).slope)
 
 
-@log_0f1_slope.defjvp
-def _log_0f1_slope_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+def _log_0f1_slope_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
     (a, q), (a_dot, q_dot) = primals, tangents
+    accuracy = accuracy_of(q.dtype)
+    # From F'' q + a F' = F: the slope s of log F obeys s = 1 / (a + q s_{a+1}), one step of the recurrence.
+    above = log_0f1_slope(a + 1, q)
+    value = 1 / (a + q * above)
+    total = jnp.zeros_like(value)
+    if not is_zero(q_dot):
+        # Riccati, q s' = 1 - a s - q s^2 = q s (s_{a+1} - s), so s' needs no division by q; the difference cancels
+        # where z is large, and the expansion is differentiated.
+        far = q > (accuracy.switch / 2) ** 2
+        z = 2 * jnp.sqrt(jnp.where(far, q, 1.0))
+        _, in_z = jax.jvp(lambda z: 2 * expand(a, z, accuracy).slope, (z,), (jnp.ones_like(z),))
+        total = total + jnp.where(far, 2 * in_z / z, value * (above - value)) * q_dot
+    if not is_zero(a_dot):
+        small = q <= SMALL
+        z = 2 * jnp.sqrt(jnp.where(small, 1.0, q))
+        _, in_a = jax.jvp(lambda parameter: 2 * expand(parameter, z, accuracy).slope, (a,), (jnp.ones_like(a),))
+        low = jnp.where(small, q, 0.0)
 
-    def of_square(parameter: Array, argument: Array) -> Array:
-        # From F'' q + a F' = F: the slope s of log F obeys s = 1 / (a + q s_{a+1}), one step of the recurrence.
-        return 1 / (parameter + argument * log_0f1_slope(parameter + 1, argument))
+        def slope(parameter: Array) -> Array:
+            return jax.jvp(lambda q: log_0f1_series(parameter, q), (low,), (jnp.ones_like(low),))[1]
 
-    value = of_square(a, q)
-    # Riccati, q s' = 1 - a s - q s^2 = q s (s_{a+1} - s), so s' needs no division by q.
-    in_q = value * (log_0f1_slope(a + 1, q) - value)
-    z = 2 * jnp.sqrt(jnp.maximum(q, 0.0))
-    accuracy = accuracy_of(z.dtype)
-    _, in_a = jax.jvp(lambda parameter: 2 * expand(parameter, z, accuracy).slope, (a,), (jnp.ones_like(a),))
-    return value, in_q * q_dot + in_a * a_dot
+        _, in_a_small = jax.jvp(slope, (a,), (jnp.ones_like(a),))
+        total = total + jnp.where(small, in_a_small, in_a) * a_dot
+    return value, total
+
+
+log_0f1_slope.defjvp(_log_0f1_slope_jvp, symbolic_zeros=True)
+
+
+def log_0f1_series(a: Float[Array, "..."], q: Float[Array, "..."]) -> Float[Array, "..."]:
+    """log 0F1(; a; q) for 0 <= q <= `SMALL`, by its power series."""
+    series = jnp.ones_like(q)
+    for k in reversed(range(2, accuracy_of(q.dtype).series_terms + 1)):
+        series = 1 + q / (k * (a + (k - 1))) * series
+    return jnp.log1p(q / a * series)
 
 
 @jax.jit
@@ -219,13 +246,9 @@ def _log_0f1_value(a: Array, q: Array) -> Array:
     """Three regions: the power series for small q, Debye's expansion less Stirling's where both are accurate, and
     Debye's expansion with log Gamma elsewhere."""
     accuracy = accuracy_of(q.dtype)
-    small = q <= 0.25
+    small = q <= SMALL
     z = 2 * jnp.sqrt(jnp.where(small, 1.0, q))
-    series = jnp.ones_like(q)
-    q_small = jnp.where(small, q, 0.0)
-    for k in reversed(range(2, accuracy.series_terms + 1)):
-        series = 1 + q_small / (k * (a + (k - 1))) * series
-    series = jnp.log1p(q_small / a * series)
+    series = log_0f1_series(a, jnp.where(small, q, 0.0))
 
     expansion = expand(a, z, accuracy)
     near, mu, w = expansion.near, expansion.mu, expansion.w
@@ -312,7 +335,3 @@ def _promote(first: ArrayLike, second: ArrayLike) -> tuple[Array, Array]:
     dtype = jnp.promote_types(jnp.result_type(float, first, second), jnp.float32)
     arrays = jnp.broadcast_arrays(first.astype(dtype), second.astype(dtype))
     return arrays[0], arrays[1]
-
-
-def _is_zero(tangent: object) -> bool:
-    return type(tangent) is jax.custom_derivatives.SymbolicZero

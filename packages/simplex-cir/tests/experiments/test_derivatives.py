@@ -1,0 +1,48 @@
+import jax
+import pytest
+
+from simplex_cir.experiments.derivatives import (
+    BRIDGE,
+    BRIDGE_MEAN,
+    CASES,
+    DIRICHLET,
+    TRANSITION,
+    Case,
+    derivative_errors,
+    difference,
+)
+
+FAST = {
+    DIRICHLET: DIRICHLET.points,
+    # Shape 1 and its neighbour, from 0 and from above, near and far from the origin.
+    TRANSITION: tuple(
+        (y, x, a, t) for y in (0.4, 9.0) for x in (0.0, 4.0) for a in (1.0, 1.0 + 1e-7) for t in (0.1, 3.0)
+    ),
+    BRIDGE_MEAN: ((0.0, 0.0, 1.0, 0.3, 0.5), (0.0, 1.3, 1.0, 0.3, 0.5), (0.7, 1.3, 2.5, 0.3, 0.5)),
+}
+
+
+@pytest.mark.parametrize("case", FAST, ids=lambda case: case.what)
+def test_derivatives_at_special_values(case: Case) -> None:
+    with jax.enable_x64(True):
+        first, second = derivative_errors(case._replace(points=FAST[case]))
+        assert first < 1e-11
+        assert second < 1e-9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+def test_all_derivatives(case: Case) -> None:
+    with jax.enable_x64(True):
+        first, second = derivative_errors(case)
+        assert first < 1e-10
+        assert second < 1e-8
+
+
+def test_gradient_of_the_bridge_from_zero() -> None:
+    """First derivatives in every argument at shape 1; second derivatives are in the slow test."""
+    with jax.enable_x64(True):
+        for point in ((0.4, 0.0, 1.3, 1.0, 0.3, 0.5), (2.0, 0.7, 0.0, 1.0, 0.3, 0.5)):
+            slopes = jax.grad(BRIDGE.function, range(6))(*point)
+            for index, slope in enumerate(slopes):
+                assert float(slope) == pytest.approx(difference(BRIDGE, point, (index,)), rel=1e-10, abs=1e-10)
