@@ -20,7 +20,7 @@ from jax.scipy.special import digamma
 from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
-from simplex_cir.process.cir import cast_arguments, route_of, scalar_or_broadcast
+from simplex_cir.process.cir import cast_arguments, checked_arguments, route_of, scalar_or_broadcast
 from simplex_cir.process.noncentral_gamma import noncentral_gamma_sample
 from simplex_cir.random.variates import bessel_sample, gamma_sample, poisson_sample
 from simplex_cir.special.bessel import bessel_remainder, log_0f1, log_0f1_slope
@@ -116,13 +116,14 @@ def bridge_log_prob(
 
     -inf below 0; where a time is 0, the density of a point mass. Arguments as for `bridge_sample`.
     """
-    _, arguments = cast_arguments(None, value=value, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining)
-    return _bridge_log_prob(*arguments)
+    # Broadcast here: XLA's simplifier moves broadcasts within the density in circles and says so.
+    return _bridge_log_prob(
+        *checked_arguments(None, value=value, start=start, end=end, a=a, elapsed=elapsed, remaining=remaining)
+    )
 
 
 @jax.jit
 def _bridge_log_prob(value: Array, start: Array, end: Array, a: Array, elapsed: Array, remaining: Array) -> Array:
-    value, start, end, a, elapsed, remaining = jnp.broadcast_arrays(value, start, end, a, elapsed, remaining)
     inside = (elapsed > 0) & (remaining > 0)
     spread, to_start, to_end = _counts(start, end, jnp.where(inside, elapsed, 1.0), jnp.where(inside, remaining, 1.0))
     scaled = jnp.where(value < 0, 1.0, value) / spread
