@@ -36,17 +36,20 @@ def render_page(items: Sequence[Item], outcomes: Mapping[str, str]) -> str:
         lines = [
             f"## {title}",
             "",
-            "| item | what | command | minutes | expected | outcome |",
-            "|---|---|---|---|---|---|",
+            "| item | what | minutes | expected | outcome |",
+            "|---|---|---|---|---|",
         ]
         for item in items:
             if item.kind == kind:
                 expected = "; ".join(one.describe() for one in item.expect) or "it ends without an error"
                 devices = f" ({item.devices} GPUs)" if item.devices > 1 else ""
-                commands = "<br>".join(f"`{command}`" for command in item.filled("OUTPUT"))
-                cells = [f"`{item.name}`", item.what + devices, commands, f"{item.minutes:g}", expected]
+                cells = [f"`{item.name}`", item.what + devices, f"{item.minutes:g}", expected]
                 lines.append("| " + " | ".join([*map(_cell, cells), _cell(outcomes.get(item.name, NOT_RUN))]) + " |")
         parts.append("\n".join(lines) + "\n")
+    parts.append("## Commands\n\nOUTPUT is the folder of the item.\n")
+    for item in items:
+        commands = "\n".join(command.strip() for command in item.filled("OUTPUT"))
+        parts.append(f"`{item.name}`:\n\n```text\n{commands}\n```\n")
     return "\n".join(parts)
 
 
