@@ -30,7 +30,7 @@ def worth_compiling(
         return False
     leaves = expression.leaves()
     exact = all(isinstance(leaf, ExactLeaf) and isinstance(leaf.distribution, RowwiseDistribution) for leaf in leaves)
-    if not leaves or not exact or len({leaf.distribution.dim for leaf in leaves}) != 1:
+    if not leaves or not exact or len({leaf.distribution.dim for leaf in leaves}) != 1:  # pyright: ignore[reportAttributeAccessIssue]
         return False
     per_step = options.num_leapfrog if options.kernel in ("uhmc", "hmc") else 1
     calls = per_step * options.steps_per_level * sum(runs_mcmc(t, options) for t in range(len(schedule)))
