@@ -61,12 +61,13 @@ def tune_verb(call: Invocation) -> int:
             run.write_json("steps.json", {"request": request.description, "kernel": chosen.kernel, "rows": rows})
     print(description)
     print(table(sweep, names))
-    if chosen.kernel in ("mala", "hmc") and sweep.best is None:
+    best = sweep.best
+    if chosen.kernel in ("mala", "hmc") and best is None:
         print("at some level nothing moved with any of these sizes; try smaller ones with --factors")
-    elif chosen.kernel in ("mala", "hmc"):
-        edge = sweep.best in (min(sweep.factors), max(sweep.factors))
+    elif best is not None and chosen.kernel in ("mala", "hmc"):
+        edge = best in (min(sweep.factors), max(sweep.factors))
         hint = "; it is the first or last that was tried, so try more with --factors" if edge else ""
-        print(f"largest distance per evaluation: --step-scale {chosen.step_scale * sweep.best:.3g}{hint}")
+        print(f"largest distance per evaluation: --step-scale {chosen.step_scale * best:.3g}{hint}")
     else:
         print(f"{chosen.kernel.upper()} accepts every proposal: its bias grows with the step size and is not shown")
     print(f"picture: {run.folder / 'steps.png'}")

@@ -12,8 +12,9 @@ from compose_diffusion.data.distributions import RowwiseDistribution
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.mcmc.level_steps import runs_mcmc
 
-# Processor time of the eager evaluation of an exact composition: a call, and a sample (measured on two cores of a
-# server; only their order of magnitude matters). Compilation takes 5 to 25 seconds and saves half of the time.
+# Estimates for the eager evaluation of an exact composition: time of a call (about 150 small operations a step) and
+# of a sample (6.7 million gradients a second), from the tables of benchmarks/README.md; only their order of magnitude
+# matters. There compilation takes 5 to 23 seconds and about halves the time.
 SECONDS_PER_CALL = 3e-4
 SECONDS_PER_SAMPLE = 1.5e-7
 WORTH_SECONDS = 40.0
@@ -30,7 +31,7 @@ def worth_compiling(
         return False
     leaves = expression.leaves()
     exact = all(isinstance(leaf, ExactLeaf) and isinstance(leaf.distribution, RowwiseDistribution) for leaf in leaves)
-    if not leaves or not exact or len({leaf.distribution.dim for leaf in leaves}) != 1:
+    if not leaves or not exact or len({leaf.distribution.dim for leaf in leaves}) != 1:  # pyright: ignore[reportAttributeAccessIssue]
         return False
     per_step = options.num_leapfrog if options.kernel in ("uhmc", "hmc") else 1
     calls = per_step * options.steps_per_level * sum(runs_mcmc(t, options) for t in range(len(schedule)))

@@ -27,10 +27,11 @@ def check_run(start: Tensor | Sequence[int], options: SamplerOptions) -> None:
     """
     if isinstance(start, Tensor) and not start.is_floating_point():
         raise UsageError(f"start has dtype {start.dtype}, expected floating-point numbers, e.g. torch.randn(100, 2)")
-    count = len(start) if isinstance(start, Tensor) else start[0]
-    if not isinstance(count, int) or count < 1:
+    count: object = len(start) if isinstance(start, Tensor) else start[0]
+    if not isinstance(count, int) or count < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise UsageError(f"number of samples is {count}, expected an integer of at least 1")
-    for name, value in (("num_leapfrog", options.num_leapfrog), ("steps_per_level", options.steps_per_level)):
+    counts: dict[str, object] = {"num_leapfrog": options.num_leapfrog, "steps_per_level": options.steps_per_level}
+    for name, value in counts.items():
         if not isinstance(value, int):
             raise UsageError(f"{name} is {value}, expected an integer")
 
