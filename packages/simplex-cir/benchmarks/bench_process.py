@@ -55,9 +55,6 @@ def ours(dtype: str, impl: str) -> Timed:
         f"exact draws, a = {a}": wait(lambda a=a: transition_sample(key, start, a, ELAPSED)) for a in SHAPES
     }
     timed["one-hot noising"] = wait(lambda: noise_tokens(key, tokens, CATEGORIES, 1.0, snr))
-    for count in (1, 16):  # smaller than a chunk of the cache, where the cost of a call counts
-        few = tokens[:count]
-        timed[f"one-hot noising of {count}"] = wait(lambda few=few: noise_tokens(key, few, CATEGORIES, 1.0, snr))
     timed["log density and score"] = run(both, values)
     for d in (1, 2, 3, 8):
         timed[f"squared OU, d = {d}"] = run(lambda key, d=d: squared_ou_sample(key, start, d, ELAPSED), key)
@@ -92,9 +89,6 @@ def numpy(generator: np.random.Generator) -> Timed:
     one_hot = np.zeros((COUNT // CATEGORIES, CATEGORIES))
     one_hot[:, 0] = 2 * SNR
     timed["one-hot noising"] = lambda: generator.noncentral_chisquare(2.0, one_hot) / 2
-    for count in (1, 16):
-        few = one_hot[:count]
-        timed[f"one-hot noising of {count}"] = lambda few=few: generator.noncentral_chisquare(2.0, few) / 2
     return timed
 
 
