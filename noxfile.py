@@ -321,7 +321,8 @@ def build(session: nox.Session) -> None:
 @nox.session
 def packaging(session: nox.Session) -> None:
     """Install every paper as its users would: from a folder, from git, from release wheels; scaffold two new ones."""
-    session.install("pytest>=8.3", "nox", "uv", "./shared")
+    # The plan for a GPU unpacks wheels with pip, which environments of uv lack.
+    session.install("pytest>=8.3", "nox", "pip", "uv", "./shared")
     session.run("pytest", "tools/tests", *REST, env=_torch_arrangement(session))
 
 
@@ -345,7 +346,8 @@ def gpu(session: nox.Session) -> None:
     targets += [f"./packages/{name}[{','.join(sorted(found))}]" for name, found in extras.items()]
     cuda = ["jax[cuda12]"] if Path("/dev/nvidiactl").exists() else []
     editable = [word for target in targets for word in ("-e", target)]
-    session.install(*editable, *cuda, env=_torch_arrangement(session))
+    # The tool unpacks wheels with pip, which environments of uv lack.
+    session.install(*editable, *cuda, "pip", env=_torch_arrangement(session))
     session.run("python", "tools/gpu_plan.py", *REST)
 
 
