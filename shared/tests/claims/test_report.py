@@ -181,3 +181,14 @@ def test_a_long_family_of_p_values_is_counted():
 
     assert _rule_text(HolmNotRejected(tuple("abcde"))).endswith("after Holm's correction: the 5 p-values below")
     assert _rule_text(HolmNotRejected(tuple("ab"))).endswith("after Holm's correction: a, b")
+
+
+def test_each_condition_of_a_rule_is_on_a_line():
+    from onepaper.claims import Above, AllOf, Below
+    from onepaper.claims.report import _by_line
+
+    rule = AllOf(Above("share (of 4)", 0.5), Below("error", 0.1), Below("bias", 0.2))
+    lines = _by_line(rule.describe()).splitlines()
+    assert lines[0].endswith("all of these hold:")
+    assert [line[:4] for line in lines[1:]] == ["(1) ", "(2) ", "(3) "]
+    assert _by_line("0.5 [0.4, 0.6] (5 seeds); more (3 tests)") == "0.5 [0.4, 0.6] (5 seeds); more (3 tests)"

@@ -97,7 +97,8 @@ def _section(outcome: Outcome) -> dict[str, Any]:
     return {
         "outcome": outcome,
         "claim": outcome.claim,
-        "rule": _rule_text(outcome.claim.rule),
+        "rule": _by_line(_rule_text(outcome.claim.rule)),
+        "reason": _by_line(outcome.result.reason) if outcome.result is not None else "",
         "measured": list(rows),
         "artifacts": _artifacts(outcome),
     }
@@ -122,6 +123,11 @@ def _rule_text(rule: Rule) -> str:
         if part["rule"] == "HolmNotRejected" and len(part["names"]) > 4:
             text = text.replace(", ".join(part["names"]), f"the {len(part['names'])} p-values below")
     return text
+
+
+def _by_line(text: str) -> str:
+    """Numbered conditions, "... hold: (1) ...; (2) ...", on a line each."""
+    return re.sub(r"(?<=[:;]) (?=\(\d+\) )", "\n", text)
 
 
 def _parts(rule: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
