@@ -29,7 +29,7 @@ class Case(NamedTuple):
     batch: int = 2
 
 
-CASES = {"4k": Case(4096, 512), "16k": Case(16_384, 1024)}
+CASES = {"2k": Case(2048, 256, depth=6, batch=4), "4k": Case(4096, 512), "16k": Case(16_384, 1024)}
 VOCABULARY = 259
 PROGRAMS = ("ours", "perceiver-ar-pytorch")
 PACKAGES = ("jax", "flax", "torch", "perceiver-ar-pytorch", "numpy")
@@ -141,7 +141,7 @@ def main() -> None:
         program, name = options.measure
         print(json.dumps(measure(program, CASES[name], options.steps, options.threads)))
         return
-    names = ["4k"] if options.quick else list(CASES)
+    names = ["2k", "4k"] if options.quick else list(CASES)
     rounds, steps = (1, 2) if options.quick else (options.rounds, options.steps)
     rows = []
     for name in names:
