@@ -8,6 +8,7 @@ from onepaper.errors import UsageError
 from compose_diffusion.diffusion import (
     NoiseSchedule,
     add_noise,
+    at_level,
     clean_from_noise,
     cosine_schedule,
     linear_schedule,
@@ -16,7 +17,6 @@ from compose_diffusion.diffusion import (
     reverse_coefficients,
     reverse_step,
     score_from_noise,
-    velocity_from_noise,
 )
 
 DIFFUSERS_VARIANCE = {"beta": "fixed_large", "posterior": "fixed_small"}
@@ -81,7 +81,8 @@ def test_every_prediction_kind_states_the_same_noise(generator):
     for t in (0, 20, 38, torch.tensor([0, 7, 20, 30, 38])):
         x = add_noise(x0, noise, t, schedule)
         torch.testing.assert_close(clean_from_noise(noise, x, t, schedule), x0)
-        velocity = velocity_from_noise(noise, x, t, schedule)
+        root_abar, sigma = at_level(schedule.alphas_cumprod**0.5, t, x), at_level(schedule.sigma, t, x)
+        velocity = root_abar * noise - sigma * x0
         for kind, prediction in (("eps", noise), ("v", velocity), ("x0", x0)):
             torch.testing.assert_close(noise_from_prediction(prediction, x, t, schedule, kind), noise)
         torch.testing.assert_close(noise_from_score(score_from_noise(noise, t, schedule), t, schedule), noise)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from onepaper.claims.statistics import bootstrap_interval, holm, paired_difference, student_t_interval
+from onepaper.claims import Measurement
+from onepaper.claims.statistics import bootstrap_interval, holm, student_t_interval
 from onepaper.errors import UsageError
 
 
@@ -29,13 +30,17 @@ def test_one_value_has_no_interval():
     assert math.isnan(high)
 
 
-def test_paired_difference_removes_what_seeds_share():
-    a, b = [10.1, 20.2, 30.15], [10.0, 20.0, 30.0]
-    low, high = paired_difference(a, b)[1:]
-    test = stats.ttest_rel(a, b)
-    assert (low, high) == pytest.approx(tuple(test.confidence_interval(0.95)))
-    with pytest.raises(UsageError, match="equal lengths, got 3 and 2"):
-        paired_difference(a, b[:2])
+def test_pairs_remove_what_seeds_share():
+    """A difference of measurements is the paired t-test."""
+    a, b = (
+        Measurement.over_seeds(name, dict(enumerate(values)))
+        for name, values in (("a", [10.1, 20.2, 30.15]), ("b", [10.0, 20.0, 30.0]))
+    )
+    difference = a.minus(b)
+    expected = stats.ttest_rel(a.values, b.values).confidence_interval(0.95)
+    assert (difference.low, difference.high) == pytest.approx(tuple(expected))
+    with pytest.raises(UsageError, match="pairs need the same"):
+        a.minus(Measurement.over_seeds("b", {0: 10.0, 1: 20.0}))
 
 
 def test_bootstrap_agrees_with_scipy_and_the_seed_decides():

@@ -171,18 +171,6 @@ def clean_from_noise(
     return (x - at_level((1 - abar) ** 0.5, t, x) * noise) / at_level(abar**0.5, t, x)
 
 
-def velocity_from_noise(
-    noise: Float[Tensor, "batch *event"],
-    x: Float[Tensor, "batch *event"],
-    t: int | Int[Tensor, " batch"],
-    schedule: NoiseSchedule,
-) -> Float[Tensor, "batch *event"]:
-    r"""$\hat v = \sqrt{\bar\alpha_t}\, \hat\epsilon - \sigma_t \hat x_0$."""
-    abar = schedule.alphas_cumprod
-    clean = clean_from_noise(noise, x, t, schedule)
-    return at_level(abar**0.5, t, x) * noise - at_level((1 - abar) ** 0.5, t, x) * clean
-
-
 def noise_from_prediction(
     prediction: Float[Tensor, "batch *event"],
     x: Float[Tensor, "batch *event"],

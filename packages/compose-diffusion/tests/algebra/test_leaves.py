@@ -6,7 +6,7 @@ from torch import nn
 from compose_diffusion.algebra.composition import classifier_guidance, guidance
 from compose_diffusion.algebra.leaves import ClassifierLeaf, EnergyLeaf, ExactLeaf, PredictionLeaf
 from compose_diffusion.data.distributions import GaussianMixture, bar, ring
-from compose_diffusion.diffusion import cosine_schedule, score_from_noise, velocity_from_noise
+from compose_diffusion.diffusion import clean_from_noise, cosine_schedule, score_from_noise
 
 SCHEDULE = cosine_schedule(20)
 A = ExactLeaf(ring(std=0.1), SCHEDULE)
@@ -28,7 +28,9 @@ def test_prediction_kinds_give_one_score(generator):
         return SCHEDULE.sigma[int(t[0])] * x
 
     def velocity_network(x, t):
-        return velocity_from_noise(noise_network(x, t), x, int(t[0]), SCHEDULE)
+        noise, level = noise_network(x, t), int(t[0])
+        clean = clean_from_noise(noise, x, level, SCHEDULE)
+        return SCHEDULE.alphas_cumprod[level].sqrt() * noise - SCHEDULE.sigma[level] * clean
 
     def clean_network(x, t):
         return SCHEDULE.alphas_cumprod[int(t[0])].sqrt() * x

@@ -117,8 +117,12 @@ def test_arrays_that_do_not_serve(folder):
     with pytest.raises(UsageError, match="labels.npz lacks the array 'class'; it has image, text"):
         opened(folder, "class", num_classes=3)
     np.savez(folder / "labels.npz", image=np.array(["a.png"], dtype=object), text=np.zeros((1, 4, 5)))
-    with pytest.raises(UsageError, match="labels.npz cannot be read as plain arrays"):
+    with pytest.raises(UsageError, match="labels.npz is damaged"):
         opened(folder, "text", text_dim=5)
+    (folder / "labels.npz").unlink()
+    (folder / "labels.csv").write_bytes(b"image,class\na.png,\xff\n")
+    with pytest.raises(UsageError, match="labels.csv is not UTF-8 text"):
+        opened(folder, "class", num_classes=3)
 
 
 def test_folders_without_images(tmp_path):

@@ -44,17 +44,6 @@ def student_t_interval(values: Sequence[float], confidence: float = CONFIDENCE) 
     return Interval(mean, mean - margin, mean + margin)
 
 
-def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    r"""Mean of :math:`a_i - b_i` with its Student-t interval; `a[i]` and `b[i]` share seed `i`.
-
-    Pairing removes what both arms owe to the seed (initialisation, data order), so that a small effect shows with
-    few seeds.
-    """
-    if len(a) != len(b):
-        raise UsageError(f"paired values need equal lengths, got {len(a)} and {len(b)}")
-    return student_t_interval([x - y for x, y in zip(a, b, strict=True)], confidence)
-
-
 def bootstrap_interval(
     values: ArrayLike,
     statistic: Callable[[Float[np.ndarray, "n ..."]], float] = np.mean,

@@ -11,7 +11,7 @@ centre and resized; transparent pixels become white.
 """
 
 import csv
-import zipfile
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,9 @@ import numpy.typing as npt
 from onepaper.config import check_choice
 from onepaper.data import Unreadable, data_root, readable
 from onepaper.errors import UsageError
+from onepaper.foreign.arrays import read_npz
 from onepaper.images import image_files, read_image
+from onepaper.text import read_text
 
 from compose_diffusion.config.guided_diffusion import CONDITIONS
 
@@ -138,20 +140,16 @@ def _labels(folder: Path, condition: str) -> tuple[tuple[str, ...], npt.NDArray[
     """Files, values, and the labels file."""
     table, arrays = folder / "labels.csv", folder / "labels.npz"
     if arrays.is_file():
-        try:
-            with np.load(arrays, allow_pickle=False) as content:
-                lacking = [name for name in ("image", condition) if name not in content]
-                if lacking:
-                    raise UsageError(f"{arrays} lacks the array '{lacking[0]}'; it has {', '.join(content.files)}")
-                return tuple(str(file) for file in content["image"]), content[condition], arrays
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise UsageError(f"{arrays} cannot be read as plain arrays ({error}); save it with numpy.savez") from error
+        content = read_npz(arrays)
+        lacking = [name for name in ("image", condition) if name not in content]
+        if lacking:
+            raise UsageError(f"{arrays} lacks the array '{lacking[0]}'; it has {', '.join(content)}")
+        return tuple(str(file) for file in content["image"]), content[condition], arrays
     if not table.is_file() or condition not in COLUMNS:
         named = "labels.csv or labels.npz" if condition in COLUMNS else "labels.npz"
         raise UsageError(f"{folder} lacks {named}, expected the '{condition}' of every image there")
     columns = COLUMNS[condition]
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(io.StringIO(read_text(table), newline="")))
     lacking = [name for name in ("image", *columns) if not rows or name not in rows[0]]
     if lacking:
         raise UsageError(f"{table} lacks the column '{lacking[0]}', expected image,{','.join(columns)} and rows below")
