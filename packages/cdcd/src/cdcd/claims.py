@@ -20,7 +20,7 @@ _FOLDER = Path(__file__).parent
 
 # Results on shipped networks belong to exactly these files.
 _WEIGHTS = (
-    *sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.glob("assets/weights/*/*")),
+    *sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.glob("assets/weights/speeches*/*")),
     "assets/data/speeches.tsv.xz",
 )
 
