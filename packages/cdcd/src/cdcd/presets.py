@@ -116,7 +116,7 @@ _SMALL = ModelConfig(
     width=128,
     depth=4,
     heads=4,
-    warp=WarpConfig(t_min=0.5, t_max=150.0, initial="analytic", ema_decay=0.99, lr_factor=10.0),
+    warp=WarpConfig(t_min=0.5, t_max=50.0, initial="analytic", ema_decay=0.99, lr_factor=10.0),
 )
 
 _LAPTOP_ADAM = OptimizerOptions(
