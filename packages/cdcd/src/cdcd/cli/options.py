@@ -15,7 +15,7 @@ class TrainOptions(RunOptions):
     """Options of `train`."""
 
     export: Path | None = None
-    """also write the trained network into this folder, e.g. `assets/weights/NAME` of the package"""
+    """also write the trained network into this folder in half precision, as the package ships it"""
 
 
 @dataclass(frozen=True)

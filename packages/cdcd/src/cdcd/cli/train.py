@@ -37,8 +37,9 @@ def train_verb(call: Invocation) -> None:
             else:
                 network = train_autoregressive(config, run, seed=options.seed, accelerator=accelerator)
             if accelerator.is_main:
-                for folder in filter(None, (run.folder / "pretrained", options.export)):
-                    print(f"weights: {save_network(folder, network)}")
+                print(f"weights: {save_network(run.folder / 'pretrained', network)}")
+                if options.export is not None:
+                    print(f"weights: {save_network(options.export, network, half=True)}")
                 if isinstance(config, ExperimentConfig):
                     print(f"next: onepaper {call.paper.name} sample --weights {run.folder}")
 

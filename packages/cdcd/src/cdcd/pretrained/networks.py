@@ -4,23 +4,23 @@ import json
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-import jax.numpy as jnp
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
-from onepaper.jax.state_files import model_arrays
 from onepaper.runs import write_atomic
 from onepaper.weights import find_weights
 
-from cdcd.config import DataConfig
+from cdcd.config import AutoregressiveConfig, DataConfig, ModelConfig
 from cdcd.data.corpus import TextCodec, saved_codec
 from cdcd.models.autoregressive import AutoregressiveLM
 from cdcd.models.denoiser import CategoricalDiffusion
+from cdcd.pretrained.arrays import read_weights, write_weights
 
 DATA_NAME = "data.json"
 MODELS: dict[str, type[CategoricalDiffusion] | type[AutoregressiveLM]] = {
     "diffusion": CategoricalDiffusion,
     "autoregressive": AutoregressiveLM,
 }
+CONFIGS = {"diffusion": ModelConfig, "autoregressive": AutoregressiveConfig}
 ModelT = TypeVar("ModelT", CategoricalDiffusion, AutoregressiveLM)
 
 
@@ -32,9 +32,15 @@ class Network(NamedTuple, Generic[ModelT]):
     codec: TextCodec
 
 
-def save_network(folder: Path, network: Network) -> Path:
-    """Write the weights, their configuration, `data.json` and the files of the tokenizer."""
-    network.model.save_pretrained(folder)
+def save_network(folder: Path, network: Network, *, half: bool = False) -> Path:
+    """Write the weights, their configuration, `data.json` and the files of the tokenizer.
+
+    Args:
+        folder: is made if it is missing.
+        network: what to write.
+        half: see `write_weights`.
+    """
+    write_weights(folder, network.model, network.model.config, half=half)
     kind = next(name for name, model in MODELS.items() if isinstance(network.model, model))
     content = {"model": kind, "data": to_dict(network.data)}
     write_atomic(folder / DATA_NAME, json.dumps(content, indent=2) + "\n")
@@ -70,15 +76,12 @@ def open_network(name: str | Path, wanted: type[ModelT]) -> Network[ModelT]:
         raise UsageError(f"{folder} holds a model of kind {kind!r}, expected {expected!r}; give other weights")
     data = from_dict(DataConfig, content.get("data"), str(folder / DATA_NAME))
     codec = saved_codec(data.tokens, read)
-    model = wanted.from_pretrained(folder)
+    model = read_weights(folder, CONFIGS[kind], wanted)
     if codec.vocab_size != model.config.vocab_size:
         raise UsageError(
             f"{folder} has a tokenizer of {codec.vocab_size} tokens, expected {model.config.vocab_size}, the "
             "vocabulary of its weights; copy the folder again"
         )
-    for array, value in model_arrays(model).items():
-        if not bool(jnp.isfinite(value).all()):
-            raise UsageError(f"{folder}: {array} is not finite; use weights of another training")
     return Network(model, data, codec)  # type: ignore[return-value]
 
 
