@@ -53,7 +53,7 @@ def test_no_paper_installed(command: Command, monkeypatch: pytest.MonkeyPatch) -
 def test_run_is_recorded_and_repeated(command: Command, paper: Path) -> None:
     words = ("--preset", "smoke", "--optimizer.lr", "0.5", "--seed", "7")
     assert command("fake-paper", "train", *words) == (0, "", "")
-    folder = paper / "runs/fake-paper/train-smoke"
+    folder = paper / "runs/fake-paper/train-smoke-seed7"
     done = json.loads((folder / "done.json").read_text())
     assert done["config"] == {"steps": 2, "optimizer": {"lr": 0.5, "name": "adam"}}
     assert command("repeat", str(folder), "--output", "again")[0] == 0
