@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from onepaper.checkpoints import Leaf, Tree, check_tree, read_pretrained, write_pretrained
+from onepaper.checkpoints import Leaf, Tree, check_finite, check_tree, read_pretrained, write_pretrained
 from onepaper.errors import OnePaperError
 
 ConfigT = TypeVar("ConfigT")
@@ -144,9 +144,16 @@ def load_pretrained(
 
     Raises:
         OnePaperError: a file is missing or damaged, or names, shapes or dtypes differ from the model's.
+        UsageError: a parameter is not finite.
     """
     config, weights = read_pretrained(folder, config_type)
     with torch.random.fork_rng(devices=[]):
         model = build(config)
     read_safetensors(weights, model_tensors(model))
+    check_finite(weights, finite_parameters(model))
     return model, config
+
+
+def finite_parameters(model: nn.Module) -> dict[str, bool]:
+    """Whether all of a parameter is finite, by its name. Buffers may hold infinities, such as masks."""
+    return {name: bool(parameter.isfinite().all()) for name, parameter in model.named_parameters()}
