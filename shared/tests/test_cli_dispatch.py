@@ -110,3 +110,9 @@ def test_package_runs_as_a_module(paper: Path) -> None:
         capture_output=True, text=True, check=True, cwd=paper / "site",
     )  # fmt: skip
     assert json.loads(done.stdout)["options"]["count"] == 3
+
+
+def test_words_that_are_not_utf8_are_one_line(command: Command) -> None:
+    status, _, err = command("fake-paper", "sample", "caf\udce9")
+    assert status == 2
+    assert err == "onepaper: 'caf\\udce9' is not UTF-8 text; type it again, or rename the file\n"

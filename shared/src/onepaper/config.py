@@ -59,9 +59,15 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
 def unknown(kind: str, value: str, choices: Iterable[str]) -> str:
     """One line for an unknown name: the nearest match if there is one, otherwise all choices."""
     choices = sorted(choices)
-    near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(value[:200], choices, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"expected one of: {', '.join(choices) or 'none exist'}"
-    return f"unknown {kind} '{value}': {hint}"
+    return f"unknown {kind} '{value if len(value) <= 80 else f'{value[:77]}...'}': {hint}"
+
+
+def shortened(value: Any) -> str:
+    """The representation of a value, cut to what fits into a message."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -123,7 +129,7 @@ def _from_json(hint: Any, value: Any, where: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise UsageError(f"{where} is {_short(value)}, expected a list")
+            raise UsageError(f"{where} is {shortened(value)}, expected a list")
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return tuple(_from_json(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
         if len(value) != len(arguments):
@@ -132,25 +138,19 @@ def _from_json(hint: Any, value: Any, where: str) -> Any:
     if origin is list and isinstance(value, list):
         return [_from_json(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
     if origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
-        return {key: _from_json(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+        return {key: _from_json(arguments[1], item, f"{where}.{key:.40}") for key, item in value.items()}
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     kind = origin or hint
     if isinstance(kind, type) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-        raise UsageError(f"{where} is {_short(value)}, expected {_kind_name(kind)}")
+        raise UsageError(f"{where} is {shortened(value)}, expected {_kind_name(kind)}")
     return value
 
 
 def _kind_name(kind: type) -> str:
     return "text" if kind in (str, Path) else kind.__name__
-
-
-def _short(value: Any) -> str:
-    """A value as in JSON, cut to the length of a line."""
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 def _from_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
@@ -164,7 +164,7 @@ def _from_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
             return _from_json(kind, value, where)
         except UsageError as error:
             problem = problem or error
-    raise problem or UsageError(f"{where} is {_short(value)}, which fits none of the expected kinds")
+    raise problem or UsageError(f"{where} is {shortened(value)}, which fits none of the expected kinds")
 
 
 def read_json(path: Path, what: str = "file") -> Any:
@@ -206,9 +206,9 @@ def parse_json(content: bytes, where: str) -> Any:
             elif isinstance(item, list):
                 waiting += [(part, depth + 1) for part in item]
             elif (isinstance(item, float) and math.isinf(item)) or (isinstance(item, int) and abs(item) >= 2**64):
-                raise ValueError(f"{_short(item)} is a number of more than 64 bits")
+                raise ValueError(f"{shortened(item)} is a number of more than 64 bits")
             elif isinstance(item, str) and _NO_TEXT.search(item):
-                raise ValueError(f"{_short(item)} is no text")
+                raise ValueError(f"{shortened(item)} is no text")
             if depth > DEEPEST_JSON:
                 raise ValueError(f"more than {DEEPEST_JSON} levels")
         return value
@@ -284,6 +284,6 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     for name in sorted(here.keys() | there.keys()):
         left, right = here.get(name, missing), there.get(name, missing)
         if left != right:
-            shown = ["absent" if side is missing else repr(side) for side in (left, right)]
+            shown = ["absent" if side is missing else shortened(side) for side in (left, right)]
             mismatches.append(f"{name}: {shown[0]} here, {shown[1]} there")
     return mismatches

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from onepaper.config import config_hash, differences, identity, outside_fields, read_json, to_dict, without
+from onepaper.config import config_hash, differences, identity, outside_fields, read_json, shortened, to_dict, without
 from onepaper.errors import OnePaperError, UsageError
 
 RECORD_NAME = "run.json"
@@ -284,7 +284,7 @@ def read_record(path: Path) -> dict[str, Any]:
         )
     for key, allowed in kinds.items():
         if not isinstance(record.get(key), allowed):
-            raise UsageError(f"{path}: {key} is {record[key]!r}, expected {allowed[0].__name__}")
+            raise UsageError(f"{path}: {key} is {shortened(record[key])}, expected {allowed[0].__name__}")
     values = {key: value for key, value in record.items() if key != "sha256"}
     # A record of format 1 has the hash of its configuration alone, one written by hand has none.
     digests = (

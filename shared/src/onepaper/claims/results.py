@@ -259,7 +259,9 @@ def _validate(values: Any, path: Path) -> None:
 
     error: Any = best_match(_validator().iter_errors(values))
     if error is not None:
-        raise UsageError(f"result {path}: {error.json_path} {error.message}; expected what result.schema.json says")
+        raise UsageError(
+            f"result {path}: {error.json_path:.80} {error.message:.200}; expected what result.schema.json says"
+        )
 
 
 def result_status(claim: Claim, result: Result, package_folder: Path) -> Status:

@@ -174,6 +174,7 @@ def _read(folder: Path) -> Record:
     if not path.exists():
         return {}
     record = read_json(path, "record of a stage")
-    if not isinstance(record, dict) or {"config", "inputs", "provisional", "done", "outputs"} - record.keys():
+    kinds = {"config": dict, "inputs": dict, "provisional": bool, "done": bool, "outputs": dict}
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), kind) for name, kind in kinds.items()):
         raise UsageError(f"{path} is no record of a stage; remove {folder} to make it again")
     return record
