@@ -172,7 +172,7 @@ class Checkpoints:
                 raise ValueError("it was altered")
             tree = {name: Leaf(tuple(shape), dtype) for name, (shape, dtype) in values["tree"].items()}
             return Manifest(step, tree, values["identity"], values["files"], values["extra"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BrokenCheckpoint(f"{path} is missing or damaged ({error})") from error
 
     def verify(self, step: int) -> Manifest:

@@ -379,7 +379,7 @@ def extract_archive(path: Path, folder: Path, *, max_bytes: int = 64 * 2**30) ->
                 folder.rmdir()
             content.rename(folder)
     except _BROKEN_ARCHIVE as error:
-        raise OnePaperError(f"{path} is damaged ({' '.join(str(error).split())}); fetch it again") from error
+        raise OnePaperError(f"{path} is damaged ({' '.join(str(error).split()):.200}); fetch it again") from error
     except FileExistsError as error:
         raise OnePaperError(f"{path} names one path twice ({error.filename}); refused") from error
     except OSError as error:
