@@ -280,3 +280,11 @@ def test_configurations_of_format_1_open(tmp_path):
     # A model that is saved again replaces the listing of the former one.
     write_pretrained(folder, Width(8), lambda path: path.write_bytes(b"other"))
     assert read_pretrained(folder, Width)[0] == Width(8)
+
+
+def test_folders_by_text_and_ids_of_a_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_pretrained("models/small", Width(7), lambda path: path.write_bytes(b"weights"))
+    assert read_pretrained("models/small", Width)[0] == Width(7)
+    with pytest.raises(UsageError, match="models of a hub are not downloaded: fetch the files first"):
+        read_pretrained("someone/small", Width)

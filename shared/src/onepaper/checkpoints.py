@@ -287,7 +287,7 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-def write_pretrained(folder: Path, config: Any, write: Callable[[Path], None]) -> Path:
+def write_pretrained(folder: str | Path, config: Any, write: Callable[[Path], None]) -> Path:
     """Write `model.safetensors` and, last, `config.json` with the SHA-256 of both; `save_pretrained` calls it.
 
     Args:
@@ -298,6 +298,7 @@ def write_pretrained(folder: Path, config: Any, write: Callable[[Path], None]) -
     Raises:
         OnePaperError: the disk is full or the folder cannot be written.
     """
+    folder = Path(folder)
     weights = folder / WEIGHTS_NAME
     temporary = folder / f".{WEIGHTS_NAME}.tmp"
     try:
@@ -318,7 +319,7 @@ def write_pretrained(folder: Path, config: Any, write: Callable[[Path], None]) -
     return folder
 
 
-def read_pretrained(folder: Path, config_type: type[ConfigT]) -> tuple[ConfigT, Path]:
+def read_pretrained(folder: str | Path, config_type: type[ConfigT]) -> tuple[ConfigT, Path]:
     """The configuration of a pretrained folder and the verified path of its weights.
 
     Every file that a `SHA256SUMS` in the folder or above it lists is verified too. (A `config.json` of format 1 has no
@@ -328,6 +329,12 @@ def read_pretrained(folder: Path, config_type: type[ConfigT]) -> tuple[ConfigT, 
         UsageError: no such folder, a model of another type, or a configuration that does not validate.
         OnePaperError: a file is missing or damaged.
     """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder} is no folder, expected one with {CONFIG_NAME} and {WEIGHTS_NAME}; models of a hub are not "
+            "downloaded: fetch the files first (`hf download ID --local-dir FOLDER`) and give the folder"
+        )
     for problem in sums_problems(folder, without=[WEIGHTS_NAME]):
         raise OnePaperError(problem)
     path = folder / CONFIG_NAME

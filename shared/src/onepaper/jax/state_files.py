@@ -63,7 +63,7 @@ def model_arrays(model: nnx.Module) -> dict[str, Any]:
     return {name.removesuffix("/value"): array for name, array in flatten(stored).items()}
 
 
-def save_pretrained(folder: Path, model: nnx.Module | Mapping[str, Any], config: Any) -> Path:
+def save_pretrained(folder: str | Path, model: nnx.Module | Mapping[str, Any], config: Any) -> Path:
     """Write a model (or its named arrays) and its configuration: `model.safetensors`, `config.json`.
 
     Raises:
@@ -82,7 +82,7 @@ def save_pretrained(folder: Path, model: nnx.Module | Mapping[str, Any], config:
 
 
 def load_pretrained(
-    folder: Path, config_type: type[ConfigT], build: Callable[[ConfigT, nnx.Rngs], ModelT], *, seed: int = 0
+    folder: str | Path, config_type: type[ConfigT], build: Callable[[ConfigT, nnx.Rngs], ModelT], *, seed: int = 0
 ) -> tuple[ModelT, ConfigT]:
     """The model that `save_pretrained` wrote, and its configuration.
 

@@ -122,7 +122,7 @@ def read_state(folder: Path, into: Mapping[str, Tensor], tree: Tree) -> None:
         raise OnePaperError(f"cannot read {folder / SHARDS_FOLDER}: {error}") from error
 
 
-def save_pretrained(folder: Path, model: nn.Module | Mapping[str, Tensor], config: Any) -> Path:
+def save_pretrained(folder: str | Path, model: nn.Module | Mapping[str, Tensor], config: Any) -> Path:
     """Write a model (or its named tensors) and its configuration: `model.safetensors`, `config.json`.
 
     Raises:
@@ -133,7 +133,7 @@ def save_pretrained(folder: Path, model: nn.Module | Mapping[str, Tensor], confi
 
 
 def load_pretrained(
-    folder: Path, config_type: type[ConfigT], build: Callable[[ConfigT], ModelT]
+    folder: str | Path, config_type: type[ConfigT], build: Callable[[ConfigT], ModelT]
 ) -> tuple[ModelT, ConfigT]:
     """The model that `save_pretrained` wrote, on the CPU, and its configuration.
 
