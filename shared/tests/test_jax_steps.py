@@ -368,3 +368,17 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     save_pretrained(tmp_path, arrays, RichConfig())
     with pytest.raises(UsageError, match=f"{name.removesuffix('/value')} is not finite"):
         load_pretrained(tmp_path, RichConfig, lambda config, rngs: Plain(rngs))
+
+
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("no plugin\nfor it")])
+def test_a_device_that_is_not_there_is_one_line(monkeypatch, error):
+    def devices():
+        raise error
+
+    before = jax.config.jax_platforms
+    monkeypatch.setattr(jax, "devices", devices)
+    try:
+        with pytest.raises(UsageError, match="^device 'cuda' is not available to JAX here[^\n]*choose cpu or auto$"):
+            use_device(DeviceOptions(device="gpu"))
+    finally:
+        jax.config.update("jax_platforms", before)
