@@ -36,6 +36,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "shared" / "src"))
 
 from onepaper.claims import Claim  # noqa: E402
+from onepaper.claims.results import digest_of  # noqa: E402
 from onepaper.errors import UsageError  # noqa: E402
 from onepaper.fingerprint import (  # noqa: E402
     Token,
@@ -158,15 +159,16 @@ def prove(paper: Paper, tree: Path) -> Iterator[tuple[Claim, str, dict[str, str]
 
 def _without_hash(path: Path) -> dict[str, Any]:
     values = json.loads(path.read_text(encoding="utf-8"))
-    return {name: value for name, value in values.items() if name != "code_hash"}
+    return {name: value for name, value in values.items() if name not in ("code_hash", "sha256")}
 
 
 def write_hash(paper: Paper, claim: Claim) -> bool:
     """Put the fingerprint of the code as it is now into a result; whether that changed the file."""
     path = ROOT / "packages" / paper.name / "results" / f"{claim.id}.json"
     text = path.read_text(encoding="utf-8")
-    recorded = json.loads(text)["code_hash"]
-    path.write_text(text.replace(recorded, claim_fingerprint(claim, paper.package_folder())), encoding="utf-8")
+    values = json.loads(text) | {"code_hash": claim_fingerprint(claim, paper.package_folder())}
+    values["sha256"] = digest_of(values)
+    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path.read_text(encoding="utf-8") != text
 
 

@@ -1,5 +1,6 @@
 """Checkpoints are written atomically, verified on load, limited in number; no framework is needed."""
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -12,6 +13,7 @@ import pytest
 
 from onepaper import checkpoints as module
 from onepaper.checkpoints import BrokenCheckpoint, Checkpoints, Leaf, check_tree, read_pretrained, write_pretrained
+from onepaper.data import write_sums
 from onepaper.errors import OnePaperError, UsageError
 
 TREE = {"w": Leaf((3,), "float32")}
@@ -250,3 +252,39 @@ def test_pretrained_folders_are_verified(tmp_path):
     with pytest.raises(OnePaperError, match="cannot write .*: No space left"):
         write_pretrained(tmp_path / "other", Width(), full)
     assert os.listdir(tmp_path / "other") == []
+
+
+def test_no_flipped_bit_of_a_configuration_goes_unnoticed(tmp_path):
+    folder = write_pretrained(tmp_path, Width(7), lambda path: path.write_bytes(b"weights"))
+    path = folder / "config.json"
+    content = path.read_bytes()
+    for at in range(len(content)):
+        for bit in (0, 1, 5, 7):
+            path.write_bytes(content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :])
+            with contextlib.suppress(OnePaperError):
+                assert read_pretrained(folder, Width)[0] == Width(7)  # white space between values
+    path.write_bytes(content)
+    read_pretrained(folder, Width)
+
+
+def test_configurations_of_format_1_open(tmp_path):
+    folder = write_pretrained(tmp_path, Width(7), lambda path: path.write_bytes(b"weights"))
+    values = json.loads((folder / "config.json").read_text()) | {"format": 1}
+    del values["config_sha256"]
+    (folder / "config.json").write_text(json.dumps(values))
+    assert read_pretrained(folder, Width)[0] == Width(7)
+    write_sums(folder)
+    (folder / "config.json").write_text(json.dumps(values | {"config": {"width": 6}}))
+    with pytest.raises(OnePaperError, match="config.json is damaged"):
+        read_pretrained(folder, Width)
+    # A model that is saved again replaces the listing of the former one.
+    write_pretrained(folder, Width(8), lambda path: path.write_bytes(b"other"))
+    assert read_pretrained(folder, Width)[0] == Width(8)
+
+
+def test_folders_by_text_and_ids_of_a_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_pretrained("models/small", Width(7), lambda path: path.write_bytes(b"weights"))
+    assert read_pretrained("models/small", Width)[0] == Width(7)
+    with pytest.raises(UsageError, match="models of a hub are not downloaded: fetch the files first"):
+        read_pretrained("someone/small", Width)

@@ -53,7 +53,7 @@ def test_no_paper_installed(command: Command, monkeypatch: pytest.MonkeyPatch) -
 def test_run_is_recorded_and_repeated(command: Command, paper: Path) -> None:
     words = ("--preset", "smoke", "--optimizer.lr", "0.5", "--seed", "7")
     assert command("fake-paper", "train", *words) == (0, "", "")
-    folder = paper / "runs/fake-paper/train-smoke"
+    folder = paper / "runs/fake-paper/train-smoke-seed7"
     done = json.loads((folder / "done.json").read_text())
     assert done["config"] == {"steps": 2, "optimizer": {"lr": 0.5, "name": "adam"}}
     assert command("repeat", str(folder), "--output", "again")[0] == 0
@@ -110,3 +110,9 @@ def test_package_runs_as_a_module(paper: Path) -> None:
         capture_output=True, text=True, check=True, cwd=paper / "site",
     )  # fmt: skip
     assert json.loads(done.stdout)["options"]["count"] == 3
+
+
+def test_words_that_are_not_utf8_are_one_line(command: Command) -> None:
+    status, _, err = command("fake-paper", "sample", "caf\udce9")
+    assert status == 2
+    assert err == "onepaper: 'caf\\udce9' is not UTF-8 text; type it again, or rename the file\n"

@@ -1,6 +1,7 @@
 """Configurations survive JSON, refuse what does not fit, and report where they differ."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,8 +19,12 @@ from onepaper.config import (
     differences,
     flatten,
     from_dict,
+    identity,
+    outside_identity,
+    parse_json,
     read_json,
     to_dict,
+    without,
 )
 from onepaper.errors import UsageError
 
@@ -69,6 +74,8 @@ def test_json_round_trip(config: Config) -> None:
         ({"widths": [True]}, "expected int"),
         ({"pair": [1]}, "pair has 1 values, expected 2"),
         ({"clip": "no"}, "clip is 'no', expected float"),
+        ({"folder": 3}, "folder is 3, expected text"),
+        ({"folder": ["x"]}, "folder is ['x'], expected text"),
         ([], "expected the fields of Config"),
     ],
 )
@@ -131,3 +138,73 @@ def test_unreadable_json(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_bytes(b"\xff{")
     with pytest.raises(UsageError, match="not readable JSON"):
         read_json(tmp_path / "bad.json")
+
+
+@dataclass(frozen=True)
+class Tables:
+    rows: list[tuple[str, int]] = field(default_factory=list)
+    by_name: Mapping[str, float] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"rows": {}}, "rows is {}, expected list"),
+        ({"rows": [["a", "b"]]}, "rows[0] is 'b', expected int"),
+        ({"by_name": [1]}, "by_name is [1], expected Mapping"),
+        ({"by_name": {"a": None}}, "by_name.a is None, expected float"),
+    ],
+)
+def test_containers_are_checked_inside(values: dict[str, object], expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        from_dict(Tables, values)
+    assert expected in str(caught.value)
+    assert from_dict(Tables, {"rows": [["a", 1]], "by_name": {"x": 2}}) == Tables([("a", 1)], {"x": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 101 + b"]" * 101, "more than 100 levels"),
+        (b"9" * 5000, "not readable JSON"),
+        (b"1" + b"0" * 20, "more than 64 bits"),
+        (b"1e999", "more than 64 bits"),
+        (b"NaN", "NaN is no number of JSON"),
+        (b'{"a": [-Infinity]}', "-Infinity is no number of JSON"),
+        (b'{"a": "\\ud800"}', "is no text"),
+        (b'{"\\u0000": 1}', "is no text"),
+        (b"\xff{}", "not readable JSON"),
+        (b"", "not readable JSON"),
+    ],
+)
+def test_odd_json_is_one_line(content: bytes, expected: str) -> None:
+    with pytest.raises(UsageError, match="^[^\n]{,300}$") as caught:
+        parse_json(content, "file x")
+    assert expected in str(caught.value)
+
+
+def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_json(tmp_path)
+
+
+def test_identity_leaves_declared_fields_out() -> None:
+    @dataclass(frozen=True)
+    class Loop:
+        steps: int = 3
+        batch: int = 2
+
+    @dataclass(frozen=True)
+    class Longer(Loop):
+        more: int = 1
+
+    @dataclass(frozen=True)
+    class Whole:
+        loop: Loop
+        width: int = 1
+
+    outside_identity(Loop, "steps")
+    outside_identity(Longer, "more")
+    assert identity(Whole(Longer())) == {"loop": {"batch": 2}, "width": 1}
+    assert without({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d", "e.f"]) == {"a": {"c": 2}}

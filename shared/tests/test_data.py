@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onepaper import data
-from onepaper.data import readable
+from onepaper.data import SUMS_NAME, forget_sums, read_sums, readable, sums_problems, write_sums
 from onepaper.errors import OnePaperError, UsageError
 
 
@@ -244,3 +244,34 @@ def test_skipped_ones_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
 def test_other_errors_are_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         readable([0], lambda number: 1 / number)
+
+
+@pytest.mark.parametrize("line", [b"\xff", b"short  a.txt", b"0" * 64 + b" a.txt", b"0" * 64 + b"  "])
+def test_a_damaged_listing_is_one_line(tmp_path, line):
+    (tmp_path / SUMS_NAME).write_bytes(line + b"\n")
+    with pytest.raises(OnePaperError, match="^[^\n]*SHA256SUMS is damaged[^\n]*$"):
+        read_sums(tmp_path)
+
+
+def test_files_are_compared_with_the_listing_above_them(tmp_path):
+    part = tmp_path / "model" / "part"
+    part.mkdir(parents=True)
+    for path in (part / "a", part / "b", tmp_path / "model" / "c"):
+        path.write_text(path.name)
+    write_sums(tmp_path / "model")
+    assert list(sums_problems(part)) == []
+    (part / "a").write_text("x")
+    (part / "b").unlink()
+    (tmp_path / "model" / "c").write_text("x")
+    (part / "unlisted").write_text("x")
+    problems = list(sums_problems(part))
+    assert [problem.split(":")[0].split(",")[0] for problem in problems] == [
+        f"{part / 'a'} is damaged",
+        f"{part / 'b'} is missing",
+    ]
+    assert len(list(sums_problems(part, without=["a"]))) == 1
+    assert len(list(sums_problems(tmp_path / "model"))) == 3
+    forget_sums(part)
+    assert list(read_sums(tmp_path / "model")) == ["c"]
+    forget_sums(tmp_path / "model")
+    assert not (tmp_path / "model" / SUMS_NAME).exists()

@@ -358,3 +358,27 @@ def test_messages_about_devices():
         with pytest.raises(UsageError, match="device 'tpu' is not available to JAX here: this process already"):
             make(AcceleratorOptions("tpu"))
     jax.config.update("jax_platforms", None)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    model = Plain(nnx.Rngs(0))
+    name, parameter = next(iter(flatten(nnx.state(model, nnx.Param)).items()))
+    arrays = model_arrays(model)
+    arrays[name.removesuffix("/value")] = jnp.full_like(parameter, jnp.nan)
+    save_pretrained(tmp_path, arrays, RichConfig())
+    with pytest.raises(UsageError, match=f"{name.removesuffix('/value')} is not finite"):
+        load_pretrained(tmp_path, RichConfig, lambda config, rngs: Plain(rngs))
+
+
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("no plugin\nfor it")])
+def test_a_device_that_is_not_there_is_one_line(monkeypatch, error):
+    def devices():
+        raise error
+
+    before = jax.config.jax_platforms
+    monkeypatch.setattr(jax, "devices", devices)
+    try:
+        with pytest.raises(UsageError, match="^device 'cuda' is not available to JAX here[^\n]*choose cpu or auto$"):
+            use_device(DeviceOptions(device="gpu"))
+    finally:
+        jax.config.update("jax_platforms", before)

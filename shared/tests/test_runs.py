@@ -11,13 +11,23 @@ from pathlib import Path
 import pytest
 
 from onepaper import runs
+from onepaper.config import outside_identity
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.runs import Run, git_commit, write_atomic
+from onepaper.runs import Run, check_writable, git_commit, read_record, write_atomic
 
 
 @dataclass(frozen=True)
 class Config:
     steps: int = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    prompt: str = "a"
+    threads: int = 0
+
+
+outside_identity(Options, "threads")
 
 
 def open_run(folder: Path, config: Config | None = None, **extra: object) -> Run:
@@ -54,6 +64,77 @@ def test_another_configuration_is_refused_and_named(tmp_path: Path) -> None:
     assert (tmp_path / "run.json").read_text() == before
     with open_run(tmp_path):
         pass  # the refusal released the lock
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"options": Options("b")}, "prompt: 'b' here, 'a' there"),
+        ({"seed": 2}, "seed: 2 here, 1 there"),
+        ({"verb": "sample"}, "verb: 'sample' here, 'train' there"),
+        ({"paper": "q"}, "paper: 'q' here, 'p' there"),
+    ],
+)
+def test_a_folder_belongs_to_one_command(tmp_path: Path, other: dict[str, object], named: str) -> None:
+    command = {"paper": "p", "verb": "train", "config": Config(), "options": Options(), "seed": 1}
+    with Run.open(tmp_path, **command):
+        pass
+    with Run.open(tmp_path, **command | {"options": Options(threads=4)}) as again:
+        assert again.before is not None
+    with pytest.raises(UsageError, match=named):
+        Run.open(tmp_path, **command | other)
+
+
+def test_wrong_input_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "above").mkdir()
+    folder = tmp_path / "above" / "made" / "run"
+    with pytest.raises(UsageError), open_run(folder):
+        (folder / "checkpoints").mkdir()
+        raise UsageError("wrong")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "above"]
+    with pytest.raises(UsageError), open_run(folder):
+        (folder / "samples.json").write_text("{}")
+        raise UsageError("wrong, but there is something")
+    assert (folder / "run.json").exists()
+    with pytest.raises(UsageError), open_run(folder):
+        raise UsageError("wrong in a run that exists")
+    assert (folder / "run.json").exists()
+
+
+def test_an_altered_record_is_refused(tmp_path: Path) -> None:
+    with open_run(tmp_path, seed=1):
+        pass
+    path = tmp_path / "run.json"
+    content = path.read_bytes()
+    assert read_record(path)["seed"] == 1
+    accepted = []
+    for byte in range(0, len(content), 3):
+        path.write_bytes(content[:byte] + bytes([content[byte] ^ 1]) + content[byte + 1 :])
+        try:
+            read_record(path)
+        except OnePaperError:
+            pass
+        else:
+            accepted.append(content[max(0, byte - 5) : byte + 5])
+    # White space between values may change.
+    assert all(b"\n" in part for part in accepted), accepted
+    with pytest.raises(OnePaperError, match="altered"):
+        path.write_bytes(content.replace(b'"seed": 1', b'"seed": 2'))
+        open_run(tmp_path, seed=2)
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path: Path) -> None:
+    with open_run(tmp_path) as run:
+        written = run.write_json("result.json", {"value": [float("nan"), (float("inf"), 1.5)]})
+    assert json.loads(written.read_text()) == {"value": [None, [None, 1.5]]}
+
+
+def test_what_cannot_be_written_is_noticed_before(tmp_path: Path) -> None:
+    check_writable(tmp_path / "not" / "there", "--export")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OnePaperError, match="choose another --export"):
+        check_writable(tmp_path / "file" / "folder", "--export")
 
 
 def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ torch = pytest.importorskip("torch")
 from safetensors import SafetensorError, safe_open
 
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.testing.mutations import fuzz, read_or_refuse
 from onepaper.torch.checkpoint_files import read_torch_file
-
-from .mutations import fuzz, read_or_refuse
 
 
 def content(old=False, **values):

@@ -341,3 +341,22 @@ def test_compiled_models_train_alike():
         (_, one), (_, other) = eager.step(states[0], batches(step)), compiled.step(states[1], batches(step))
         assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-6)
     assert list(dict(states[1].model.named_parameters())) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    model = plain()
+    model.register_buffer("mask", torch.full((2,), -torch.inf))
+    save_pretrained(tmp_path, model, TiedConfig())
+
+    def build(_):
+        again = plain()
+        again.register_buffer("mask", torch.zeros(2))
+        return again
+
+    assert load_pretrained(tmp_path, TiedConfig, build)[0].mask.isinf().all()
+    name, parameter = next(iter(model.named_parameters()))
+    with torch.no_grad():
+        parameter.view(-1)[0] = torch.nan
+    save_pretrained(tmp_path, model, TiedConfig())
+    with pytest.raises(UsageError, match=f"{name} is not finite"):
+        load_pretrained(tmp_path, TiedConfig, build)

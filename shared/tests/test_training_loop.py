@@ -8,9 +8,15 @@ import pytest
 
 from onepaper.checkpoints import Checkpoints
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.runs import Run
 from onepaper.training import LoopOptions, fit
 
 from .walk import Walk, batches, losses, opened
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    loop: LoopOptions
 
 
 def test_cadence_means_and_lazy_metrics(tmp_path):
@@ -144,3 +150,31 @@ def test_wall_clock_budget_saves_and_goes_on(tmp_path):
 def test_options_are_validated(wrong):
     with pytest.raises(UsageError):
         LoopOptions(**{"steps": 1, **wrong})
+
+
+@pytest.mark.parametrize("cut", [7, 10, 24])
+def test_a_finished_run_trains_further(tmp_path, cut):
+    options = LoopOptions(25, log_every=10, evaluate_every=8, checkpoint_every=10)
+    whole = fit(Walk(), batches, options)
+
+    def command(steps, resume="auto"):
+        config = Config(dataclasses.replace(options, steps=steps, resume=resume, log_every=3))
+        with Run.open(tmp_path, paper="p", verb="train", config=config) as run:
+            return fit(task, batches, config.loop, run)
+
+    task = Walk()
+    command(cut)
+    assert command(25, "require").state == whole.state
+    assert task.steps == list(range(25))
+    assert command(25, "restart").state == whole.state
+    assert task.steps == [*range(25), *range(25)]
+
+
+def test_a_checkpoint_is_required(tmp_path):
+    config = Config(LoopOptions(5, resume="require"))
+    with (
+        pytest.raises(UsageError, match="no checkpoint to resume"),
+        Run.open(tmp_path / "a" / "b", paper="p", verb="train", config=config) as run,
+    ):
+        fit(Walk(), batches, config.loop, run)
+    assert list(tmp_path.iterdir()) == []

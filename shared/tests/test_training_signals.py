@@ -11,7 +11,7 @@ from onepaper.training import LoopOptions, Stopped, fit
 from .walk import Walk, batches, losses, opened
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_signals_save_and_report(tmp_path, number, code):
     options = LoopOptions(30, log_every=10, checkpoint_every=0)
     with opened(tmp_path / "whole") as run:
@@ -22,16 +22,32 @@ def test_signals_save_and_report(tmp_path, number, code):
             os.kill(os.getpid(), number)
         return batches(step)
 
+    # Tests may run in the background or under nohup, where a shell lets some of these be ignored.
+    outside = signal.signal(number, signal.SIG_DFL)
     before = signal.getsignal(number)
     with opened(tmp_path / "stopped") as run, pytest.raises(Stopped) as caught:
         fit(Walk(), stopping, options, run)
     assert signal.getsignal(number) is before
+    signal.signal(number, outside)
     assert caught.value.exit_code == code
     assert f"stopped by {number.name} at step 17 of 30: saved " in str(caught.value)
     with opened(tmp_path / "stopped") as run:
         resumed = fit(Walk(), batches, options, run)
     assert resumed.state == whole.state
     assert losses(tmp_path / "whole") == losses(tmp_path / "stopped")
+
+
+def test_a_closed_terminal_is_ignored_under_nohup(tmp_path):
+    def closing(step):
+        if step == 5:
+            os.kill(os.getpid(), signal.SIGHUP)
+        return batches(step)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert fit(Walk(), closing, LoopOptions(10)).step == 10
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_interrupt_acts_at_once():

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from onepaper.config import check_choice, check_non_negative, check_positive
+from onepaper.config import check_between, check_choice, check_positive, outside_identity
 from onepaper.errors import OnePaperError
 
 T = TypeVar("T")
+
+DEVICES = ("auto", "cpu", "cuda", "gpu", "mps", "tpu")
+MOST_THREADS = 1024
+"""More than any machine has; libraries fail without a message where the system gives no more threads."""
 
 
 @dataclass(frozen=True)
@@ -15,13 +19,15 @@ class DeviceOptions:
     """The device and its threads."""
 
     device: str = "auto"
-    """auto (the fastest available), cpu, cuda, mps (PyTorch), tpu (JAX)"""
+    """auto (the fastest available), cpu, cuda (or gpu), mps (PyTorch), tpu (JAX)"""
     threads: int = 0
     """CPU threads of this process; 0 for the framework's default"""
 
     def __post_init__(self) -> None:
-        check_choice("device", self.device, ("auto", "cpu", "cuda", "mps", "tpu"))
-        check_non_negative("threads", self.threads)
+        check_choice("device", self.device, DEVICES)
+        check_between("threads", self.threads, 0, MOST_THREADS)
+        if self.device == "gpu":  # JAX's word
+            object.__setattr__(self, "device", "cuda")
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ class AcceleratorOptions(DeviceOptions):
         super().__post_init__()
         check_choice("precision", self.precision, ("fp32", "bf16"))
         check_positive("shards", self.shards)
+
+
+# A run may continue on another machine.
+outside_identity(DeviceOptions, "device", "threads")
+outside_identity(AcceleratorOptions, "compile", "shards")
 
 
 class Processes:

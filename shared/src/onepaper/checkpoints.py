@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from onepaper.accelerator import Processes
-from onepaper.config import differences, from_dict, read_json, to_dict, unknown
-from onepaper.data import file_sha256
+from onepaper.config import config_hash, differences, from_dict, read_json, to_dict, unknown
+from onepaper.data import file_sha256, forget_sums, sums_problems
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.runs import now, sync_folder, write_atomic
 
@@ -31,6 +31,7 @@ MANIFEST_NAME = "manifest.json"
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 FORMAT = 1
+PRETRAINED_FORMAT = 2
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ class Checkpoints:
                 raise ValueError("it was altered")
             tree = {name: Leaf(tuple(shape), dtype) for name, (shape, dtype) in values["tree"].items()}
             return Manifest(step, tree, values["identity"], values["files"], values["extra"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BrokenCheckpoint(f"{path} is missing or damaged ({error})") from error
 
     def verify(self, step: int) -> Manifest:
@@ -286,8 +287,8 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-def write_pretrained(folder: Path, config: Any, write: Callable[[Path], None]) -> Path:
-    """Write `model.safetensors` and, last, `config.json` with its SHA-256; the back ends' `save_pretrained` call it.
+def write_pretrained(folder: str | Path, config: Any, write: Callable[[Path], None]) -> Path:
+    """Write `model.safetensors` and, last, `config.json` with the SHA-256 of both; `save_pretrained` calls it.
 
     Args:
         folder: made if needed; an older model in it is replaced.
@@ -297,10 +298,12 @@ def write_pretrained(folder: Path, config: Any, write: Callable[[Path], None]) -
     Raises:
         OnePaperError: the disk is full or the folder cannot be written.
     """
+    folder = Path(folder)
     weights = folder / WEIGHTS_NAME
     temporary = folder / f".{WEIGHTS_NAME}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        forget_sums(folder)
         write(temporary)
         _sync_file(temporary)
         digest = file_sha256(temporary)
@@ -310,27 +313,57 @@ def write_pretrained(folder: Path, config: Any, write: Callable[[Path], None]) -
             temporary.unlink()
         problem = error.strerror or error
         raise OnePaperError(f"cannot write {weights}: {problem}; free space or choose another folder") from error
-    content = {"format": FORMAT, "type": type(config).__name__, "config": to_dict(config), "sha256": digest}
+    content = {"format": PRETRAINED_FORMAT, "type": type(config).__name__, "config": to_dict(config), "sha256": digest}
+    content |= {"config_sha256": config_hash(content)}
     write_atomic(folder / CONFIG_NAME, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return folder
 
 
-def read_pretrained(folder: Path, config_type: type[ConfigT]) -> tuple[ConfigT, Path]:
+def read_pretrained(folder: str | Path, config_type: type[ConfigT]) -> tuple[ConfigT, Path]:
     """The configuration of a pretrained folder and the verified path of its weights.
+
+    Every file that a `SHA256SUMS` in the folder or above it lists is verified too. (A `config.json` of format 1 has no
+    SHA-256 of its own.)
 
     Raises:
         UsageError: no such folder, a model of another type, or a configuration that does not validate.
-        OnePaperError: the weights are missing or damaged.
+        OnePaperError: a file is missing or damaged.
     """
-    content = read_json(folder / CONFIG_NAME, "model configuration")
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder} is no folder, expected one with {CONFIG_NAME} and {WEIGHTS_NAME}; models of a hub are not "
+            "downloaded: fetch the files first (`hf download ID --local-dir FOLDER`) and give the folder"
+        )
+    for problem in sums_problems(folder, without=[WEIGHTS_NAME]):
+        raise OnePaperError(problem)
+    path = folder / CONFIG_NAME
+    content = read_json(path, "model configuration")
     lacking = {"format", "type", "config", "sha256"} - (content.keys() if isinstance(content, dict) else set[str]())
-    if lacking or content["format"] != FORMAT:
-        raise UsageError(f"{folder / CONFIG_NAME} is no model configuration of onepaper (format {FORMAT})")
+    if lacking or content["format"] not in (FORMAT, PRETRAINED_FORMAT):
+        raise UsageError(f"{path} is no model configuration of onepaper (format {PRETRAINED_FORMAT})")
+    digest = content.pop("config_sha256", None)
+    if (digest is not None or content["format"] == PRETRAINED_FORMAT) and digest != config_hash(content):
+        raise OnePaperError(
+            f"{path} is damaged or was altered: its SHA-256 differs from the one in it; fetch the model again"
+        )
     if content["type"] != config_type.__name__:
-        raise UsageError(f"{folder}: {unknown('model type', content['type'], [config_type.__name__])}")
+        raise UsageError(f"{folder}: {unknown('model type', str(content['type']), [config_type.__name__])}")
     weights = folder / WEIGHTS_NAME
     if not weights.is_file():
         raise OnePaperError(f"{weights} is missing; fetch the model again")
     if file_sha256(weights) != content["sha256"]:
         raise OnePaperError(f"{weights} is damaged: its SHA-256 differs from {CONFIG_NAME}; fetch the model again")
-    return from_dict(config_type, content["config"], str(folder / CONFIG_NAME)), weights
+    return from_dict(config_type, content["config"], str(path)), weights
+
+
+def check_finite(weights: Path, finite: Mapping[str, bool]) -> None:
+    """Raise `UsageError` for a network with a parameter that holds NaN or infinity, naming it.
+
+    Args:
+        weights: the file or folder.
+        finite: by name of a parameter, whether all of it is finite.
+    """
+    for name, good in finite.items():
+        if not good:
+            raise UsageError(f"{weights}: {name} is not finite; use weights of another training run")

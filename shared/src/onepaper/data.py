@@ -9,6 +9,7 @@ import hashlib
 import importlib.resources
 import lzma
 import os
+import re
 import stat
 import sys
 import tarfile
@@ -25,7 +26,7 @@ import numpy.typing as npt
 from onepaper.config import check_choice, check_positive, unknown
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.progress import track
-from onepaper.runs import temporary_folder
+from onepaper.runs import temporary_folder, write_atomic
 
 Batch = TypeVar("Batch")
 
@@ -54,15 +55,73 @@ def write_sums(folder: Path) -> Path:
 
 
 def read_sums(folder: Path) -> dict[str, str]:
-    """File name -> SHA-256, listed in the `SHA256SUMS` of `folder`."""
+    """File name -> SHA-256, listed in the `SHA256SUMS` of `folder`.
+
+    Raises:
+        OnePaperError: it is missing or damaged.
+    """
     listing = folder / SUMS_NAME
     if not listing.is_file():
         raise OnePaperError(f"{listing} is missing; reinstall the package that ships it")
+    try:
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    except (UnicodeDecodeError, OSError) as error:
+        raise OnePaperError(f"{listing} is damaged ({error}); copy or install it again") from None
     sums: dict[str, str] = {}
-    for line in listing.read_text(encoding="utf-8").splitlines():
+    for number, line in enumerate(lines, 1):
         digest, _, name = line.partition("  ")
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or name in sums:
+            raise OnePaperError(f"{listing} is damaged in line {number}; copy or install it again")
         sums[name] = digest
     return sums
+
+
+# Weights of several networks have one listing, as deep below it as the parts of a diffusers pipeline.
+_LISTING_DEPTH = 2
+
+
+def _listings(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Folders with a `SHA256SUMS` that may list files of `folder`, and the start of their names there."""
+    whole = folder.absolute()
+    for depth, above in enumerate((whole, *whole.parents[:_LISTING_DEPTH])):
+        if (above / SUMS_NAME).is_file():
+            yield above, "".join(f"{part}/" for part in whole.parts[len(whole.parts) - depth :])
+
+
+def sums_problems(folder: Path, without: Sequence[str] = ()) -> Iterator[str]:
+    """What of a folder differs from the `SHA256SUMS` in it, or in one of the two folders above it, in lines.
+
+    A folder without such a listing has no problems; neither have files that are not listed.
+
+    Args:
+        folder: of weights or data.
+        without: names of files that are verified in another way.
+
+    Raises:
+        OnePaperError: the listing is damaged.
+    """
+    for above, start in _listings(folder):
+        for name, digest in read_sums(above).items():
+            path = above / name
+            if not name.startswith(start) or name.removeprefix(start) in without:
+                continue
+            if not path.is_file():
+                yield f"{path} is missing, which {SUMS_NAME} lists; copy the folder again"
+            elif file_sha256(path) != digest:
+                yield f"{path} is damaged: its SHA-256 differs from {SUMS_NAME}; copy the folder again"
+
+
+def forget_sums(folder: Path) -> None:
+    """Take the files of a folder that is written again out of the `SHA256SUMS` that list them."""
+    for above, start in _listings(folder):
+        try:
+            kept = [f"{digest}  {name}\n" for name, digest in read_sums(above).items() if not name.startswith(start)]
+        except OnePaperError:
+            kept = []
+        if kept:
+            write_atomic(above / SUMS_NAME, "".join(kept))
+        else:
+            (above / SUMS_NAME).unlink()
 
 
 @functools.cache
@@ -320,7 +379,7 @@ def extract_archive(path: Path, folder: Path, *, max_bytes: int = 64 * 2**30) ->
                 folder.rmdir()
             content.rename(folder)
     except _BROKEN_ARCHIVE as error:
-        raise OnePaperError(f"{path} is damaged ({error}); fetch it again") from error
+        raise OnePaperError(f"{path} is damaged ({' '.join(str(error).split()):.200}); fetch it again") from error
     except FileExistsError as error:
         raise OnePaperError(f"{path} names one path twice ({error.filename}); refused") from error
     except OSError as error:

@@ -11,13 +11,23 @@ It consists of data and dotted names, so that listing papers, presets and claims
 import importlib
 import importlib.metadata
 import importlib.util
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onepaper.accelerator import AcceleratorOptions, DeviceOptions
-from onepaper.config import config_hash, unknown
+from onepaper.config import (
+    check_seed,
+    config_hash,
+    flatten,
+    identity,
+    outside_fields,
+    outside_identity,
+    to_dict,
+    unknown,
+)
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.runs import Run, default_folder
 
@@ -47,6 +57,16 @@ class PlainOptions:
     """seed of all randomness: same seed, same result"""
     dry_run: bool = False
     """print what would be done, and do nothing"""
+
+    def __post_init__(self) -> None:
+        check_seed("seed", self.seed)
+        # The options of the machine, which subclasses of both have, check theirs.
+        if check := getattr(super(), "__post_init__", None):
+            check()
+
+
+# A run may be repeated elsewhere.
+outside_identity(PlainOptions, "output", "dry_run")
 
 
 @dataclass(frozen=True)
@@ -176,13 +196,17 @@ class Invocation:
     def open_run(self, folder: Path | None = None, *, main_process: bool = True) -> Run:
         """The run folder of this call, locked and recorded.
 
-        It is `--output`, or runs/PAPER/VERB-NAME, where NAME is the preset or, for a verb without one, a hash of the
-        options: the same command gets the same folder, and another command does not overwrite it.
+        It is `--output`, or runs/PAPER/VERB-PRESET, followed by a hash of the options and by the seed where these are
+        not the defaults; without a preset, a hash of the configuration and the options. The same command gets the same
+        folder, and another command does not overwrite it. A training whose `--loop.steps` changed goes on, and says so.
+
+        Raises:
+            UsageError: the folder holds another run, or one that has trained further than `loop.steps`.
+            OnePaperError: another process runs there, or the folder cannot be written.
         """
         chosen = folder or getattr(self.options, "output", None)
-        chosen = chosen or default_folder(self.paper.name, self.verb.name, self.preset or config_hash(self.options)[:8])
-        return Run.open(
-            chosen,
+        run = Run.open(
+            chosen or default_folder(self.paper.name, self.verb.name, self._name()),
             paper=self.paper.name,
             verb=self.verb.name,
             config=self.config,
@@ -191,6 +215,45 @@ class Invocation:
             seed=getattr(self.options, "seed", None),
             package_folder=self.paper.package_folder(),
             main_process=main_process,
+        )
+        try:
+            _compare_lengths(run, self.config)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    def _name(self) -> str:
+        options, default = identity(self.options), identity(self.verb.options())
+        seed, usual = options.pop("seed", None), default.pop("seed", None)
+        parts = [self.preset] if self.preset else []
+        if not self.preset or options != default:
+            config = None if self.preset or self.config is None else identity(self.config)
+            parts.append(config_hash({"config": config, "options": options})[:8])
+        return "-".join([*parts, f"seed{seed}"] if seed != usual else parts)
+
+
+def _compare_lengths(run: Run, config: Any) -> None:
+    """Say that a training goes on to another length; refuse a length that it has passed already."""
+    if run.before is None or config is None:
+        return
+    now, before = flatten(to_dict(config)), flatten(run.before.get("config") or {})
+    options = flatten(run.record["options"] or {})
+    restart = "restart" in (now.get("loop.resume"), options.get("resume"))
+    steps = [int(path.name[5:]) for path in run.folder.glob("checkpoints/step_*") if path.name[5:].isdigit()]
+    if not restart and now.get("loop.steps", math.inf) < max(steps, default=0):
+        raise UsageError(
+            f"loop.steps is {now['loop.steps']}, but {run.folder} has trained {max(steps)} steps; choose another "
+            "--output, or --loop.resume restart to begin again"
+        )
+    changed = [name for name in outside_fields(config) if name.endswith("steps") and now[name] != before.get(name)]
+    for name in sorted(changed):
+        print(f"{run.folder}: {name} was {before.get(name)} and is {now[name]}")
+    schedules = {str(value) for name, value in now.items() if name.endswith("schedule")} & {"cosine", "linear"}
+    if changed and schedules and not restart:
+        print(
+            f"from here on, the {' or '.join(sorted(schedules))} learning rate is that of the new length: the result "
+            "is not that of one run of this length"
         )
 
 

@@ -4,23 +4,25 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from onepaper.config import config_hash, differences, read_json, to_dict
+from onepaper.config import config_hash, differences, identity, outside_fields, read_json, shortened, to_dict, without
 from onepaper.errors import OnePaperError, UsageError
 
 RECORD_NAME = "run.json"
-RECORD_FORMAT = 1
+LOCK_NAME = ".lock"
+RECORD_FORMAT = 2
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -140,12 +142,17 @@ def default_folder(paper: str, verb: str, name: str) -> Path:
 class Run:
     """An output folder, locked by this run, and the record of the run.
 
-    Open it with `Run.open`; leaving the `with` block releases the lock.
+    Open it with `Run.open`; leaving the `with` block releases the lock. The record's `config` has the fields that
+    decide what is computed (`onepaper.config.identity`); the file has all.
     """
 
     folder: Path
     record: dict[str, Any]
+    before: dict[str, Any] | None = None
+    """the record of the command that ran here before this one"""
     _lock: Any = None
+    _made: Sequence[Path] = ()
+    """the folders that this run has made, the innermost first"""
 
     @classmethod
     def open(
@@ -163,10 +170,12 @@ class Run:
     ) -> Self:
         """Create or reopen a run folder and write `run.json`.
 
-        In a distributed run only the main process locks and writes.
+        A folder belongs to a verb, a configuration and its options, except for fields that are declared by
+        `onepaper.config.outside_identity`, such as the number of steps. In a distributed run only the main process
+        locks and writes.
 
         Raises:
-            UsageError: the folder holds a run of another configuration; the message names the differing fields.
+            UsageError: the folder holds another run; the message names the differing fields.
             OnePaperError: another process runs there, or the folder cannot be written.
         """
         record: dict[str, Any] = {
@@ -185,32 +194,33 @@ class Run:
             "hardware": hardware(),
             "started": now(),
         }
-        run = cls(folder, record)
+        run = cls(folder, record if config is None else record | {"config": identity(config)})
         if not main_process:
             return run
+        existed = [path for path in (folder, *folder.parents) if path.exists()]
         _make_folder(folder)
+        run._made = [path for path in (folder, *folder.parents) if path not in existed]
         run._lock = _lock(folder)
         try:
-            existing = folder / RECORD_NAME
-            if existing.exists():
-                before = read_json(existing, "run record")
-                if before.get("config_hash") != record["config_hash"]:
-                    mismatches = differences(record["config"] or {}, before.get("config") or {})
-                    raise UsageError(
-                        f"{folder} holds a run of another configuration ({'; '.join(mismatches[:5]) or 'other kind'}); "
-                        "choose another --output, or repeat that configuration to resume"
-                    )
-                record["resumed_from"] = before.get("started")
-            run.write_json(RECORD_NAME, record)
+            if (folder / RECORD_NAME).exists():
+                run.before = read_record(folder / RECORD_NAME)
+                outside = {"config": config, "options": options}
+                _check_same_run(folder, *(_belongs_to(values, outside) for values in (record, run.before)))
+                record["resumed_from"] = run.record["resumed_from"] = run.before.get("started")
+            run.write_json(RECORD_NAME, record | {"sha256": config_hash(record)})
         except BaseException:
             run.close()
             raise
         return run
 
     def write_json(self, name: str, value: Any) -> Path:
-        """Write one JSON file of the run atomically."""
+        """Write one JSON file of the run atomically; numbers that are NaN or infinite, which JSON lacks, become null.
+
+        Raises:
+            OnePaperError: the folder cannot be written.
+        """
         path = self.folder / name
-        write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        write_atomic(path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return path
 
     def close(self) -> None:
@@ -225,7 +235,85 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        owned = self._lock is not None
         self.close()
+        if owned and self.before is None and kind is not None and issubclass(kind, UsageError):
+            self._remove_if_unused()
+
+    def _remove_if_unused(self) -> None:
+        """After wrong input: remove the record, and empty folders, of a run that has written nothing else."""
+        own = [self.folder / name for name in (RECORD_NAME, LOCK_NAME)]
+        inside = list(self.folder.rglob("*"))
+        if any(path not in own and not path.is_dir() for path in inside):
+            return
+        for path in own:
+            path.unlink(missing_ok=True)
+        for path in [*sorted((path for path in inside if path.is_dir()), reverse=True), *self._made]:
+            with contextlib.suppress(OSError):  # not empty: another run has begun in it
+                path.rmdir()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record of a run, verified against its own SHA-256.
+
+    Raises:
+        UsageError: missing, no JSON, or no record of a run; a field of another type is named.
+        OnePaperError: it was altered.
+    """
+    record = read_json(path, "run record")
+    kinds: dict[str, tuple[type, ...]] = {
+        "paper": (str,),
+        "verb": (str,),
+        "options": (dict, type(None)),
+        "config": (dict, type(None)),
+        "config_type": (str, type(None)),
+        "preset": (str, type(None)),
+    }
+    missing = [key for key in ("paper", "verb", "options") if not isinstance(record, dict) or key not in record]
+    if missing:
+        raise UsageError(
+            f"{path} is no run record: {', '.join(missing)} missing; expected the run.json of a run folder"
+        )
+    for key, allowed in kinds.items():
+        if not isinstance(record.get(key), allowed):
+            raise UsageError(f"{path}: {key} is {shortened(record[key])}, expected {allowed[0].__name__}")
+    values = {key: value for key, value in record.items() if key != "sha256"}
+    # A record of format 1 has the hash of its configuration alone, one written by hand has none.
+    digests = (
+        [(values, record.get("sha256"))] if {"sha256"} & record.keys() or record.get("format") == RECORD_FORMAT else []
+    )
+    digests += [(record["config"], record["config_hash"])] if record.get("config") and "config_hash" in record else []
+    if any(config_hash(part) != digest for part, digest in digests):
+        raise OnePaperError(
+            f"{path} was altered: its SHA-256 differs from the one in it; to change a configuration, copy its `config` "
+            "to a file of its own and give that to --config"
+        )
+    return values
+
+
+def _belongs_to(record: Mapping[str, Any], outside: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run folder is of, from a record: without the fields that may differ between commands in one folder."""
+    values = {name: record.get(name) for name in ("paper", "verb", "config_type", "seed")}
+    for part, config in outside.items():
+        fields = record.get(part) or {}
+        values |= without(fields, outside_fields(config)) if config is not None else fields
+    return values
+
+
+def _check_same_run(folder: Path, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    if mismatches := differences(ours, theirs):
+        raise UsageError(
+            f"{folder} holds a run of another configuration ({'; '.join(mismatches[:5])}); choose another --output, or "
+            "repeat that configuration to resume"
+        )
 
 
 def now() -> str:
@@ -245,6 +333,19 @@ def command_line() -> str:
     return " ".join([name, *(shlex.quote(argument) for argument in sys.argv[1:])])
 
 
+def check_writable(folder: Path, option: str) -> None:
+    """Raise `OnePaperError` unless files can be written to `folder`, which may not exist yet; `option` named it.
+
+    For what a long run writes at its end.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise OnePaperError(f"cannot write to {folder}: {error.strerror or error}; choose another {option}") from error
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -259,7 +360,7 @@ def _make_folder(folder: Path) -> None:
 def _lock(folder: Path) -> Any:
     import filelock
 
-    lock = filelock.FileLock(folder / ".lock", blocking=False)
+    lock = filelock.FileLock(folder / LOCK_NAME, blocking=False)
     try:
         lock.acquire()
     except filelock.Timeout:

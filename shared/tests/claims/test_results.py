@@ -34,7 +34,9 @@ def test_a_result_survives_its_file_and_fits_the_schema(paper):
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert set(schema["properties"]) == {f.name for f in dataclasses.fields(Result)}
-    assert set(schema["properties"]) - set(schema["required"]) == {"seeds", "device", "artifacts"}, "absent before"
+    assert set(schema["properties"]) - set(schema["required"]) == {"seeds", "device", "artifacts", "sha256"}, (
+        "absent before"
+    )
     for claim in paper.ledger[:3]:
         path = record(paper, claim)
         jsonschema.validate(json.loads(path.read_text()), schema)
@@ -134,3 +136,20 @@ def test_outcomes_without_and_with_results(paper):
 def test_to_dict_is_what_the_file_holds(paper):
     path = record(paper, paper.ledger[0])
     assert to_dict(read_result(path)) == json.loads(path.read_text())
+
+
+def test_an_altered_result_is_refused(paper):
+    path = record(paper, paper.ledger[0])
+    text = path.read_text()
+    assert '"mean": 0.64,' in text
+    path.write_text(text.replace('"mean": 0.64,', '"mean": 0.65,'))
+    with pytest.raises(UsageError, match="was altered: its SHA-256 differs"):
+        read_result(path)
+    path.write_text(text.replace('"mean": 0.64,', '"mean": NaN,'))
+    with pytest.raises(UsageError, match="NaN is no number of JSON"):
+        read_result(path)
+    # Results of earlier versions have no digest.
+    values = json.loads(text)
+    del values["sha256"]
+    path.write_text(json.dumps(values))
+    assert read_result(path).verdict == "reproduced"

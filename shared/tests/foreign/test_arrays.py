@@ -10,8 +10,7 @@ from numpy.lib import format as npy
 
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.foreign.arrays import read_npy, read_npz
-
-from ..mutations import fuzz, read_or_refuse
+from onepaper.testing.mutations import fuzz, read_or_refuse
 
 ARRAYS = {
     "rows": np.arange(6).reshape(2, 3),

@@ -11,8 +11,7 @@ import pytest
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.foreign import pickles
 from onepaper.foreign.pickles import NUMPY, SKIPPED, read_pickle
-
-from ..mutations import fuzz, read_or_refuse
+from onepaper.testing.mutations import fuzz, read_or_refuse
 
 VALUE = {
     "rows": np.arange(6.0).reshape(2, 3),

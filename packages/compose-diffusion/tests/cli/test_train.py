@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from onepaper.data import file_sha256, read_sums
-from onepaper.errors import UsageError
+from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation, resolve
 
 from compose_diffusion.cli.options import RECIPES, TrainOptions
@@ -39,12 +39,25 @@ def test_verb_trains_both_networks_resumes_and_exports(tmp_path, capsys):
     assert "denoiser: 4 steps, loss" in said
     assert "classifier: 3 steps, loss" in said
     assert f"--weights {tmp_path / 'run'}" in said
+    longer = replace(config, denoiser_fit=replace(config.denoiser_fit, steps=6))
+    train_verb(Invocation(PAPER, PAPER.verb("train"), longer, replace(options, resume="require"), "smoke"))
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'run'}: denoiser_fit.steps was 4 and is 6\n" in said
+    assert "denoiser: 6 steps, loss" in said
     trained, exported = DigitModels.from_pretrained(tmp_path / "run"), DigitModels.from_pretrained(export)
     assert trained.denoiser.config == config.denoiser
     assert torch.equal(trained.classifier.out.weight, exported.classifier.out.weight)
     assert all(file_sha256(export / name) == digest for name, digest in read_sums(export).items())
     with pytest.raises(UsageError, match="another configuration"):
         train_verb(Invocation(PAPER, PAPER.verb("train"), replace(config, label_dropout=0.5), options, "smoke"))
+
+
+def test_what_cannot_be_exported_is_noticed_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    options = TrainOptions(output=tmp_path / "run", export=tmp_path / "file" / "export")
+    with pytest.raises(OnePaperError, match="choose another --export"):
+        train_verb(Invocation(PAPER, PAPER.verb("train"), SMOKE, options, "smoke"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_dry_run_writes_nothing(tmp_path, capsys):

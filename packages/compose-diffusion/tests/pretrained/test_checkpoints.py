@@ -61,6 +61,14 @@ def test_files_in_the_published_layout_are_loaded(kind, ending, tmp_path, genera
         torch.testing.assert_close(network(x, t), saved(x, t))
 
 
+def test_weights_that_are_not_finite_are_named(network, tmp_path):
+    state = network.state_dict()
+    state["out.2.weight"].view(-1)[5] = torch.inf
+    save_file(state, tmp_path / "weights.safetensors")
+    with pytest.raises(UsageError, match=r"weights.safetensors: out.2.weight is not finite"):
+        open_checkpoint(tmp_path / "weights.safetensors", CONFIGS["noise"])
+
+
 def test_half_precision_is_read_as_single(network, tmp_path):
     torch.save(network.half().state_dict(), tmp_path / "half.pt")
     again = open_checkpoint(tmp_path / "half.pt", CONFIGS["noise"]).network

@@ -1,10 +1,13 @@
 import json
+import shutil
 
 import pytest
 import torch
 from diffusers import DDPMPipeline, DDPMScheduler
+from onepaper.data import write_sums
 from onepaper.errors import UsageError
 
+from compose_diffusion.evaluation.reused_models import SHIPPED_WEIGHTS
 from compose_diffusion.pretrained.folders import open_network, open_pipeline
 
 
@@ -81,3 +84,43 @@ def test_missing_weights_give_one_line(folder):
         with pytest.raises(UsageError, match=f"cannot be read as {what}: ") as caught:
             reader(folder)
         assert "\n" not in str(caught.value)
+
+
+def test_files_are_compared_with_the_digests_beside_them(folder):
+    write_sums(folder)
+    open_pipeline(folder)
+    settings = folder / "scheduler" / "scheduler_config.json"
+    settings.write_text(settings.read_text().replace('"num_train_timesteps": 1000', '"num_train_timesteps": 1001'))
+    with pytest.raises(UsageError, match="scheduler_config.json is damaged: its SHA-256 differs"):
+        open_pipeline(folder)
+    open_network(folder / "unet")
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-3] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(UsageError, match="model.safetensors is damaged: its SHA-256 differs"):
+        open_network(folder / "unet")
+
+
+@pytest.mark.parametrize("name", ["shape", "thick"])
+def test_shipped_pipelines_are_verified(tmp_path, name):
+    shutil.copytree(SHIPPED_WEIGHTS, tmp_path / "reuse")
+    folder = tmp_path / "reuse" / name
+    open_pipeline(folder)
+    for file in ("model_index.json", "unet/config.json", "scheduler/scheduler_config.json"):
+        content = (folder / file).read_bytes()
+        for at in range(5, len(content), 61):
+            (folder / file).write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+            with pytest.raises(UsageError, match="^[^\\n]*$"):
+                open_pipeline(folder)
+        (folder / file).write_bytes(content)
+    open_pipeline(folder)
+
+
+def test_weights_that_are_not_finite_are_named(folder, make_unet):
+    network = make_unet()
+    with torch.no_grad():
+        next(network.parameters()).view(-1)[0] = torch.nan
+    network.save_pretrained(folder / "unet")
+    with pytest.raises(UsageError, match=r"model.safetensors: conv_in.* is not finite"):
+        open_pipeline(folder)

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
 
 from perceiver_ar.config import EOS, SOS, DataConfig
-from perceiver_ar.data.codes import CodesCodec, user_codes
+from perceiver_ar.data.codes import CodesCodec, read_codes, user_codes
 
 
 def test_codes_come_back_and_each_codebook_has_its_turn() -> None:
@@ -91,5 +92,26 @@ def test_bad_files_raise_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=re.escape("1.npy: codes have shape (20, 3), expected (frames, 2)")):
         user_codes(DataConfig("codes", tmp_path))
     (tmp_path / "bad.npy").write_text("no")
-    with pytest.raises(UsageError, match="bad.npy is not a readable .npy file"):
+    with pytest.raises(UsageError, match="bad.npy is damaged"):
         user_codes(DataConfig("codes", tmp_path))
+
+
+def test_codes_in_the_other_order_are_recognised(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((8, 300), int))
+    with pytest.raises(UsageError, match=re.escape("must be transposed: numpy.save(path, codes.T)")):
+        user_codes(DataConfig("codes", tmp_path / "a.npy"))
+
+
+def test_a_header_that_the_file_does_not_keep_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<i8", "fortran_order": False, "shape": (2**40, 2)})
+    with pytest.raises(UsageError, match="an array of shape"):
+        read_codes(path)
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damaged_files(tmp_path: Path, count: int) -> None:
+    np.save(tmp_path / "a.npy", np.arange(12).reshape(6, 2) % 8)
+    valid = (tmp_path / "a.npy").read_bytes()
+    fuzz(lambda path: CodesCodec(2, 8).encode_file(path), tmp_path / "a.npy", [valid], count)

@@ -1,16 +1,25 @@
+import random
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from flax import nnx
-from onepaper.errors import UsageError
+from onepaper.errors import OnePaperError, UsageError
 from onepaper.jax.state_files import model_arrays
 
 from perceiver_ar.config import DataConfig, ModelConfig
 from perceiver_ar.data.text import WordText
 from perceiver_ar.models.perceiver_ar import PerceiverAR
-from perceiver_ar.pretrained.checkpoints import SHIPPED, Network, find_weights, open_network, save_network
+from perceiver_ar.pretrained.checkpoints import (
+    SHIPPED,
+    Network,
+    check_network,
+    find_weights,
+    open_network,
+    save_network,
+)
 
 
 def small(vocab_size: int) -> PerceiverAR:
@@ -48,6 +57,39 @@ def test_what_is_not_there_raise_one_line(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text("{")
     with pytest.raises(UsageError, match="is not valid JSON"):
         open_network(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_file_of_a_network_is_verified(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    shutil.copytree(find_weights(name), folder)
+    check_network(str(folder))
+    flips = random.Random(0)
+    for file in ("config.json", "data.json", "model.safetensors", "SHA256SUMS"):
+        content = (folder / file).read_bytes()
+        for _ in range(8):
+            at, bit = flips.randrange(len(content)), 1 << flips.randrange(8)
+            (folder / file).write_bytes(content[:at] + bytes([content[at] ^ bit]) + content[at + 1 :])
+            with pytest.raises(OnePaperError, match="^[^\n]*$"):
+                check_network(str(folder))
+            if file == "config.json":
+                with pytest.raises(OnePaperError, match="^[^\n]*$"):
+                    open_network(str(folder))
+        (folder / file).write_bytes(content)
+
+
+def test_what_was_saved_is_verified(tmp_path: Path) -> None:
+    folder = save_network(tmp_path, Network(small(7), DataConfig("copy"), None))
+    check_network(str(folder))
+    data = folder / "data.json"
+    data.write_text(data.read_text().replace('"copy"', '"text"'))
+    with pytest.raises(OnePaperError, match="data.json is damaged"):
+        check_network(str(folder))
+    (folder / "SHA256SUMS").unlink()  # a network of an earlier version
+    for content in (b"[" * 100_000, b"\xff", b'{"dataset": NaN}'):
+        data.write_bytes(content)
+        with pytest.raises(OnePaperError, match="not readable JSON"):
+            check_network(str(folder))
 
 
 def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:

@@ -20,6 +20,11 @@ from onepaper.runs import write_atomic
 # Prefixed, so that no name of a paper meets an argument of numpy's. Numbers and arrays of a result are entries of their
 # own; text, bytes, lists and dictionaries are in one JSON document, which refers to the arrays in them.
 _SECONDS, _VALUE, _DOCUMENT, _PART = "seconds", "value/", "document", "part/"
+# What zipfile, numpy and the reading of the document raise for damaged files.
+_DAMAGE = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError, RecursionError),
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError),
+)
 _EXPECTED = "expected numbers, text, bytes, numeric arrays, or lists and dictionaries of them"
 
 
@@ -129,7 +134,7 @@ def read_arm(path: Path) -> tuple[ArmResult, float] | None:
         seconds = float(stored.pop(_SECONDS))
         document = json.loads(stored.pop(_DOCUMENT).tobytes()) if _DOCUMENT in stored else {}
         result = {name: _unpack(packed, stored) for name, packed in document.items()}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         logging.getLogger(__name__).warning("%s is damaged (%s); computing it again", path, error)
         return None
     for name, value in stored.items():

@@ -7,9 +7,10 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from onepaper.accelerator import DEVICES
 from onepaper.claims import TIERS, Claim, ClaimsOptions, Tier, check_ledger
 from onepaper.claims.report import format_seconds, print_outcomes, write_report
 from onepaper.claims.results import (
@@ -25,7 +26,7 @@ from onepaper.claims.results import (
     write_result,
 )
 from onepaper.claims.workers import Work, measure_all
-from onepaper.config import check_choice, check_non_negative, check_positive, to_dict
+from onepaper.config import check_choice, check_positive, check_seed, outside_identity, to_dict
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.progress import bar, write_line
 from onepaper.runs import Run
@@ -55,15 +56,16 @@ class ReproduceOptions:
     output: Path | None = None
     """Folder of the run [default: runs/PAPER/reproduce]."""
     device: str = "auto"
-    """Where to compute: auto, cpu, cuda, mps."""
+    """Where to compute: auto, cpu, cuda (or gpu), mps, tpu."""
     record: bool = False
     """Write the results into the package's results folder, from which README and docs are rendered."""
     dry_run: bool = False
     """Only print what would be measured."""
 
     def __post_init__(self) -> None:
+        check_choice("device", self.device, DEVICES)
         for seed in self.seeds:
-            check_non_negative("seeds", seed)
+            check_seed("seeds", seed)
         if len(set(self.seeds)) < len(self.seeds):
             raise UsageError(f"seeds are {', '.join(map(str, self.seeds))}, expected each of them once")
         if self.jobs is not None:
@@ -74,6 +76,10 @@ class ReproduceOptions:
         """The tiers to measure."""
         wanted = {"quick": True, "full": self.full or self.retrain, "retrain": self.retrain}
         return tuple(tier for tier in TIERS if wanted[tier])
+
+
+# Each result in the folder says with which options it was measured (`claims.results.finished_outcome`).
+outside_identity(ReproduceOptions, *(field.name for field in fields(ReproduceOptions)))
 
 
 def reproduce(paper: PaperLedger, options: ReproduceOptions) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from onepaper.claims import Artifact, Claim, Decision, Evidence, Measurement, Verdict, check_ledger
 from onepaper.claims.artifacts import RecordedArtifact, copy_artifacts, remove_artifacts, write_artifacts
 from onepaper.claims.evidence import format_value
-from onepaper.config import from_dict, read_json, to_dict
+from onepaper.config import config_hash, from_dict, read_json, to_dict
 from onepaper.errors import UsageError
 from onepaper.fingerprint import claim_fingerprint, claim_fingerprints
 from onepaper.runs import command_line, environment, git_commit, hardware, now, write_atomic
@@ -136,6 +136,8 @@ class Result:
     """as the option said; empty in older files"""
     artifacts: tuple[RecordedArtifact, ...] | None = None
     """what the claim shows; None in older files, which have none"""
+    sha256: str = ""
+    """of all other fields, see `digest_of`; empty in older files"""
 
     @classmethod
     def of(
@@ -196,8 +198,14 @@ def write_result(folder: Path, result: Result, artifacts: Sequence[Artifact] = (
     _validate(to_dict(result), path)
     # Between the two writes the files are those of no result, which their digests show.
     values = to_dict(replace(result, artifacts=write_artifacts(folder, result.id, artifacts)))
+    values["sha256"] = digest_of(values)
     write_atomic(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return path
+
+
+def digest_of(values: dict[str, Any]) -> str:
+    """SHA-256 of the fields of a result, without this digest itself."""
+    return config_hash({name: value for name, value in values.items() if name != "sha256"})
 
 
 def copy_result(source: Path, target: Path, claim_id: str) -> None:
@@ -220,12 +228,14 @@ def read_result(path: Path) -> Result:
     """Read and validate one result.
 
     Raises:
-        UsageError: the file is missing, no JSON, or not as the schema says; the field is named.
+        UsageError: the file is missing, no JSON, not as the schema says (the field is named), or altered.
     """
     values = read_json(path, "result")
     _validate(values, path)
     if values["id"] != path.stem:
         raise UsageError(f"result {path} holds claim {values['id']}, expected {path.stem}; rename the file")
+    if "sha256" in values and values["sha256"] != digest_of(values):
+        raise UsageError(f"result {path} was altered: its SHA-256 differs from the one in it; measure with --record")
     return from_dict(Result, values, str(path))
 
 
@@ -249,7 +259,9 @@ def _validate(values: Any, path: Path) -> None:
 
     error: Any = best_match(_validator().iter_errors(values))
     if error is not None:
-        raise UsageError(f"result {path}: {error.json_path} {error.message}; expected what result.schema.json says")
+        raise UsageError(
+            f"result {path}: {error.json_path:.80} {error.message:.200}; expected what result.schema.json says"
+        )
 
 
 def result_status(claim: Claim, result: Result, package_folder: Path) -> Status:

@@ -16,16 +16,17 @@ from onepaper.cli.completion import TOP_COMMANDS, candidates, completion_script
 from onepaper.cli.help import paper_help, print_list, top_help
 from onepaper.cli.long_running import StopRequest, stop_on_signals
 from onepaper.cli.parsing import parse, read_config, take_option
-from onepaper.config import from_dict, read_json, unknown
+from onepaper.config import from_dict, unknown
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation, Paper, load_paper, paper_names, resolve
-from onepaper.runs import RECORD_NAME
+from onepaper.runs import RECORD_NAME, read_record
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `onepaper`; exits with 0, 1 (failure), 2 (wrong usage) or 128 + signal (stopped)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        _check_text(words)
         status = _dispatch(words)
     except OnePaperError as error:
         status = _fail(str(error), error.exit_code)
@@ -44,6 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         place = f"{error.filename}: " if error.filename else ""
         status = _fail(f"{place}{error.strerror or error}; check the path, its permissions and free space", 1)
     sys.exit(status)
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Raise `UsageError` for words that no record of a run could hold: file names and prompts that are not UTF-8."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{word!r} is not UTF-8 text; type it again, or rename the file") from None
 
 
 def _fail(message: str, status: int) -> int:
@@ -100,12 +110,7 @@ def _repeat(words: list[str]) -> int:
         raise UsageError(f"repeat takes one run folder or run.json, got {len(rest)}: {' '.join(rest)}")
     path = Path(rest[0])
     path = path / RECORD_NAME if path.is_dir() else path
-    record = read_json(path, "run record")
-    missing = [key for key in ("paper", "verb", "options") if not isinstance(record, dict) or key not in record]
-    if missing:
-        raise UsageError(
-            f"{path} is no run record: {', '.join(missing)} missing; expected the run.json of a run folder"
-        )
+    record = read_record(path)
     paper = load_paper(record["paper"])
     verbs = verbs_of(paper)
     if record["verb"] not in verbs:

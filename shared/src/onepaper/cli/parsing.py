@@ -17,7 +17,7 @@ from onepaper.cli.long_running import NOTE
 from onepaper.config import from_dict, read_json
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation, Paper, Verb
-from onepaper.runs import RECORD_NAME
+from onepaper.runs import RECORD_NAME, read_record
 
 
 def parse(paper: Paper, verb: Verb, words: Sequence[str]) -> Invocation | None:
@@ -63,7 +63,8 @@ def read_config(paper: Paper, verb: Verb, path: Path) -> Any:
     values = read_json(path, "configuration")
     wanted = None
     if isinstance(values, dict) and "config_type" in values:
-        wanted, values = values["config_type"], values["config"]
+        record = read_record(path)
+        wanted, values = record["config_type"], record.get("config")
     kinds = {kind.__name__: kind for kind in verb.configs}
     if wanted is not None and wanted not in kinds:
         raise UsageError(f"{path} holds a {wanted}; `{verb.name}` of {paper.name} runs {' or '.join(kinds)}")

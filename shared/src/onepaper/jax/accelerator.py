@@ -141,8 +141,10 @@ def _devices(options: DeviceOptions) -> list[Any]:
     message = f"device '{options.device}' is not available to JAX here"
     try:
         devices = jax.devices()
-    except RuntimeError as error:
-        raise UsageError(f"{message}: {error}") from error
+    except (RuntimeError, AssertionError) as error:  # an AssertionError where no plugin for the platform is installed
+        jax.config.update("jax_platforms", None)
+        problem = str(error).splitlines()[0] if str(error) else "JAX is installed without it"
+        raise UsageError(f"{message} ({problem}); choose cpu or auto") from error
     platform = {"cuda": "gpu"}.get(options.device, options.device)
     if platform not in ("auto", devices[0].platform):
         # JAX ignores a platform that is set after its first use.

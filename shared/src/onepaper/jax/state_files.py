@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from safetensors import SafetensorError
 from safetensors.flax import load_file, save_file
 
-from onepaper.checkpoints import Leaf, Tree, check_tree, read_pretrained, write_pretrained
+from onepaper.checkpoints import Leaf, Tree, check_finite, check_tree, read_pretrained, write_pretrained
 from onepaper.errors import OnePaperError
 
 ConfigT = TypeVar("ConfigT")
@@ -62,7 +63,7 @@ def model_arrays(model: nnx.Module) -> dict[str, Any]:
     return {name.removesuffix("/value"): array for name, array in flatten(stored).items()}
 
 
-def save_pretrained(folder: Path, model: nnx.Module | Mapping[str, Any], config: Any) -> Path:
+def save_pretrained(folder: str | Path, model: nnx.Module | Mapping[str, Any], config: Any) -> Path:
     """Write a model (or its named arrays) and its configuration: `model.safetensors`, `config.json`.
 
     Raises:
@@ -81,7 +82,7 @@ def save_pretrained(folder: Path, model: nnx.Module | Mapping[str, Any], config:
 
 
 def load_pretrained(
-    folder: Path, config_type: type[ConfigT], build: Callable[[ConfigT, nnx.Rngs], ModelT], *, seed: int = 0
+    folder: str | Path, config_type: type[ConfigT], build: Callable[[ConfigT, nnx.Rngs], ModelT], *, seed: int = 0
 ) -> tuple[ModelT, ConfigT]:
     """The model that `save_pretrained` wrote, and its configuration.
 
@@ -93,6 +94,7 @@ def load_pretrained(
 
     Raises:
         OnePaperError: a file is missing or damaged, or names, shapes or dtypes differ from the model's.
+        UsageError: a parameter is not finite.
     """
     config, weights = read_pretrained(folder, config_type)
     try:
@@ -104,4 +106,6 @@ def load_pretrained(
     _, _, stored = nnx.split(model, nnx.RngState, ...)
     names = [name.removesuffix("/value") for name in flatten(stored)]
     nnx.update(model, jax.tree.unflatten(jax.tree.structure(stored), [found[name] for name in names]))
+    parameters = {name.removesuffix("/value"): leaf for name, leaf in flatten(nnx.state(model, nnx.Param)).items()}
+    check_finite(weights, {name: bool(jnp.isfinite(leaf).all()) for name, leaf in parameters.items()})
     return model, config

@@ -127,7 +127,7 @@ class WordTokenizer:
         self._id_of = {word: number for number, word in enumerate(self.words)}
         wrong = [word for at, word in enumerate(self.words) if word.split() != [word] or self._id_of[word] != at]
         if self.words[:1] != [UNKNOWN] or wrong:
-            found = f"has {wrong[0][:40]!r}" if wrong else f"begins with {self.words[:1]}"
+            found = f"has {wrong[0][:40]!r}" if wrong else f"begins with {self.words[:1]!s:.50}"
             raise UsageError(f"a vocabulary {found}, expected '{UNKNOWN}' and then words, none twice or with a space")
 
     @classmethod

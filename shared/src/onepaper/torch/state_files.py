@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from onepaper.checkpoints import Leaf, Tree, check_tree, read_pretrained, write_pretrained
+from onepaper.checkpoints import Leaf, Tree, check_finite, check_tree, read_pretrained, write_pretrained
 from onepaper.errors import OnePaperError
 
 ConfigT = TypeVar("ConfigT")
@@ -122,7 +122,7 @@ def read_state(folder: Path, into: Mapping[str, Tensor], tree: Tree) -> None:
         raise OnePaperError(f"cannot read {folder / SHARDS_FOLDER}: {error}") from error
 
 
-def save_pretrained(folder: Path, model: nn.Module | Mapping[str, Tensor], config: Any) -> Path:
+def save_pretrained(folder: str | Path, model: nn.Module | Mapping[str, Tensor], config: Any) -> Path:
     """Write a model (or its named tensors) and its configuration: `model.safetensors`, `config.json`.
 
     Raises:
@@ -133,7 +133,7 @@ def save_pretrained(folder: Path, model: nn.Module | Mapping[str, Tensor], confi
 
 
 def load_pretrained(
-    folder: Path, config_type: type[ConfigT], build: Callable[[ConfigT], ModelT]
+    folder: str | Path, config_type: type[ConfigT], build: Callable[[ConfigT], ModelT]
 ) -> tuple[ModelT, ConfigT]:
     """The model that `save_pretrained` wrote, on the CPU, and its configuration.
 
@@ -144,9 +144,16 @@ def load_pretrained(
 
     Raises:
         OnePaperError: a file is missing or damaged, or names, shapes or dtypes differ from the model's.
+        UsageError: a parameter is not finite.
     """
     config, weights = read_pretrained(folder, config_type)
     with torch.random.fork_rng(devices=[]):
         model = build(config)
     read_safetensors(weights, model_tensors(model))
+    check_finite(weights, finite_parameters(model))
     return model, config
+
+
+def finite_parameters(model: nn.Module) -> dict[str, bool]:
+    """Whether all of a parameter is finite, by its name. Buffers may hold infinities, such as masks."""
+    return {name: bool(parameter.isfinite().all()) for name, parameter in model.named_parameters()}

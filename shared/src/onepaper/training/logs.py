@@ -85,11 +85,13 @@ class Logs:
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """The rows of a `metrics.jsonl`; an incomplete last line (after a crash) is skipped."""
+    """The rows of a `metrics.jsonl`; lines that are none, such as an incomplete last one after a crash, are skipped."""
     rows: list[Row] = []
     if not path.exists():
         return rows
-    for line in path.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            rows.append(json.loads(line))
+    for line in path.read_bytes().splitlines():
+        with contextlib.suppress(ValueError, RecursionError):  # not UTF-8 or no JSON; nested too deeply
+            row = json.loads(line)
+            if isinstance(row, dict) and type(row.get("step")) is int:
+                rows.append(row)
     return rows

@@ -10,14 +10,14 @@ import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from onepaper import progress
 from onepaper.accelerator import Processes
 from onepaper.checkpoints import Checkpoints, Tree
-from onepaper.config import check_choice, check_non_negative, check_positive
+from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.runs import Run
 from onepaper.training.logs import Logs, Row
@@ -67,7 +67,7 @@ class LoopOptions:
     """How long to train and what to write on the way."""
 
     steps: int
-    """total updates, those before a resume included"""
+    """total updates, those before a resume included; more than a finished run had continue it"""
     log_every: int = 50
     """steps between log rows; a row holds the means since the last one"""
     evaluate_every: int = 0
@@ -88,6 +88,10 @@ class LoopOptions:
         check_positive("keep_checkpoints", self.keep_checkpoints)
         check_non_negative("max_minutes", self.max_minutes)
         check_choice("resume", self.resume, ("auto", "require", "restart"))
+
+
+# A state after step N is the same with all values of these, so that they may differ when a run is resumed.
+outside_identity(LoopOptions, *(field.name for field in fields(LoopOptions)))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a flag that the training loop reads between steps."""
+"""SIGTERM, SIGINT and SIGHUP as a flag that the training loop reads between steps."""
 
 import signal
 import threading
@@ -7,7 +7,10 @@ from typing import Any, Self
 
 
 class StopSignals:
-    """Records the first SIGTERM or SIGINT in `received`; a second one has its ordinary effect."""
+    """Records the first SIGTERM, SIGINT or SIGHUP (a closed terminal) in `received`; a second one has its usual effect.
+
+    Under nohup, SIGHUP stays ignored.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -23,7 +26,9 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # other threads may not set handlers
-            for number in (signal.SIGTERM, signal.SIGINT):
+            hangup = getattr(signal, "SIGHUP", signal.SIGTERM)  # Windows has none
+            numbers = {signal.SIGTERM, signal.SIGINT, *([hangup] if signal.getsignal(hangup) != signal.SIG_IGN else [])}
+            for number in numbers:
                 self._before[number] = signal.signal(number, self._note)
         return self
 

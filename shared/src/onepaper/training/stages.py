@@ -144,8 +144,8 @@ def _compare(run: Run, stage: Stage, inputs: Mapping[str, Record]) -> tuple[Reco
     if not before["done"]:
         return record, False
     for name, digest in before["outputs"].items():
-        if not (folder / name).is_file() or file_sha256(folder / name) != digest:
-            raise OnePaperError(f"{folder / name} is missing or damaged; remove {folder} to make it again")
+        if name not in stage.outputs or not (folder / name).is_file() or file_sha256(folder / name) != digest:
+            raise OnePaperError(f"{folder / name!s:.300} is missing or damaged; remove {folder} to make it again")
     return record | {"done": True, "outputs": before["outputs"]}, False
 
 
@@ -174,6 +174,7 @@ def _read(folder: Path) -> Record:
     if not path.exists():
         return {}
     record = read_json(path, "record of a stage")
-    if not isinstance(record, dict) or {"config", "inputs", "provisional", "done", "outputs"} - record.keys():
+    kinds = {"config": dict, "inputs": dict, "provisional": bool, "done": bool, "outputs": dict}
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), kind) for name, kind in kinds.items()):
         raise UsageError(f"{path} is no record of a stage; remove {folder} to make it again")
     return record

@@ -5,11 +5,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
-from onepaper.config import check_choice, check_non_negative, check_positive
+from onepaper.config import check_choice, check_non_negative, check_positive, check_seed, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import RunOptions
 
 from compose_diffusion.config.digits import DigitsConfig, GuidanceConfig, check_digit
+from compose_diffusion.config.networks import FitConfig
 from compose_diffusion.config.paper_images import PaperImagesConfig
 from compose_diffusion.config.positions import PositionsConfig
 from compose_diffusion.config.reuse import ReuseConfig
@@ -32,6 +33,7 @@ class TrainOptions(RunOptions):
     """time of all networks, shared out over those that are left; each stops with a checkpoint and its weights; 0 sets
     no limit"""
     resume: Literal["auto", "require", "restart"] = "auto"
+    """auto: resume from checkpoints if there are any; require: an error without one; restart: delete the old ones"""
     export: Path | None = None
     """also write the trained networks to this folder, in the layout of the shipped weights"""
 
@@ -40,6 +42,11 @@ class TrainOptions(RunOptions):
         check_positive("log_every", self.log_every)
         check_non_negative("checkpoint_every", self.checkpoint_every)
         check_non_negative("max_minutes", self.max_minutes)
+
+
+# A training may continue with other values of these.
+outside_identity(FitConfig, "steps")
+outside_identity(TrainOptions, "log_every", "checkpoint_every", "max_minutes", "resume", "export")
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,6 @@ class SampleOptions(RunOptions):
             raise UsageError(f"line_points is {self.line_points}, expected at least the 2 ends of the line")
         check_positive("count", self.count)
         check_positive("batch_size", self.batch_size)
-        check_non_negative("seed", self.seed)
         if self.sampler in ("reverse", "fkc") and not self.ancestral:
             raise UsageError(f"--sampler {self.sampler} with --no-ancestral has no steps; choose a kernel")
         self._check_request()
@@ -183,7 +189,7 @@ class EvaluateOptions(RunOptions):
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise UsageError(f"seeds are {list(self.seeds)}, expected at least one, each once")
         for seed in self.seeds:
-            check_non_negative("seeds", seed)
+            check_seed("seeds", seed)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import time
 
 from onepaper.data import write_sums
 from onepaper.paper import Invocation, resolve
-from onepaper.runs import Run
+from onepaper.runs import Run, check_writable
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState
 from onepaper.training import Fitted, LoopOptions
@@ -43,6 +43,8 @@ def train_verb(call: Invocation) -> int:
         for training in trainings:
             print(f"would train {training.description} for {training.steps} steps")
         return 0
+    if options.export is not None:
+        check_writable(options.export, "--export")
     with (
         Accelerator(options) as accelerator,
         call.open_run(main_process=accelerator.is_main) as run,

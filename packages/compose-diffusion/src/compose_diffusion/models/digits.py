@@ -80,12 +80,12 @@ class Denoiser(nn.Module):
             h = F.interpolate(h, scale_factor=2.0, mode="nearest") if passed else h
         return self.out(F.silu(self.norm(h)))
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`."""
         return save_pretrained(folder, self, self.config)
 
     @classmethod
-    def from_pretrained(cls, folder: Path) -> "Denoiser":
+    def from_pretrained(cls, folder: str | Path) -> "Denoiser":
         """The model that `save_pretrained` wrote, in evaluation mode on the CPU.
 
         Raises:
@@ -127,12 +127,12 @@ class NoisyClassifier(nn.Module):
             h = block(F.avg_pool2d(h, 2) if index else h, embedding)
         return self.out(reduce(F.silu(self.norm(h)), "b c h w -> b c", "mean"))
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`."""
         return save_pretrained(folder, self, self.config)
 
     @classmethod
-    def from_pretrained(cls, folder: Path) -> "NoisyClassifier":
+    def from_pretrained(cls, folder: str | Path) -> "NoisyClassifier":
         """The model that `save_pretrained` wrote, in evaluation mode on the CPU.
 
         Raises:

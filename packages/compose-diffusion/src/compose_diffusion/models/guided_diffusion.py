@@ -116,7 +116,7 @@ class _UNet(Backbone):
             given = torch.where(withheld[:, None], self.null_emb.weight, given)
         return embedding + given, None
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`."""
         return save_pretrained(folder, self, self.config)
 
@@ -173,7 +173,7 @@ class GuidedUNet(_UNet):
         return self(x, t, condition)
 
     @classmethod
-    def from_pretrained(cls, folder: Path) -> "GuidedUNet":
+    def from_pretrained(cls, folder: str | Path) -> "GuidedUNet":
         """The network that `save_pretrained` wrote, in evaluation mode on the CPU."""
         return load_pretrained(folder, UNetConfig, cls)[0].eval()
 
@@ -213,7 +213,7 @@ class GuidedEnergy(_UNet):
         return gradient
 
     @classmethod
-    def from_pretrained(cls, folder: Path) -> "GuidedEnergy":
+    def from_pretrained(cls, folder: str | Path) -> "GuidedEnergy":
         """The energy that `save_pretrained` wrote, in evaluation mode on the CPU."""
         return load_pretrained(folder, UNetConfig, cls)[0].eval()
 
@@ -258,12 +258,12 @@ class GuidedClassifier(Backbone):
             h = stage(h, embedding)
         return self.out(self.middle_block(h, embedding))
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`."""
         return save_pretrained(folder, self, self.config)
 
     @classmethod
-    def from_pretrained(cls, folder: Path) -> "GuidedClassifier":
+    def from_pretrained(cls, folder: str | Path) -> "GuidedClassifier":
         """The classifier that `save_pretrained` wrote, in evaluation mode on the CPU."""
         return load_pretrained(folder, EncoderConfig, cls)[0].eval()
 

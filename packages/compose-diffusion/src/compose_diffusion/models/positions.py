@@ -135,12 +135,12 @@ class PositionDenoiser(nn.Module):
         residual, gain = self.body(x, t, position)
         return gain * residual
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`."""
         return save_pretrained(folder, self, self.config)
 
     @classmethod
-    def from_pretrained(cls, folder: Path) -> "PositionDenoiser":
+    def from_pretrained(cls, folder: str | Path) -> "PositionDenoiser":
         """The model that `save_pretrained` wrote, in evaluation mode on the CPU; errors as of `PositionModels`."""
         return _load(folder, cls, "score")
 
@@ -185,12 +185,12 @@ class PositionEnergy(nn.Module):
             (gradient,) = torch.autograd.grad(self(inputs, t, position).sum(), inputs, create_graph=differentiable)
         return gradient
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`."""
         return save_pretrained(folder, self, self.config)
 
     @classmethod
-    def from_pretrained(cls, folder: Path) -> "PositionEnergy":
+    def from_pretrained(cls, folder: str | Path) -> "PositionEnergy":
         """The model that `save_pretrained` wrote, in evaluation mode on the CPU; errors as of `PositionModels`."""
         return _load(folder, cls, "energy")
 
@@ -206,7 +206,7 @@ def make_network(config: PositionNetworkConfig) -> PositionNetwork:
 ModelT = TypeVar("ModelT", "PositionDenoiser", "PositionEnergy")
 
 
-def _load(folder: Path, kind: type[ModelT], form: str) -> ModelT:
+def _load(folder: str | Path, kind: type[ModelT], form: str) -> ModelT:
     def build(config: PositionNetworkConfig) -> ModelT:
         if config.form != form:
             raise UsageError(

@@ -103,7 +103,7 @@ class ToyNetwork(nn.Module, ABC):
     def noise(self, x: Float[Tensor, "batch 2"], t: Int[Tensor, " batch"]) -> Float[Tensor, "batch 2"]:
         """The predicted noise; differentiable with respect to the weights if gradients are enabled."""
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`."""
         return save_pretrained(folder, self, self.config)
 
@@ -158,7 +158,7 @@ def make_network(config: ToyNetworkConfig) -> ToyScore | ToyEnergy:
     return ToyScore(config) if config.form == "score" else ToyEnergy(config)
 
 
-def load_network(folder: Path) -> ToyScore | ToyEnergy:
+def load_network(folder: str | Path) -> ToyScore | ToyEnergy:
     """The network that `save_pretrained` wrote, in evaluation mode on the CPU.
 
     Raises:

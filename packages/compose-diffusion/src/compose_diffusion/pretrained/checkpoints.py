@@ -13,12 +13,12 @@ from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Int
-from onepaper.checkpoints import CONFIG_NAME
+from onepaper.checkpoints import CONFIG_NAME, check_finite
 from onepaper.config import check_between, from_dict, read_json, to_dict, unknown
 from onepaper.errors import UsageError
 from onepaper.foreign.pickles import explain_damage
 from onepaper.torch.checkpoint_files import read_torch_file
-from onepaper.torch.state_files import load_pretrained
+from onepaper.torch.state_files import finite_parameters, load_pretrained
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -146,6 +146,7 @@ def _filled(path: Path, tensors: Mapping[str, Tensor], config: UNetConfig | Enco
     with torch.device("meta"):
         network = build_network(config)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    check_finite(path, finite_parameters(network))
     return network.requires_grad_(False).eval()
 
 

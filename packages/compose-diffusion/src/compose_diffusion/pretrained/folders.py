@@ -10,7 +10,10 @@ from typing import Any, cast
 import diffusers
 from diffusers import DiffusionPipeline
 from diffusers.utils import is_accelerate_available, logging
+from onepaper.checkpoints import check_finite
+from onepaper.data import sums_problems
 from onepaper.errors import UsageError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 # Libraries whose classes a pipeline may use, in addition to the pipeline modules of diffusers.
@@ -104,7 +107,11 @@ def _read_json(folder: Path, name: str, expected: str) -> dict[str, Any]:
 
 
 def _check_safe(folder: Path) -> None:
-    """Raise `UsageError` for Python code, or components with pickled weights only."""
+    """Raise `UsageError` for files that differ from a `SHA256SUMS`, for Python code, components with pickled weights
+    only, and weights that are not finite.
+    """
+    for problem in sums_problems(folder):
+        raise UsageError(problem)
     code = sorted(path.relative_to(folder) for path in folder.rglob("*.py"))
     if code:
         raise UsageError(
@@ -117,6 +124,17 @@ def _check_safe(folder: Path) -> None:
                 f"{path.relative_to(folder)} in {folder} is pickled, expected safetensors; convert it by "
                 "save_pretrained(..., safe_serialization=True) where you trust it"
             )
+    for path in sorted(folder.rglob("*.safetensors")):
+        check_finite(path, _finite_tensors(path))
+
+
+def _finite_tensors(path: Path) -> dict[str, bool]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = ((name, file.get_tensor(name)) for name in file.keys())  # noqa: SIM118
+            return {name: not tensor.is_floating_point() or bool(tensor.isfinite().all()) for name, tensor in tensors}
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"{path} is damaged or no safetensors file ({error})") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from diffusers import DiffusionPipeline
 from jaxtyping import Float
+from onepaper.config import read_json
 from onepaper.display.file_bytes import picture_png
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
@@ -125,6 +126,7 @@ def open_source(path: Path, device: torch.device) -> Source:
         UsageError: neither; see `PipelineSource` and `CheckpointSource`.
     """
     if (path / "model_index.json").is_file():
+        read_json(path / "model_index.json", "index of a pipeline")
         return PipelineSource(path, device=device)
     return CheckpointSource(path, device=device)
 

@@ -14,13 +14,14 @@ from perceiver_ar.data.datasets import load_as
 from perceiver_ar.data.formats import sample_format
 from perceiver_ar.evaluation.copies import COPY_SEQUENCES, evaluate_copies
 from perceiver_ar.evaluation.documents import Plan, evaluate_plans, first_tokens, stride_of
-from perceiver_ar.pretrained.checkpoints import Network, open_network
+from perceiver_ar.pretrained.checkpoints import Network, check_network, open_network
 
 
 def evaluate_verb(call: Invocation) -> None:
     """The verb `evaluate`: prints the results and writes `evaluation.json`."""
     options: EvaluateOptions = call.options
     use_device(options)
+    check_network(options.weights)
     network = open_network(options.weights)
     data = options.data.override(network.data)
     if network.codec is None and (unusable := options.document_options()):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from onepaper.config import check_choice, check_non_negative, check_positive
+from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import RunOptions, VerbOptions
 
@@ -26,6 +26,9 @@ class TrainOptions(RunOptions):
         super().__post_init__()
         check_positive("tensor", self.tensor)
         check_positive("context", self.context)
+
+
+outside_identity(TrainOptions, "tensor", "context")
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,9 @@ class EvaluateOptions(VerbOptions):
         names = ("data", "files", "part", "mode", "stride", "latents", "context", "max_tokens")
         plain = EvaluateOptions()
         return ", ".join(f"--{name.replace('_', '-')}" for name in names if getattr(self, name) != getattr(plain, name))
+
+
+outside_identity(EvaluateOptions, "passes_at_once")
 
 
 @dataclass(frozen=True)

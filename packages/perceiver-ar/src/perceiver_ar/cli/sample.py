@@ -12,7 +12,7 @@ from perceiver_ar.config import ModelConfig
 from perceiver_ar.data.corpus import Tokens
 from perceiver_ar.data.formats import Prompt, SampleFormat, sample_format
 from perceiver_ar.generation.samples import continuations, make_sampler
-from perceiver_ar.pretrained.checkpoints import open_network
+from perceiver_ar.pretrained.checkpoints import check_network, open_network
 
 
 def encode_prompts(data_format: SampleFormat, config: ModelConfig, options: SampleOptions) -> list[Tokens]:
@@ -40,6 +40,7 @@ def sample_verb(call: Invocation) -> None:
     """The verb `sample`: files and a page in the run folder, and a summary of each sequence on the terminal."""
     options: SampleOptions = call.options
     use_device(options)
+    check_network(options.weights)
     network = open_network(options.weights)
     config = network.model.config
     data_format = sample_format(network.codec, config)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Integer
 from onepaper.errors import UsageError
 from onepaper.fingerprint.marks import unmeasured
+from onepaper.foreign.arrays import read_npy
 
 from perceiver_ar.config import RESERVED, DataConfig
 from perceiver_ar.data.corpus import PARTS, Corpus, InMemory, Tokens, document, split_files
@@ -17,6 +18,9 @@ SHAPE_NAME = "codebooks.txt"
 
 
 HELD_OUT_SHARE = 0.1
+
+# Codecs have up to 32; arrays saved as [codebooks, frames] have more columns within a second of sound.
+MOST_CODEBOOKS = 64
 
 
 class CodesCodec:
@@ -91,7 +95,13 @@ def user_codes(config: DataConfig) -> Corpus:
     else:
         files = code_files(path) if path.is_dir() else [path]
         parts = split_files(files) if len(files) >= 3 else [files]
-    codec = CodesCodec(read_codes(parts[0][0]).shape[1], config.codebook_size)
+    codebooks = read_codes(parts[0][0]).shape[1]
+    if codebooks > MOST_CODEBOOKS:
+        raise UsageError(
+            f"{parts[0][0]} has {codebooks} columns, expected at most {MOST_CODEBOOKS} codebooks; codes saved as "
+            "[codebooks, frames] must be transposed: numpy.save(path, codes.T)"
+        )
+    codec = CodesCodec(codebooks, config.codebook_size)
     documents = [[codec.encode_file(file) for file in part] for part in parts]
     if len(documents) == 1:
         documents = zip(*(cut_in_time(codec, tokens) for tokens in documents[0]), strict=True)
@@ -117,17 +127,14 @@ def code_files(folder: Path) -> list[Path]:
     return files
 
 
+@unmeasured
 def read_codes(path: Path) -> Integer[np.ndarray, "frames codebooks"]:
     """One array of codes.
 
     Raises:
         UsageError: not an array of integers with two axes.
     """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{path} is not a readable .npy file ({error})") from None
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
-        shape = getattr(array, "shape", None)
-        raise UsageError(f"{path} has shape {shape}, expected integers of shape (frames, codebooks)")
+    array = read_npy(path)
+    if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+        raise UsageError(f"{path} has shape {array.shape}, expected integers of shape (frames, codebooks)")
     return array

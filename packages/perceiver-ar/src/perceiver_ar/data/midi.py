@@ -15,9 +15,13 @@ from onepaper.errors import UsageError
 
 from perceiver_ar.data.events import PITCHES, STEPS_PER_SECOND, Note, Pedal, sustain
 
-# General MIDI: the channel of percussion (counted from 0), and the controller number of the sustain pedal.
-DRUMS, SUSTAIN = 9, 64
+# General MIDI: the channel of percussion (counted from 0).
+DRUMS = 9
+# Controllers: the sustain pedal, and channel mode messages. Changes of mode (124 to 127) also turn all notes off.
+SUSTAIN, ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 64, 120, 121, (123, 124, 125, 126, 127)
 
+# A few bytes can declare years of silence, which take a symbol for each second.
+LONGEST_HOURS = 24
 
 # Ticks of a written file: 120 quarters per minute and 500 ticks per quarter, so one tick is one millisecond.
 TICKS_PER_QUARTER, QUARTER_MICROSECONDS = 500, 500_000
@@ -26,14 +30,15 @@ TICKS_PER_QUARTER, QUARTER_MICROSECONDS = 500, 500_000
 def read_midi(source: Path | bytes) -> list[Note]:
     """Notes of a MIDI file with the sustain pedal applied, in seconds; silence at the start is kept.
 
-    Drums are left out, each channel has its own pedal, and notes without an end last until the end of the file. The
+    Drums are left out, each channel has its own pedal, and notes without an end last until the end of the file. "All
+    notes off" releases the keys, "all sound off" also what the pedal holds, and "reset all controllers" the pedal. The
     result is empty for a file without notes.
 
     Args:
         source: a path, or the content of the file.
 
     Raises:
-        UsageError: no such file, or not a MIDI file.
+        UsageError: no such file, not a MIDI file, or one that lasts more than `LONGEST_HOURS`.
     """
     name = str(source) if isinstance(source, Path) else "the MIDI file"
     try:
@@ -50,6 +55,9 @@ def read_midi(source: Path | bytes) -> list[Note]:
         raise UsageError(
             f"{name} is not a readable MIDI file ({str(error) or type(error).__name__}); expected a standard .mid file"
         ) from None
+    hours = sum(message.time for message in messages) / 3600
+    if hours > LONGEST_HOURS:
+        raise UsageError(f"{name} lasts {hours:,.0f} hours, expected at most {LONGEST_HOURS}; cut it")
     channels: dict[int, Channel] = {}
     now = 0.0
     for message in messages:
@@ -61,8 +69,8 @@ def read_midi(source: Path | bytes) -> list[Note]:
             channel.strike(message.note, message.velocity, now)
         elif message.type in ("note_on", "note_off"):
             channel.release(message.note, now)
-        elif message.type == "control_change" and message.control == SUSTAIN:
-            channel.press(message.value >= 64, now)
+        elif message.type == "control_change":
+            channel.control(message.control, message.value, now)
     return sorted(
         (note for channel in channels.values() for note in channel.finish(now)),
         key=lambda note: (note.start, note.pitch, note.end, note.velocity),
@@ -75,19 +83,43 @@ class Channel:
     def __init__(self) -> None:
         self.notes: list[Note] = []
         self.pedals: list[Pedal] = []
+        self._silenced: list[Note] = []
         self._held: dict[int, tuple[int, float]] = {}
         self._down: float | None = None
+        self._struck_again: dict[int, float] = {}
 
     def strike(self, pitch: int, velocity: int, now: float) -> None:
         """Note on; a note of the same pitch that is still on ends."""
-        self.release(pitch, now)
+        if pitch in self._held:
+            self.release(pitch, now)
+            self._struck_again[pitch] = now
         self._held[pitch] = velocity, now
 
     def release(self, pitch: int, now: float) -> None:
-        """Note off, if the note is on."""
+        """Note off, if the note is on.
+
+        After a key is struck again, a note-off at the same time is that of the earlier note, which has ended already.
+        """
+        if self._struck_again.pop(pitch, None) == now:
+            return
         if pitch in self._held:
             velocity, start = self._held.pop(pitch)
             self.notes.append(Note(pitch, velocity, start, now))
+
+    def control(self, number: int, value: int, now: float) -> None:
+        """Control change: the pedal, or a channel mode message."""
+        if number == SUSTAIN:
+            self.press(value >= 64, now)
+        elif number == RESET_CONTROLLERS:
+            self.press(False, now)
+        elif number == ALL_SOUND_OFF or number in ALL_NOTES_OFF:
+            self._struck_again.clear()
+            for pitch in list(self._held):
+                self.release(pitch, now)
+            if number == ALL_SOUND_OFF and self._down is not None:
+                # What follows does not change the notes up to here, and the pedal holds none of them.
+                self._silenced += sustain(self.notes, [*self.pedals, Pedal(self._down, now)])
+                self.notes, self.pedals, self._down = [], [], now
 
     def press(self, down: bool, now: float) -> None:
         """Pedal down or up."""
@@ -99,23 +131,39 @@ class Channel:
 
     def finish(self, now: float) -> list[Note]:
         """All notes, with the pedal applied, at the end of the file."""
-        for pitch in list(self._held):
-            self.release(pitch, now)
+        self.control(ALL_NOTES_OFF[0], 0, now)
         self.press(False, now)
-        return sustain(self.notes, self.pedals)
+        return self._silenced + sustain(self.notes, self.pedals)
 
 
 def midi_bytes(notes: Sequence[Note]) -> bytes:
-    """A standard MIDI file of one piano track, times rounded to a millisecond."""
-    moments: list[tuple[int, int, int, int]] = []  # tick, 0 for the end of a note, pitch, velocity
-    for note in notes:
-        moments.append((round(1000 * note.start), 1, note.pitch, note.velocity))
-        moments.append((round(1000 * note.end), 0, note.pitch, 0))
+    """A standard MIDI file of a piano, times rounded to a millisecond; a note lasts at least one.
+
+    Notes of one pitch that overlap are in different channels, of which there are 15, so that each keeps its end; one
+    more ends the note that would end next.
+    """
+    channels = [channel for channel in range(16) if channel != DRUMS]
+    written: list[tuple[int, int, int, int, int]] = []  # first and last tick, pitch, velocity, channel
+    latest: dict[tuple[int, int], int] = {}  # (pitch, channel) -> index in `written`
+    for note in sorted(notes, key=lambda note: note.start):
+        start = round(1000 * note.start)
+        before = {number: latest[note.pitch, number] for number in channels if (note.pitch, number) in latest}
+        ends = {number: written[before[number]][1] if number in before else 0 for number in channels}
+        channel = next((number for number in channels if ends[number] <= start), min(channels, key=ends.__getitem__))
+        if ends[channel] > start:
+            index = before[channel]
+            written[index] = (written[index][0], start, *written[index][2:])
+        latest[note.pitch, channel] = len(written)
+        written.append((start, max(start + 1, round(1000 * note.end)), note.pitch, note.velocity, channel))
+    moments: list[tuple[int, int, int, int, int]] = []  # tick, 0 for the end of a note, pitch, velocity, channel
+    for start, end, pitch, velocity, channel in written:
+        if end > start:
+            moments += [(start, 1, pitch, velocity, channel), (end, 0, pitch, 0, channel)]
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=QUARTER_MICROSECONDS, time=0)])
     now = 0
-    for tick, begins, pitch, velocity in sorted(moments):
+    for tick, begins, pitch, velocity, channel in sorted(moments):
         kind = "note_on" if begins else "note_off"
-        track.append(mido.Message(kind, note=pitch, velocity=velocity, time=tick - now))
+        track.append(mido.Message(kind, note=pitch, velocity=velocity, channel=channel, time=tick - now))
         now = tick
     content = io.BytesIO()
     mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_QUARTER, tracks=[track]).save(file=content)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 from flax import nnx
-from onepaper.config import from_dict, to_dict
-from onepaper.errors import UsageError
+from onepaper.config import from_dict, read_json, to_dict
+from onepaper.data import sums_problems, write_sums
+from onepaper.errors import OnePaperError, UsageError
 from onepaper.jax.state_files import flatten
 from onepaper.runs import write_atomic
 
@@ -54,12 +55,22 @@ def find_weights(name: str) -> Path:
 
 
 def save_network(folder: Path, network: Network) -> Path:
-    """Write `model.safetensors`, `config.json`, `data.json` and the files of the codec."""
+    """Write `model.safetensors`, `config.json`, `data.json`, the files of the codec, and the SHA-256 of them all."""
     network.model.save_pretrained(folder)
     write_atomic(folder / DATA_NAME, (json.dumps(to_dict(network.data), indent=2) + "\n").encode())
     for name, content in ({} if network.codec is None else network.codec.saved_files()).items():
         write_atomic(folder / name, content)
+    write_sums(folder)
     return folder
+
+
+def check_network(name: str) -> None:
+    """Raise an `OnePaperError` unless the files of a network are those that `save_network` wrote."""
+    folder = find_weights(name)
+    for problem in sums_problems(folder):
+        raise OnePaperError(problem)
+    if (folder / DATA_NAME).is_file():
+        read_json(folder / DATA_NAME, "record of the data")
 
 
 def open_network(name: str) -> Network:

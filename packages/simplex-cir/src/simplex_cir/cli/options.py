@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from onepaper.config import check_positive
+from onepaper.config import check_positive, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import RunOptions, VerbOptions
 
@@ -73,6 +73,9 @@ class TrainOptions(RunOptions):
 
     export: Path | None = None
     """folder for a copy of the trained weights with checksums, as in the shipped ones"""
+
+
+outside_identity(TrainOptions, "export")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from onepaper.data import write_sums
 from onepaper.jax.accelerator import Accelerator
 from onepaper.paper import Invocation
+from onepaper.runs import check_writable
 
 from simplex_cir.cli.options import TrainOptions
 from simplex_cir.config import LearnedConfig
@@ -19,6 +20,8 @@ def train_verb(call: Invocation) -> None:
     if options.dry_run:
         print(f"would train {call.preset}: {config.loop.steps} steps of batch {config.batch_size}")
         return
+    if options.export is not None:
+        check_writable(options.export, "--export")
     with Accelerator(options) as accelerator, call.open_run(main_process=accelerator.is_main) as run:
         model = train(config, run, seed=options.seed, accelerator=accelerator)
         if accelerator.is_main:
