@@ -3,7 +3,12 @@
 from onepaper.paper import Paper, Verb
 
 from cdcd.cli.options import DoctorOptions, EvaluateOptions, SampleOptions, TrainOptions
-from cdcd.config import AutoregressiveExperiment, ExperimentConfig
+from cdcd.config import (
+    AutoregressiveExperiment,
+    CausalTranslationExperiment,
+    ExperimentConfig,
+    TranslationExperiment,
+)
 from cdcd.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -24,11 +29,11 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "train a diffusion language model, or a causal one",
+            "train a diffusion model of text or translations, or a causal one",
             "cdcd.cli.train:train_verb",
             TrainOptions,
             "laptop",
-            (ExperimentConfig, AutoregressiveExperiment),
+            (ExperimentConfig, AutoregressiveExperiment, TranslationExperiment, CausalTranslationExperiment),
         ),
         Verb("sample", "complete and infill text", "cdcd.cli.sample:sample_verb", SampleOptions),
         Verb(

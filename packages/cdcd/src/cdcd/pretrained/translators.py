@@ -1,0 +1,118 @@
+"""Trained translation networks on disk: weights, configuration, the data they were trained on, and the tokenizer."""
+
+import json
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from onepaper.checkpoints import check_tree, read_pretrained
+from onepaper.config import from_dict, to_dict
+from onepaper.errors import OnePaperError, UsageError
+from onepaper.jax.state_files import flatten, model_arrays, save_pretrained, tree_of
+from onepaper.runs import write_atomic
+from onepaper.text import open_tokenizer
+from onepaper.weights import find_weights
+from safetensors import SafetensorError
+from safetensors.flax import load_file
+
+from cdcd.config import CausalTranslationConfig, PairsConfig, TranslationConfig
+from cdcd.data.sentences import SentenceCodec
+from cdcd.models.causal_translation import CausalTranslator
+from cdcd.models.translation import TranslationDiffusion
+
+DATA_NAME = "pairs.json"
+MODELS: dict[str, tuple[type[Any], type[Any]]] = {
+    "translation": (TranslationDiffusion, TranslationConfig),
+    "causal translation": (CausalTranslator, CausalTranslationConfig),
+}
+ModelT = TypeVar("ModelT", TranslationDiffusion, CausalTranslator)
+
+
+class TranslationNetwork(NamedTuple, Generic[ModelT]):
+    """A trained model, its data and its codec."""
+
+    model: ModelT
+    data: PairsConfig
+    codec: SentenceCodec
+
+
+def save_translator(folder: Path, network: TranslationNetwork, *, half: bool = False) -> Path:
+    """Write the weights, their configuration, `pairs.json` and the tokenizer.
+
+    Args:
+        folder: is made if it is missing.
+        network: what to write.
+        half: in float16, with a relative error of 5e-4; the files then have half the size.
+    """
+    arrays = model_arrays(network.model)
+    if half:
+        # The time warping is read as it was trained.
+        arrays = {
+            name: array if name.startswith("warp/") else array.astype(jnp.float16) for name, array in arrays.items()
+        }
+    save_pretrained(folder, arrays, network.model.config)
+    kind = next(name for name, (model, _) in MODELS.items() if isinstance(network.model, model))
+    content = {"model": kind, "data": to_dict(network.data)}
+    write_atomic(folder / DATA_NAME, json.dumps(content, indent=2) + "\n")
+    for name, data in network.codec.tokenizer.saved_files().items():
+        write_atomic(folder / name, data)
+    return folder
+
+
+def open_translator(name: str | Path, wanted: type[ModelT]) -> TranslationNetwork[ModelT]:
+    """A network that `save_translator` wrote, by its folder, that of its training run, or its shipped name.
+
+    Raises:
+        UsageError: no such network, one of another kind, a file that is missing or damaged, or weights that are not
+            finite.
+    """
+    folder = find_weights(name, "cdcd")
+
+    def read(file: str) -> bytes:
+        try:
+            return (folder / file).read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"{folder / file} cannot be read ({error.strerror}); give the complete folder of a training of "
+                "translation"
+            ) from None
+
+    try:
+        content = json.loads(read(DATA_NAME))
+    except ValueError as error:
+        raise UsageError(f"{folder / DATA_NAME} is not valid JSON ({error}); copy the folder again") from None
+    kind = content.get("model") if isinstance(content, dict) else None
+    expected, config_type = next((name, config) for name, (model, config) in MODELS.items() if model is wanted)
+    if kind != expected:
+        raise UsageError(f"{folder} holds a model of kind {kind!r}, expected {expected!r}; give other weights")
+    data = from_dict(PairsConfig, content.get("data"), str(folder / DATA_NAME))
+    codec = SentenceCodec(open_tokenizer("pieces", read))
+    model = _read_weights(folder, wanted, config_type)
+    if codec.vocab_size != model.config.vocab_size:
+        raise UsageError(
+            f"{folder} has a tokenizer of {codec.vocab_size} tokens, expected {model.config.vocab_size}, the "
+            "vocabulary of its weights; copy the folder again"
+        )
+    return TranslationNetwork(model, data, codec)
+
+
+def _read_weights(folder: Path, wanted: type[ModelT], config_type: type[Any]) -> ModelT:
+    """The model in float32, from weights in float32 or float16."""
+    config, file = read_pretrained(folder, config_type)
+    try:
+        arrays = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise OnePaperError(f"{file} is damaged or no safetensors file ({error})") from error
+    arrays = {
+        name: array.astype(jnp.float32) if array.dtype == jnp.float16 else array for name, array in arrays.items()
+    }
+    for name, array in arrays.items():
+        if not bool(jnp.isfinite(array).all()):
+            raise UsageError(f"{folder}: {name} is not finite; use weights of another training")
+    graph, abstract = nnx.split(nnx.eval_shape(lambda: wanted(config, nnx.Rngs(0))))
+    names = [name.removesuffix("/value") for name in flatten(abstract)]
+    expected = dict(zip(names, jax.tree.leaves(abstract), strict=True))
+    check_tree(tree_of(expected), tree_of(arrays), file)
+    return nnx.merge(graph, jax.tree.unflatten(jax.tree.structure(abstract), [arrays[name] for name in names]))
