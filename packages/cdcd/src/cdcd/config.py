@@ -10,6 +10,9 @@ from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
 from onepaper.training import LoopOptions
 
+# How BLEU separates words; the names are those of sacrebleu.
+Tokenization = Literal["13a", "intl", "char", "zh"]
+
 # The alphabet of `tokens: letters`: lower-case letters, space and full stop.
 LETTERS = " .abcdefghijklmnopqrstuvwxyz"
 

@@ -2,7 +2,14 @@
 
 from onepaper.paper import Paper, Verb
 
-from cdcd.cli.options import DoctorOptions, EvaluateOptions, SampleOptions, TrainOptions
+from cdcd.cli.options import (
+    DoctorOptions,
+    EvaluateOptions,
+    EvaluateTranslationOptions,
+    SampleOptions,
+    TrainOptions,
+    TranslateOptions,
+)
 from cdcd.config import (
     AutoregressiveExperiment,
     CausalTranslationExperiment,
@@ -41,6 +48,13 @@ PAPER = Paper(
             "measure quality and diversity of completions, and the loss on held-out text",
             "cdcd.cli.evaluate:evaluate_verb",
             EvaluateOptions,
+        ),
+        Verb("translate", "translate sentences", "cdcd.cli.translate:translate_verb", TranslateOptions),
+        Verb(
+            "evaluate-translation",
+            "measure BLEU and copied words of held-out sentences, over a grid of temperatures and guidance",
+            "cdcd.cli.evaluate_translation:evaluate_translation_verb",
+            EvaluateTranslationOptions,
         ),
         Verb(
             "doctor",

@@ -7,7 +7,7 @@ BLEU is that of sacrebleu (Post, 2018); its default tokenization is for English,
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,12 @@ from flax import nnx
 from jaxtyping import Int
 from onepaper.errors import UsageError
 
+from cdcd.config import Tokenization
+from cdcd.data.parallel import Pair
 from cdcd.data.sentences import PADDING
 from cdcd.diffusion.embeddings import add_noise
 from cdcd.models.causal_translation import CausalTranslator
 from cdcd.models.translation import TranslationDiffusion
-
-Tokenization = Literal["13a", "intl", "char", "zh"]
 
 
 def corpus_bleu(hypotheses: Sequence[str], references: Sequence[str], tokenization: Tokenization = "13a") -> float:
@@ -102,6 +102,19 @@ def copy_rate(hypotheses: Sequence[str], sources: Sequence[str], references: Seq
         words += len(own)
         copied += sum(word in source and word not in reference for word in own)
     return copied / max(words, 1)
+
+
+def measure_translations(
+    hypotheses: Sequence[str], pairs: Sequence[Pair], tokenization: Tokenization = "13a"
+) -> dict[str, float]:
+    """BLEU, fraction of copied words, and number of words divided by that of the references."""
+    references = [pair.target for pair in pairs]
+    words = [sum(len(text.split()) for text in texts) for texts in (hypotheses, references)]
+    return {
+        "bleu": corpus_bleu(hypotheses, references, tokenization),
+        "copied": copy_rate(hypotheses, [pair.source for pair in pairs], references),
+        "length": words[0] / max(words[1], 1),
+    }
 
 
 def evaluate_denoising(
