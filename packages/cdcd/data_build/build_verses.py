@@ -24,6 +24,9 @@ BIBLES = {"english": ("engKJV2006eb", "sword-text-kjv"), "spanish": ("spaRV1909e
 # Of every twenty chapters, one is for validation and one for the test.
 CHAPTERS, VALIDATION, TEST = 20, 9, 19
 
+# The entry in front of the first verse of a chapter.
+HEADING = re.compile(r'osisID="(\w+)\.(\d+)" sID=')
+
 # Held-out verses that share so many words in a row with the training part are left out.
 RUN_WORDS = 8
 
@@ -61,7 +64,7 @@ def main() -> None:
     )
     verses, chapter, number, chapters = list[tuple[str, str, str, str]](), "", 0, 0
     for first, second in zip(english, spanish, strict=True):
-        if heading := re.search(r'<chapter n="\d+" osisID="(\w+)\.(\d+)"', first):
+        if heading := HEADING.search(first):
             chapter, number, chapters = " ".join(heading.groups()), 0, chapters + 1
         else:
             number += 1

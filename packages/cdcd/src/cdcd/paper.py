@@ -6,6 +6,7 @@ from cdcd.cli.options import (
     DoctorOptions,
     EvaluateOptions,
     EvaluateTranslationOptions,
+    FiguresOptions,
     SampleOptions,
     TrainOptions,
     TranslateOptions,
@@ -48,6 +49,12 @@ PAPER = Paper(
             "measure quality and diversity of completions, and the loss on held-out text",
             "cdcd.cli.evaluate:evaluate_verb",
             EvaluateOptions,
+        ),
+        Verb(
+            "figures",
+            "draw the loss of a network, its time warping, neighbours of its embeddings, and a sample over the steps",
+            "cdcd.cli.figures:figures_verb",
+            FiguresOptions,
         ),
         Verb("translate", "translate sentences", "cdcd.cli.translate:translate_verb", TranslateOptions),
         Verb(

@@ -56,6 +56,15 @@ class EvaluateOptions(VerbOptions):
 
 
 @dataclass(frozen=True)
+class FiguresOptions(VerbOptions):
+    """Options of `figures`."""
+
+    weights: str = "speeches"
+    """a network that ships with the package, or the folder of a training run"""
+    sampling: SamplingOptions = SamplingOptions()
+
+
+@dataclass(frozen=True)
 class TranslateOptions(VerbOptions):
     """Options of `translate`."""
 
