@@ -25,10 +25,8 @@ _WEIGHTS = (
     *sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.glob("assets/weights/speeches*/*")),
     "assets/data/speeches.tsv.xz",
 )
-_TRANSLATORS = (
-    *sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.glob("assets/weights/verses*/*")),
-    "assets/data/verses.tsv.xz",
-)
+# Networks that are trained for the claim belong to their text.
+_VERSES = ("assets/data/verses.tsv.xz",)
 
 _ONE_NETWORK = "The network was trained once; each seed gives new noise."
 
@@ -260,8 +258,9 @@ CLAIMS = (
         paper="BLEU 19.3, 24.9, 20.7 (En-De, De-En, Zh-En, base size), autoregressive 26.2, 30.2, 25.2",
         measure=f"{_TRANSLATION}:against_baseline",
         rule=Greater("BLEU, autoregressive", "BLEU, diffusion"),
-        assets=_TRANSLATORS,
-        note="Verses from English to Spanish. " + _ONE_NETWORK,
+        tier="retrain",
+        assets=_VERSES,
+        note="Verses from English to Spanish; trainings of the presets laptop-mt and laptop-mt-autoregressive.",
     ),
     Claim(
         id="C21",
@@ -272,9 +271,9 @@ CLAIMS = (
         rule=AllOf(
             Increasing(tuple(f"BLEU, {count} hypotheses" for count in (1, 4, 16))), Below("p of the bootstrap", 0.05)
         ),
-        tier="full",
-        assets=_TRANSLATORS,
-        note="Verses from English to Spanish. " + _ONE_NETWORK,
+        tier="retrain",
+        assets=_VERSES,
+        note="Verses from English to Spanish; trainings of the preset laptop-mt.",
     ),
     Claim(
         id="C22",

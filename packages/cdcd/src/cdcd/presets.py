@@ -229,7 +229,7 @@ _LAPTOP = {
 
 _LAPTOP |= {
     "laptop-mt": Preset(
-        "verses from English to Spanish, at most 40 tokens: the translator that ships",
+        "verses from English to Spanish, at most 40 tokens",
         TranslationExperiment(
             PairsConfig(), TranslationConfig(warp=_SMALL.warp), batch_size=64, optimizer=_LAPTOP_ADAM,
             loop=replace(_LAPTOP_LOOP, steps=2000, evaluate_every=1000),

@@ -6,7 +6,7 @@ from onepaper.paper import Invocation
 
 from cdcd.cli.options import FiguresOptions
 from cdcd.data.corpus import load
-from cdcd.experiments.figures import figures_of
+from cdcd.evaluation.figures import figures_of
 from cdcd.models.denoiser import CategoricalDiffusion
 from cdcd.pretrained.networks import open_network
 

@@ -68,8 +68,8 @@ class FiguresOptions(VerbOptions):
 class TranslateOptions(VerbOptions):
     """Options of `translate`."""
 
-    weights: str = "verses"
-    """a translation network that ships with the package, or the folder of a training run"""
+    weights: str = "runs/cdcd/train-laptop-mt"
+    """the folder of a training run of a translation network"""
     text: str = "And he said unto them, Follow me."
     """a sentence"""
     file: Path | None = None
@@ -87,10 +87,10 @@ class TranslateOptions(VerbOptions):
 class EvaluateTranslationOptions(VerbOptions):
     """Options of `evaluate-translation`."""
 
-    weights: str = "verses"
-    """a translation network that ships with the package, or the folder of a training run"""
+    weights: str = "runs/cdcd/train-laptop-mt"
+    """the folder of a training run of a translation network"""
     baseline: str = ""
-    """an autoregressive network that translates the same sentences, e.g. verses-autoregressive; empty: none"""
+    """an autoregressive network that translates the same sentences, the folder of a training run; empty: none"""
     part: Literal["validation", "test"] = "validation"
     """validation is for the choice of temperature and guidance"""
     sentences: int = 128

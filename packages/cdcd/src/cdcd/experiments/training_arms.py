@@ -3,18 +3,16 @@
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from onepaper.claims import ClaimContext, Evidence, Measurement, Table
-from onepaper.jax.state_files import flatten, model_arrays
 
 from cdcd.config import ExperimentConfig, SamplingOptions
 from cdcd.evaluation.completions import held_out_prompts
 from cdcd.experiments.shipped import KEYS, PROMPTS, setting
 from cdcd.models.denoiser import CategoricalDiffusion
 from cdcd.presets import PRESETS
+from cdcd.pretrained.arrays import arrays_of, model_of
 from cdcd.sampling import Sampler
 from cdcd.training import train
 
@@ -88,14 +86,12 @@ def _evaluate(context: ClaimContext, arm: Arm, seed: int) -> dict[str, float]:
     preset: ExperimentConfig = PRESETS[PRESET].config
     config = replace(preset.model, warp=replace(preset.model.warp, **arm.warp), **arm.trained)
 
-    def trained() -> dict[str, np.ndarray]:
-        model = train(replace(preset, model=config), seed=seed).model
-        return {name: np.asarray(array) for name, array in model_arrays(model).items()}
-
-    arrays = context.arm(f"{PRESET} {arm.trained} {arm.warp}", seed, trained)
-    graph, state = nnx.split(nnx.eval_shape(lambda: CategoricalDiffusion(config, nnx.Rngs(0))))
-    leaves = [jnp.asarray(arrays[name.removesuffix("/value")]) for name in flatten(state)]
-    model = nnx.merge(graph, jax.tree.unflatten(jax.tree.structure(state), leaves))
+    arrays = context.arm(
+        f"{PRESET} {arm.trained} {arm.warp}",
+        seed,
+        lambda: arrays_of(train(replace(preset, model=config), seed=seed).model),
+    )
+    model = model_of(lambda: CategoricalDiffusion(config, nnx.Rngs(0)), arrays, PRESET)
     model.config = replace(config, **arm.sampled)
     found = setting()
     prompts = held_out_prompts(found.corpus, config.length, PROMPTS[context.tier])

@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
-from onepaper.checkpoints import check_tree, read_pretrained
+from onepaper.checkpoints import read_pretrained
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.jax.state_files import flatten, model_arrays, save_pretrained, tree_of
+from onepaper.jax.state_files import model_arrays, save_pretrained
 from onepaper.runs import write_atomic
 from onepaper.text import open_tokenizer
 from onepaper.weights import find_weights
@@ -21,6 +20,7 @@ from cdcd.config import CausalTranslationConfig, PairsConfig, TranslationConfig
 from cdcd.data.sentences import SentenceCodec
 from cdcd.models.causal_translation import CausalTranslator
 from cdcd.models.translation import TranslationDiffusion
+from cdcd.pretrained.arrays import model_of
 
 DATA_NAME = "pairs.json"
 MODELS: dict[str, tuple[type[Any], type[Any]]] = {
@@ -111,8 +111,4 @@ def _read_weights(folder: Path, wanted: type[ModelT], config_type: type[Any]) ->
     for name, array in arrays.items():
         if not bool(jnp.isfinite(array).all()):
             raise UsageError(f"{folder}: {name} is not finite; use weights of another training")
-    graph, abstract = nnx.split(nnx.eval_shape(lambda: wanted(config, nnx.Rngs(0))))
-    names = [name.removesuffix("/value") for name in flatten(abstract)]
-    expected = dict(zip(names, jax.tree.leaves(abstract), strict=True))
-    check_tree(tree_of(expected), tree_of(arrays), file)
-    return nnx.merge(graph, jax.tree.unflatten(jax.tree.structure(abstract), [arrays[name] for name in names]))
+    return model_of(lambda: wanted(config, nnx.Rngs(0)), arrays, file)

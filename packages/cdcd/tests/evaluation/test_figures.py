@@ -6,7 +6,7 @@ from PIL import Image
 from cdcd.config import SamplingOptions
 from cdcd.data.corpus import Corpus, held_out_windows
 from cdcd.diffusion.embeddings import normalize
-from cdcd.experiments import figures
+from cdcd.evaluation import figures
 from cdcd.models.denoiser import CategoricalDiffusion
 
 
