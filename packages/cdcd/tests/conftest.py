@@ -12,12 +12,18 @@ from flax import nnx
 
 from cdcd.config import DataConfig
 from cdcd.data.corpus import Corpus, load
+from cdcd.data.sentences import ParallelCorpus
 from cdcd.models.autoregressive import AutoregressiveLM
+from cdcd.models.causal_translation import CausalTranslator
 from cdcd.models.denoiser import CategoricalDiffusion
+from cdcd.models.translation import TranslationDiffusion
 from cdcd.presets import PRESETS
 from cdcd.pretrained.networks import Network, save_network
+from cdcd.pretrained.translators import TranslationNetwork, save_translator
+from cdcd.translation.training import load_checked_pairs
 
 SMOKE, SMOKE_EVALUATOR = PRESETS["smoke"].config, PRESETS["smoke-evaluator"].config
+SMOKE_MT, SMOKE_MT_CAUSAL = PRESETS["smoke-mt"].config, PRESETS["smoke-mt-autoregressive"].config
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,4 +51,21 @@ def weights(tmp_path_factory: pytest.TempPathFactory, letters: Corpus, untrained
     causal = AutoregressiveLM(SMOKE_EVALUATOR.model, nnx.Rngs(4))
     save_network(folder / "speeches", Network(untrained, SMOKE.data, letters.codec))
     save_network(folder / "speeches-evaluator", Network(causal, SMOKE_EVALUATOR.data, letters.codec))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pairs() -> ParallelCorpus:
+    """Verses as tokens of the smoke presets."""
+    return load_checked_pairs(SMOKE_MT)
+
+
+@pytest.fixture(scope="session")
+def translators(tmp_path_factory: pytest.TempPathFactory, pairs: ParallelCorpus) -> Path:
+    """A folder with two untrained translation networks: `verses` and `verses-autoregressive`."""
+    folder = tmp_path_factory.mktemp("translators")
+    diffusion = TranslationDiffusion(SMOKE_MT.model, nnx.Rngs(5))
+    causal = CausalTranslator(SMOKE_MT_CAUSAL.model, nnx.Rngs(6))
+    save_translator(folder / "verses", TranslationNetwork(diffusion, SMOKE_MT.data, pairs.codec))
+    save_translator(folder / "verses-autoregressive", TranslationNetwork(causal, SMOKE_MT_CAUSAL.data, pairs.codec))
     return folder

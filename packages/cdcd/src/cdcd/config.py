@@ -10,6 +10,9 @@ from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
 from onepaper.training import LoopOptions
 
+# How BLEU separates words; the names are those of sacrebleu.
+Tokenization = Literal["13a", "intl", "char", "zh"]
+
 # The alphabet of `tokens: letters`: lower-case letters, space and full stop.
 LETTERS = " .abcdefghijklmnopqrstuvwxyz"
 
@@ -230,6 +233,153 @@ class AutoregressiveExperiment:
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+
+
+@dataclass(frozen=True)
+class PairsConfig:
+    """Sentences and their translations."""
+
+    dataset: Literal["verses", "pairs"] = "verses"
+    """verses: English and Spanish verses of the Bible, included; pairs: your parallel text"""
+    path: Path | None = None
+    """of pairs: a folder of files NAME.SOURCE and NAME.TARGET with a sentence in each line, NAME.SOURCE-TARGET.tsv with
+    two columns, or NAME-src.SOURCE.sgm and NAME-ref.TARGET.sgm; text files may end in .gz"""
+    source: str = "en"
+    """language of the source, as it stands in the names of the files"""
+    target: str = "es"
+    """language of the target"""
+    validation: str = "validation"
+    """NAME of the validation part, e.g. newstest2013"""
+    test: str = "test"
+    """NAME of the test part, e.g. newstest2014; all other files are for training"""
+
+    def __post_init__(self) -> None:
+        check_choice("dataset", self.dataset, ("verses", "pairs"))
+        if self.dataset == "pairs" and self.path is None:
+            raise UsageError("dataset 'pairs' is read from your files; give their folder with --data.path")
+        if self.dataset == "verses" and self.path is not None:
+            raise UsageError("dataset 'verses' takes no path; leave it out, or give --data.dataset pairs")
+        if self.dataset == "verses" and {self.source, self.target} != {"en", "es"}:
+            raise UsageError(f"dataset 'verses' has en and es, got {self.source} and {self.target}")
+        if self.source == self.target or self.validation == self.test:
+            raise UsageError("source and target, and validation and test, must differ")
+
+
+def check_encoder_decoder(config: "TranslationConfig | CausalTranslationConfig") -> None:
+    """Raise `UsageError` unless the sizes make an encoder and a decoder."""
+    names = ("source_length", "length", "width", "depth", "encoder_depth", "heads", "mlp_ratio")
+    for name in names:
+        check_positive(name, getattr(config, name))
+    if config.width % config.heads or config.width % 2:
+        raise UsageError(f"width is {config.width}, expected an even multiple of heads, which are {config.heads}")
+    if config.vocab_size < 4:
+        raise UsageError(f"vocab_size is {config.vocab_size}, expected at least 4: three tokens are reserved")
+
+
+@dataclass(frozen=True)
+class TranslationConfig:
+    """An encoder of the source and a bidirectional decoder that classifies a noisy target (paper, section 4.4)."""
+
+    vocab_size: int = 2048
+    """V, of both languages together; three tokens are padding, begin and end"""
+    source_length: int = 40
+    """longest source, with its end"""
+    length: int = 40
+    """L, positions of the target: begin, tokens, end, padding; all of them are predicted"""
+    embed_dim: int = 64
+    """d, width of the token embeddings, to which the noise is added"""
+    width: int = 128
+    """width of both Transformers"""
+    encoder_depth: int = 2
+    """number of blocks of the encoder"""
+    depth: int = 2
+    """number of blocks of the decoder"""
+    heads: int = 4
+    mlp_ratio: int = 4
+    """hidden width of each MLP divided by the width"""
+    time_width: int = 128
+    """channels of the features of noise level and source length, and of the MLPs on them"""
+    length_conditioning: bool = True
+    """shift and scale every layer normalisation of the decoder by the length of the source too"""
+    embed_scale: float = 1e-3
+    """standard deviation of the initial embeddings, before normalisation"""
+    self_conditioning: bool = True
+    """feed the previous prediction to the network"""
+    logits_chunk: int = 0
+    """positions whose logits are in memory at once; affects memory, not results; 0: all"""
+    remat: bool = False
+    """rematerialize the activations of each block in the backward pass"""
+    warp: WarpConfig = WarpConfig()
+
+    def __post_init__(self) -> None:
+        check_encoder_decoder(self)
+        for name in ("embed_dim", "time_width", "embed_scale"):
+            check_positive(name, getattr(self, name))
+        if self.time_width % 2:
+            raise UsageError(f"time_width is {self.time_width}, expected an even number: sines and cosines")
+        check_non_negative("logits_chunk", self.logits_chunk)
+
+
+@dataclass(frozen=True)
+class TranslationExperiment:
+    """Data, model and training of a diffusion model of translations."""
+
+    data: PairsConfig = PairsConfig()
+    model: TranslationConfig = TranslationConfig()
+    dropout: float = 0.1
+    """probability that the source of an example is hidden from the decoder, for guidance"""
+    batch_size: int = 64
+    optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, betas=(0.9, 0.99), clip_norm=1.0)
+    loop: LoopOptions = LoopOptions(steps=3000, log_every=100, checkpoint_every=1000)
+
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+        check_between("dropout", self.dropout, 0.0, 1.0)
+        if self.model.self_conditioning and self.batch_size % (2 * self.optimizer.accumulation):
+            raise UsageError(
+                f"batch_size is {self.batch_size} in {self.optimizer.accumulation} parts, expected an even number in "
+                "each: half of the examples are self-conditioned"
+            )
+
+
+@dataclass(frozen=True)
+class CausalTranslationConfig:
+    """An encoder and a causal decoder with one table of embeddings (Vaswani et al., 2017), the baseline."""
+
+    vocab_size: int = 2048
+    """V, of both languages together; three tokens are padding, begin and end"""
+    source_length: int = 40
+    """longest source, with its end"""
+    length: int = 40
+    """L, longest target with its begin and end"""
+    width: int = 128
+    encoder_depth: int = 2
+    """number of blocks of the encoder"""
+    depth: int = 2
+    """number of blocks of the decoder"""
+    heads: int = 4
+    mlp_ratio: int = 4
+    """hidden width of each MLP divided by the width"""
+
+    def __post_init__(self) -> None:
+        check_encoder_decoder(self)
+
+
+@dataclass(frozen=True)
+class CausalTranslationExperiment:
+    """Data, model and training of the autoregressive baseline."""
+
+    data: PairsConfig = PairsConfig()
+    model: CausalTranslationConfig = CausalTranslationConfig()
+    label_smoothing: float = 0.1
+    """part of each target distribution that is uniform"""
+    batch_size: int = 64
+    optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, betas=(0.9, 0.98), clip_norm=1.0)
+    loop: LoopOptions = LoopOptions(steps=3000, log_every=100, checkpoint_every=1000)
+
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+        check_between("label_smoothing", self.label_smoothing, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,21 @@
 
 from onepaper.paper import Paper, Verb
 
-from cdcd.cli.options import DoctorOptions, EvaluateOptions, SampleOptions, TrainOptions
-from cdcd.config import AutoregressiveExperiment, ExperimentConfig
+from cdcd.cli.options import (
+    DoctorOptions,
+    EvaluateOptions,
+    EvaluateTranslationOptions,
+    FiguresOptions,
+    SampleOptions,
+    TrainOptions,
+    TranslateOptions,
+)
+from cdcd.config import (
+    AutoregressiveExperiment,
+    CausalTranslationExperiment,
+    ExperimentConfig,
+    TranslationExperiment,
+)
 from cdcd.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -24,11 +37,11 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "train a diffusion language model, or a causal one",
+            "train a diffusion model of text or translations, or a causal one",
             "cdcd.cli.train:train_verb",
             TrainOptions,
             "laptop",
-            (ExperimentConfig, AutoregressiveExperiment),
+            (ExperimentConfig, AutoregressiveExperiment, TranslationExperiment, CausalTranslationExperiment),
         ),
         Verb("sample", "complete and infill text", "cdcd.cli.sample:sample_verb", SampleOptions),
         Verb(
@@ -36,6 +49,19 @@ PAPER = Paper(
             "measure quality and diversity of completions, and the loss on held-out text",
             "cdcd.cli.evaluate:evaluate_verb",
             EvaluateOptions,
+        ),
+        Verb(
+            "figures",
+            "draw the loss of a network, its time warping, neighbours of its embeddings, and a sample over the steps",
+            "cdcd.cli.figures:figures_verb",
+            FiguresOptions,
+        ),
+        Verb("translate", "translate sentences", "cdcd.cli.translate:translate_verb", TranslateOptions),
+        Verb(
+            "evaluate-translation",
+            "measure BLEU and copied words of held-out sentences, over a grid of temperatures and guidance",
+            "cdcd.cli.evaluate_translation:evaluate_translation_verb",
+            EvaluateTranslationOptions,
         ),
         Verb(
             "doctor",

@@ -11,10 +11,15 @@ from cdcd.config import (
     LETTERS,
     AutoregressiveConfig,
     AutoregressiveExperiment,
+    CausalTranslationConfig,
+    CausalTranslationExperiment,
     DataConfig,
     ExperimentConfig,
     MaskConfig,
     ModelConfig,
+    PairsConfig,
+    TranslationConfig,
+    TranslationExperiment,
     WarpConfig,
 )
 
@@ -108,6 +113,70 @@ _PAPER = {
     ),
 }
 
+# Table 4 of the paper, sizes of Vaswani et al. (2017); languages, and names of the validation and test parts.
+_LANGUAGES = {
+    "en-de": ("en", "de", "newstest2013", "newstest2014"),
+    "de-en": ("de", "en", "newstest2013", "newstest2014"),
+    "zh-en": ("zh", "en", "newstest2019", "newstest2020"),
+}
+
+_MT_SIZES = {"base": (512, 8, 512), "big": (1024, 16, 1024)}
+
+_MT_UNSURE = (
+    "model.encoder_depth",
+    "model.depth",
+    "model.width",
+    "model.heads",
+    "model.source_length",
+    "data.validation",
+    "dropout",
+    *_UNSURE[1:],
+)
+
+
+def _translation(languages: str, size: str) -> Preset:
+    width, heads, batch_size = _MT_SIZES[size]
+    model = TranslationConfig(
+        vocab_size=32_768, source_length=160, length=160, embed_dim=256, width=width, encoder_depth=6, depth=6,
+        heads=heads, logits_chunk=8192, remat=True,
+    )  # fmt: skip
+    data = PairsConfig("pairs", Path("wmt"), *_LANGUAGES[languages])
+    return Preset(
+        f"translation {languages}, {size} size",
+        TranslationExperiment(
+            data, model, batch_size=batch_size, optimizer=_PAPER_ADAM, loop=replace(_PAPER_LOOP, steps=2_000_000)
+        ),
+        unsure=_MT_UNSURE,
+    )
+
+
+def _causal_translation(languages: str, size: str) -> Preset:
+    width, heads, batch_size = _MT_SIZES[size]
+    model = CausalTranslationConfig(
+        vocab_size=32_768, source_length=160, length=160, width=width, encoder_depth=6, depth=6, heads=heads
+    )
+    adam = OptimizerOptions(
+        name="adam", lr=7e-4, betas=(0.9, 0.98), epsilon=1e-9, schedule="inverse-sqrt", warmup_steps=4000
+    )
+    return Preset(
+        f"the autoregressive baseline of translation {languages}, {size} size",
+        CausalTranslationExperiment(
+            PairsConfig("pairs", Path("wmt"), *_LANGUAGES[languages]), model, batch_size=batch_size, optimizer=adam,
+            loop=replace(_PAPER_LOOP, steps=300_000),
+        ),
+        unsure=("model", "optimizer", "batch_size", "loop.steps", "data.validation"),
+    )  # fmt: skip
+
+
+_PAPER |= {
+    f"paper-mt-{size}-{languages}": _translation(languages, size) for size in _MT_SIZES for languages in _LANGUAGES
+}
+_PAPER |= {
+    f"paper-mt-{size}-{languages}-autoregressive": _causal_translation(languages, size)
+    for size in _MT_SIZES
+    for languages in _LANGUAGES
+}
+
 # Laptop presets: float32 on two cores.
 _SMALL = ModelConfig(
     vocab_size=1024,
@@ -158,6 +227,23 @@ _LAPTOP = {
     ),
 }
 
+_LAPTOP |= {
+    "laptop-mt": Preset(
+        "verses from English to Spanish, at most 40 tokens",
+        TranslationExperiment(
+            PairsConfig(), TranslationConfig(warp=_SMALL.warp), batch_size=64, optimizer=_LAPTOP_ADAM,
+            loop=replace(_LAPTOP_LOOP, steps=2000, evaluate_every=1000),
+        ),
+    ),
+    "laptop-mt-autoregressive": Preset(
+        "the autoregressive baseline, trained on the same verses",
+        CausalTranslationExperiment(
+            PairsConfig(), CausalTranslationConfig(), batch_size=64, optimizer=replace(_LAPTOP_ADAM, betas=(0.9, 0.98)),
+            loop=replace(_LAPTOP_LOOP, steps=1200, evaluate_every=600),
+        ),
+    ),
+}  # fmt: skip
+
 _TINY = replace(_LETTERS, length=16, width=32, depth=1, heads=2, time_width=32)
 
 _TINY_LOOP = LoopOptions(steps=200, log_every=50, evaluate_every=100, checkpoint_every=100)
@@ -185,7 +271,26 @@ PRESETS = {
             loop=_TINY_LOOP,
         ),
     ),
-}
+    "smoke-mt": Preset(
+        "verses, a few steps of a tiny translation model",
+        TranslationExperiment(
+            PairsConfig(), TranslationConfig(
+                vocab_size=512, source_length=40, length=40, embed_dim=16, width=32, encoder_depth=1, depth=1, heads=2,
+                time_width=32, warp=_LETTERS.warp,
+            ),
+            batch_size=32, optimizer=replace(_LAPTOP_ADAM, lr=3e-3, warmup_steps=20), loop=_TINY_LOOP,
+        ),
+    ),
+    "smoke-mt-autoregressive": Preset(
+        "verses, a few steps of a tiny autoregressive translation model",
+        CausalTranslationExperiment(
+            PairsConfig(), CausalTranslationConfig(
+                vocab_size=512, source_length=40, length=40, width=32, encoder_depth=1, depth=1, heads=2
+            ),
+            batch_size=32, optimizer=replace(_LAPTOP_ADAM, lr=3e-3, warmup_steps=20), loop=_TINY_LOOP,
+        ),
+    ),
+}  # fmt: skip
 
 ALIASES: dict[str, str] = {}
 

@@ -15,7 +15,7 @@ from onepaper.jax.steps import JaxState, JaxTask, make_optimizer
 from onepaper.runs import Run
 from onepaper.training import fit
 
-from cdcd.config import AutoregressiveExperiment, ExperimentConfig
+from cdcd.config import AutoregressiveExperiment, ExperimentConfig, TranslationExperiment
 from cdcd.data.corpus import Corpus, check_length, held_out_windows, load, window_batches
 from cdcd.diffusion.embeddings import add_noise, spread
 from cdcd.diffusion.masks import keeps_condition, training_mask
@@ -95,7 +95,7 @@ def autoregressive_loss(
     return model.nats(tokens).sum(), tokens.size
 
 
-def make_direction(config: ExperimentConfig) -> optax.GradientTransformation:
+def make_direction(config: ExperimentConfig | TranslationExperiment) -> optax.GradientTransformation:
     """Adam for the network, whose gradient alone is clipped, and for the warping with a rate of its own."""
     options = config.optimizer
     clip = optax.clip_by_global_norm(options.clip_norm) if options.clip_norm else optax.identity()

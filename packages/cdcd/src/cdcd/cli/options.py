@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from onepaper.config import check_positive
+from onepaper.config import check_positive, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import RunOptions, VerbOptions
 
-from cdcd.config import SamplingOptions
+from cdcd.config import SamplingOptions, Tokenization
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,10 @@ class TrainOptions(RunOptions):
 
     export: Path | None = None
     """also write the trained network into this folder in half precision, as the package ships it"""
+
+
+# A training may continue with another value.
+outside_identity(TrainOptions, "export")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,66 @@ class EvaluateOptions(VerbOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive("prompts", self.prompts)
+
+
+@dataclass(frozen=True)
+class FiguresOptions(VerbOptions):
+    """Options of `figures`."""
+
+    weights: str = "speeches"
+    """a network that ships with the package, or the folder of a training run"""
+    sampling: SamplingOptions = SamplingOptions()
+
+
+@dataclass(frozen=True)
+class TranslateOptions(VerbOptions):
+    """Options of `translate`."""
+
+    weights: str = "runs/cdcd/train-laptop-mt"
+    """the folder of a training run of a translation network"""
+    text: str = "And he said unto them, Follow me."
+    """a sentence"""
+    file: Path | None = None
+    """a UTF-8 file of sentences, one in each line, in place of the text"""
+    hypotheses: int = 8
+    """number of translations sampled of each sentence, of which the one of least risk is taken"""
+    sampling: SamplingOptions = SamplingOptions(steps=50, score_temperature=0.8, guidance=4.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("hypotheses", self.hypotheses)
+
+
+@dataclass(frozen=True)
+class EvaluateTranslationOptions(VerbOptions):
+    """Options of `evaluate-translation`."""
+
+    weights: str = "runs/cdcd/train-laptop-mt"
+    """the folder of a training run of a translation network"""
+    baseline: str = ""
+    """an autoregressive network that translates the same sentences, the folder of a training run; empty: none"""
+    part: Literal["validation", "test"] = "validation"
+    """validation is for the choice of temperature and guidance"""
+    sentences: int = 128
+    """number of sentences, from the beginning of the part"""
+    hypotheses: int = 1
+    """number of translations sampled of each sentence, of which the one of least risk is taken"""
+    score_temperatures: tuple[float, ...] = (0.8,)
+    """values of the grid; they replace that of sampling"""
+    guidance: tuple[float, ...] = (1.0, 4.0)
+    """values of the grid; they replace that of sampling"""
+    beams: int = 4
+    """of the baseline's beam search"""
+    tokenization: Tokenization = "13a"
+    """of BLEU: 13a for English and Spanish, intl for German, zh for Chinese, char for characters"""
+    sampling: SamplingOptions = SamplingOptions(steps=50)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("sentences", "hypotheses", "beams"):
+            check_positive(name, getattr(self, name))
+        if not self.score_temperatures or not self.guidance:
+            raise UsageError("score_temperatures and guidance need at least one value each")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 from onepaper.errors import UsageError
 from onepaper.jax.state_files import load_pretrained, save_pretrained
 
-from cdcd.config import ModelConfig, WarpConfig
+from cdcd.config import ModelConfig, TranslationConfig, WarpConfig
 from cdcd.diffusion.embeddings import normalize, scale_input
 from cdcd.diffusion.noise_range import optimal_cross_entropy
 from cdcd.diffusion.samplers import Denoiser
@@ -71,7 +71,7 @@ class LearnedWarp(nnx.Module):
 class TimeFeatures(nnx.Module):
     r"""$\tau(t)$: random Fourier features of ln t and an MLP of two layers (paper, section 6.1)."""
 
-    def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: ModelConfig | TranslationConfig, rngs: nnx.Rngs) -> None:
         width = config.time_width
         low, high = np.log(config.warp.t_min), np.log(config.warp.t_max)
         self.middle, self.half_range = (low + high) / 2, (high - low) / 2
@@ -90,7 +90,7 @@ class TimeFeatures(nnx.Module):
 class ConditionalNorm(nnx.Module):
     r"""$\mathrm{LN}(x)\,(1 + a(\tau)) + b(\tau)$, which starts as a plain normalisation (paper, section 4.2)."""
 
-    def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: ModelConfig | TranslationConfig, rngs: nnx.Rngs) -> None:
         zeros = nnx.initializers.zeros
         self.norm = nnx.LayerNorm(config.width, epsilon=NORM_EPSILON, use_scale=False, use_bias=False, rngs=rngs)
         self.modulate = nnx.Linear(config.time_width, 2 * config.width, kernel_init=zeros, rngs=rngs)
@@ -211,7 +211,7 @@ class CategoricalDiffusion(nnx.Module):
         return load_pretrained(Path(folder), ModelConfig, cls)[0]
 
 
-def loss_curve(config: ModelConfig) -> tuple[np.ndarray, np.ndarray]:
+def loss_curve(config: ModelConfig | TranslationConfig) -> tuple[np.ndarray, np.ndarray]:
     """Noise levels, and the cross-entropy of the optimal classifier of independent tokens at each."""
     levels = np.geomspace(config.warp.t_min, config.warp.t_max, CURVE_POINTS)
     losses = optimal_cross_entropy(config.embed_dim, config.vocab_size, levels, draws=100)
