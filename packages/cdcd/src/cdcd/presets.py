@@ -168,13 +168,13 @@ def _causal_translation(languages: str, size: str) -> Preset:
     )  # fmt: skip
 
 
-_PAPER |= {
-    f"paper-mt-{size}-{languages}": _translation(languages, size) for size in _MT_SIZES for languages in _LANGUAGES
-}
-_PAPER |= {
-    f"paper-mt-{size}-{languages}-autoregressive": _causal_translation(languages, size)
-    for size in _MT_SIZES
-    for languages in _LANGUAGES
+_TRANSLATION = {
+    **{f"paper-mt-{size}-{languages}": _translation(languages, size) for size in _MT_SIZES for languages in _LANGUAGES},
+    **{
+        f"paper-mt-{size}-{languages}-autoregressive": _causal_translation(languages, size)
+        for size in _MT_SIZES
+        for languages in _LANGUAGES
+    },
 }
 
 # Laptop presets: float32 on two cores.
@@ -227,7 +227,7 @@ _LAPTOP = {
     ),
 }
 
-_LAPTOP |= {
+_LAPTOP_TRANSLATION = {
     "laptop-mt": Preset(
         "verses from English to Spanish, at most 40 tokens",
         TranslationExperiment(
@@ -250,7 +250,9 @@ _TINY_LOOP = LoopOptions(steps=200, log_every=50, evaluate_every=100, checkpoint
 
 PRESETS = {
     **_PAPER,
+    **_TRANSLATION,
     **_LAPTOP,
+    **_LAPTOP_TRANSLATION,
     "smoke": Preset(
         "letters of the speeches, a few steps of a tiny model",
         ExperimentConfig(

@@ -81,8 +81,8 @@ def sample_over_steps(model: CategoricalDiffusion, codec: TextCodec, options: Sa
     rows = []
     for step in steps:
         level = f"t = {float(found.times[step]):8.3f}  entropy {float(found.entropy[step]):5.2f}"
-        rows.append(f"{level}  {codec.decode(found.path[step, 0])}")
-    return "\n".join([*rows, f"{'final tokens':>28}  {codec.decode(found.tokens[0])}"]) + "\n"
+        rows.append(f"{level}  {codec.decode(np.asarray(found.path[step, 0]))}")
+    return "\n".join([*rows, f"{'final tokens':>28}  {codec.decode(np.asarray(found.tokens[0]))}"]) + "\n"
 
 
 def figures_of(

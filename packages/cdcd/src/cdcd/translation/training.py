@@ -124,7 +124,7 @@ def train_translation(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    return _fit(task, config, TranslationDiffusion, evaluate_denoising, run, seed=seed, draw=draw)
+    return _fit(task, config, evaluate_denoising, run, seed=seed, draw=draw)
 
 
 def train_causal_translation(
@@ -152,13 +152,12 @@ def train_causal_translation(
     def evaluate(model: CausalTranslator, source: np.ndarray, target: np.ndarray) -> dict[str, float]:
         return {"nats": causal_translation_nats(model, source, target)}
 
-    return _fit(task, config, CausalTranslator, evaluate, run, seed=seed)
+    return _fit(task, config, evaluate, run, seed=seed)
 
 
 def _fit(
     task: JaxTask,
     config: TranslationExperiment | CausalTranslationExperiment,
-    kind: type[Any],
     evaluate: Callable[[Any, np.ndarray, np.ndarray], dict[str, float]],
     run: Run | None,
     *,
@@ -171,8 +170,7 @@ def _fit(
     batches = pair_batches(corpus.train, config.batch_size, seed=seed, rank=processes.rank, world=processes.world)
 
     def network_of(state: JaxState) -> TranslationNetwork:
-        model = task.model(state)
-        assert isinstance(model, kind)
+        model: Any = task.model(state)
         return TranslationNetwork(model, config.data, corpus.codec)
 
     fitted = fit(
