@@ -1,0 +1,55 @@
+"""The verb `evaluate`: quality and diversity of samples of each task, and the denoising curve."""
+
+import numpy as np
+from onepaper.jax.accelerator import use_device
+from onepaper.paper import Invocation
+
+from sed.cli.options import EvaluateOptions
+from sed.data.corpus import strip_pads, tokenize
+from sed.diffusion.spans import TASKS
+from sed.evaluation.held_out import evaluate_denoising
+from sed.evaluation.tasks import complete, complete_causally, held_out_task, make_evaluators
+from sed.models.autoregressive import AutoregressiveLM
+from sed.models.denoiser import EmbeddingDiffusion
+from sed.pretrained.networks import check_same_tokens, open_network
+from sed.sampling import Sampler
+
+
+def evaluate_verb(call: Invocation) -> None:
+    """The verb `evaluate`: prints the results and writes `evaluation.json`."""
+    options: EvaluateOptions = call.options
+    if options.dry_run:
+        print(f"would evaluate {options.samples} samples of each task of {options.weights} by {options.evaluator}")
+        return
+    use_device(options)
+    network = open_network(options.weights, EmbeddingDiffusion)
+    scorer = open_network(options.evaluator, AutoregressiveLM)
+    check_same_tokens(scorer.codec, network.codec, options.evaluator)
+    baseline = open_network(options.baseline, AutoregressiveLM) if options.baseline else None
+    if baseline is not None:
+        check_same_tokens(baseline.codec, network.codec, options.baseline)
+    corpus = tokenize(network.data, network.codec)
+    tasks = {name: held_out_task(network, corpus, name, options.samples) for name in TASKS}
+    Sampler(network.model, options.sampling)  # options are validated before the run folder is created
+    with call.open_run() as run:
+        evaluators = make_evaluators(scorer.model, corpus)
+        results = {"held-out text": evaluators.measure(tasks["unconditional"].tokens)}
+        for name, task in tasks.items():
+            tokens = complete(network, task, options.sampling, seed=options.seed)
+            results[name] = evaluators.measure(tokens, task.cond_mask)
+            if baseline is not None:
+                # A causal model has no padding, neither in what is given.
+                text, given = strip_pads(task.tokens, task.cond_mask)
+                tokens = complete_causally(
+                    baseline.model, task._replace(tokens=text, cond_mask=given), seed=options.seed
+                )
+                results[f"{name}, {options.baseline}"] = evaluators.measure(tokens, given)
+        curve = evaluate_denoising(network.model, tasks["unconditional"].tokens)
+        run.write_json("evaluation.json", {"samples": results, "denoising": curve})
+    width = max(map(len, results)) + 2
+    names = list(results["held-out text"])
+    print(" " * width + "".join(f"{name.replace('_', ' '):>19}" for name in names))
+    for name, row in results.items():
+        print(f"{name:<{width}}" + "".join(f"{row[key]:>19.4f}" for key in names))
+    print("denoising: " + ", ".join(f"{name} {np.round(value, 4)}" for name, value in curve.items()))
+    print(f"written: {run.folder / 'evaluation.json'}")

@@ -1,0 +1,1 @@
+"""The method as pure functions: schedule, posterior, spans, embeddings, samplers."""

@@ -1,0 +1,1 @@
+"""Evaluation of samples, and of models on held-out text."""

@@ -1,0 +1,1 @@
+"""Networks: the denoiser, the masked model whose embeddings it uses, the causal model, and n-grams."""

@@ -1,0 +1,1 @@
+"""Trained networks as folders, and tables of embeddings of other people."""
