@@ -1,0 +1,32 @@
+"""Variable-rate discrete representation learning (Dieleman et al., 2021)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+__getattr__: Callable[[str], Any]
+# Resolved on first use (PEP 562), so that importing the package is light.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "config": ["ExperimentConfig", "ModelConfig", "QuantizerConfig", "SlownessConfig"],
+        "presets": ["PRESETS"],
+        "data.mu_law": ["decode_mu_law", "encode_mu_law"],
+        "data.prompts": ["clips", "prompts"],
+        "data.recordings": ["read_recording"],
+        "events.container": ["load_events", "save_events"],
+        "events.event_list": ["Events"],
+        "events.event_rate": ["average_event_rate"],
+        "events.run_lengths": ["decode_runs", "encode_runs"],
+        "events.schmitt_trigger": ["quantize", "quantize_by_scan", "quantize_in_parallel", "straight_through"],
+        "events.slowness": ["margin_loss"],
+        "figures": ["draw_events"],
+        "models.band_energies": ["BandEnergies"],
+        "models.slow_autoencoder": ["SlowAE"],
+        "pretrained.codecs": ["open_codec"],
+        "training": ["train"],
+    },
+)

@@ -1,0 +1,233 @@
+"""Configurations of data, quantiser, networks and training, as frozen dataclasses that validate fields."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from onepaper.config import check_between, check_choice, check_non_negative, check_positive
+from onepaper.errors import UsageError
+from onepaper.optimizer import OptimizerOptions
+from onepaper.training import LoopOptions
+
+LANGUAGES = ("en", "es", "fr", "it", "ru")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Recordings of speech, and the length of the crops that are trained on."""
+
+    dataset: Literal["prompts", "audio"] = "prompts"
+    """prompts: recorded telephone prompts in five languages, included; audio: your folder of audio files"""
+    path: Path | None = None
+    """of audio: a folder, with train, validation and test in it or split by file"""
+    languages: tuple[str, ...] = ("en",)
+    """of prompts: en, es, fr, it, ru"""
+    crop_seconds: float = 1.0
+    """length of a crop"""
+
+    def __post_init__(self) -> None:
+        check_choice("dataset", self.dataset, ("prompts", "audio"))
+        for language in self.languages:
+            check_choice("language", language, LANGUAGES)
+        check_positive("crop_seconds", self.crop_seconds)
+        if self.dataset == "audio" and self.path is None:
+            raise UsageError("dataset 'audio' is read from your files; give their folder with --data.path")
+        if self.dataset != "audio" and self.path is not None:
+            raise UsageError(f"dataset '{self.dataset}' takes no path; leave it out, or give --data.dataset audio")
+
+
+@dataclass(frozen=True)
+class QuantizerConfig:
+    """Slow channels and their levels."""
+
+    channels: int = 4
+    """C"""
+    levels: int = 7
+    """k: levels are -k to k"""
+    margin: float = 1.0
+    """m, hysteresis of the Schmitt trigger in units of the distance of two levels; 0.5 is plain rounding"""
+    bound: Literal["margin", "tanh"] = "margin"
+    """what keeps latents between -1 and 1: a margin loss, or tanh"""
+    margin_weight: float = 1.0
+    """weight of the margin loss"""
+
+    def __post_init__(self) -> None:
+        check_positive("channels", self.channels)
+        check_positive("levels", self.levels)
+        if self.channels > 255 or self.levels > 127:
+            raise UsageError(f"{self.channels} channels of {self.levels} levels, expected at most 255 of 127")
+        if not 0.5 <= self.margin < 1.5:
+            raise UsageError(f"margin is {self.margin}, expected at least 0.5 (plain rounding) and less than 1.5")
+        check_choice("bound", self.bound, ("margin", "tanh"))
+        check_non_negative("margin_weight", self.margin_weight)
+
+
+@dataclass(frozen=True)
+class ControllerConfig:
+    """The weight of the slowness penalty, and how it follows a target event rate."""
+
+    target_rate: float = 75.0
+    """R_T, events a second summed over channels; 0 keeps the weight at its initial value"""
+    initial: float = 1e-3
+    """weight at the first step"""
+    step: float = 5e-3
+    """delta, relative change of the weight in a step"""
+    tolerance: float = 0.01
+    """epsilon, half-width of the band around the target in which the weight stays"""
+    smallest: float = 1e-8
+    largest: float = 1e8
+    rate_decay: float = 0.9
+    """of the moving average of the event rate that the controller sees; 0: the rate of the batch"""
+
+    def __post_init__(self) -> None:
+        check_non_negative("target_rate", self.target_rate)
+        check_non_negative("initial", self.initial)
+        check_positive("step", self.step)
+        check_non_negative("tolerance", self.tolerance)
+        check_positive("smallest", self.smallest)
+        if not self.smallest < self.largest < math.inf:
+            raise UsageError(f"largest is {self.largest}, expected more than smallest, which is {self.smallest}")
+        check_between("rate_decay", self.rate_decay, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class SlownessConfig:
+    """The penalty on changes of the latents."""
+
+    penalty: Literal["group", "l1", "l2", "l4"] = "group"
+    group_axis: Literal["channels", "time"] = "channels"
+    """of group: changes of all channels in a step are one group, or those of a channel over time"""
+    controller: ControllerConfig = ControllerConfig()
+
+    def __post_init__(self) -> None:
+        check_choice("penalty", self.penalty, ("group", "l1", "l2", "l4"))
+        check_choice("group_axis", self.group_axis, ("channels", "time"))
+
+
+@dataclass(frozen=True)
+class MelConfig:
+    """A log-mel spectrogram."""
+
+    bands: int = 48
+    hop: int = 16
+    """samples between two frames"""
+    window: int = 256
+    """samples of a Hann window, centred on the hop"""
+    lowest: float = 60.0
+    """lower edge of the lowest band, in Hz"""
+    floor: float = 1e-4
+    """added to the magnitude of each band before the logarithm"""
+
+    def __post_init__(self) -> None:
+        for name in ("bands", "hop", "window", "lowest", "floor"):
+            check_positive(name, getattr(self, name))
+        if self.window < self.hop:
+            raise UsageError(f"window is {self.window}, expected at least hop, which is {self.hop}")
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Convolutions from samples, or from a log-mel spectrogram, to latents on the grid."""
+
+    inputs: Literal["waveform", "mel"] = "mel"
+    """waveform: strided convolutions of the samples; mel: a log-mel spectrogram on the grid, for short trainings"""
+    strides: tuple[int, ...] = (2, 2, 2, 2)
+    """their product is the number of samples of a grid step"""
+    width: int = 64
+    dilations: tuple[int, ...] = (1, 2, 4, 8)
+    """of the residual blocks on the grid"""
+
+    def __post_init__(self) -> None:
+        check_choice("inputs", self.inputs, ("waveform", "mel"))
+        check_positive("width", self.width)
+        for name in ("strides", "dilations"):
+            if not getattr(self, name):
+                raise UsageError(f"{name} is empty, expected at least one number")
+            for value in getattr(self, name):
+                check_positive(name, value)
+
+    @property
+    def stride(self) -> int:
+        """Samples of a grid step."""
+        return math.prod(self.strides)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """A network that predicts a log-mel spectrogram from levels; sound by the method of Griffin and Lim (1984)."""
+
+    width: int = 96
+    dilations: tuple[int, ...] = (1, 2, 4, 8)
+    """of the residual blocks on the grid"""
+    frame_steps: int = 4
+    """grid steps of a spectrogram frame"""
+    frame_dilations: tuple[int, ...] = (1, 2, 4)
+    """of the residual blocks on frames"""
+    mel: MelConfig = MelConfig(hop=64)
+
+    def __post_init__(self) -> None:
+        for name in ("width", "frame_steps"):
+            check_positive(name, getattr(self, name))
+        for value in (*self.dilations, *self.frame_dilations):
+            check_positive("dilations", value)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A slow autoencoder."""
+
+    sample_rate: int = 8000
+    """f_s, in Hz"""
+    quantizer: QuantizerConfig = QuantizerConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    max_length: int = 256
+    """L_max, longest run of an event in grid steps"""
+
+    def __post_init__(self) -> None:
+        check_positive("sample_rate", self.sample_rate)
+        check_positive("max_length", self.max_length)
+        expected = self.encoder.stride * self.decoder.frame_steps
+        if self.decoder.mel.hop != expected:
+            raise UsageError(
+                f"decoder.mel.hop is {self.decoder.mel.hop}, expected {expected}: the samples of a grid step times "
+                "frame_steps"
+            )
+
+    @property
+    def grid_rate(self) -> float:
+        """f_z, grid steps a second."""
+        return self.sample_rate / self.encoder.stride
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """Data, model and training of a slow autoencoder."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    slowness: SlownessConfig = SlownessConfig()
+    batch_size: int = 8
+    optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, clip_norm=1.0)
+    loop: LoopOptions = LoopOptions(steps=3000, log_every=50, checkpoint_every=500)
+
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+        highest = self.model.quantizer.channels * self.model.grid_rate
+        if self.slowness.controller.target_rate >= highest:
+            raise UsageError(
+                f"target_rate is {self.slowness.controller.target_rate}, expected less than {highest:g}, at which "
+                "every channel changes at every step"
+            )
+        frames = self.data.crop_seconds * self.model.grid_rate / self.model.decoder.frame_steps
+        if frames < 2 or abs(frames - round(frames)) > 1e-9:
+            raise UsageError(
+                f"crop_seconds is {self.data.crop_seconds}, expected a whole number of spectrogram frames of "
+                f"{self.model.decoder.mel.hop} samples, at least 2"
+            )
+
+    @property
+    def crop_steps(self) -> int:
+        """Grid steps of a crop."""
+        return round(self.data.crop_seconds * self.model.grid_rate)

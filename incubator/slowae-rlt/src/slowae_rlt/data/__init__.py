@@ -1,0 +1,1 @@
+"""Speech recordings, mu-law codes and log-mel spectrograms."""

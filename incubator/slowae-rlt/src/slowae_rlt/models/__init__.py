@@ -1,0 +1,1 @@
+"""Networks: encoder, decoder, the autoencoder of both, and an encoder without training."""

@@ -1,0 +1,40 @@
+"""The paper's entry for the command line: metadata, presets, verbs and claims."""
+
+from onepaper.paper import Paper, Verb
+
+from slowae_rlt.cli.options import DecodeOptions, EncodeOptions, EvaluateOptions, TrainOptions
+from slowae_rlt.config import ExperimentConfig
+from slowae_rlt.presets import ALIASES, PRESETS
+
+PAPER = Paper(
+    name="slowae-rlt",
+    module="slowae_rlt",
+    title="Variable-rate discrete representation learning",
+    authors="Sander Dieleman, Charlie Nash, Jesse Engel, Karen Simonyan",
+    venue="arXiv preprint 2103.06089",
+    year=2021,
+    arxiv="2103.06089",
+    framework="jax",
+    presets=PRESETS,
+    aliases=ALIASES,
+    verbs=(
+        Verb(
+            "train",
+            "train a slow autoencoder",
+            "slowae_rlt.cli.train:train_verb",
+            TrainOptions,
+            "laptop",
+            (ExperimentConfig,),
+        ),
+        Verb("encode", "a recording to a file of events", "slowae_rlt.cli.encode:encode_verb", EncodeOptions),
+        Verb("decode", "a file of events to sound", "slowae_rlt.cli.decode:decode_verb", DecodeOptions),
+        Verb(
+            "evaluate",
+            "measure event rates, bits and errors on held-out prompts",
+            "slowae_rlt.cli.evaluate:evaluate_verb",
+            EvaluateOptions,
+        ),
+    ),
+    claims_in="slowae_rlt.claims:CLAIMS",
+    cost_of="slowae_rlt.cli.costs:cost_of",
+)

@@ -1,0 +1,94 @@
+"""The presets: the paper's operating points, the one that ships, and smaller ones for experiments."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from onepaper.optimizer import OptimizerOptions
+from onepaper.paper import Preset
+from onepaper.training import LoopOptions
+
+from slowae_rlt.config import (
+    ControllerConfig,
+    DataConfig,
+    DecoderConfig,
+    EncoderConfig,
+    ExperimentConfig,
+    MelConfig,
+    ModelConfig,
+    QuantizerConfig,
+    SlownessConfig,
+)
+
+_LAPTOP = ExperimentConfig(
+    batch_size=8,
+    optimizer=OptimizerOptions(
+        name="adam", lr=2e-3, betas=(0.9, 0.99), clip_norm=1.0, warmup_steps=100, schedule="cosine",
+        final_fraction=0.05, ema_decay=0.99, ema_warmup=True,
+    ),
+    slowness=SlownessConfig(controller=ControllerConfig(initial=1e-2, step=1e-2)),
+    loop=LoopOptions(steps=1500, log_every=50, evaluate_every=500, checkpoint_every=500),
+)  # fmt: skip
+
+_SMOKE = replace(
+    _LAPTOP,
+    data=DataConfig(crop_seconds=0.256),
+    model=ModelConfig(
+        encoder=EncoderConfig(width=16, dilations=(1, 2)),
+        decoder=DecoderConfig(width=16, dilations=(1, 2), frame_dilations=(1,)),
+    ),
+    batch_size=4,
+    loop=LoopOptions(steps=60, log_every=20, evaluate_every=0, checkpoint_every=30),
+)
+
+# The operating point of the paper: sample rate, grid, channels, levels and target are stated or measured from the
+# published audio; networks and training are ours.
+_PAPER = ExperimentConfig(
+    data=DataConfig("audio", Path("audio")),
+    model=ModelConfig(
+        sample_rate=24_000,
+        quantizer=QuantizerConfig(channels=4, levels=7),
+        encoder=EncoderConfig("waveform", strides=(2, 2, 2, 2, 3), width=512, dilations=(1, 2, 4, 8, 16) * 2),
+        decoder=DecoderConfig(
+            width=512, dilations=(1, 2, 4, 8, 16) * 2, frame_dilations=(1, 2, 4, 8), mel=MelConfig(80, 192, 768)
+        ),
+    ),
+    slowness=SlownessConfig("group", controller=ControllerConfig(target_rate=75.0, initial=1.0, step=1e-3)),
+    batch_size=128,
+    optimizer=OptimizerOptions(name="adam", lr=2e-4, clip_norm=1.0, ema_decay=0.9999),
+    loop=LoopOptions(steps=500_000, log_every=100, evaluate_every=10_000, checkpoint_every=5000),
+)
+
+_UNSURE = (
+    "model.quantizer.margin",
+    "model.quantizer.bound",
+    "model.encoder",
+    "model.decoder",
+    "model.max_length",
+    "slowness.controller",
+    "batch_size",
+    "optimizer",
+    "loop.steps",
+)
+
+PRESETS = {
+    "paper-75hz": Preset(
+        "24 kHz, a grid of 500 Hz, 4 channels of 15 levels, 75 events a second; log-mel decoder", _PAPER, unsure=_UNSURE
+    ),
+    **{
+        f"paper-{target}hz": Preset(
+            f"the same with {target} events a second",
+            replace(
+                _PAPER,
+                slowness=replace(
+                    _PAPER.slowness, controller=replace(_PAPER.slowness.controller, target_rate=float(target))
+                ),
+            ),
+            unsure=_UNSURE,
+        )
+        for target in (35, 45, 55, 65, 85, 95, 105, 115)
+    },
+    "laptop": Preset("log-mel inputs and outputs at 8 kHz, 75 events a second: the model that ships", _LAPTOP),
+    "smoke": Preset("a few steps of a tiny model", _SMOKE),
+}
+
+ALIASES: dict[str, str] = {}
