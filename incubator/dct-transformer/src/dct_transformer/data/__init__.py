@@ -1,0 +1,1 @@
+"""Images, JPEG files, and chunks of lists as batches."""

@@ -1,0 +1,1 @@
+"""Images as quantised block-DCT coefficients, and as sorted lists of triples (paper, section 2)."""
