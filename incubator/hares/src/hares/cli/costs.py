@@ -1,0 +1,25 @@
+"""Parameters, FLOPs, memory and time of a configuration."""
+
+import torch
+from onepaper.costs import training_cost
+from torch.utils.flop_counter import FlopCounterMode
+
+from hares.config import TrainConfig
+from hares.models.encoder import Encoder
+from hares.spectrograms.log_mel import frame_count
+
+
+def cost_of(config: TrainConfig) -> dict[str, str]:
+    """The costs that `presets --cost` prints; no network is trained or allocated."""
+    front_end = config.encoder.front_end
+    frames = frame_count(round(config.seconds * front_end.rate), front_end)
+    with torch.device("meta"):
+        encoder = Encoder(config.encoder).eval()
+        count = sum(parameter.numel() for parameter in encoder.parameters())
+        with FlopCounterMode(display=False) as counter:
+            encoder.embed_spectrogram(torch.empty(1, frames, front_end.mels))
+    views = 1 if config.objective == "supervised" else 2
+    # Three times the forward pass: the backward pass computes two products for each of the forward pass.
+    flops = 3 * counter.get_total_flops() * views * config.batch_size
+    cost = training_cost(count, flops, config.loop.steps, averaged=config.optimizer.ema_decay > 0)
+    return {**cost, "MACs a crop": f"{counter.get_total_flops() / 2e9:.2f} G"}

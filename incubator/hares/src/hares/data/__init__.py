@@ -1,0 +1,1 @@
+"""Tasks, embedded clips and the pool of a training."""

@@ -1,0 +1,133 @@
+"""Evaluate frozen embeddings on mini-HARES: parts of clips, a linear probe a fold, scores with intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float, Float32
+from onepaper.errors import UsageError
+from torch import Tensor
+
+from hares.data.embedded import RATE
+from hares.data.mini import MiniTask
+from hares.data.tasks import DOMAINS
+from hares.probing.logistic import PENALTIES, LinearProbe, fit_logistic
+from hares.probing.scores import Score, bootstrap_over_groups
+
+_BATCH = 64
+
+
+class Embedding(Protocol):
+    """What can be evaluated: waveforms at `rate` to vectors. An `Encoder` is one."""
+
+    rate: int
+
+    def __call__(self, samples: Float[Tensor, "batch samples"], /) -> Float[Tensor, "batch dim"]:
+        """Embeddings of clips of equal length, in [-1, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """Which clips of a task are classified correctly; clips of a group are not independent."""
+
+    task: str
+    domain: str
+    correct: npt.NDArray[np.float64]
+    groups: tuple[str, ...]
+    chance: float
+    """share of the most frequent class"""
+
+    def score(self) -> Score:
+        """Accuracy with its 95% interval over groups."""
+        return bootstrap_over_groups(self.correct, self.groups)
+
+
+def cut_parts(samples: Float32[np.ndarray, " samples"], length: int) -> Float32[np.ndarray, "parts length"]:
+    """Consecutive parts that cover a clip: the last one ends with it; shorter clips are padded with zeros."""
+    if len(samples) < length:
+        samples = np.pad(samples, (0, length - len(samples)))
+    starts = [*range(0, len(samples) - length, length), len(samples) - length]
+    return np.stack([samples[start : start + length] for start in starts])
+
+
+@torch.no_grad()
+def embed_parts(
+    embedding: Embedding, clips: Sequence[Float32[np.ndarray, " samples"]], seconds: float
+) -> tuple[Float32[np.ndarray, "parts dim"], npt.NDArray[np.int64]]:
+    """Embeddings of the parts of all clips, and the clip of each part.
+
+    Raises:
+        UsageError: an embedding is not finite.
+    """
+    length = round(seconds * RATE)
+    cut = [cut_parts(samples, length) for samples in clips]
+    owners = np.repeat(np.arange(len(cut)), [len(parts) for parts in cut])
+    parts = np.concatenate(cut)
+    tensors = embedding.parameters() if isinstance(embedding, torch.nn.Module) else iter(())
+    device = next(tensors, torch.zeros(())).device
+    rows = [
+        embedding(torch.from_numpy(parts[start : start + _BATCH]).to(device)).float().cpu().numpy()
+        for start in range(0, len(parts), _BATCH)
+    ]
+    features = np.concatenate(rows)
+    if not np.isfinite(features).all():
+        raise UsageError("an embedding holds NaN or infinity; nothing is scored")
+    return features, owners
+
+
+def evaluate_task(embedding: Embedding, task: MiniTask) -> TaskResult:
+    """Score one task: each fold is tested with a probe of the others, whose penalty the next fold chooses.
+
+    The probe sees every part of a clip as a row; in the test, probabilities are averaged over the parts of a clip.
+
+    Raises:
+        UsageError: the embedding expects another sampling rate than the clips have, or is not finite.
+    """
+    if embedding.rate != RATE:
+        raise UsageError(f"the embedding expects {embedding.rate} Hz; the clips have {RATE} Hz")
+    clips = task.clips()
+    features, owners = embed_parts(embedding, [clip.samples for clip in clips], task.crop_seconds)
+    classes = sorted({clip.label for clip in clips})
+    labels = np.array([classes.index(clip.label) for clip in clips])
+    folds = np.array([clip.fold for clip in clips])
+    correct = np.zeros(len(clips))
+    count = int(folds.max()) + 1
+    for fold in range(count):
+        chosen = (fold + 1) % count
+        inner = ~np.isin(folds[owners], (fold, chosen))
+        probes = fit_logistic(features[inner], labels[owners[inner]], len(classes))
+        scores = [_accuracy(probe, features, owners, labels, folds == chosen).mean() for probe in probes]
+        best = PENALTIES[int(np.argmax(scores))]
+        outer = folds[owners] != fold
+        (probe,) = fit_logistic(features[outer], labels[owners[outer]], len(classes), (best,))
+        correct[folds == fold] = _accuracy(probe, features, owners, labels, folds == fold)
+    chance = float(np.bincount(labels).max() / len(labels))
+    return TaskResult(task.name, task.domain, correct, tuple(clip.group for clip in clips), chance)
+
+
+def _accuracy(
+    probe: LinearProbe,
+    features: Float32[np.ndarray, "parts dim"],
+    owners: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64],
+    tested: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.float64]:
+    """Of each tested clip, whether the mean of its parts' probabilities is largest at its label."""
+    kept = tested[owners]
+    probabilities = probe.probabilities(features[kept])
+    sums = np.zeros((len(labels), probabilities.shape[1]))
+    np.add.at(sums, owners[kept], probabilities)
+    return (sums.argmax(1) == labels)[tested].astype(np.float64)
+
+
+def mean_by_domain(results: Sequence[TaskResult]) -> dict[str, float]:
+    """The mean accuracy over the mini tasks of each domain that has one."""
+    return {
+        domain: float(np.mean([result.correct.mean() for result in results if result.domain == domain]))
+        for domain in DOMAINS
+        if any(result.domain == domain for result in results)
+    }

@@ -1,0 +1,68 @@
+"""Scores: intervals by bootstrap over groups, means over domains, and the HARES score."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from onepaper.errors import UsageError
+
+from hares.data.tasks import DOMAINS, TASKS
+
+_RESAMPLES = 2000
+
+
+class Score(NamedTuple):
+    """A mean with its 95% interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def bootstrap_over_groups(
+    correct: npt.NDArray[np.floating], groups: Sequence[str], *, resamples: int = _RESAMPLES, seed: int = 0
+) -> Score:
+    """The mean of `correct` with a percentile interval over draws of whole groups.
+
+    Clips of one recording, voice or instrument are not independent; groups are drawn, with all their clips.
+
+    Args:
+        correct: one value a clip; for a paired comparison, the difference of two embeddings.
+        groups: the group of each clip.
+        resamples: number of draws.
+        seed: of the draws.
+
+    Raises:
+        UsageError: no clips.
+    """
+    if not len(correct):
+        raise UsageError("no clips to score, expected at least one")
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    sums, counts = np.bincount(index, correct), np.bincount(index)
+    drawn = np.random.default_rng(seed).integers(0, len(names), (resamples, len(names)))
+    means = sums[drawn].sum(1) / counts[drawn].sum(1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Score(float(np.mean(correct)), float(low), float(high))
+
+
+def domain_means(scores: Mapping[str, float]) -> dict[str, float]:
+    """The mean of each domain whose tasks of HARES are all there."""
+    found: dict[str, float] = {}
+    for domain in DOMAINS:
+        names = [task.name for task in TASKS if task.domain == domain]
+        if all(name in scores for name in names):
+            found[domain] = float(np.mean([scores[name] for name in names]))
+    return found
+
+
+def hares_score(scores: Mapping[str, float]) -> float | None:
+    """The mean over the twelve tasks (not over domains); None unless all are there.
+
+    Raises:
+        UsageError: a name is not a task of HARES.
+    """
+    names = {task.name for task in TASKS}
+    if unknown := set(scores) - names:
+        raise UsageError(f"{sorted(unknown)[0]} is not a task of HARES; expected {', '.join(sorted(names))}")
+    return float(np.mean(list(scores.values()))) if names == set(scores) else None

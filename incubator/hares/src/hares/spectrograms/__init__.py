@@ -1,0 +1,1 @@
+"""Log-mel spectrograms, crops and mixing of examples."""

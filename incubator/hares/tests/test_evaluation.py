@@ -1,0 +1,67 @@
+"""Evaluation: parts cover clips, folds share no group, and an embedding of the label is classified without error."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from onepaper.errors import UsageError
+from torch import Tensor
+
+from hares.data.mini import mini_task
+from hares.evaluation import cut_parts, embed_parts, evaluate_task, mean_by_domain
+from hares.models.encoder import Encoder
+
+
+class Levels:
+    """Peak and loudness: an embedding without parameters."""
+
+    rate = 16_000
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        return torch.stack([samples.abs().amax(1), samples.square().mean(1)], 1)
+
+
+class Broken(Levels):
+    """NaN."""
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        return super().__call__(samples) * float("nan")
+
+
+@pytest.mark.parametrize(("length", "starts"), [(3, [0]), (10, [0]), (20, [0, 10]), (23, [0, 10, 13])])
+def test_parts_cover_a_clip(length: int, starts: list[int]) -> None:
+    samples = np.arange(length, dtype=np.float32)
+    parts = cut_parts(samples, 10)
+    padded = np.pad(samples, (0, max(0, 10 - length)))
+    np.testing.assert_array_equal(parts, [padded[start : start + 10] for start in starts])
+
+
+def test_parts_know_their_clip() -> None:
+    clips = [np.full(8000, 0.5, np.float32), np.full(40_000, 0.25, np.float32)]
+    features, owners = embed_parts(Levels(), clips, 1.0)
+    assert owners.tolist() == [0, 1, 1, 1]
+    np.testing.assert_allclose(features[:, 0], [0.5, 0.25, 0.25, 0.25])
+
+
+def test_task_scores_an_embedding() -> None:
+    task = mini_task("mini_sounds")
+    result = evaluate_task(Levels(), task)
+    assert result.correct.shape == (94,)
+    assert set(result.correct) <= {0.0, 1.0}
+    score = result.score()
+    assert score.low < score.mean < score.high
+    assert 0.2 < score.mean < 0.9
+    assert mean_by_domain([result]) == {"environment": score.mean}
+    np.testing.assert_array_equal(evaluate_task(Levels(), task).correct, result.correct)
+
+
+def test_a_wrong_rate_and_nan_are_refused(tiny: Encoder) -> None:
+    task = mini_task("mini_sounds")
+    broken = Levels()
+    broken.rate = 8000
+    with pytest.raises(UsageError, match="8000 Hz"):
+        evaluate_task(broken, task)
+    with pytest.raises(UsageError, match="NaN"):
+        evaluate_task(Broken(), replace(task))
+    assert tiny.rate == 16_000
