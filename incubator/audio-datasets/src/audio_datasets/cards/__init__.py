@@ -1,0 +1,1 @@
+"""Cards: pages that show a data set."""

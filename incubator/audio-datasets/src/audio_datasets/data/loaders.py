@@ -1,0 +1,81 @@
+"""Data sets by their id: what `load` opens, from the shipped subset or from a folder of the user."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from onepaper.config import unknown
+from onepaper.errors import UsageError
+from onepaper.fingerprint.marks import unmeasured
+
+from audio_datasets.data import hedgewars
+from audio_datasets.data.clips import ClipSet
+
+Loader = Callable[[Path | None], ClipSet]
+
+
+@unmeasured
+def _openarena(root: Path | None) -> ClipSet:
+    from audio_datasets.data.openarena import load_players
+
+    return load_players(_required("openarena-players", root))
+
+
+@unmeasured
+def _vocal_bursts(task: str) -> Loader:
+    def load_task(root: Path | None) -> ClipSet:
+        from audio_datasets.data.vocal_bursts import load_vocal_bursts
+
+        return load_vocal_bursts(_required("hume-vocalburst", root), task)
+
+    return load_task
+
+
+@unmeasured
+def _prosody(root: Path | None) -> ClipSet:
+    from audio_datasets.data.prosody import load_prosody
+
+    return load_prosody(_required("hume-prosody", root))
+
+
+@unmeasured
+def _manifest(name: str) -> Loader:
+    def load_manifest_of(root: Path | None) -> ClipSet:
+        from audio_datasets.data.manifests import read_manifest
+
+        return read_manifest(_required(name, root), name)
+
+    return load_manifest_of
+
+
+def _required(name: str, root: Path | None) -> Path:
+    if root is None:
+        raise UsageError(f"'{name}' does not ship with the package; give the path of your copy with --root")
+    if not root.exists():
+        raise UsageError(f"{root} does not exist; give the path of your copy of '{name}'")
+    return root
+
+
+# Functions of no argument, so that a reader that no claim uses is made only when it is asked for.
+LOADERS: Mapping[str, Callable[[], Loader]] = {
+    hedgewars.NAME: lambda: hedgewars.load_voices,
+    "openarena-players": lambda: _openarena,
+    "hume-vocalburst": lambda: _vocal_bursts("high"),
+    **{f"hume-vocalburst-{task}": lambda task=task: _vocal_bursts(task) for task in ("high", "two", "culture", "type")},
+    "hume-prosody": lambda: _prosody,
+    **{name: lambda name=name: _manifest(name) for name in ("modulate-sonata", "modulate-stream", "manifest")},
+}
+
+
+def load(name: str, root: Path | str | None = None) -> ClipSet:
+    """The clips of a data set.
+
+    Args:
+        name: id of a data set, or `manifest` for a CSV of your own.
+        root: the folder of your copy, or a CSV; None for the clips that ship with the package.
+
+    Raises:
+        UsageError: an unknown name, no such folder, or another layout than the published one.
+    """
+    if name not in LOADERS:
+        raise UsageError(unknown("data set", name, LOADERS))
+    return LOADERS[name]()(None if root is None else Path(root))

@@ -1,0 +1,81 @@
+"""Example sets from Debian packages: from a .deb file, an unpacked folder, or the installed package."""
+
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from onepaper.data import extract_archive
+from onepaper.errors import UsageError
+
+from audio_datasets.data import hedgewars, openarena
+from audio_datasets.data.debian import copy_files, extract_files
+
+_COPYRIGHT = "usr/share/doc/{}/copyright"
+PACKAGES = {hedgewars.NAME: hedgewars.PACKAGE, openarena.NAME: openarena.PACKAGE}
+
+
+def prepare(name: str, folder: Path, source: Path | None = None) -> int:
+    """Write the clips of an example set and the package's copyright file into the new folder `folder`.
+
+    Args:
+        name: id of the set.
+        folder: must not exist yet.
+        source: a .deb file, or a folder that one is unpacked into; None takes the installed package.
+
+    Returns:
+        The number of clips.
+
+    Raises:
+        UsageError: not one of these sets, no such package, or a damaged one.
+        OnePaperError: the folder exists, or the disk is full.
+    """
+    if name not in PACKAGES:
+        raise UsageError(f"'{name}' is not prepared from a package; expected {' or '.join(PACKAGES)}")
+    package = PACKAGES[name]
+    if source is None:
+        source = Path("/")
+        installed = source / (hedgewars.FOLDER if name == hedgewars.NAME else openarena.ARCHIVE)
+        if not installed.exists():
+            raise UsageError(
+                f"the Debian package {package} is not installed; run `apt-get download {package}` and give the .deb "
+                "file with --root"
+            )
+    elif not source.exists():
+        raise UsageError(f"{source} does not exist; give a .deb file or the folder that it is unpacked into")
+    if name == hedgewars.NAME:
+        return _unpack(source, folder, (hedgewars.FOLDER,), package) - 1
+    with tempfile.TemporaryDirectory() as scratch:
+        raw = Path(scratch) / "package"
+        _unpack(source, raw, (openarena.ARCHIVE,), package)
+        sounds = extract_archive(raw / PurePosixPath(openarena.ARCHIVE).name, Path(scratch) / "pk3")
+        return _copy_sounds(sounds, raw / "copyright", folder)
+
+
+def _unpack(source: Path, folder: Path, prefixes: tuple[str, ...], package: str) -> int:
+    copyright_file = PurePosixPath(_COPYRIGHT.format(package))
+
+    def wanted(path: PurePosixPath) -> PurePosixPath | None:
+        if path == copyright_file:
+            return PurePosixPath("copyright")
+        for prefix in map(PurePosixPath, prefixes):
+            if path == prefix:
+                return PurePosixPath(path.name)
+            if prefix in path.parents:
+                return path.relative_to(prefix)
+        return None
+
+    if source.is_file():
+        return extract_files(source, folder, wanted)
+    if source == Path("/"):  # only the folders of the package, not the whole system
+        return copy_files(source, folder, wanted, (*prefixes, str(copyright_file)))
+    return copy_files(source, folder, wanted)
+
+
+def _copy_sounds(sounds: Path, notice: Path, folder: Path) -> int:
+    def wanted(path: PurePosixPath) -> PurePosixPath | None:
+        inside = PurePosixPath("sound/player")
+        return path.relative_to(inside) if inside in path.parents and path.suffix == ".wav" else None
+
+    count = copy_files(sounds, folder, wanted)
+    if notice.is_file():
+        (folder / "copyright").write_bytes(notice.read_bytes())
+    return count

@@ -1,0 +1,1 @@
+"""Clips in the formats of other libraries."""

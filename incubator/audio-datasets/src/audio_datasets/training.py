@@ -1,0 +1,234 @@
+"""Training of the end-to-end network on raw audio, and of the network on functionals (paper, section 3.4)."""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float, Float32, Int
+from onepaper.data import BatchSampler
+from onepaper.errors import UsageError
+from onepaper.runs import Run
+from onepaper.torch.accelerator import Accelerator
+from onepaper.torch.steps import TorchState, TorchTask
+from onepaper.training import fit
+from torch import Tensor
+
+from audio_datasets.config import DataConfig, EndToEndExperiment, FeaturesExperiment, MLPConfig
+from audio_datasets.data.clips import ClipSet, pad_waveforms
+from audio_datasets.data.loaders import load
+from audio_datasets.evaluation import Evaluation
+from audio_datasets.features.functionals import Scaler, clip_features
+from audio_datasets.models.emo18 import EndToEnd, output_loss
+from audio_datasets.models.mlp import MLP
+from audio_datasets.pretrained.networks import Network
+from audio_datasets.tasks.metrics import mean_ccc, uar
+
+# Clips that are scored at once.
+_CHUNK = 32
+
+
+class FeatureModel(NamedTuple):
+    """A network on functionals with the statistics that standardise them."""
+
+    network: MLP
+    scaler: Scaler
+
+    def predict(self, features: Float[np.ndarray, "clips features"]) -> Float[np.ndarray, "clips outputs"]:
+        """Outputs for functionals as `clip_features` gives them."""
+        with torch.inference_mode():
+            return self.network(torch.as_tensor(self.scaler(features))).numpy()
+
+
+def read_waveforms(clips: ClipSet, data: DataConfig) -> list[Float32[np.ndarray, " frames"]]:
+    """The audio of all clips.
+
+    Raises:
+        UsageError: a file that cannot be read; the message names it.
+    """
+    return [clip.read(data.rate, data.max_seconds) for clip in clips]
+
+
+def supervision(clips: ClipSet) -> npt.NDArray[Any]:
+    """Indices of classes, or ratings where the set has no classes."""
+    return clips.labels() if clips.classes else clips.ratings().astype(np.float32)
+
+
+def train_end_to_end(
+    config: EndToEndExperiment,
+    run: Run | None = None,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+) -> EndToEnd:
+    """Train the network on the train split of a data set, or resume its training.
+
+    Args:
+        config: data, network, optimiser, number of steps.
+        run: destination of checkpoints and logs; None writes none.
+        seed: of weights and order of the clips.
+        accelerator: device, precision and processes; the best device by default.
+
+    Returns:
+        The network in evaluation mode, after the last step.
+
+    Raises:
+        UsageError: missing or unreadable data, or data that do not fit the network.
+    """
+    clips = load_checked(config)
+    train, validation = clips.split("train"), clips.split("validation")
+    waveforms, targets = read_waveforms(train, config.data), supervision(train)
+    held_out, held_out_targets = read_waveforms(validation, config.data), supervision(validation)
+    kind = config.model.kind
+
+    def loss(model: EndToEnd, batch: Mapping[str, Tensor], generator: torch.Generator) -> tuple[Tensor, int]:
+        outputs = model(batch["frames"], batch["counts"])
+        return output_loss(outputs, batch["targets"], kind), len(outputs)
+
+    task = TorchTask(
+        lambda: EndToEnd(config.model),
+        loss,
+        config.optimizer,
+        total_steps=config.loop.steps,
+        accelerator=accelerator,
+    )
+    sampler = _sampler(len(train), config.batch_size, seed, task.accelerator)
+
+    def batches(step: int) -> Mapping[str, npt.NDArray[Any]]:
+        chosen = sampler(step)
+        frames, counts = pad_waveforms([waveforms[index] for index in chosen], config.model.frame)
+        return {"frames": frames, "counts": counts, "targets": targets[chosen]}
+
+    def evaluate(state: TorchState) -> dict[str, float]:
+        with task.evaluating(state) as model:
+            assert isinstance(model, EndToEnd)
+            return {f"validation_{_metric(kind)}": score(predict(model, held_out), held_out_targets, kind)}
+
+    return _fit(task, batches, config, run, seed, evaluate)
+
+
+def train_on_features(
+    config: FeaturesExperiment,
+    run: Run | None = None,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+) -> FeatureModel:
+    """Train the network on standardised functionals; arguments and errors as for `train_end_to_end`."""
+    clips = load_checked(config)
+    train, validation = clips.split("train"), clips.split("validation")
+    raw = features_of(train, config)
+    scaler = Scaler.fit(raw)
+    inputs, targets = scaler(raw), supervision(train)
+    held_out, held_out_targets = scaler(features_of(validation, config)), supervision(validation)
+    kind = "classes" if clips.classes else "regression"
+    model_config = MLPConfig(inputs.shape[1], len(clips.classes) or len(clips.targets), kind, config.widths)
+
+    def loss(model: MLP, batch: Mapping[str, Tensor], generator: torch.Generator) -> tuple[Tensor, int]:
+        return output_loss(model(batch["inputs"]), batch["targets"], kind), len(batch["inputs"])
+
+    task = TorchTask(
+        lambda: MLP(model_config), loss, config.optimizer, total_steps=config.loop.steps, accelerator=accelerator
+    )
+    sampler = _sampler(len(train), config.batch_size, seed, task.accelerator)
+
+    def batches(step: int) -> Mapping[str, npt.NDArray[Any]]:
+        chosen = sampler(step)
+        return {"inputs": inputs[chosen], "targets": targets[chosen]}
+
+    def evaluate(state: TorchState) -> dict[str, float]:
+        with task.evaluating(state) as model:
+            outputs = model(torch.as_tensor(held_out, device=task.accelerator.device)).cpu().numpy()
+        return {f"validation_{_metric(kind)}": score(outputs, held_out_targets, kind)}
+
+    return FeatureModel(_fit(task, batches, config, run, seed, evaluate), scaler)
+
+
+def load_checked(config: EndToEndExperiment | FeaturesExperiment) -> ClipSet:
+    """The labelled clips of an experiment.
+
+    Raises:
+        UsageError: no such data, or another number of classes or targets than the network's.
+    """
+    clips = load(config.data.dataset, config.data.root)
+    clips = clips.labelled() if clips.classes else clips.where(lambda clip: bool(clip.targets))
+    if isinstance(config, EndToEndExperiment):
+        kind, outputs = ("classes", len(clips.classes)) if clips.classes else ("regression", len(clips.targets))
+        if (config.model.kind, config.model.outputs) != (kind, outputs):
+            raise UsageError(
+                f"the network has {config.model.outputs} outputs of kind {config.model.kind}, but '{clips.name}' has "
+                f"{outputs} of kind {kind}; set --model.outputs and --model.kind"
+            )
+    return clips
+
+
+def features_of(clips: ClipSet, config: FeaturesExperiment) -> Float32[np.ndarray, "clips features"]:
+    """Functionals of each clip."""
+    waveforms = (clip.read(config.features.rate, config.data.max_seconds) for clip in clips)
+    return np.stack([clip_features(waveform, config.features) for waveform in waveforms])
+
+
+def predict(model: EndToEnd, waveforms: list[Float32[np.ndarray, " frames"]]) -> Float[np.ndarray, "clips outputs"]:
+    """Outputs of the network for each waveform, on the network's device."""
+    device = next(model.parameters()).device
+    outputs = []
+    with torch.inference_mode():
+        for begin in range(0, len(waveforms), _CHUNK):
+            frames, counts = pad_waveforms(waveforms[begin : begin + _CHUNK], model.config.frame)
+            outputs.append(model(torch.as_tensor(frames, device=device), torch.as_tensor(counts, device=device)).cpu())
+    return torch.cat(outputs).numpy()
+
+
+def evaluate_network(network: Network, clips: ClipSet) -> Evaluation:
+    """Predictions of a trained network for labelled clips, at the rate it was trained with.
+
+    Raises:
+        UsageError: clips with other classes or targets than the network's outputs, without labels, or unreadable.
+    """
+    names = clips.classes or clips.targets
+    if names != network.outputs:
+        raise UsageError(
+            f"the network predicts {', '.join(network.outputs)}, but '{clips.name}' has {', '.join(names)}; use "
+            "weights that were trained on it"
+        )
+    outputs = predict(network.model, read_waveforms(clips, network.data))
+    kind = network.model.config.kind
+    predicted = outputs.argmax(axis=1) if kind == "classes" else sigmoid(outputs)
+    return Evaluation(tuple(clips.values("id")), supervision(clips), predicted, tuple(clips.groups()), names, kind)
+
+
+def score(outputs: Float[np.ndarray, "clips outputs"], targets: npt.NDArray[Any], kind: str) -> float:
+    """UAR of classes, or mean CCC of ratings."""
+    if kind == "classes":
+        return uar(targets, outputs.argmax(axis=1))
+    return mean_ccc(targets, sigmoid(outputs))
+
+
+def sigmoid(outputs: Float[np.ndarray, "clips outputs"]) -> Float[np.ndarray, "clips outputs"]:
+    """Ratings in [0, 1] from outputs of a network."""
+    return 1 / (1 + np.exp(-outputs.astype(np.float64)))
+
+
+def _metric(kind: str) -> str:
+    return "uar" if kind == "classes" else "ccc"
+
+
+def _sampler(
+    length: int, batch_size: int, seed: int, accelerator: Accelerator
+) -> Callable[[int], Int[np.ndarray, " n"]]:
+    return BatchSampler(length, batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
+
+
+def _fit(
+    task: TorchTask,
+    batches: Callable[[int], Mapping[str, npt.NDArray[Any]]],
+    config: EndToEndExperiment | FeaturesExperiment,
+    run: Run | None,
+    seed: int,
+    evaluate: Callable[[TorchState], Mapping[str, float]],
+) -> Any:
+    fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, processes=task.accelerator)
+    with task.evaluating(fitted.state) as model:
+        return copy.deepcopy(model).cpu()
