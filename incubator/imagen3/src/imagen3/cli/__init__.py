@@ -1,0 +1,1 @@
+"""The verbs: the only modules that read options or print."""

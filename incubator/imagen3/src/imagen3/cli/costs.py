@@ -1,0 +1,16 @@
+"""Parameters, FLOPs, memory and time of a configuration."""
+
+from onepaper.costs import dense_flops, training_cost
+
+from imagen3.config import SystemConfig
+from imagen3.models.mmdit import parameter_count
+
+
+def cost_of(config: SystemConfig) -> dict[str, str]:
+    """The costs of the denoiser that `presets --cost` prints; nothing is allocated."""
+    count = parameter_count(config.denoiser)
+    tokens = (config.grid // config.denoiser.patch) ** 2 + config.text.max_tokens
+    # A token passes one of the two streams, about half of the parameters.
+    training = config.denoiser_training
+    flops = dense_flops(count // 2, training.batch_size * tokens)
+    return training_cost(count, flops, training.loop.steps, averaged=training.optimizer.ema_decay > 0)

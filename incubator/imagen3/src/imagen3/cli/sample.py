@@ -1,0 +1,36 @@
+"""The verb `sample`: pictures of a prompt, and a page that shows them."""
+
+import sys
+import time
+
+from onepaper.display.file_bytes import picture_png
+from onepaper.display.gallery import save_samples, write_gallery
+from onepaper.paper import Invocation
+from onepaper.torch.accelerator import choose_device
+
+from imagen3.cli.options import SampleOptions
+from imagen3.pretrained.systems import open_system
+from imagen3.sampling import check_prompts, generate
+
+
+def sample_verb(call: Invocation) -> None:
+    """Write PNG files and a page into the run folder."""
+    options = call.options
+    assert isinstance(options, SampleOptions)
+    if options.dry_run:
+        print(f"would draw {options.count} pictures of {options.prompt!r} from {options.weights}")
+        return
+    prompts = [options.prompt] * options.count
+    check_prompts(prompts, options.seed)  # before the run folder is created
+    system = open_system(options.weights).to(choose_device(options.device))
+    if system.encoder.count_cut([options.prompt]):
+        print(f"the prompt is longer than {system.config.text.max_tokens} tokens; the rest is cut", file=sys.stderr)
+    sampling = options.sampling(system.config.sampling)
+    with call.open_run() as run:
+        begun = time.perf_counter()
+        pictures = generate(system, prompts, sampling, seed=options.seed, negative=options.negative)
+        seconds = time.perf_counter() - begun
+        scaled = pictures.repeat(options.scale, axis=1).repeat(options.scale, axis=2)
+        save_samples(run.folder, {f"picture-{number}.png": picture_png(one) for number, one in enumerate(scaled)})
+        page = write_gallery(run.folder, f"{options.prompt}, weights {options.weights} (averaged), seed {options.seed}")
+    print(f"{options.count} pictures, {sampling.steps} steps of {sampling.sampler}, in {seconds:.1f} s; {page}")

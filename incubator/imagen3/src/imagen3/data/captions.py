@@ -1,0 +1,83 @@
+"""Synthetic captions: several captioners and instructions, as the report recommends (section 2).
+
+A captioner is a set of rules about what is known of a picture: its name, keywords, category, and the colours that are
+measured from its pixels. An instruction is the form in which it answers.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import UInt8
+
+from imagen3.data.emoji import Emoji
+
+PALETTE = {
+    "black": (20, 20, 20),
+    "grey": (140, 150, 160),
+    "red": (220, 45, 60),
+    "orange": (245, 145, 30),
+    "yellow": (255, 205, 75),
+    "green": (90, 155, 60),
+    "blue": (60, 135, 200),
+    "purple": (145, 95, 180),
+    "pink": (240, 140, 190),
+    "brown": (150, 90, 50),
+}
+"""Names of colours and their typical values in sRGB."""
+
+# Pixels this bright are background, and a colour is named when it covers this share of the others.
+BACKGROUND, SMALLEST_SHARE = 240, 0.15
+
+Captioner = Callable[[Emoji, tuple[str, ...]], list[str]]
+
+
+def main_colours(picture: UInt8[np.ndarray, "height width 3"], most: int = 2) -> tuple[str, ...]:
+    """Names of the colours that cover most of a picture beside its white background; at most `most`."""
+    pixels = picture.reshape(-1, 3).astype(np.int64)
+    pixels = pixels[pixels.min(axis=1) < BACKGROUND]
+    if not len(pixels):
+        return ("white",)
+    distances = np.square(pixels[:, None] - np.array(list(PALETTE.values()))).sum(axis=2)
+    shares = np.bincount(distances.argmin(axis=1), minlength=len(PALETTE)) / len(pixels)
+    names = list(PALETTE)
+    return tuple(names[index] for index in np.argsort(-shares, kind="stable")[:most] if shares[index] > SMALLEST_SHARE)
+
+
+def with_article(noun: str) -> str:
+    """A noun with "a" or "an", by its first letter."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def by_name(concept: Emoji, colours: tuple[str, ...]) -> list[str]:
+    """Captions from the name alone."""
+    return [
+        with_article(concept.name),
+        f"a picture of {with_article(concept.name)}",
+        f"{concept.name} on a white background",
+    ]
+
+
+def by_keywords(concept: Emoji, colours: tuple[str, ...]) -> list[str]:
+    """Captions from the keywords."""
+    some = [word for word in concept.keywords if word != concept.name][:4]
+    return [", ".join(some), f"{concept.name}: {', '.join(some[:2])}"] if some else []
+
+
+def by_colour(concept: Emoji, colours: tuple[str, ...]) -> list[str]:
+    """Captions from the measured colours and the category."""
+    if not colours:
+        return []
+    shown = " and ".join(colours)
+    return [
+        with_article(f"{shown} {concept.name}"),
+        f"an emoji of {concept.category.lower()} in {shown}: {concept.name}",
+    ]
+
+
+CAPTIONERS: tuple[Captioner, ...] = (by_name, by_keywords, by_colour)
+
+
+def synthetic_captions(concept: Emoji, picture: UInt8[np.ndarray, "height width 3"]) -> list[str]:
+    """All synthetic captions of a concept, in a fixed order."""
+    colours = main_colours(picture)
+    return [caption for captioner in CAPTIONERS for caption in captioner(concept, colours)]

@@ -1,0 +1,1 @@
+"""Noise levels, objectives, guidance and samplers as pure functions."""

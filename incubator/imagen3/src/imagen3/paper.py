@@ -1,0 +1,33 @@
+"""The paper for the command line: presets, verbs and claims."""
+
+from onepaper.paper import Paper, Verb
+
+from imagen3.cli.options import SampleOptions, TrainOptions
+from imagen3.config import SystemConfig
+from imagen3.presets import ALIASES, PRESETS
+
+PAPER = Paper(
+    name="imagen3",
+    module="imagen3",
+    title="Imagen 3",
+    authors="Imagen 3 Team, Google",
+    venue="technical report",
+    year=2024,
+    arxiv="2408.07009",
+    framework="torch",
+    presets=PRESETS,
+    aliases=ALIASES,
+    verbs=(
+        Verb(
+            "train",
+            "train the reference system: autoencoder, cached features, denoiser",
+            "imagen3.cli.train:train_verb",
+            TrainOptions,
+            "laptop-s",
+            (SystemConfig,),
+        ),
+        Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
+    ),
+    claims_in="imagen3.claims:CLAIMS",
+    cost_of="imagen3.cli.costs:cost_of",
+)

@@ -1,0 +1,86 @@
+"""Named configurations: data, no code."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from onepaper.optimizer import OptimizerOptions
+from onepaper.paper import Preset
+from onepaper.training import LoopOptions
+
+from imagen3.config import (
+    AutoencoderConfig,
+    DataConfig,
+    DenoiserConfig,
+    SamplingOptions,
+    SystemConfig,
+    TextConfig,
+    TrainingConfig,
+)
+
+_ADAM = OptimizerOptions(
+    lr=1e-3,
+    betas=(0.9, 0.99),
+    clip_norm=1.0,
+    warmup_steps=50,
+    schedule="cosine",
+    final_fraction=0.05,
+    ema_decay=0.99,
+    ema_warmup=True,
+)
+
+_LAPTOP_S = SystemConfig(
+    autoencoder_training=TrainingConfig(
+        32, replace(_ADAM, lr=2e-3), LoopOptions(steps=400, log_every=50, evaluate_every=200, checkpoint_every=200)
+    ),
+    denoiser_training=TrainingConfig(
+        64,
+        replace(_ADAM, ema_decay=0.995),
+        LoopOptions(steps=1000, log_every=50, evaluate_every=200, checkpoint_every=200),
+    ),
+    data=DataConfig(categories=("Animals & Nature", "Food & Drink")),
+)
+
+_SMOKE = SystemConfig(
+    autoencoder_training=TrainingConfig(16, _ADAM, LoopOptions(steps=20, log_every=10)),
+    denoiser_training=TrainingConfig(32, _ADAM, LoopOptions(steps=60, log_every=20)),
+    data=DataConfig(categories=("Food & Drink",), size=32),
+    autoencoder=AutoencoderConfig(width=16),
+    denoiser=DenoiserConfig(width=64, depth=2, heads=2),
+    sampling=SamplingOptions(steps=8),
+)
+
+# The report discloses no sizes; these follow public systems of the same kind (Esser et al., 2024, section 5).
+_LARGE_ADAM = OptimizerOptions(
+    lr=1e-4, betas=(0.9, 0.95), clip_norm=1.0, warmup_steps=5000, ema_decay=0.9999, ema_warmup=True
+)
+_FOLDER = DataConfig("folder", Path("pictures"), size=256)
+
+_GPU = SystemConfig(
+    autoencoder_training=TrainingConfig(64, _LARGE_ADAM, LoopOptions(steps=100_000, evaluate_every=5000)),
+    denoiser_training=TrainingConfig(256, replace(_LARGE_ADAM, lr=2e-4), LoopOptions(400_000, evaluate_every=5000)),
+    data=_FOLDER,
+    text=TextConfig("transformers", Path("t5-base"), max_tokens=256, dim=768),
+    autoencoder=AutoencoderConfig(channels=16, width=128, factor=8, blocks=2),
+    denoiser=DenoiserConfig(16, width=768, depth=12, heads=12, text_dim=768, pooled_dim=768),
+    sampling=SamplingOptions(steps=28, guidance=4.5),
+)
+
+_PAPER_2B = replace(
+    _GPU,
+    denoiser_training=TrainingConfig(4096, _LARGE_ADAM, LoopOptions(500_000, evaluate_every=10_000)),
+    text=TextConfig("transformers", Path("t5-xxl"), max_tokens=512, dim=4096),
+    denoiser=DenoiserConfig(16, width=1536, depth=24, heads=24, text_dim=4096, pooled_dim=4096),
+)
+
+_PAPER_8B = replace(_PAPER_2B, denoiser=replace(_PAPER_2B.denoiser, width=2432, depth=38, heads=38))
+
+_UNSURE = ("autoencoder", "denoiser", "text", "objective", "denoiser_training", "sampling")
+
+PRESETS = {
+    "laptop-s": Preset("food, animals and plants at 64 x 64 pixels, 3.5 million parameters: what ships", _LAPTOP_S),
+    "gpu1": Preset("256 x 256 pixels on one to eight GPUs, your pictures and T5-base", _GPU, unsure=_UNSURE),
+    "paper-2b": Preset("2 billion parameters at 256 x 256 pixels", _PAPER_2B, unsure=_UNSURE),
+    "paper-8b": Preset("8 billion parameters at 256 x 256 pixels", _PAPER_8B, unsure=_UNSURE),
+    "smoke": Preset("small networks and few steps", _SMOKE),
+}
+ALIASES = {"laptop": "laptop-s"}

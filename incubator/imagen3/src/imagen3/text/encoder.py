@@ -1,0 +1,50 @@
+"""The interface of text encoders, and the choice among them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from imagen3.config import TextConfig
+
+
+class TextFeatures(NamedTuple):
+    """What a denoiser knows of a batch of texts."""
+
+    tokens: Float[Tensor, "batch length dim"]
+    """features of tokens; zero behind the end of a text"""
+    mask: Bool[Tensor, "batch length"]
+    """True for tokens of the text"""
+    pooled: Float[Tensor, "batch dim"]
+    """features of the whole text"""
+
+
+class TextEncoder(Protocol):
+    """A frozen model of text."""
+
+    dim: int
+
+    def encode(self, texts: Sequence[str]) -> TextFeatures:
+        """Features of texts; `dim` features for a token and for a whole text."""
+        ...
+
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """How many of the texts are longer than the encoder reads."""
+        ...
+
+
+def open_encoder(config: TextConfig) -> TextEncoder:
+    """The text encoder of a configuration.
+
+    Raises:
+        UsageError: the folder of the model is missing, or the model has another width than `config.dim`.
+    """
+    if config.encoder == "words":
+        from imagen3.text.words import WordEncoder
+
+        return WordEncoder(config.max_tokens)
+    from imagen3.text.transformer import TransformerEncoder
+
+    assert config.path is not None
+    return TransformerEncoder(config.path, config.dim, config.max_tokens)

@@ -1,0 +1,159 @@
+"""Training of the denoiser on cached latents and text features."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from onepaper.data import BatchSampler
+from onepaper.runs import Run
+from onepaper.torch.accelerator import Accelerator
+from onepaper.torch.steps import TorchTask
+from onepaper.training import LoopOptions, fit
+from torch import Tensor
+
+from imagen3.config import SystemConfig
+from imagen3.data.pictures import Pictures
+from imagen3.diffusion.times import noise_levels, stratified
+from imagen3.models.autoencoder import Autoencoder, Latents
+from imagen3.models.mmdit import MMDiT
+from imagen3.text.encoder import TextFeatures
+from imagen3.training.cache import CaptionChoice, FeatureCache
+
+Batch = dict[str, Tensor]
+
+# Texts are drawn from (seed, step, this number), apart from the order of the pictures.
+CAPTION_STREAM = 1
+EVALUATION_SEED, EVALUATED_AT_ONCE = 0, 128
+
+
+def denoiser_loss(
+    config: SystemConfig, autoencoder: Autoencoder, empty: TextFeatures
+) -> Callable[[MMDiT, Batch, torch.Generator], Any]:
+    r"""Rectified flow: $|v_\theta(z_t, t, c) - (\epsilon - z_0)|^2$ with $z_t = (1 - t) z_0 + t \epsilon$.
+
+    The loss is the mean over the numbers of a latent, summed over the batch. `zero_loss` is that of the prediction 0.
+    """
+
+    def loss(model: MMDiT, batch: Batch, generator: torch.Generator) -> Any:
+        latents = Latents(batch["mean"], batch["log_variance"])
+        z = autoencoder.normalize(latents.draw(generator))
+        text = drop_text(
+            TextFeatures(batch["tokens"], batch["mask"], batch["pooled"]),
+            empty,
+            config.objective.text_dropout,
+            generator,
+        )
+        t = noise_levels(stratified(len(z), generator), config.objective)
+        noise = torch.randn(z.shape, generator=generator, device=z.device)
+        level = t[:, None, None, None]
+        velocity = noise - z
+        errors = (model((1 - level) * z + level * noise, t, text) - velocity).square().flatten(1).mean(1)
+        return errors.sum(), len(errors), {"zero_loss": velocity.square().flatten(1).mean(1).sum()}
+
+    return loss
+
+
+def drop_text(text: TextFeatures, empty: TextFeatures, rate: float, generator: torch.Generator) -> TextFeatures:
+    """Replace texts by the empty one with probability `rate`."""
+    dropped = torch.rand(len(text.mask), generator=generator, device=text.mask.device) < rate
+    return TextFeatures(
+        *(
+            torch.where(dropped.view(-1, *[1] * (own.ndim - 1)), other.to(own.device), own)
+            for own, other in zip(text, empty, strict=True)
+        )
+    )
+
+
+def train_denoiser(
+    config: SystemConfig,
+    autoencoder: Autoencoder,
+    cache: FeatureCache,
+    pictures: Pictures,
+    run: Run | None = None,
+    *,
+    loop: LoopOptions | None = None,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+    draw: Callable[[MMDiT], Mapping[str, bytes]] | None = None,
+) -> tuple[MMDiT, bool]:
+    """Train, or resume from the newest checkpoint of `run`; the model with averaged weights, and whether it is done.
+
+    Args:
+        config: of the system.
+        autoencoder: whose latents are cached.
+        cache: latents and text features.
+        pictures: which belong to which part.
+        run: where logs and checkpoints go; None keeps nothing.
+        loop: in place of that of the configuration.
+        seed: of the initial weights, the batches, captions and noise.
+        accelerator: device, precision and processes.
+        draw: samples of a model as files by name, asked for with every evaluation.
+    """
+    training = config.denoiser_training
+    accelerator = accelerator or Accelerator()
+    autoencoder = autoencoder.to(accelerator.device)
+    loss = denoiser_loss(config, autoencoder, cache.empty)
+    task = TorchTask(
+        lambda: MMDiT(config.denoiser),
+        loss,
+        training.optimizer,
+        total_steps=training.loop.steps,
+        accelerator=accelerator,
+    )
+    choose = CaptionChoice(cache, config.data.synthetic_share)
+    used, held_out = (pictures.indices(part, selected=True) for part in ("train", "validation"))
+    sampler = BatchSampler(len(used), training.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
+
+    def batches(step: int) -> Batch:
+        captions = np.random.default_rng([seed, step, accelerator.rank, CAPTION_STREAM])
+        return make_batch(cache, used[sampler(step)], choose, captions)
+
+    def evaluate(state: Any) -> dict[str, float]:
+        with task.evaluating(state) as model:
+            return held_out_loss(model, loss, cache, held_out, choose)
+
+    def show(state: Any) -> Mapping[str, bytes]:
+        assert draw is not None
+        with task.evaluating(state) as model:
+            return draw(model)  # pyright: ignore[reportArgumentType]
+
+    fitted = fit(
+        task,
+        batches,
+        loop or training.loop,
+        run,
+        seed=seed,
+        evaluate=evaluate,
+        draw=show if draw else None,
+        processes=accelerator,
+        description="denoiser",
+    )
+    model = MMDiT(config.denoiser)
+    with task.evaluating(fitted.state) as trained:
+        model.load_state_dict(trained.state_dict())
+    return model.eval(), fitted.finished
+
+
+def make_batch(
+    cache: FeatureCache, numbers: np.ndarray, choose: CaptionChoice, generator: np.random.Generator
+) -> Batch:
+    """Latents of pictures, and a text for each."""
+    text = cache.text(choose(numbers, generator))
+    return {"mean": cache.mean[numbers], "log_variance": cache.log_variance[numbers], **text._asdict()}
+
+
+@torch.inference_mode()
+def held_out_loss(
+    model: Any, loss: Callable[..., Any], cache: FeatureCache, numbers: np.ndarray, choose: CaptionChoice
+) -> dict[str, float]:
+    """Mean loss of pictures that are not learned from, with the same noise at every evaluation."""
+    device = next(model.parameters()).device
+    captions = np.random.default_rng(EVALUATION_SEED)
+    generator = torch.Generator(device).manual_seed(EVALUATION_SEED)
+    total = zero = 0.0
+    for begin in range(0, len(numbers), EVALUATED_AT_ONCE):
+        batch = make_batch(cache, numbers[begin : begin + EVALUATED_AT_ONCE], choose, captions)
+        error, _, more = loss(model, {name: value.to(device) for name, value in batch.items()}, generator)
+        total, zero = total + float(error), zero + float(more["zero_loss"])
+    return {"loss": total / len(numbers), "zero_loss": zero / len(numbers)}

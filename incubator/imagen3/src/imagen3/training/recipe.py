@@ -1,0 +1,128 @@
+"""The recipe of a system: autoencoder, cached features, denoiser."""
+
+from dataclasses import replace
+
+import numpy as np
+from onepaper.config import to_dict
+from onepaper.display.file_bytes import picture_png, tile_pictures
+from onepaper.runs import Run
+from onepaper.torch.accelerator import Accelerator
+from onepaper.training.stages import Stage, run_stages
+
+from imagen3.config import SystemConfig
+from imagen3.data.pictures import Pictures, load_pictures
+from imagen3.models.autoencoder import Autoencoder
+from imagen3.models.mmdit import MMDiT
+from imagen3.pretrained.systems import System
+from imagen3.sampling import generate
+from imagen3.text.encoder import open_encoder
+from imagen3.training.autoencoder import train_autoencoder
+from imagen3.training.cache import CACHE_NAME, build_cache, read_cache, save_cache
+from imagen3.training.denoiser import train_denoiser
+
+AUTOENCODER, CACHE, DENOISER = "autoencoder", "cache", "denoiser"
+WEIGHTS = ("model.safetensors", "config.json")
+
+# Samples over training: so many original captions of pictures that are learned from, and of held-out ones.
+SHOWN = 8
+
+
+def train_system(
+    config: SystemConfig,
+    run: Run,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+    max_minutes: float = 0.0,
+) -> System | None:
+    """Train all stages below the folder of `run`; the same command skips what is done and resumes the rest.
+
+    Args:
+        config: of the system.
+        run: folder of the recipe.
+        seed: of all stages.
+        accelerator: device, precision and processes.
+        max_minutes: of this command, shared out over the stages; 0 sets no limit.
+
+    Returns:
+        The system, or None where the time ended before the denoiser had begun.
+
+    Raises:
+        UsageError: missing data, or a folder of another configuration.
+    """
+    accelerator = accelerator or Accelerator()
+    pictures = load_pictures(config.data)
+    encoder = open_encoder(config.text)
+
+    def autoencoder_stage(part: Run, minutes: float) -> bool:
+        loop = replace(config.autoencoder_training.loop, max_minutes=minutes)
+        model, finished = train_autoencoder(config, pictures, part, loop=loop, seed=seed, accelerator=accelerator)
+        if accelerator.is_main:
+            model.save_pretrained(part.folder)
+        return finished
+
+    def cache_stage(part: Run, minutes: float) -> bool:
+        autoencoder = Autoencoder.from_pretrained(run.folder / AUTOENCODER)
+        if accelerator.is_main:
+            save_cache(part.folder, build_cache(autoencoder.to(accelerator.device), encoder, pictures))
+        return True
+
+    def denoiser_stage(part: Run, minutes: float) -> bool:
+        autoencoder = Autoencoder.from_pretrained(run.folder / AUTOENCODER).requires_grad_(False)
+        loop = replace(config.denoiser_training.loop, max_minutes=minutes)
+
+        def draw(denoiser: MMDiT) -> dict[str, bytes]:
+            return draw_samples(System(config, autoencoder, denoiser, encoder), pictures)
+
+        model, finished = train_denoiser(
+            config,
+            autoencoder,
+            read_cache(run.folder / CACHE),
+            pictures,
+            part,
+            loop=loop,
+            seed=seed,
+            accelerator=accelerator,
+            draw=draw if accelerator.world == 1 else None,
+        )
+        if accelerator.is_main:
+            model.save_pretrained(part.folder)
+        return finished
+
+    run_stages(
+        run,
+        [
+            Stage(AUTOENCODER, autoencoder_identity(config), autoencoder_stage, outputs=WEIGHTS),
+            Stage(CACHE, config.text, cache_stage, inputs=(AUTOENCODER,), outputs=(CACHE_NAME,)),
+            Stage(DENOISER, config, denoiser_stage, inputs=(AUTOENCODER, CACHE), outputs=WEIGHTS),
+        ],
+        max_minutes=max_minutes,
+        processes=accelerator,
+    )
+    if not (run.folder / DENOISER / WEIGHTS[0]).is_file():
+        return None
+    return System(
+        config,
+        Autoencoder.from_pretrained(run.folder / AUTOENCODER),
+        MMDiT.from_pretrained(run.folder / DENOISER),
+        encoder,
+    )
+
+
+def autoencoder_identity(config: SystemConfig) -> dict[str, object]:
+    """What the autoencoder depends on, so that one serves several denoisers."""
+    whole = to_dict(config)
+    names = ("autoencoder", "autoencoder_training", "kl_weight", "edge_weight")
+    data = {name: whole["data"][name] for name in ("dataset", "path", "size")}
+    return {name: whole[name] for name in names} | {"data": data}
+
+
+def draw_samples(system: System, pictures: Pictures) -> dict[str, bytes]:
+    """Samples of captions that are learned from (above) and of held-out ones (below), as one picture."""
+    rows = []
+    for part in ("train", "validation"):
+        found = pictures.indices(part, selected=True)
+        chosen = found[np.linspace(0, len(found) - 1, SHOWN).astype(int)]
+        prompts = [next(caption.text for caption in pictures.captions[number] if caption.original) for number in chosen]
+        rows.append(generate(system, prompts))
+    return {"samples.png": picture_png(tile_pictures(np.concatenate(rows), SHOWN))}

@@ -1,0 +1,39 @@
+"""Guidance by hand."""
+
+import torch
+from torch import Tensor
+
+from imagen3.config import SamplingOptions
+from imagen3.diffusion.guidance import guide, guided_velocity
+from imagen3.text.encoder import TextFeatures
+
+
+def features(value: float, batch: int = 2) -> TextFeatures:
+    return TextFeatures(torch.full((batch, 1, 1), value), torch.ones(batch, 1, dtype=torch.bool), torch.zeros(batch, 1))
+
+
+def test_weights_and_rescaling() -> None:
+    conditional, unconditional = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(guide(conditional, unconditional, 3.0), 3 * conditional - 2 * unconditional)
+    rescaled = guide(conditional, unconditional, 5.0, rescale=1.0)
+    torch.testing.assert_close(rescaled.std(dim=(1, 2, 3)), conditional.std(dim=(1, 2, 3)))
+    half = guide(conditional, unconditional, 5.0, rescale=0.5)
+    torch.testing.assert_close(half, (rescaled + guide(conditional, unconditional, 5.0)) / 2)
+
+
+def test_calls_of_the_denoiser() -> None:
+    """One call for both predictions, and half a batch where guidance has no effect."""
+    sizes = []
+
+    def denoiser(z: Tensor, t: Tensor, text: TextFeatures) -> Tensor:
+        sizes.append(len(z))
+        return text.tokens[:, :, :, None].expand_as(z)
+
+    z = torch.zeros(2, 1, 1, 1)
+    velocity = guided_velocity(
+        denoiser, features(2.0), features(1.0), SamplingOptions(guidance=3.0, interval=(0.2, 0.8))
+    )
+    assert velocity(z, 0.5).unique().item() == 4.0
+    assert velocity(z, 0.9).unique().item() == 2.0
+    assert sizes == [4, 2]
+    assert guided_velocity(denoiser, features(2.0), features(1.0), SamplingOptions(guidance=0.0))(z, 0.5).unique() == 1

@@ -1,0 +1,51 @@
+"""Distances against closed forms and independent formulas."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+from onepaper.errors import OnePaperError, UsageError
+
+from imagen3.evaluation.distances import frechet_distance, kernel_distance
+
+RANDOM = np.random.default_rng(0)
+X, Y = RANDOM.normal(size=(300, 6)), RANDOM.normal(size=(200, 6)) @ RANDOM.normal(size=(6, 6)) + 0.5
+
+
+def test_frechet_by_the_root_of_a_matrix() -> None:
+    first, second = np.cov(X.T), np.cov(Y.T)
+    root = scipy.linalg.sqrtm(first @ second).real
+    expected = np.square(X.mean(0) - Y.mean(0)).sum() + np.trace(first + second - 2 * root)
+    assert frechet_distance(X, Y) == pytest.approx(expected, rel=1e-8)
+    assert frechet_distance(Y, X) == pytest.approx(expected, rel=1e-8)
+
+
+def test_frechet_of_one_dimension_and_rotations() -> None:
+    first, second = X[:, :1], 3 * X[:, :1] + 2
+    difference, spread = first.mean() - second.mean(), first.std(ddof=1) - second.std(ddof=1)
+    assert frechet_distance(first, second) == pytest.approx(difference**2 + spread**2)
+    rotation = np.linalg.qr(RANDOM.normal(size=(6, 6)))[0]
+    assert frechet_distance(X @ rotation, Y @ rotation) == pytest.approx(frechet_distance(X, Y))
+    assert frechet_distance(X, X) < 1e-6
+    assert np.isfinite(frechet_distance(X[:4], Y[:4]))  # fewer samples than dimensions
+
+
+def test_kernel_distance() -> None:
+    points = np.zeros((5, 3)), np.tile([3.0, 0.0, 4.0], (7, 1))
+    assert kernel_distance(*points, width=10.0) == pytest.approx(1000 * (2 - 2 * np.exp(-25 / 200)))
+    assert kernel_distance(X, X, 10.0) == pytest.approx(0, abs=1e-9)
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return np.exp(-np.square(a[:, None] - b[None]).sum(2) / 8).mean()
+
+    expected = 1000 * (kernel(X, X) + kernel(Y, Y) - 2 * kernel(X, Y))
+    assert kernel_distance(X, Y, 2.0, block=64) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("distance", [frechet_distance, lambda a, b: kernel_distance(a, b, 1.0)])
+def test_wrong_values(distance) -> None:  # noqa: ANN001
+    with pytest.raises(UsageError, match="of equal dim"):
+        distance(X, Y[:, :5])
+    with pytest.raises(UsageError, match="at least 2"):
+        distance(X, Y[:1])
+    with pytest.raises(OnePaperError, match="not finite"):
+        distance(X, np.where(Y > 2, np.nan, Y))

@@ -1,0 +1,25 @@
+"""Commands of the pages work, and starting is light."""
+
+from pathlib import Path
+
+import pytest
+from onepaper.testing import check_commands, check_light_start, check_public_names, documentation_pages
+
+import imagen3
+
+PAGES = documentation_pages("imagen3")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[f"{page.parent.name}/{page.name}" for page in PAGES])
+def test_commands_of_the_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_commands(page, "imagen3")
+
+
+@pytest.mark.parametrize("words", [("claims",), ("train", "--help")])
+def test_light_start(words: tuple[str, ...]) -> None:
+    check_light_start("imagen3", *words)
+
+
+def test_public_names() -> None:
+    check_public_names(imagen3)

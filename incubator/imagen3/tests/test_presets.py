@@ -1,0 +1,25 @@
+"""Presets survive JSON, and fields without a source exist."""
+
+import pytest
+from onepaper.config import from_dict, to_dict
+
+from imagen3.config import SystemConfig
+from imagen3.models.mmdit import parameter_count
+from imagen3.presets import ALIASES, PRESETS
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_json(name: str) -> None:
+    preset = PRESETS[name]
+    assert from_dict(SystemConfig, to_dict(preset.config)) == preset.config
+    assert all(hasattr(preset.config, field) for field in preset.unsure)
+
+
+def test_aliases() -> None:
+    assert set(ALIASES.values()) <= set(PRESETS)
+
+
+def test_sizes() -> None:
+    """The names of the large presets are their sizes."""
+    assert parameter_count(PRESETS["paper-2b"].config.denoiser) == pytest.approx(2e9, rel=0.05)
+    assert parameter_count(PRESETS["paper-8b"].config.denoiser) == pytest.approx(8e9, rel=0.05)

@@ -1,0 +1,89 @@
+"""Training of the denoiser: the loss by hand, dropped texts, and resuming to the same bits."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from onepaper.runs import Run
+
+from imagen3.config import SystemConfig
+from imagen3.data.pictures import Pictures
+from imagen3.diffusion.times import noise_levels, stratified
+from imagen3.pretrained.systems import System
+from imagen3.text.encoder import TextFeatures
+from imagen3.training.cache import FeatureCache, build_cache
+from imagen3.training.denoiser import denoiser_loss, drop_text, train_denoiser
+
+
+@pytest.fixture(scope="module")
+def cache(system: System, pictures: Pictures) -> FeatureCache:
+    return build_cache(system.autoencoder, system.encoder, pictures)
+
+
+def test_loss_by_hand(config: SystemConfig, system: System, cache: FeatureCache) -> None:
+    config = replace(config, objective=replace(config.objective, text_dropout=0.0, shift=2.0))
+    text = cache.text([1, 9, 20])  # pyright: ignore[reportArgumentType]
+    batch = {"mean": cache.mean[:3], "log_variance": cache.log_variance[:3], **text._asdict()}
+    loss = denoiser_loss(config, system.autoencoder, cache.empty)
+    total, count, logged = loss(system.denoiser, batch, torch.Generator().manual_seed(2))
+    generator = torch.Generator().manual_seed(2)
+    z = cache.mean[:3] + torch.exp(cache.log_variance[:3] / 2) * torch.randn(cache.mean[:3].shape, generator=generator)
+    z = (z - system.autoencoder.shift) * system.autoencoder.scale
+    torch.rand(3, generator=generator)
+    t = noise_levels(stratified(3, generator), config.objective)
+    noise = torch.randn(z.shape, generator=generator)
+    noised = torch.stack([(1 - level) * own + level * other for level, own, other in zip(t, z, noise, strict=True)])
+    errors = system.denoiser(noised, t, text) - noise + z
+    torch.testing.assert_close(total, errors.square().mean(dim=(1, 2, 3)).sum())
+    torch.testing.assert_close(logged["zero_loss"], (noise - z).square().mean(dim=(1, 2, 3)).sum())
+    assert count == 3
+
+
+def test_dropped_texts() -> None:
+    text = TextFeatures(torch.ones(1000, 2, 3), torch.ones(1000, 2, dtype=torch.bool), torch.ones(1000, 3))
+    empty = TextFeatures(torch.zeros(1, 2, 3), torch.tensor([[True, False]]), torch.zeros(1, 3))
+    found = drop_text(text, empty, 0.25, torch.Generator().manual_seed(0))
+    dropped = found.pooled[:, 0] == 0
+    assert float(dropped.float().mean()) == pytest.approx(0.25, abs=0.04)
+    assert torch.equal(found.tokens[:, 0, 0] == 0, dropped)
+    assert torch.equal(~found.mask[:, 1], dropped)
+
+
+def test_resumed_training_has_the_same_bits(
+    config: SystemConfig, system: System, cache: FeatureCache, pictures: Pictures, tmp_path: Path
+) -> None:
+    loop = config.denoiser_training.loop
+
+    def train(folder: str, steps: int) -> dict[str, torch.Tensor]:
+        run = Run(tmp_path / folder, {"config": {}})
+        model, finished = train_denoiser(
+            config, system.autoencoder, cache, pictures, run, loop=replace(loop, steps=steps), seed=5
+        )
+        assert finished
+        return model.state_dict()
+
+    whole = train("whole", 6)
+    train("parts", 3)
+    for name, value in train("parts", 6).items():
+        assert torch.equal(value, whole[name]), name
+
+
+def test_evaluation_and_samples_change_nothing(
+    config: SystemConfig, system: System, cache: FeatureCache, pictures: Pictures, tmp_path: Path
+) -> None:
+    loop, found = config.denoiser_training.loop, []
+    for every in (0, 2):
+        run = Run(tmp_path / str(every), {"config": {}})
+        model, _ = train_denoiser(
+            config,
+            system.autoencoder,
+            cache,
+            pictures,
+            run,
+            loop=replace(loop, evaluate_every=every),
+            draw=lambda _: {"x.txt": b"drawn"},
+        )
+        found.append(model.state_dict())
+    assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())
+    assert (tmp_path / "2" / "samples" / "index.html").is_file()

@@ -1,0 +1,42 @@
+"""The recipe: stages are made once, go on after a stop, and refuse another configuration."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from onepaper.errors import UsageError
+from onepaper.runs import Run
+
+from imagen3.config import SystemConfig
+from imagen3.data.pictures import Pictures
+from imagen3.pretrained.systems import System
+from imagen3.sampling import generate
+from imagen3.training.recipe import draw_samples, train_system
+
+
+def test_stages(config: SystemConfig, tmp_path: Path) -> None:
+    run = Run(tmp_path, {"config": {}})
+    first = train_system(config, run, seed=1)
+    assert first is not None
+    made = (tmp_path / "autoencoder" / "model.safetensors").stat().st_mtime_ns
+    again = train_system(config, run, seed=1)
+    assert again is not None
+    assert (tmp_path / "autoencoder" / "model.safetensors").stat().st_mtime_ns == made
+    options = replace(config.sampling, steps=2)
+    assert np.array_equal(generate(first, ["a dog"], options), generate(again, ["a dog"], options))
+    assert list((tmp_path / "denoiser" / "samples").glob("*"))
+    for name, value in first.denoiser.state_dict().items():
+        assert torch.isfinite(value).all(), name
+    # Another denoiser on the same autoencoder is refused in this folder; another autoencoder too.
+    other = replace(config, denoiser=replace(config.denoiser, depth=1))
+    with pytest.raises(UsageError, match="denoiser is of another configuration"):
+        train_system(other, run, seed=1)
+    with pytest.raises(UsageError, match="autoencoder is of another configuration"):
+        train_system(replace(config, kl_weight=0.5), run, seed=1)
+
+
+def test_samples_over_training(system: System, pictures: Pictures) -> None:
+    files = draw_samples(system, pictures)
+    assert files["samples.png"].startswith(b"\x89PNG")
