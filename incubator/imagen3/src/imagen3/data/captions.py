@@ -1,4 +1,4 @@
-"""Synthetic captions: several captioners and instructions, as the report recommends (section 2).
+"""Synthetic captions: several captioners and instructions, as the report recommends (paper, section 2).
 
 A captioner is a set of rules about what is known of a picture: its name, keywords, category, and the colours that are
 measured from its pixels. An instruction is the form in which it answers.
