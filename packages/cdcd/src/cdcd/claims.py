@@ -64,8 +64,8 @@ CLAIMS = (
         measure=f"{_SHIPPED}:loss_over_u",
         rule=AllOf(Above("R^2 by u", 0.97), Below("largest deviation by u", 0.08), Below("R^2 by t", 0.8)),
         assets=_WEIGHTS,
-        note=f"{_ONE_NETWORK} A first network had t_max = 150, where the loss has been flat since t = 20; most of the weight of "
-        "the fit was there, and the largest deviation was 0.107 (R^2 0.971). The shipped one has t_max = 50.",
+        note=f"{_ONE_NETWORK} A first network had t_max = 150, where the loss has been flat since t = 20; most of the "
+        "weight of the fit was there, and the largest deviation was 0.107 (R^2 0.971). The shipped one has t_max = 50.",
     ),
     Claim(
         id="C4",
