@@ -143,7 +143,7 @@ def test_the_shipped_copy_network_copies() -> None:
         (ByteText(), {"prompt": "a", "prompt_file": Path("b")}, "both --prompt and --prompt-file"),
         (ByteText(), {"prompt_file": Path("none.txt")}, "none.txt does not exist"),
         (EventCodec(), {"prompt": "a"}, "--prompt is text, but the network's data are events"),
-        (CodesCodec(3, 5), {"prompt_file": Path("none.npy")}, "none.npy is not a readable .npy file"),
+        (CodesCodec(3, 5), {"prompt_file": Path("none.npy")}, "none.npy does not exist, expected a .npy file"),
         (None, {"prompt": "a"}, "a network of the copy task takes no prompt"),
     ],
 )
