@@ -149,7 +149,8 @@ def _decoded(path: Path, start: float, seconds: float | None) -> tuple[npt.NDArr
         blocks: list[npt.NDArray[np.float32]] = []
         read = 0
         while left is None or read < left:
-            block = file.read(_BLOCK if left is None else min(_BLOCK, left - read), dtype="float32", always_2d=True)
+            frames = _BLOCK if left is None else min(_BLOCK, left - read)
+            block: npt.NDArray[np.float32] = np.asarray(file.read(frames, dtype="float32", always_2d=True), np.float32)
             if not len(block):
                 break
             blocks.append(block)
@@ -171,4 +172,4 @@ def _g722(path: Path) -> npt.NDArray[np.float32]:
     if path.stat().st_size > MAX_VALUES // 2:
         raise UsageError(f"{path} has more than {MAX_VALUES:,} samples; expected a shorter file")
     decoded: npt.NDArray[np.int16] = np.asarray(G722(G722_RATE, 64_000).decode(path.read_bytes()), np.int16)
-    return decoded.astype(np.float32) / 2**15
+    return decoded.astype(np.float32) / np.float32(2**15)
