@@ -175,7 +175,7 @@ def test_leaves_from_a_run_folder(tmp_path):
     network.save_pretrained(tmp_path / "ring")
     found = load_leaves(tmp_path, ["ring"], SCHEDULE)
     assert isinstance(found["ring"], EnergyLeaf)
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(UsageError, match="is no folder, expected one with config.json"):
         load_leaves(tmp_path, ["bar"], SCHEDULE)
 
 

@@ -47,7 +47,7 @@ def test_networks_and_tasks_are_measured(tmp_path):
 
 
 def test_other_levels_and_missing_networks_are_refused(tmp_path):
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(UsageError, match="is no folder, expected one with config.json"):
         evaluate_folder(tmp_path, CONFIG, 0)
     for name in CONFIG.components:
         make_network(replace(CONFIG.network, schedule=ScheduleConfig(num_levels=7))).save_pretrained(tmp_path / name)

@@ -124,7 +124,7 @@ def test_shipped_networks_know_unseen_digits(shipped, generator):
 def test_missing_weights_folder(tmp_path):
     with pytest.raises(UsageError, match=r"weights folder .*nowhere does not exist"):
         DigitModels.from_pretrained(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match=r"config\.json does not exist"):
+    with pytest.raises(UsageError, match=r"denoiser is no folder, expected one with config\.json"):
         DigitModels.from_pretrained(tmp_path)
 
 
