@@ -81,7 +81,7 @@ class TimeWarp:
         return replace(self, outputs=outputs / outputs.sum())
 
     def mixed(self, uniformity: float) -> "TimeWarp":
-        r"""The map with $w''^u_n = (1 - \mu) w^u_n + \mu w^t_n$ (paper, eq. 16); $\mu = 1$ is the identity."""
+        r"""The map with $\bar w^u_n = (1 - \mu) w^u_n + \mu w^t_n$ (paper, eq. 16); $\mu = 1$ is the identity."""
         return replace(self, outputs=(1.0 - uniformity) * self.outputs + uniformity * self.inputs)
 
 
