@@ -57,4 +57,4 @@ def test_no_short_pair(tmp_path: Path) -> None:
             text = "".join(f"{part} {language} word{number % 37} abc{number}\n" for number in range(300))
             (tmp_path / f"{part}.{language}").write_text(text)
     with pytest.raises(UsageError, match="train part has no pair of at most 2 and 40 tokens"):
-        load_pairs(PairsConfig("pairs", tmp_path, "de", "en"), 330, 2, 40)
+        load_pairs(PairsConfig("pairs", tmp_path, "de", "en"), 300, 2, 40)

@@ -37,6 +37,7 @@ def test_padding_is_predicted_and_tokens_are_logged_apart(pairs: ParallelCorpus)
     assert float(total / weight) == pytest.approx(part * float(logged["loss_tokens"] / weight), rel=0.01)
 
 
+@pytest.mark.slow
 def test_hidden_sources_have_no_gradient(pairs: ParallelCorpus) -> None:
     batch = jnp.asarray(pairs.train.source[:8]), jnp.asarray(pairs.train.target[:8])
     graph, params, rest = nnx.split(TranslationDiffusion(SMOKE.model, nnx.Rngs(0)), nnx.Param, ...)
