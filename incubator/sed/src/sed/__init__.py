@@ -25,7 +25,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models.autoregressive": ["AutoregressiveLM"],
         "models.denoiser": ["EmbeddingDiffusion"],
         "models.masked": ["MaskedLM"],
-        "models.ngrams": ["KneserNey"],
         "pretrained.networks": ["open_network", "save_network"],
         "evaluation.evaluators": ["Evaluators"],
         "evaluation.held_out": ["denoising_curve"],

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from flax import nnx
 from onepaper.errors import UsageError
+from onepaper.text import KneserNey
 
 from sed.config import AutoregressiveConfig
 from sed.evaluation.evaluators import Evaluators, causal_nats
 from sed.evaluation.statistics import CopyRate
 from sed.models.autoregressive import AutoregressiveLM
-from sed.models.ngrams import KneserNey
 
 TEXT = np.random.default_rng(0).integers(2, 20, 600)
 MODEL = AutoregressiveLM(

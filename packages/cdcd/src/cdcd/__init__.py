@@ -35,7 +35,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models.denoiser": ["CategoricalDiffusion"],
         "models.causal_translation": ["CausalTranslator"],
         "models.translation": ["TranslationDiffusion"],
-        "models.ngrams": ["KneserNey"],
         "pretrained.networks": ["open_network", "save_network"],
         "evaluation.evaluators": ["Evaluators"],
         "evaluation.translations": ["corpus_bleu", "least_risk"],

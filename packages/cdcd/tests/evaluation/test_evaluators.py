@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from flax import nnx
 from onepaper.errors import UsageError
+from onepaper.text import KneserNey
 
 from cdcd.config import AutoregressiveConfig
 from cdcd.evaluation.evaluators import Evaluators, causal_nats
 from cdcd.models.autoregressive import AutoregressiveLM
-from cdcd.models.ngrams import KneserNey
 
 TOKENS = np.random.default_rng(0).integers(0, 6, (5, 8))
 MODEL = AutoregressiveLM(AutoregressiveConfig(vocab_size=6, length=8, width=8, depth=1, heads=2), nnx.Rngs(0))

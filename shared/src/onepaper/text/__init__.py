@@ -1,6 +1,7 @@
-"""Text as tokens: tokenizers behind one protocol, and corpora from a user's files."""
+"""Text as tokens: tokenizers behind one protocol, corpora from a user's files, and n-grams that evaluate samples."""
 
 from onepaper.text.corpora import Document, TextParts, hold_out_tenth, open_text, part_folders, read_text
+from onepaper.text.ngrams import KneserNey
 from onepaper.text.sentence_pieces import PieceTokenizer, learn_pieces
 from onepaper.text.tokenizers import ByteTokenizer, CharacterTokenizer, Tokenizer, WordTokenizer, open_tokenizer
 
@@ -8,6 +9,7 @@ __all__ = [
     "ByteTokenizer",
     "CharacterTokenizer",
     "Document",
+    "KneserNey",
     "PieceTokenizer",
     "TextParts",
     "Tokenizer",

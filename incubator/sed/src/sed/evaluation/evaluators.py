@@ -8,11 +8,11 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Float, Int
 from onepaper.errors import UsageError
+from onepaper.text import KneserNey
 
 from sed.data.corpus import strip_pads
 from sed.evaluation.statistics import CopyRate, distinct, repetition, unigram_entropy
 from sed.models.autoregressive import AutoregressiveLM
-from sed.models.ngrams import KneserNey
 
 
 class Evaluators:

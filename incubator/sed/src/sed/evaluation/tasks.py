@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Int
+from onepaper.text import KneserNey
 
 from sed.config import SamplingOptions
 from sed.data.corpus import Corpus, check_length, held_out_windows
@@ -16,7 +17,6 @@ from sed.evaluation.evaluators import Evaluators
 from sed.evaluation.statistics import CopyRate
 from sed.models.autoregressive import AutoregressiveLM
 from sed.models.denoiser import EmbeddingDiffusion
-from sed.models.ngrams import KneserNey
 from sed.pretrained.networks import Network
 from sed.sampling import Sampler
 

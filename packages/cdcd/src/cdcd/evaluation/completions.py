@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Int
+from onepaper.text import KneserNey
 
 from cdcd.config import SamplingOptions
 from cdcd.data.corpus import Corpus, check_length, held_out_windows
 from cdcd.evaluation.evaluators import Evaluators
 from cdcd.models.autoregressive import AutoregressiveLM
 from cdcd.models.denoiser import CategoricalDiffusion
-from cdcd.models.ngrams import KneserNey
 from cdcd.sampling import Sampler
 
 

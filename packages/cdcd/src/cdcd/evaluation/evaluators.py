@@ -8,10 +8,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Float, Int
 from onepaper.errors import UsageError
+from onepaper.text import KneserNey
 
 from cdcd.evaluation.statistics import distinct, repetition, unigram_entropy
 from cdcd.models.autoregressive import AutoregressiveLM
-from cdcd.models.ngrams import KneserNey
 
 
 class Evaluators:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
 

@@ -4,9 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from onepaper.errors import UsageError
 
-from cdcd.models.ngrams import KneserNey
+from onepaper.errors import UsageError
+from onepaper.text import KneserNey
 
 TEXT = np.random.default_rng(0).choice(5, 300, p=[0.4, 0.3, 0.15, 0.1, 0.05])
 
