@@ -13,7 +13,7 @@ from cdcd.presets import PRESETS
 LEDGER = {claim.id: claim for claim in CLAIMS}
 
 
-@pytest.mark.parametrize("name", ["C5", "C6", "C10", "C24"])
+@pytest.mark.parametrize("name", ["C6", *(pytest.param(name, marks=pytest.mark.slow) for name in ("C5", "C10", "C24"))])
 def test_measured_names_are_those_of_the_rule(
     name: str, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from cdcd.presets import PRESETS
 LEDGER = {claim.id: claim for claim in CLAIMS}
 
 
-@pytest.mark.parametrize("name", ["C20", "C21"])
+@pytest.mark.parametrize("name", [pytest.param("C20", marks=pytest.mark.slow), "C21"])
 def test_measured_names_are_those_of_the_rule(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for field, preset in (("PRESET", "smoke-mt"), ("BASELINE", "smoke-mt-autoregressive")):
         config = PRESETS[preset].config

@@ -66,6 +66,7 @@ def test_learns_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     assert losses[1] < losses[0] - 1.0
 
 
+@pytest.mark.slow
 def test_the_baseline_learns() -> None:
     rows = []
     for steps in (1, 60):
