@@ -6,7 +6,7 @@ from flax import nnx
 from onepaper.errors import OnePaperError, UsageError
 from scipy import stats
 
-from simplex_cir.config import SAMPLERS, ModelConfig, OracleConfig, SampleOptions
+from simplex_cir.config import SAMPLERS, ModelConfig, OracleConfig, SampleOptions, Sampler
 from simplex_cir.diffusion.likelihood import bound
 from simplex_cir.diffusion.priors import IndependentPrior, MarkovPrior, TablePrior
 from simplex_cir.diffusion.reverse import SCHEMES, noise, reverse_sde
@@ -161,18 +161,24 @@ def test_a_label_that_is_not_there() -> None:
         conditional_denoiser(model, SampleOptions(label=3))
 
 
-def test_shapes_are_those_of_the_prior() -> None:
-    """A prior with one shape for each category, by samplers, the bound, and the command line's configuration."""
+@pytest.mark.parametrize("sampler", ["ancestral", pytest.param("flow-heun", marks=pytest.mark.slow)])
+def test_shapes_are_those_of_the_prior(sampler: Sampler) -> None:
+    """A prior with one shape for each category."""
     probabilities, shapes = (0.6, 0.3, 0.1), (0.5, 1.0, 3.0)
     prior = IndependentPrior(np.array(probabilities), shapes)
-    for sampler in ("ancestral", "flow-heun"):
-        tokens = draw(jax.random.key(1), prior, (3_000, 1, 3), sampler=sampler, steps=24)
-        assert abs(np.bincount(np.asarray(tokens)[:, 0], minlength=3) / 3_000 - probabilities).max() < 0.04
+    tokens = draw(jax.random.key(1), prior, (3_000, 1, 3), sampler=sampler, steps=24)
+    assert abs(np.bincount(np.asarray(tokens)[:, 0], minlength=3) / 3_000 - probabilities).max() < 0.04
+    known = clamped(MarkovPrior(np.full(3, 1 / 3), np.eye(3), shapes), jnp.array([2, -1]))
+    assert (draw(jax.random.key(4), known, (8, 2, 3), sampler=sampler, steps=4) == 2).all()
+
+
+@pytest.mark.slow
+def test_the_bound_and_the_configuration_take_the_shapes_of_the_prior() -> None:
+    probabilities, shapes = (0.6, 0.3, 0.1), (0.5, 1.0, 3.0)
+    prior = IndependentPrior(np.array(probabilities), shapes)
     tokens = prior.sample(jax.random.key(2), (3_000, 1))
     assert float(bound(jax.random.key(3), prior, tokens, 3, points=24).total.mean()) == pytest.approx(
         prior.entropy(), abs=0.04
     )
     config = OracleConfig(probabilities, a=shapes, num_draws=3_000)
     assert variation_of(config, "ancestral", 4, 0)[0] < 0.04
-    known = clamped(MarkovPrior(np.full(3, 1 / 3), np.eye(3), shapes), jnp.array([2, -1]))
-    assert (draw(jax.random.key(4), known, (8, 2, 3), steps=4) == 2).all()

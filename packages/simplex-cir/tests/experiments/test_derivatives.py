@@ -3,7 +3,6 @@ import pytest
 
 from simplex_cir.experiments.derivatives import (
     BRIDGE,
-    BRIDGE_MEAN,
     CASES,
     DIRICHLET,
     TRANSITION,
@@ -18,7 +17,6 @@ FAST = {
     TRANSITION: tuple(
         (y, x, a, t) for y in (0.4, 9.0) for x in (0.0, 4.0) for a in (1.0, 1.0 + 1e-7) for t in (0.1, 3.0)
     ),
-    BRIDGE_MEAN: ((0.0, 0.0, 1.0, 0.3, 0.5), (0.0, 1.3, 1.0, 0.3, 0.5), (0.7, 1.3, 2.5, 0.3, 0.5)),
 }
 
 
@@ -40,7 +38,7 @@ def test_all_derivatives(case: Case) -> None:
 
 
 def test_gradient_of_the_bridge_from_zero() -> None:
-    """First derivatives in every argument at shape 1; second derivatives are in the slow test."""
+    """First derivatives in every argument at shape 1; second ones, and those of its mean, are in the slow test."""
     with jax.enable_x64(True):
         for point in ((0.4, 0.0, 1.3, 1.0, 0.3, 0.5), (2.0, 0.7, 0.0, 1.0, 0.3, 0.5)):
             slopes = jax.grad(BRIDGE.function, range(6))(*point)
