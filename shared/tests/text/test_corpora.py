@@ -85,6 +85,9 @@ def test_documents_are_held_out(tmp_path: Path) -> None:
         ["text 1"],
         ["text 2"],
     ]
-    train, validation, test = hold_out_tenth(range(25))
+    _, validation, test = hold_out_tenth(range(25))
     assert (validation, test) == ([4, 14, 24], [9, 19])
-    assert sorted([*train, *validation, *test]) == list(range(25))
+    for count in range(3, 30):
+        parts = hold_out_tenth(range(count))
+        assert all(parts)
+        assert sorted(item for part in parts for item in part) == list(range(count))

@@ -106,8 +106,8 @@ def part_folders(root: Path) -> TextParts:
 
 def hold_out_tenth(items: Sequence[Item]) -> tuple[list[Item], list[Item], list[Item]]:
     """Items for training, validation and test: the fifth and the tenth of each ten are held out."""
-    validation = set(range(4, len(items), 10)) or {len(items) - 2}
     test = set(range(9, len(items), 10)) or {len(items) - 1}
+    validation = set(range(4, len(items), 10)) - test or {len(items) - 2}
     train = [item for number, item in enumerate(items) if number not in validation | test]
     return train, [items[number] for number in sorted(validation)], [items[number] for number in sorted(test)]
 
