@@ -57,14 +57,14 @@ def test_pieces_lose_nothing(pieces: PieceText, text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bytes", "pieces"])
-def test_files_come_back_exactly(kind: str, pieces: PieceText, tmp_path: Path) -> None:
+def test_files_come_back_exactly_but_for_a_byte_order_mark(kind: str, pieces: PieceText, tmp_path: Path) -> None:
     codec = {"bytes": ByteText(), "pieces": pieces}[kind]
     content = b"one\r\ntwo\rthree\n \xe2\x96\x81\0" + (b"\xff\x80" if kind == "bytes" else b"")
     for mark in (b"", b"\xef\xbb\xbf"):
         (tmp_path / "text").write_bytes(mark + content)
         tokens = encode_document(codec, Document(tmp_path / "text"))
         assert (tokens[0], tokens[-1]) == (SOS, EOS)
-        assert decode_bytes(codec, tokens) == (mark + content if kind == "bytes" else content)
+        assert decode_bytes(codec, tokens) == content
 
 
 def test_files_need_not_be_utf8_where_tokens_are_bytes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import lzma
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
@@ -170,13 +171,15 @@ def novels(config: DataConfig, codec: TextCodec | None = None) -> Corpus:
 
 
 def encode_document(codec: TextCodec, source: Document) -> Tokens:
-    """SOS, the tokens of a text file or of a span of it, EOS; with `ByteText` its bytes as they are.
+    """SOS, the tokens of a text file or of a span of it, EOS; with `ByteText` its bytes as they are, but for a byte
+    order mark, which is no text.
 
     Raises:
         UsageError: the file cannot be read, or is not UTF-8 and the tokens are not bytes.
     """
     if isinstance(codec, ByteText):
-        return document(ByteTokenizer().encode(source.read_bytes()))
+        content = source.read_bytes()
+        return document(ByteTokenizer().encode(content if source.start else content.removeprefix(BOM_UTF8)))
     return codec.encode(source.read())
 
 
