@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from render_results import papers
+from render_results import render_overview
 
-from onepaper.claims.tables import render_file, render_papers
+from onepaper.claims.tables import render_file
 from onepaper.paper import resolve
 
 ROOT = Path(__file__).parent.parent
@@ -123,7 +123,7 @@ def fill_tables(package: Package, root: Path) -> None:
     paper = resolve(f"{package.module}.paper:PAPER")
     for page in (root / "packages" / package.name / "README.md", root / "docs" / "papers" / f"{package.name}.md"):
         render_file(page, paper)
-    render_papers(root / "README.md", papers(root))
+    render_overview(root)
 
 
 def try_out(packages: list[Package]) -> None:

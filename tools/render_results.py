@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from onepaper.claims.tables import render_file, render_papers
+from onepaper.claims.tables import all_claims_table, papers_table, render_file, render_tables
 from onepaper.errors import OnePaperError
 from onepaper.paper import Paper, resolve
 
@@ -24,15 +24,24 @@ def papers(root: Path) -> list[Paper]:
     return found
 
 
+def render_overview(root: Path, check: bool = False) -> list[Path]:
+    """Write the tables of all papers; the pages that changed."""
+    every = papers(root)
+    tables = {
+        root / "README.md": {"papers": papers_table(every)},
+        root / "docs" / "claims.md": {"all-claims": all_claims_table(every)},
+    }
+    return [page for page, content in tables.items() if render_tables(page, content, check)]
+
+
 def main() -> int:
     """Render, or check, every page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where a page disagrees")
     check = parser.parse_args().check
-    every = papers(ROOT)
     try:
-        changed = [ROOT / "README.md"] if render_papers(ROOT / "README.md", every, check) else []
-        for paper in every:
+        changed = render_overview(ROOT, check)
+        for paper in papers(ROOT):
             for page in (ROOT / "packages" / paper.name / "README.md", ROOT / "docs" / "papers" / f"{paper.name}.md"):
                 if render_file(page, paper, check):
                     changed.append(page)

@@ -1,6 +1,6 @@
 import pytest
 
-from onepaper.claims.tables import claims_table, papers_table, render_file, render_papers
+from onepaper.claims.tables import all_claims_table, claims_table, papers_table, render_file, render_tables
 from onepaper.errors import OnePaperError, UsageError
 
 from . import toy_ledger
@@ -40,8 +40,8 @@ def test_the_table_has_a_row_a_claim(paper):
 def test_a_stale_row_says_so(paper):
     make_stale(paper)
     assert "reproduced **(stale)**" in claims_table(paper)
-    assert "1 reproduced" in papers_table([paper])
-    assert "**1 stale**" in papers_table([paper])
+    assert "| 1 | 0 | 0 | **1 stale**; 1 paper scale" in papers_table([paper])
+    assert "reproduced **(stale)**" in all_claims_table([paper])
 
 
 def test_render_writes_then_agrees(paper, tmp_path):
@@ -95,7 +95,17 @@ def test_wrong_markers_are_reported(paper, tmp_path, text, message):
 def test_papers(paper, tmp_path):
     path = tmp_path / "README.md"
     path.write_text("<!-- papers:begin --><!-- papers:end -->")
-    assert render_papers(path, [paper])
+    tables = {"papers": papers_table([paper])}
+    assert render_tables(path, tables)
     row = "| [toy-ledger](packages/toy-ledger) | A &lt;Toy> & its Ledger | torch |"
-    assert f"{row} 1 reproduced, 1 paper scale, 1 not testable, 2 not run |" in path.read_text()
-    assert not render_papers(path, [paper], check=True)
+    assert f"{row} 1 | 0 | 0 | 1 paper scale; 1 not testable; 2 not run |" in path.read_text()
+    assert not render_tables(path, tables, check=True)
+
+
+def test_all_claims_have_an_anchor_of_their_own(paper):
+    lines = all_claims_table([paper, paper]).splitlines()
+    assert len(lines) == 2 + 2 * len(paper.ledger)
+    link = '<a id="toy-ledger-C1"></a>[C1](#toy-ledger-C1)'
+    row = "statement 1 \\| of &lt;all> (§2) | accuracy of 0.64 | reproduced | quick |"
+    assert lines[2] == f"| [toy-ledger](papers/toy-ledger.md) | {link} | {row}"
+    assert lines[5].endswith("|  | paper scale |  |")

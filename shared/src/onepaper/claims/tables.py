@@ -4,12 +4,13 @@ Comments mark the parts of a file that are written from `results/`:
 
     <!-- claims:begin --> ... <!-- claims:end -->                   the claims table of one paper
     <!-- papers:begin --> ... <!-- papers:end -->                   all papers with counts of verdicts
+    <!-- all-claims:begin --> ... <!-- all-claims:end -->           the claims of all papers, each with an anchor
     <!-- result:C1:reverse accuracy -->0.64<!-- /result -->         one measured value (or `headline`, `verdict`)
 """
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from onepaper.claims.results import Outcome, PaperLedger, count_verdicts, recorded_outcomes
@@ -37,14 +38,36 @@ def claims_table(paper: PaperLedger) -> str:
 
 def papers_table(papers: Sequence[PaperLedger]) -> str:
     """One row a paper: title, framework and how many claims came to which verdict; links as from the root."""
+    columns = ("reproduced", "not reproduced", "inconclusive")
     rows: list[Sequence[str]] = []
     for paper in papers:
         outcomes = recorded_outcomes(paper)
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in count_verdicts(outcomes).items())
+        counts = count_verdicts(outcomes)
+        others = "; ".join(f"{count} {verdict}" for verdict, count in counts.items() if verdict not in columns)
         stale = sum(bool(outcome.mark) for outcome in outcomes)
-        marked = f"{counts}; **{stale} stale**" if stale else counts
-        rows.append((f"[{paper.name}](packages/{paper.name})", _cell(paper.title), paper.framework, marked))
-    return _table(("package", "paper", "framework", "claims"), rows)
+        marked = "; ".join(filter(None, [f"**{stale} stale**" if stale else "", others]))
+        measured = [str(counts.get(verdict, 0)) for verdict in columns]
+        rows.append(
+            (f"[{paper.name}](packages/{paper.name})", _cell(paper.title), paper.framework, *measured, marked)
+        )
+    return _table(("package", "paper", "framework", *columns, "others"), rows)
+
+
+def all_claims_table(papers: Sequence[PaperLedger]) -> str:
+    """The claims of all papers; each id has the anchor `PACKAGE-CLAIM` and links to it; pages as from `docs/`."""
+    rows = [
+        (
+            f"[{paper.name}](papers/{paper.name}.md)",
+            f'<a id="{paper.name}-{outcome.claim.id}"></a>[{outcome.claim.id}](#{paper.name}-{outcome.claim.id})',
+            f"{_cell(outcome.claim.statement)} ({_cell(outcome.claim.place)})",
+            "" if outcome.verdict == "paper scale" else _cell(outcome.headline),
+            _verdict_cell(outcome),
+            outcome.claim.tier if outcome.claim.rule.needs_measure else "",
+        )
+        for paper in papers
+        for outcome in recorded_outcomes(paper)
+    ]
+    return _table(("package", "id", "claim", "measured here", "verdict", "tier"), rows)
 
 
 def render_file(path: Path, paper: PaperLedger, check: bool = False) -> bool:
@@ -62,10 +85,12 @@ def render_file(path: Path, paper: PaperLedger, check: bool = False) -> bool:
     return _write(path, text, _fill_inline(rendered, paper, path), check)
 
 
-def render_papers(path: Path, papers: Sequence[PaperLedger], check: bool = False) -> bool:
-    """Write the table of papers into a Markdown file; errors as in `render_file`."""
-    text = _read(path)
-    return _write(path, text, _between(text, "papers", papers_table(papers), path), check)
+def render_tables(path: Path, tables: Mapping[str, str], check: bool = False) -> bool:
+    """Write tables between the comments of their names in a Markdown file; result and errors as in `render_file`."""
+    before = text = _read(path)
+    for marker, table in tables.items():
+        text = _between(text, marker, table, path)
+    return _write(path, before, text, check)
 
 
 def _fill_inline(text: str, paper: PaperLedger, path: Path) -> str:
