@@ -47,9 +47,7 @@ def papers_table(papers: Sequence[PaperLedger]) -> str:
         stale = sum(bool(outcome.mark) for outcome in outcomes)
         marked = "; ".join(filter(None, [f"**{stale} stale**" if stale else "", others]))
         measured = [str(counts.get(verdict, 0)) for verdict in columns]
-        rows.append(
-            (f"[{paper.name}](packages/{paper.name})", _cell(paper.title), paper.framework, *measured, marked)
-        )
+        rows.append((f"[{paper.name}](packages/{paper.name})", _cell(paper.title), paper.framework, *measured, marked))
     return _table(("package", "paper", "framework", *columns, "others"), rows)
 
 
