@@ -23,6 +23,7 @@ def test_a_run_folder_is_not_a_weights_folder(trained: Path, run, capsys: pytest
         assert f"its weights are in {trained / 'pretrained'}" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_shipped_network_with_classes_and_guidance(run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--model", "digits", "--label", "3", "--guidance", "1", "--count", "3", "--steps", "4", "--dilation", "2")
     assert run("sample", *words, "--output", tmp_path / "digits") == 0

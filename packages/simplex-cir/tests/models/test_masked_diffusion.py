@@ -59,6 +59,7 @@ def test_bound_is_the_mean_over_orders() -> None:
     assert float(total / weight) * 3 == pytest.approx(np.mean(nats), rel=0.02)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_bound() -> None:
     """All splice sites have G in the fourth position, which a few steps are enough to learn."""
     config = replace(SMOKE, model=replace(SMOKE.model, width=16, depth=1), loop=replace(SMOKE.loop, steps=60))

@@ -294,6 +294,7 @@ def test_accuracy_of_the_distribution_at_tiny_times() -> None:
             assert abs(float(transition_cdf(value, start, a, t)) - float(exact)) < 4e-16 * (start / t) ** 0.5
 
 
+@pytest.mark.slow
 def test_draws_are_differentiated_at_fixed_quantiles() -> None:
     """Each derivative is that of the quantile at the draw's own probability, by differences of quantiles."""
     with jax.enable_x64(True):
@@ -313,6 +314,7 @@ def test_draws_are_differentiated_at_fixed_quantiles() -> None:
                 np.testing.assert_allclose(slope, change / (high[index] - low[index]), rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_mean_derivatives_of_draws() -> None:
     """Means of pathwise derivatives are derivatives of means: kappa in the start, 1 - kappa in the shape."""
     key, kappa = jax.random.key(12), np.exp(-0.7)
