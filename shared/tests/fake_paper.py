@@ -57,6 +57,14 @@ PAPER = Paper(
     cost_of="fake_paper_package.verbs:cost",
 )
 """
+CLAIMS = """
+from onepaper.claims import Claim, NotTestable
+
+RULE = NotTestable("no data")
+CLAIMS = tuple(
+    Claim(id=name, place="section 1", statement="it works", paper="yes", rule=RULE) for name in ("C1", "C2")
+)
+"""
 VERBS = """
 import json
 from onepaper.config import to_dict
@@ -92,7 +100,7 @@ def make(folder: Path) -> Path:
     (package / "__main__.py").write_text(
         "import sys\nfrom onepaper.cli import main\nmain(['fake-paper', *sys.argv[1:]])\n"
     )
-    for name, text in (("config", CONFIG), ("paper", PAPER), ("verbs", VERBS), ("claims", "CLAIMS = ()\n")):
+    for name, text in (("config", CONFIG), ("paper", PAPER), ("verbs", VERBS), ("claims", CLAIMS)):
         (package / f"{name}.py").write_text(text)
     metadata = folder / "fake_paper-1.0.dist-info"
     metadata.mkdir()

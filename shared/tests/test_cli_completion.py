@@ -18,6 +18,7 @@ from .conftest import Command
         (("fake-paper", "train", "--preset", ""), {"laptop", "laptop-small", "smoke"}),
         (("fake-paper", "train", "--opt"), {"--optimizer.lr", "--optimizer.name"}),
         (("fake-paper", "train", "--optimizer.name", ""), {"adam", "sgd"}),
+        (("fake-paper", "reproduce", "--claims", "C1", ""), {"C1", "C2"}),
         (("fake-paper", "nonsense", ""), {""}),
         (("completion", "b"), {"bash"}),
     ],

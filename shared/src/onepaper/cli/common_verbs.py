@@ -1,9 +1,11 @@
 """The verbs that every paper has: `reproduce`, `claims`, `presets`."""
 
+import shlex
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from onepaper.claims.reproduce import ClaimsOptions, ReproduceOptions
+from onepaper.cli.columns import columns
 from onepaper.cli.data_check import DATA_VERB
 from onepaper.config import flatten, to_dict
 from onepaper.paper import Invocation, Paper, Verb, resolve
@@ -56,20 +58,31 @@ def run_claims(call: Invocation) -> int:
     return print_claims(call.paper, call.options)
 
 
+def _option(field: str, value: Any) -> str:
+    """A field as the words that set it."""
+    *prefix, name = field.replace("_", "-").split(".")
+    if isinstance(value, bool):
+        return "--" + ".".join([*prefix, name if value else f"no-{name}"])
+    values = value if isinstance(value, list) else [value]
+    return " ".join(["--" + ".".join([*prefix, name]), *(shlex.quote(str(item)) for item in values)])
+
+
 def run_presets(call: Invocation) -> int:
     """The `presets` verb."""
     paper, options = call.paper, call.options
     if options.name:
         preset = paper.preset(options.name)
+        verb = next(verb.name for verb in paper.verbs if verb.accepts(preset.config))
         print(f"{options.name}: {preset.summary}")
+        print(f"onepaper {paper.name} {verb} --preset {options.name}")
         for name, value in flatten(to_dict(preset.config)).items():
-            print(f"  --{name.replace('_', '-')} {value}")
+            print(f"  {_option(name, value)}")
         if preset.unsure:
             print(f"not published, our choice: {', '.join(preset.unsure)}")
     chosen = [paper.aliases.get(options.name, options.name)] if options.name else list(paper.presets)
     if not options.name:
         for name, preset in paper.presets.items():
-            print(f"{name:<24} {preset.summary}")
+            print("\n".join(columns([(name, preset.summary)])))
     if options.cost and paper.cost_of:
         for name in chosen:
             cost = resolve(paper.cost_of)(paper.presets[name].config)

@@ -66,6 +66,9 @@ def _choices(before: list[str]) -> list[str]:
     if before[-1] == "--preset" or verb.name == "presets":
         fits = [name for name, preset in paper.presets.items() if verb.preset is None or verb.accepts(preset.config)]
         return [*fits, *paper.aliases]
+    options = [word for word in before if word.startswith("--")]
+    if options[-1:] == ["--claims"]:
+        return [claim.id for claim in paper.claims()]
     config = None
     if verb.preset is not None:
         preset, _ = take_option(before[2:], "--preset")

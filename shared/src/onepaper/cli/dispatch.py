@@ -21,6 +21,9 @@ from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import Invocation, Paper, load_paper, paper_names, resolve
 from onepaper.runs import RECORD_NAME, read_record
 
+# Of an editable install; below site-packages there is no folder of papers.
+CHECKOUT = Path(__file__).parents[4]
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `onepaper`; exits with 0, 1 (failure), 2 (wrong usage) or 128 + signal (stopped)."""
@@ -80,6 +83,8 @@ def _dispatch(words: list[str]) -> int:
     elif command.startswith("-"):
         raise UsageError(unknown("option", command, ["--help", "--version"]))
     elif (names := paper_names()) and command not in names:
+        if (CHECKOUT / "packages" / command / "pyproject.toml").is_file():
+            raise UsageError(f"{command} is not installed here; in {CHECKOUT}: pip install ./packages/{command}")
         raise UsageError(unknown("paper or command", command, [*names, *TOP_COMMANDS]))
     else:
         return _run_paper(load_paper(command), rest)

@@ -1,7 +1,9 @@
 """Help texts: of the command, of a paper, of a verb's presets, and the list of papers."""
 
+import re
 import textwrap
 
+from onepaper.cli.columns import WIDTH, columns
 from onepaper.cli.common_verbs import verbs_of
 from onepaper.errors import OnePaperError
 from onepaper.paper import Paper, Verb, load_paper, paper_names
@@ -43,28 +45,40 @@ def top_help() -> str:
 
 def paper_help(paper: Paper) -> str:
     """The text of `onepaper PAPER --help`."""
+    source = f"{paper.authors}. {paper.venue} ({paper.year}), arXiv:{paper.arxiv}"
     lines = [
         f"usage: onepaper {paper.name} VERB [--preset NAME] [--option value ...]",
         "",
-        f"{paper.title}",
-        f"{paper.authors}. {paper.venue} ({paper.year}), arXiv:{paper.arxiv}",
+        *textwrap.wrap(paper.title, WIDTH),
+        *textwrap.wrap(source, WIDTH),
         "",
         "verbs:",
-        *(f"  {verb.name:<12} {verb.summary}" for verb in verbs_of(paper).values()),
+        *columns((verb.name, verb.summary) for verb in verbs_of(paper).values()),
         "",
         "presets:",
-        *(f"  {name:<24} {preset.summary}" for name, preset in paper.presets.items()),
-        *(f"  {alias:<24} the same as {name}" for alias, name in paper.aliases.items()),
+        *columns((name, preset.summary) for name, preset in paper.presets.items()),
+        *columns((alias, f"the same as {name}") for alias, name in paper.aliases.items()),
         "",
         f"options of a verb: onepaper {paper.name} VERB --help",
     ]
     return "\n".join(lines)
 
 
-def print_presets_of(paper: Paper, verb: Verb, chosen: str | None) -> None:
-    """The presets that `verb` accepts, `chosen` marked; precedes tyro's help of the options."""
-    print("presets (--preset NAME, or --config FILE to repeat a recorded configuration):")
-    for name, preset in paper.presets.items():
-        if verb.accepts(preset.config):
-            print(f"  {'*' if name == chosen else ' '} {name:<24} {preset.summary}")
-    print("the defaults below are those of the preset marked *\n")
+def presets_help(paper: Paper, verb: Verb, chosen: str | None) -> str:
+    """The presets that `verb` accepts, `chosen` marked."""
+    fitting = [(name, preset.summary) for name, preset in paper.presets.items() if verb.accepts(preset.config)]
+    first = "presets (--preset NAME, or --config FILE to repeat a recorded configuration;"
+    return "\n".join([first, "the defaults below are those of the preset marked *):", *columns(fitting, chosen or "")])
+
+
+def plain_help(text: str) -> str:
+    """tyro's help without its rules and boxes, and without defaults that say nothing."""
+    text = re.sub(r" +$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^╭─ (.*?) ─*╮$", r" \1\n -----", text, flags=re.MULTILINE)
+    text = re.sub(r"^│ ?(.*?) *│$", r"  \1", text, flags=re.MULTILINE)
+    text = re.sub(r"^ (\S.*)\n +-+$", r"\1:", text, flags=re.MULTILINE)
+    text = re.sub(r"^╰─*╯$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ +[-─]+\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\s*\(default:\s+(?:None|''|\(\))\)", "", text)
+    # Columns keep their places.
+    return re.sub(r"\{None\}\|(\S+)( *)", lambda found: found[1] + (found[2] and f"{found[2]}{' ' * 7}"), text)

@@ -7,12 +7,14 @@ reads the layout of its error message.
 import contextlib
 import dataclasses
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from onepaper.cli.help import print_presets_of
+from onepaper.cli.columns import WIDTH
+from onepaper.cli.help import plain_help, presets_help
 from onepaper.cli.long_running import NOTE
 from onepaper.config import from_dict, read_json
 from onepaper.errors import UsageError
@@ -34,10 +36,14 @@ def parse(paper: Paper, verb: Verb, words: Sequence[str]) -> Invocation | None:
             raise UsageError("--preset and --config were both given; choose one")
         config = _config_of(paper, verb, preset, source)
         preset = None if source else paper.aliases.get(preset or verb.preset, preset or verb.preset)
-    if any(word in ("-h", "--help") for word in rest) and verb.preset is not None:
-        print_presets_of(paper, verb, preset)
     parsed = _parse_with_tyro(verb, config, rest, f"onepaper {paper.name} {verb.name}")
-    if parsed is None:
+    if isinstance(parsed, str):
+        usage, summary, options = parsed.split("\n\n", 2)
+        if verb.preset is not None:
+            usage = usage.replace("[-h]", "[-h] [--preset NAME | --config FILE]", 1)
+            options = f"{presets_help(paper, verb, preset)}\n\n{options}"
+        usage = textwrap.fill(usage, WIDTH, subsequent_indent=" " * len("usage: "), break_on_hyphens=False)
+        print(usage, summary, options.rstrip(), sep="\n\n")
         return None
     return Invocation(paper, verb, getattr(parsed, "config", None), parsed.options, preset)
 
@@ -102,6 +108,7 @@ def take_option(words: list[str], option: str) -> tuple[str | None, list[str]]:
 
 
 def _parse_with_tyro(verb: Verb, config: Any, words: list[str], program: str) -> Any:
+    """The parsed call, or the text of its help."""
     import tyro
 
     def unprefixed(kind: type) -> Any:
@@ -115,15 +122,15 @@ def _parse_with_tyro(verb: Verb, config: Any, words: list[str], program: str) ->
         defaults["config"] = config
     call_type = dataclasses.make_dataclass("Call", parts, frozen=True)
     description = f"{verb.summary}. {NOTE}" if verb.long_running else verb.summary
-    box = io.StringIO()
+    box, shown = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stderr(box):
+        with contextlib.redirect_stderr(box), contextlib.redirect_stdout(shown):
             parsed = tyro.cli(
                 call_type, default=call_type(**defaults), args=words, prog=program, description=description
             )
     except SystemExit as leaving:
         if not leaving.code:
-            return None
+            return plain_help(shown.getvalue())
         raise UsageError(f"{error_in_box(box.getvalue())} (`{program} --help`)") from None
     options = verb.options(**{f.name: getattr(parsed.options, f.name) for f in dataclasses.fields(parsed.options)})
     return dataclasses.replace(parsed, options=options)
@@ -140,10 +147,18 @@ def _with_positionals(options: type) -> type:
     marks: dict[str, Any] = {"positional": tyro.conf.Positional, "repeatable": tyro.conf.UseAppendAction}
     hints = get_type_hints(options, include_extras=True)
     annotations = dict(hints)
+    optional = {
+        field.name
+        for field in dataclasses.fields(options)
+        if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+    }
     for name, hint in hints.items():
         for mark in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
             if mark in marks:
                 annotations[name] = marks[mark][get_args(hint)[0]]
+            if mark == "positional":
+                metavar = f"[{name.upper()}]" if name in optional else name.upper()
+                annotations[name] = Annotated[annotations[name], tyro.conf.arg(metavar=metavar)]
     if annotations == hints:
         return options
     parser_type = type(options.__name__, (options,), {"__annotations__": annotations, "__doc__": options.__doc__})
