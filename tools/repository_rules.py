@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from definitions import EQUATIONS, equation_rows, find_definition, functions_of
+
 REQUIRED_FILES = ("README.md", "pyproject.toml", "DATA.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
 REQUIRED_MODULES = ("__init__.py", "__main__.py", "presets.py", "claims.py", "paper.py", "py.typed", "cli")
 CONFIGURATIONS = ("config.py", "config/__init__.py")
@@ -42,7 +44,6 @@ WITH_BANNED_WORDS = {"tools/repository_rules.py", "tools/tests/test_repository_r
 # A numbered reference needs its source in the same sentence.
 REFERENCE = re.compile(r"\b(?:sections?|items?|appendix|appendices|chapter)\s+(?:\d|[A-Z]\b)", re.IGNORECASE)
 SOURCE = re.compile(r"\bpapers?\b|\bofficial\b|docs/|\b[A-Z][\w'-]+[^;]{0,60}\(?(?:19|20)\d\d", re.IGNORECASE)
-EQUATIONS = "## Equations and functions"
 # Written so that this line is no match of its own.
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X]|raise Not[I]mplemented(Error)?)\b")
 RELEASE_DEPENDENCY = re.compile(
@@ -140,41 +141,16 @@ def verbs(package: Package) -> Iterator[str]:
 def equations(package: Package, root: Path) -> Iterator[str]:
     """The table of equations names functions that exist."""
     page = root / "docs" / "papers" / f"{package.name}.md"
-    text = page.read_text(encoding="utf-8") if page.is_file() else ""
-    _, found, rest = text.partition(EQUATIONS)
-    rows = [line for line in re.split(r"\n## ", rest)[0].splitlines() if line.startswith("|")][2:]
-    if not found or not rows:
+    rows = equation_rows(page.read_text(encoding="utf-8") if page.is_file() else "")
+    if not rows:
         yield f"{page}: has no table below `{EQUATIONS}`"
     for row in rows:
-        names = re.findall(r"`([\w.]+)`", row.rstrip("|").rpartition("|")[2])
+        names = functions_of(row)
         if not names:
             yield f"{page}: `{row[:60]}` names no function"
         for name in names:
-            if not defines(package.source.parent, name):
+            if find_definition(package.source.parent, name) is None:
                 yield f"{page}: `{name}` is not defined"
-
-
-def defines(source: Path, dotted: str) -> bool:
-    """Whether `package.module.name` or `package.module.Class.name` is bound in a file below `source`."""
-    parts = dotted.split(".")
-    for count in range(len(parts) - 1, 0, -1):
-        file = source.joinpath(*parts[:count]).with_suffix(".py")
-        if file.is_file():
-            body: list[ast.stmt] = ast.parse(file.read_text(encoding="utf-8")).body
-            for name in parts[count:]:
-                match = [node for node in body if name in _bound(node)]
-                if not match:
-                    return False
-                body = getattr(match[-1], "body", [])
-            return True
-    return False
-
-
-def _bound(node: ast.stmt) -> set[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def readme(package: Package) -> Iterator[str]:
