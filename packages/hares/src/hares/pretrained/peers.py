@@ -13,7 +13,7 @@ _CHUNK = 512
 
 
 class VoiceActivity:
-    """Silero VAD (package silero-vad, extra `peers`), which tells speech from other sound.
+    """Silero VAD (package silero-vad, extra `peers`), which separates speech from other sound.
 
     It is recurrent over chunks of 32 ms. The embedding is the mean and the standard deviation over time of its 128
     hidden units, which its users do not usually see.
