@@ -1,0 +1,36 @@
+"""Affective audio benchmarks and novel data (Baird et al., 2024): catalogue, loaders, cards, tasks and baselines."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+__getattr__: Callable[[str], Any]
+# Resolved on first use (PEP 562), so that importing the package is light.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "config": ["DataConfig", "EndToEndExperiment", "FeatureConfig", "FeaturesExperiment"],
+        "presets": ["PRESETS"],
+        "catalogue.records": ["Record", "read_catalogue", "get_record", "search"],
+        "catalogue.exports": ["to_croissant", "to_csv", "to_json"],
+        "data.clips": ["Clip", "ClipSet", "overlap"],
+        "data.checks": ["check_clips"],
+        "data.folds": ["group_folds"],
+        "data.loaders": ["load"],
+        "data.preparation": ["prepare"],
+        "features.functionals": ["clip_features", "feature_names"],
+        "tasks.definitions": ["TASKS", "get_task"],
+        "tasks.generation": ["expression_precision", "frechet_distance", "generation_score"],
+        "tasks.intervals": ["bootstrap", "compare"],
+        "tasks.metrics": ["ccc", "mean_ccc", "mean_spearman", "multitask_score", "uar"],
+        "tasks.submissions": ["check_submission", "submission_csv"],
+        "cards.card": ["write_card"],
+        "exports.shards": ["write_shards"],
+        "evaluation": ["clip_matrix", "cross_validate", "evaluate_split"],
+        "pretrained.networks": ["open_network", "save_network"],
+        "training": ["evaluate_network", "train_end_to_end", "train_on_features"],
+    },
+)

@@ -1,0 +1,93 @@
+"""Options of the verbs."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from onepaper.config import check_non_negative, check_positive, outside_identity
+from onepaper.paper import PlainOptions, RunOptions, VerbOptions
+
+from audio_datasets.config import FeatureConfig
+
+
+@dataclass(frozen=True)
+class DataOptions(PlainOptions):
+    """Options of `data`."""
+
+    action: Annotated[
+        Literal["list", "info", "check", "card", "prepare", "inspect", "shards", "export"],
+        "positional",
+    ] = "list"
+    """list: search the catalogue; info: one record; check: compare a copy with what is published; card: a page with
+    players and statistics; prepare: write an example set from its Debian package; inspect: propose a manifest for a
+    tree of audio; shards: the clips as tar shards for webdataset; export: the catalogue for other programs"""
+    name: Annotated[str, "positional"] = ""
+    """id of a data set; of list and export: words to search for"""
+    root: Path | None = None
+    """folder or CSV of your copy; of prepare: a .deb file, or a folder that it is unpacked into"""
+    domain: str = ""
+    """of list and export: only this domain, e.g. 'vocal burst'"""
+    access: str = ""
+    """of list and export: only this access: open, form, request, paid or closed"""
+    loadable: bool = False
+    """of list and export: only data sets that this package opens"""
+    format: Literal["json", "csv", "croissant"] = "json"
+    """of export"""
+    decode: bool = True
+    """of check: decode every file; otherwise only headers are read"""
+    shard_bytes: int = 2**28
+    """of shards: a shard is closed when it exceeds this size"""
+    players: int = 24
+    """of card: number of clips to hear"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_non_negative("players", self.players)
+        check_positive("shard_bytes", self.shard_bytes)
+
+
+@dataclass(frozen=True)
+class TrainOptions(RunOptions):
+    """Options of `train`."""
+
+    export: Path | None = None
+    """also write the trained network into this folder, as the package ships it"""
+
+
+# A training may continue with another value.
+outside_identity(TrainOptions, "export")
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(VerbOptions):
+    """Options of `evaluate`."""
+
+    dataset: str = "hedgewars-voices"
+    """id of a data set that `data list --loadable` shows, or `manifest`"""
+    root: Path | None = None
+    """folder or CSV of your copy; without it the clips that ship with the package"""
+    weights: str = ""
+    """a network that ships with the package, or the folder of a training run; without it, support vectors on
+    functionals are trained"""
+    split: Literal["folds", "validation", "test"] = "folds"
+    """folds: each fold of voices is predicted by the others; validation, test: trained on the train split"""
+    folds: int = 5
+    """number of folds of voices"""
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    max_seconds: float = 10.0
+    """longer clips are cut"""
+    resamples: int = 1000
+    """of the bootstrap"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("folds", "max_seconds", "resamples"):
+            check_positive(name, getattr(self, name))
+
+
+@dataclass(frozen=True)
+class LeaderboardOptions(PlainOptions):
+    """Options of `leaderboard`."""
+
+    task: Annotated[str, "positional"] = ""
+    """id of a task; without it all"""

@@ -1,0 +1,50 @@
+"""The verb `train` writes weights that `evaluate` reads."""
+
+from pathlib import Path
+
+import pytest
+from onepaper.testing import check_one_line_error, run_verb
+
+
+def test_train_then_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    words = ("--preset", "smoke", "--output", str(run), "--export", str(tmp_path / "exported"), "--loop.steps", "3")
+    assert run_verb("audio-datasets", "train", *words, "--data.max-seconds", "0.3") == 0
+    assert {file.name for file in (tmp_path / "exported").iterdir()} == {
+        "SHA256SUMS",
+        "config.json",
+        "data.json",
+        "model.safetensors",
+    }
+    words = ("--weights", str(run), "--split", "test", "--resamples", "20", "--output", str(tmp_path / "evaluated"))
+    assert run_verb("audio-datasets", "evaluate", *words) == 0
+    assert "UAR" in capsys.readouterr().out
+    assert len((tmp_path / "evaluated" / "predictions.csv").read_text().splitlines()) == 85
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--data.dataset", "nothing"), "unknown data set 'nothing'"),
+        (("--model.outputs", "3"), "set --model.outputs"),
+        (("--data.root", "nowhere"), "nowhere holds no voices"),
+        (("--seed", "-1"), "seed is -1"),
+    ],
+)
+def test_wrong_values(
+    words: tuple[str, ...], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_verb("audio-datasets", "train", "--preset", "smoke", *words, "--output", str(tmp_path / "run")) == 2
+    check_one_line_error(capsys.readouterr().err, expected)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_to_export_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, file = tmp_path / "run", tmp_path / "file"
+    file.touch()
+    words = ("--output", str(run), "--export", str(file / "below"))
+    assert run_verb("audio-datasets", "train", "--preset", "smoke", *words) in (1, 2)
+    check_one_line_error(capsys.readouterr().err, "choose another --export")
+    assert run_verb("audio-datasets", "train", "--preset", "laptop-features", *words) == 2
+    check_one_line_error(capsys.readouterr().err, "laptop-features trains one on functionals")
+    assert not run.exists()

@@ -1,0 +1,42 @@
+"""Options of the verbs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from onepaper.config import check_choice, outside_identity
+from onepaper.errors import UsageError
+from onepaper.paper import RunOptions, VerbOptions
+
+from hares.data.mini import MINI_TASKS
+
+
+@dataclass(frozen=True)
+class TrainOptions(RunOptions):
+    """Options of `train`."""
+
+    export: Path | None = None
+    """also write the trained network into this folder in half precision, as the package ships it"""
+
+
+# A training may continue with another value.
+outside_identity(TrainOptions, "export")
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(VerbOptions):
+    """Options of `evaluate`."""
+
+    embeddings: tuple[str, ...] = ("simclr", "statistics", "random", "silero-vad")
+    """simclr (ships with the package), statistics (mean and deviation of log-mel bands), random (the network of simclr,
+    not trained), silero-vad (a peer, left out if it is not installed), the folder of a training run, or hear:MODULE, an
+    installed module with the HEAR interface"""
+    tasks: tuple[str, ...] = tuple(task.name for task in MINI_TASKS)
+    """mini tasks to score"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("embeddings", "tasks"):
+            if not getattr(self, name):
+                raise UsageError(f"{name} is empty, expected at least one name")
+        for name in self.tasks:
+            check_choice("tasks", name, [task.name for task in MINI_TASKS])

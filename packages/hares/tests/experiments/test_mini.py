@@ -1,0 +1,21 @@
+"""Differences are paired by clip and one value a group."""
+
+import numpy as np
+import pytest
+from onepaper.claims import ClaimContext
+
+from hares.data.mini import MINI_TASKS
+from hares.experiments import mini
+
+
+def test_differences_are_over_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        mini,
+        "_evaluate",
+        lambda name: {task.name: np.full(len(task.clips()), float(name == "simclr")) for task in MINI_TASKS},
+    )
+    evidence = mini.compare(ClaimContext())
+    for other in ("random", "statistics"):
+        found = evidence.measurement(f"mini_vowels, simclr - {other}")
+        assert found.mean == 1.0
+        assert len(found.values) == 6
