@@ -1,0 +1,179 @@
+"""The claims of the paper, how each is measured here, and the rule of its verdict."""
+
+from pathlib import Path
+
+from onepaper.claims import Below, Claim, Greater, NotTestable
+
+_FOLDER = Path(__file__).parent
+
+# Results on the shipped system belong to exactly these files.
+_WEIGHTS = (
+    *sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.glob("assets/weights/*/*")),
+    "assets/data/emoji.tsv",
+    "assets/data/emoji.webp",
+    "assets/data/words.safetensors",
+)
+
+_RATERS = NotTestable("needs pictures of the compared products and about 2,500 human ratings for each pair of them")
+_CLOSED = NotTestable("needs pictures of the closed model Imagen 3 and classifiers that are not published")
+_COUNTS = NotTestable("needs pictures of the compared products, and people who count what they show")
+_COLLECTION = NotTestable(
+    "the collection of the authors and their filters are not published, and the report gives no comparison without them"
+)
+
+CLAIMS = (
+    Claim(
+        id="C1",
+        place="Paper, section 3.1.1 and figure 2",
+        statement="People prefer Imagen 3 over all, clearly on GenAI-Bench and by less on the other sets.",
+        paper="Elo 1098 (second 1047), 1068 (1053), 1079 (1068)",
+        rule=_RATERS,
+    ),
+    Claim(
+        id="C2",
+        place="Paper, section 3.1.2 and figure 3",
+        statement="Pictures of Imagen 3 follow the prompt best on GenAI-Bench, with smaller leads elsewhere.",
+        paper="Elo 1083, 1064, 1078",
+        rule=_RATERS,
+    ),
+    Claim(
+        id="C3",
+        place="Paper, section 3.1.3 and figure 4",
+        statement="In visual appeal Midjourney v6 is first and Imagen 3 second.",
+        paper="Elo 1101 and 1095 on GenAI-Bench",
+        rule=_RATERS,
+    ),
+    Claim(
+        id="C4",
+        place="Paper, section 3.1.4 and figure 5",
+        statement="Imagen 3 leads clearly on long, detailed prompts.",
+        paper="114 Elo points, 63.0% of comparisons with the second",
+        rule=_RATERS,
+    ),
+    Claim(
+        id="C5",
+        place="Paper, section 3.1.5 and figure 6",
+        statement="Imagen 3 draws the requested number of objects most often.",
+        paper="58.6% (second 46.0%)",
+        rule=_COUNTS,
+    ),
+    Claim(
+        id="C6",
+        place="Paper, appendix C.2 and figure 12",
+        statement="The accuracy of counts falls with each further object.",
+        paper="by 51.6 points from one object to five",
+        rule=_COUNTS,
+    ),
+    Claim(
+        id="C7",
+        place="Paper, appendix C.2 and figure 13",
+        statement="Counts in additive and spatial prompts are harder than in simple ones.",
+        paper="a figure",
+        rule=_COUNTS,
+    ),
+    Claim(
+        id="C8",
+        place="Paper, section 3.2.1 and table 6",
+        statement="Metrics by questions about a picture agree with people more often than those by dual encoders.",
+        paper="of 30 pairs 13 (CLIP), 24 (VQAScore), 22 (Gecko)",
+        rule=NotTestable("needs the human comparisons of six products, of which only rates are published"),
+    ),
+    Claim(
+        id="C9",
+        place="Paper, section 3.2.1 and figure 7",
+        statement="Imagen 3 has the best VQAScore on four sets of prompts.",
+        paper="72.9 on DOCCI (second 57.9)",
+        rule=NotTestable("needs the version of Gemini 1.5 Pro that answered, which is not available"),
+    ),
+    Claim(
+        id="C10",
+        place="Paper, section 3.2.2 and table 1",
+        statement="Distances between distributions in different feature spaces do not rank systems equally.",
+        paper="FID, FD-DINO, CMMD: 20.1, 284.4, 0.894 (DALL-E 3), 13.2, 185.6, 0.898 (SDXL), 17.2, 213.9, 0.854",
+        measure="imagen3.experiments.guidance:guidance_sweep",
+        rule=Below("rank correlation", 1.0),
+        seeds=5,
+        assets=_WEIGHTS,
+        note="Systems are six weights of guidance of the reference system that ships; the features are its latents and "
+        "colours, not those of the paper. The system was trained once; each seed gives new noise.",
+    ),
+    Claim(
+        id="C11",
+        place="Paper, section 2",
+        statement="Removing and down-weighting duplicates reduces over-fitting to particular pictures.",
+        paper="stated without numbers",
+        measure="imagen3.experiments.data_recipe:duplicates",
+        rule=Greater("advantage of copied pictures", "advantage without copies"),
+        assets=_WEIGHTS,
+        note="Three of the pictures are there as 64 copies, each saved as a JPEG file of another quality. Over-fitting "
+        "is the loss of the others minus the loss of the copied ones, after short trainings of a small denoiser with "
+        "the copies and with what removal of duplicates leaves.",
+    ),
+    Claim(
+        id="C12",
+        place="Paper, section 2",
+        statement="Synthetic captions of many instructions beside the original ones help with detailed prompts.",
+        paper="stated without numbers",
+        measure="imagen3.experiments.data_recipe:caption_mixture",
+        rule=Greater("loss, original captions", "loss, mixed captions"),
+        assets=_WEIGHTS,
+        note="Held-out pictures with their longest captions, after short trainings of a small denoiser with original "
+        "captions only and with half of them synthetic. A loss, not a rating of samples.",
+    ),
+    Claim(
+        id="C13",
+        place="Paper, section 2",
+        statement="Without pictures made by machines in the training data, their artefacts are not learned.",
+        paper="stated without numbers",
+        rule=_COLLECTION,
+    ),
+    Claim(
+        id="C14",
+        place="Paper, section 4.4.1 and table 3",
+        statement="Perceived gender, skin tone and age of people are distributed more evenly than with Imagen 2.",
+        paper="gender 62.5 : 37.5 (Imagen 2: 67.3 : 32.7)",
+        rule=_CLOSED,
+    ),
+    Claim(
+        id="C15",
+        place="Paper, section 4.4.1 and table 4",
+        statement="Fewer prompts give people of one category only.",
+        paper="gender 15.48% (50.00%), tone 19.66% (25.89%), age 25.94% (36.16%)",
+        rule=_CLOSED,
+    ),
+    Claim(
+        id="C16",
+        place="Paper, section 4.4.2",
+        statement="Pictures of 140 professions show more varied people.",
+        paper="Monk tones 1 to 3 in 59% (71%), feminine in 36% (30%)",
+        rule=_CLOSED,
+    ),
+    Claim(
+        id="C17",
+        place="Paper, section 4.3",
+        statement="Pictures carry an invisible watermark that survives use.",
+        paper="stated without numbers",
+        rule=NotTestable("the watermark SynthID and its detector are closed"),
+    ),
+    Claim(
+        id="C18",
+        place="Paper, appendix D.1 and figure 14",
+        statement="Imagen 3-002 leads eleven systems.",
+        paper="Elo 1115, 1135, 1106",
+        rule=_RATERS,
+    ),
+    Claim(
+        id="C19",
+        place="Paper, section 3.1",
+        statement="The ratings are 366,569 by 3,225 people.",
+        paper="366,569 ratings, 5,943 submissions, 3,225 raters, 71 nationalities",
+        rule=NotTestable("a fact about the study of the authors"),
+    ),
+    Claim(
+        id="C20",
+        place="Paper, section 4.4.1",
+        statement="Rates of violations of the content policy are those of Imagen 2 or lower.",
+        paper="stated without numbers",
+        rule=_CLOSED,
+    ),
+)

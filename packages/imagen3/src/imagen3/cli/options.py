@@ -1,0 +1,64 @@
+"""Options of the verbs."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.paper import RunOptions, VerbOptions
+
+from imagen3.config import SamplingOptions
+
+
+@dataclass(frozen=True)
+class TrainOptions(RunOptions):
+    """Options of `train`."""
+
+    max_minutes: float = 0.0
+    """time of this command, shared out over the stages; the same command goes on; 0 sets no limit"""
+    export: Path | None = None
+    """also write the trained system into this folder, in half precision"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_non_negative("max_minutes", self.max_minutes)
+
+
+# A training may continue with other values.
+outside_identity(TrainOptions, "max_minutes", "export")
+
+
+@dataclass(frozen=True)
+class SampleOptions(VerbOptions):
+    """Options of `sample`."""
+
+    weights: str = "emoji"
+    """a system that ships with the package, or the folder of a training run"""
+    prompt: str = "a tomato"
+    """what the pictures show"""
+    negative: str = ""
+    """what they do not show: guidance leads away from it; empty for plain guidance"""
+    count: int = 4
+    """number of pictures"""
+    scale: Literal[1, 2, 4, 8] = 4
+    """side of the square that shows a pixel in the files"""
+    sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral"] | None = None
+    """this and the next three: None takes what is kept with the weights"""
+    steps: int | None = None
+    """of the sampler; Heun needs two evaluations for each"""
+    guidance: float | None = None
+    """weight of classifier-free guidance; 1 is the conditional model alone"""
+    rescale: float | None = None
+    """share in which guided predictions are scaled back, against saturated colours"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("count", self.count)
+        check_choice("scale", str(self.scale), ("1", "2", "4", "8"))
+        self.sampling(SamplingOptions())  # the values are validated
+
+    def sampling(self, kept: SamplingOptions) -> SamplingOptions:
+        """The options of a system with those that are given here."""
+        names = ("sampler", "steps", "guidance", "rescale")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return replace(kept, **given)

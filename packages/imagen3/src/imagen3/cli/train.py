@@ -1,0 +1,45 @@
+"""The verb `train`."""
+
+from onepaper.data import write_sums
+from onepaper.paper import Invocation
+from onepaper.runs import check_writable
+from onepaper.torch.accelerator import Accelerator
+
+from imagen3.cli.options import TrainOptions
+from imagen3.config import SystemConfig
+from imagen3.data.pictures import load_pictures
+from imagen3.pretrained.systems import save_system
+from imagen3.training.recipe import train_system
+
+
+def train_verb(call: Invocation) -> None:
+    """Train a system into a run folder: its stages with logs, samples and checkpoints, and `pretrained/`."""
+    config, options = call.config, call.options
+    assert isinstance(config, SystemConfig)
+    assert isinstance(options, TrainOptions)
+    if options.dry_run:
+        print(
+            f"would train {call.preset}: {config.autoencoder_training.loop.steps} steps of the autoencoder, "
+            f"{config.denoiser_training.loop.steps} of the denoiser"
+        )
+        return
+    if options.export is not None:
+        check_writable(options.export, "--export")
+    with Accelerator(options) as accelerator:
+        pictures = load_pictures(config.data)  # inputs are validated before the run folder is created
+        if pictures.left_out and accelerator.is_main:
+            print(f"{pictures.left_out:,} duplicates are left out, {len(pictures.pixels):,} pictures remain")
+        with call.open_run(main_process=accelerator.is_main) as run:
+            system = train_system(
+                config, run, seed=options.seed, accelerator=accelerator, max_minutes=options.max_minutes
+            )
+            if not accelerator.is_main:
+                return
+            if system is None:
+                print("the time ended before the denoiser; the same command goes on")
+                return
+            print(f"weights: {save_system(run.folder / 'pretrained', system)}")
+            if options.export is not None:
+                print(f"weights: {save_system(options.export, system, half=True)}")
+                write_sums(options.export)
+            print(f"next: onepaper {call.paper.name} sample --weights {run.folder} --prompt 'a tomato'")

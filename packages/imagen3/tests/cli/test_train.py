@@ -1,0 +1,43 @@
+"""The verb `train` writes weights that `sample` reads."""
+
+from pathlib import Path
+
+import pytest
+from onepaper.testing import check_one_line_error, run_verb
+
+SHORT = ("--autoencoder-training.loop.steps", "2", "--denoiser-training.loop.steps", "2")
+
+
+def test_train_then_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, exported = tmp_path / "run", tmp_path / "exported"
+    words = ("--preset", "smoke", "--output", str(run), "--export", str(exported), *SHORT)
+    assert run_verb("imagen3", "train", *words) == 0
+    assert {file.name for file in exported.iterdir()} == {"SHA256SUMS", "config.json", "model.safetensors"}
+    drawn = tmp_path / "drawn"
+    words = ("--weights", str(run), "--prompt", "a dog", "--count", "2", "--output", str(drawn))
+    assert run_verb("imagen3", "sample", *words) == 0
+    assert (drawn / "picture-1.png").read_bytes().startswith(b"\x89PNG")
+    assert "picture-1.png" in (drawn / "index.html").read_text()
+    assert "2 pictures, 8 steps of euler" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--data.size", "36"), "data.size is 36"),
+        (("--data.dataset", "folder", "--data.path", "missing"), "missing"),
+        (("--max-minutes", "-1"), "max_minutes is -1"),
+        (("--export", "/proc/weights"), "choose another --export"),
+    ],
+)
+def test_wrong_values(
+    words: tuple[str, ...], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_verb("imagen3", "train", "--preset", "smoke", *words, "--output", str(tmp_path / "run")) == 2
+    check_one_line_error(capsys.readouterr().err, expected)
+    assert not (tmp_path / "run").exists()
+
+
+def test_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_verb("imagen3", "train", "--preset", "smoke", "--dry-run") == 0
+    assert "20 steps of the autoencoder, 60 of the denoiser" in capsys.readouterr().out
