@@ -52,6 +52,7 @@ def test_hidden_sources_have_no_gradient(pairs: ParallelCorpus) -> None:
     assert norm(1.0) == 0.0 < norm(0.0)
 
 
+@pytest.mark.slow
 def test_learns_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     config = short(SMOKE, 40)
     with Run.open(tmp_path / "whole", paper="cdcd", verb="train", config=config) as run:
