@@ -27,7 +27,6 @@ def test_train_then_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         (("--data.size", "36"), "data.size is 36"),
         (("--data.dataset", "folder", "--data.path", "missing"), "missing"),
         (("--max-minutes", "-1"), "max_minutes is -1"),
-        (("--export", "/proc/weights"), "choose another --export"),
     ],
 )
 def test_wrong_values(
@@ -35,6 +34,13 @@ def test_wrong_values(
 ) -> None:
     assert run_verb("imagen3", "train", "--preset", "smoke", *words, "--output", str(tmp_path / "run")) == 2
     check_one_line_error(capsys.readouterr().err, expected)
+    assert not (tmp_path / "run").exists()
+
+
+def test_export_is_tried_before_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--preset", "smoke", "--export", "/proc/weights", "--output", str(tmp_path / "run"))
+    assert run_verb("imagen3", "train", *words) == 1
+    check_one_line_error(capsys.readouterr().err, "choose another --export")
     assert not (tmp_path / "run").exists()
 
 

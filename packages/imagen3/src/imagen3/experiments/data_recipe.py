@@ -26,7 +26,7 @@ from imagen3.training.denoiser import denoiser_loss, held_out_loss, train_denois
 
 DENOISER = DenoiserConfig(width=64, depth=2, heads=2)
 TRAINING = TrainingConfig(
-    32, OptimizerOptions(lr=2e-3, clip_norm=1.0, warmup_steps=20, ema_decay=0.98, ema_warmup=True), LoopOptions(300)
+    32, OptimizerOptions(lr=2e-3, clip_norm=1.0, warmup_steps=20, ema_decay=0.98, ema_warmup=True), LoopOptions(200)
 )
 
 # Of the pictures that are learned from, so many are there as so many copies.

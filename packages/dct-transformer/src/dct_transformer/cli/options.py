@@ -1,0 +1,107 @@
+"""Options of the verbs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from onepaper.config import check_between, check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.paper import PlainOptions, RunOptions, VerbOptions
+
+from dct_transformer.config import CodecConfig, DataConfig, SamplingOptions
+
+
+@dataclass(frozen=True)
+class TrainOptions(RunOptions):
+    """Options of `train`."""
+
+    export: Path | None = None
+    """also write the trained network into this folder in half precision, as the package ships it"""
+
+
+# A training may continue with another value.
+outside_identity(TrainOptions, "export")
+
+
+@dataclass(frozen=True)
+class SampleOptions(VerbOptions):
+    """Options of `sample`."""
+
+    weights: str = "stamps-16"
+    """a network that ships with the package, or the folder of a training run"""
+    count: int = 16
+    """pictures to draw"""
+    label: str = ""
+    """class by its number, of a class-conditional network; empty: none"""
+    task: Literal["generate", "colorize", "upscale", "inpaint"] = "generate"
+    """generate: from nothing; colorize: chroma of an image; upscale: the finer bands of an image; inpaint: the
+    right half of an image"""
+    image: Path | None = None
+    """what the other tasks start from: an image file; none: the photograph of a cat that is included"""
+    bands: int = 2
+    """of upscale: coarse bands that are kept"""
+    sampling: SamplingOptions = SamplingOptions()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("count", self.count)
+        check_choice("task", self.task, ("generate", "colorize", "upscale", "inpaint"))
+        check_positive("bands", self.bands)
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(VerbOptions):
+    """Options of `evaluate`."""
+
+    weights: str = "stamps-16"
+    """a network that ships with the package, or the folder of a training run"""
+    data: DataConfig = DataConfig()
+    count: int = 0
+    """held-out images; 0: all"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_non_negative("count", self.count)
+
+
+@dataclass(frozen=True)
+class EncodeOptions(PlainOptions):
+    """Options of `encode`."""
+
+    image: Path | None = None
+    """an image file; of JPEG files with --stored the coefficients in the file. None: the photograph of a cat that is
+    included"""
+    stored: bool = False
+    """take the coefficients and tables that are in a JPEG file, instead of encoding its pixels"""
+    stages: int = 8
+    """pictures of the progressive preview"""
+    codec: CodecConfig = CodecConfig()
+
+    def __post_init__(self) -> None:
+        check_between("stages", self.stages, 2, 100)
+
+
+@dataclass(frozen=True)
+class DecodeOptions(PlainOptions):
+    """Options of `decode`."""
+
+    triples: Path = Path("triples.npz")
+    """a file that `encode` wrote"""
+    keep: float = 1.0
+    """part of the list to decode; below 1 the image has less detail"""
+
+    def __post_init__(self) -> None:
+        check_between("keep", self.keep, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class StatsOptions(PlainOptions):
+    """Options of `stats`."""
+
+    path: Path | None = None
+    """a folder of images or a .tar shard; None: the photographs that are included"""
+    size: int = 256
+    """pixels, to which images are cropped and resampled"""
+    codec: CodecConfig = CodecConfig()
+
+    def __post_init__(self) -> None:
+        check_positive("size", self.size)

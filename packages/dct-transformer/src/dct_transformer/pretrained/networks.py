@@ -1,0 +1,53 @@
+"""A trained network as a folder: `config.json` and `model.safetensors`."""
+
+from pathlib import Path
+
+import torch
+from onepaper.checkpoints import check_finite, check_tree, read_pretrained
+from onepaper.errors import OnePaperError
+from onepaper.torch.state_files import finite_parameters, model_tensors, save_pretrained, tree_of
+from onepaper.weights import find_weights
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from dct_transformer.config import ModelConfig
+from dct_transformer.models.dct_transformer import DCTransformer
+
+DEFAULT_WEIGHTS = "stamps-16"
+
+
+def save_network(folder: Path, model: DCTransformer, *, half: bool = False) -> Path:
+    """Write a network.
+
+    Args:
+        folder: made if it does not exist.
+        model: to save.
+        half: in half precision, which takes half of the space.
+
+    Raises:
+        OnePaperError: the folder cannot be written.
+    """
+    tensors = {name: value.half() if half else value for name, value in model_tensors(model).items()}
+    return save_pretrained(folder, tensors, model.config)
+
+
+def open_network(name: str | Path = DEFAULT_WEIGHTS) -> DCTransformer:
+    """A network that ships with the package, by its name, or that of a folder or training run.
+
+    It is in evaluation mode, in single precision and on the CPU.
+
+    Raises:
+        UsageError: no such network, or weights that are not finite.
+        OnePaperError: the weights are missing, damaged, or of another architecture.
+    """
+    config, weights = read_pretrained(find_weights(name, "dct_transformer"), ModelConfig)
+    try:
+        stored = {name: value.float() for name, value in load_file(weights).items()}
+    except (SafetensorError, OSError) as error:
+        raise OnePaperError(f"{weights} is damaged or no safetensors file ({error})") from error
+    with torch.random.fork_rng(devices=[]):
+        model = DCTransformer(config)
+    check_tree(tree_of(model_tensors(model)), tree_of(stored), weights)
+    model.load_state_dict(stored)
+    check_finite(weights, finite_parameters(model))
+    return model.eval()

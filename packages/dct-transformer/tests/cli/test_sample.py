@@ -1,0 +1,26 @@
+"""The tasks of the verb `sample`."""
+
+from pathlib import Path
+
+import pytest
+from onepaper.testing import check_one_line_error, run_verb
+
+from dct_transformer.models.dct_transformer import DCTransformer
+from dct_transformer.pretrained.networks import save_network
+
+
+@pytest.mark.parametrize("task", ["colorize", "upscale", "inpaint"])
+def test_tasks(task: str, trained: DCTransformer, tmp_path: Path) -> None:
+    weights = str(save_network(tmp_path / "network", trained))
+    words = ("--weights", weights, "--task", task, "--count", "2", "--output", str(tmp_path / "run"))
+    assert run_verb("dct-transformer", "sample", *words) == 0
+    assert (tmp_path / "run" / "all.png").is_file()
+    assert (tmp_path / "run" / "after-1-chunks.png").is_file()
+
+
+def test_wrong_labels(trained: DCTransformer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = str(save_network(tmp_path / "network", trained))
+    for label, expected in (("cat", "label is 'cat'"), ("99", "label is 99")):
+        words = ("--weights", weights, "--label", label, "--output", str(tmp_path / "run"))
+        assert run_verb("dct-transformer", "sample", *words) == 2
+        check_one_line_error(capsys.readouterr().err, expected)
