@@ -1,14 +1,19 @@
-"""Hooks of mkdocs: tested snippets become code blocks, formulas MathML, and rows of equations get the code behind them.
+"""Hooks of mkdocs: tested snippets become code blocks, formulas become MathML; a paper's page gets code and results.
 
-Nothing of this needs a script or the network.
+The code of each row of its table of equations, and what its recorded claims show: pictures, sounds and tables. Nothing
+of this needs a script or the network.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent))
 from definitions import EQUATIONS, equation_rows, find_definition, functions_of  # noqa: E402
@@ -20,14 +25,55 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 _TESTED_FENCE = re.compile(r"^(\s*```python) (?:continuation|notest)\b.*$", re.MULTILINE)
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Drop the words by which tests know a snippet (the fence would not be read as one) and add the equations' code."""
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Pictures and sounds of the recorded results become files of the site."""
+    for path in sorted(ROOT.glob("packages/*/results/figures/*")):
+        place = f"results/{path.relative_to(ROOT).parts[1]}/{path.name}"
+        files.append(File.generated(config, place, abs_src_path=str(path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Drop the words by which tests know a snippet (the fence would not be read as one); add code and results."""
     markdown = _TESTED_FENCE.sub(r"\1", markdown)
-    rows = equation_rows(markdown)
-    if not rows:
-        return markdown
-    end = markdown.index(rows[-1], markdown.index(EQUATIONS)) + len(rows[-1])
-    return f"{markdown[:end]}\n\n{_code_of(rows)}\n{markdown[end:]}"
+    if rows := equation_rows(markdown):
+        end = markdown.index(rows[-1], markdown.index(EQUATIONS)) + len(rows[-1])
+        markdown = f"{markdown[:end]}\n\n{_code_of(rows)}\n{markdown[end:]}"
+    if page.file.src_uri.startswith("papers/"):
+        markdown += _results_of(page.file.name)
+    return markdown
+
+
+def _results_of(package: str) -> str:
+    """What the recorded claims of a package show, in the order of their ids."""
+    records = [json.loads(path.read_text()) for path in (ROOT / "packages" / package / "results").glob("*.json")]
+    blocks = [
+        f"\n### {record['id']}: {record['statement']}\n\n{record['verdict'].capitalize()}.\n\n{shown}"
+        for record in sorted(records, key=_number)
+        if (shown := "".join(_artifact(package, artifact) for artifact in record.get("artifacts", ())))
+    ]
+    return "\n## What the claims show\n" + "".join(blocks) if blocks else ""
+
+
+def _number(record: dict[str, Any]) -> tuple[str, int, str]:
+    letters, digits, rest = re.fullmatch(r"(\D*)(\d*)(.*)", record["id"]).groups()  # type: ignore[union-attr]
+    return letters, int(digits or 0), rest
+
+
+def _artifact(package: str, artifact: dict[str, Any]) -> str:
+    title = f"*{artifact['title']}.*" + (f" {artifact['caption']}" if artifact["caption"] else "")
+    source = f"../results/{package}/{artifact['file']}"
+    if artifact["kind"] == "picture":
+        pixels = "; image-rendering: pixelated" if artifact["enlarged"] else ""
+        style = f'{{ width="{artifact["width"]}" style="max-width: 100%{pixels}" }}'
+        return f"![{artifact['title']}]({source}){style}\n\n{title}\n\n"
+    if artifact["kind"] == "sound":
+        return f'<audio controls src="../{source}"></audio>\n\n{title}\n\n'
+    if artifact["kind"] == "table":
+        rows = [artifact["header"], ["---"] * len(artifact["header"]), *artifact["rows"]]
+        cells = (" | ".join(str(cell).replace("|", "\\|").replace("<", "&lt;") for cell in row) for row in rows)
+        return title + "\n\n" + "".join(f"| {line} |\n" for line in cells) + "\n"
+    return ""
 
 
 def _code_of(rows: list[str]) -> str:
