@@ -317,6 +317,19 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("package", CHOSEN_PAPERS, ids=CHOSEN_PAPERS)
+def notebooks(session: nox.Session, package: str) -> None:
+    """Make the tutorials of a paper notebooks and execute them, each in its folder below build/notebooks/."""
+    _install(session, package)
+    session.install("nbclient>=0.10", "ipykernel>=6")
+    folder = ROOT / "build" / "notebooks"
+    for page in sorted((ROOT / "docs" / "tutorials").glob(f"{package}*.md")):
+        session.run("python", "tools/notebooks.py", str(folder), page.stem)
+        with session.chdir(folder):
+            session.run("jupyter-execute", "--inplace", f"{page.stem}.ipynb")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Release wheels of the shared package and the papers into dist/."""
     shutil.rmtree(ROOT / "dist", ignore_errors=True)

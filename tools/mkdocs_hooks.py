@@ -17,6 +17,7 @@ from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent))
 from definitions import EQUATIONS, equation_rows, find_definition, functions_of  # noqa: E402
+from notebooks import TUTORIALS, notebook  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,7 +27,10 @@ _TESTED_FENCE = re.compile(r"^(\s*```python) (?:continuation|notest)\b.*$", re.M
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Pictures and sounds of the recorded results become files of the site."""
+    """Pictures and sounds of the recorded results become files of the site, and so do tutorials as notebooks."""
+    for page in sorted(TUTORIALS.glob("*.md")):
+        content = json.dumps(notebook(page.read_text(encoding="utf-8")), indent=1)
+        files.append(File.generated(config, f"tutorials/{page.stem}.ipynb", content=content))
     for path in sorted(ROOT.glob("packages/*/results/figures/*")):
         place = f"results/{path.relative_to(ROOT).parts[1]}/{path.name}"
         files.append(File.generated(config, place, abs_src_path=str(path)))
@@ -39,6 +43,8 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     if rows := equation_rows(markdown):
         end = markdown.index(rows[-1], markdown.index(EQUATIONS)) + len(rows[-1])
         markdown = f"{markdown[:end]}\n\n{_code_of(rows)}\n{markdown[end:]}"
+    if page.file.src_uri.startswith("tutorials/"):
+        markdown += f"\n[This page as a notebook]({page.file.name}.ipynb){{ download="" }}\n"
     if page.file.src_uri.startswith("papers/"):
         markdown += _results_of(page.file.name)
     return markdown
