@@ -44,7 +44,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         end = markdown.index(rows[-1], markdown.index(EQUATIONS)) + len(rows[-1])
         markdown = f"{markdown[:end]}\n\n{_code_of(rows)}\n{markdown[end:]}"
     if page.file.src_uri.startswith("tutorials/"):
-        markdown += f"\n[This page as a notebook]({page.file.name}.ipynb){{ download="" }}\n"
+        markdown += f'\n[This page as a notebook]({page.file.name}.ipynb){{ download="" }}\n'
     if page.file.src_uri.startswith("papers/"):
         markdown += _results_of(page.file.name)
     return markdown
