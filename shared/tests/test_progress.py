@@ -23,3 +23,17 @@ def test_lines_in_a_log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 def test_short_work_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(progress.track(iter([1, 2]), "quick")) == [1, 2]
     assert capsys.readouterr().err == ""
+
+
+def test_the_first_step_of_a_training_is_no_part_of_the_estimate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LOG_INTERVAL_SECONDS", 0.01)
+    with progress.bar(1002, "training", unit="step") as shown:
+        for step in range(3):
+            time.sleep(0.3 if step == 0 else 0.02)
+            shown.update()
+        rate = shown.format_dict["rate"] or 2 / shown.format_dict["elapsed"]
+        assert 20 < rate < 60
+        assert (shown.n, shown.total) == (3, 1002)
+    assert "training" in capsys.readouterr().err

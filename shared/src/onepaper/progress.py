@@ -32,11 +32,25 @@ class _Lines:
 
 
 def bar(total: int | None, description: str, *, initial: int = 0, unit: str = "it", leave: bool = False) -> Any:
-    """A tqdm bar on stderr; a line every 20 seconds where stderr is not a terminal (none for shorter work)."""
+    """A tqdm bar on stderr; a line every 20 seconds where stderr is not a terminal (none for shorter work).
+
+    The first of several steps of a training compiles its programs: time left is estimated from the others.
+    """
     from tqdm import tqdm
 
+    class StepBar(tqdm):  # type: ignore[type-arg]
+        compiled = False
+
+        def update(self, n: float | None = 1) -> bool | None:
+            if self.disable or self.compiled:
+                return super().update(n)
+            self.compiled = True
+            self.n = self.initial = self.last_print_n = self.n + (n or 0)
+            self.start_t = self.last_print_t = self._time()
+            return None
+
     is_terminal = sys.stderr.isatty()
-    return tqdm(
+    return (StepBar if unit == "step" else tqdm)(
         total=total,
         desc=description,
         initial=initial,
