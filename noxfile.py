@@ -298,7 +298,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Static types: strict for the shared package, standard for the papers."""
-    session.install("basedpyright>=1.40,<2", "latex2mathml>=3.77")
+    session.install("basedpyright>=1.40,<2", "latex2mathml>=3.77", "mkdocs==1.6.1")
     arranged = _torch_arrangement(session)
     session.install("-e", "./shared[torch,jax,test]", env=arranged)
     for paper in PAPERS:
