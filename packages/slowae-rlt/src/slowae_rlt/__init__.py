@@ -26,7 +26,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures": ["draw_events"],
         "models.band_energies": ["BandEnergies"],
         "models.slow_autoencoder": ["SlowAE"],
+        "models.run_length_transformer": ["RunLengthTransformer"],
         "pretrained.codecs": ["open_codec"],
+        "pretrained.language_models": ["open_language_model", "save_language_model"],
+        "run_length.generation": ["sample_events"],
+        "run_length.ngrams": ["EventNgrams"],
         "training": ["train"],
     },
 )

@@ -231,3 +231,67 @@ class ExperimentConfig:
     def crop_steps(self) -> int:
         """Grid steps of a crop."""
         return round(self.data.crop_seconds * self.model.grid_rate)
+
+
+@dataclass(frozen=True)
+class RunLengthConfig:
+    """A run-length Transformer, a language model of events."""
+
+    channels: int = 4
+    """C, of the events"""
+    levels: int = 7
+    """k, of the events"""
+    max_length: int = 256
+    """L_max, of the events"""
+    length: int = 192
+    """events of a sequence; the paper's models have 512"""
+    width: int = 128
+    depth: int = 3
+    heads: int = 4
+    mlp_ratio: int = 4
+    """hidden width of each MLP divided by the width"""
+    dropout: float = 0.1
+    mask_values: bool = True
+    """a value that cannot follow has probability 0: two runs in a row differ, but for those of the largest length"""
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "levels", "max_length", "width", "depth", "heads", "mlp_ratio"):
+            check_positive(name, getattr(self, name))
+        if self.length <= self.channels:
+            raise UsageError(f"length is {self.length}, expected more than the {self.channels} channels")
+        if self.width % self.heads:
+            raise UsageError(f"width is {self.width}, expected a multiple of heads, which is {self.heads}")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout is {self.dropout}, expected at least 0 and less than 1")
+
+
+@dataclass(frozen=True)
+class RunLengthExperiment:
+    """Codec, data, model and training of a run-length Transformer."""
+
+    codec: str = "laptop"
+    """whose events are modelled: a model that ships with the package, the folder of a training run, or `identity`"""
+    data: DataConfig = DataConfig()
+    """recordings, one after the other; `crop_seconds` has no effect"""
+    model: RunLengthConfig = RunLengthConfig()
+    batch_size: int = 16
+    optimizer: OptimizerOptions = OptimizerOptions(name="adamw", lr=1e-3, clip_norm=1.0)
+    loop: LoopOptions = LoopOptions(steps=1000, log_every=50, checkpoint_every=500)
+
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+
+
+@dataclass(frozen=True)
+class EventSamplingOptions:
+    """How events are drawn."""
+
+    temperature: float = 1.0
+    """the logits of values and of lengths are divided by it"""
+    nucleus: float = 1.0
+    """keep the smallest set of values, and of lengths, with this probability (Holtzman et al., 2020); 1: all"""
+
+    def __post_init__(self) -> None:
+        check_positive("temperature", self.temperature)
+        if not 0 < self.nucleus <= 1:
+            raise UsageError(f"nucleus is {self.nucleus}, expected more than 0 and at most 1")

@@ -45,10 +45,13 @@ def rate_by_activity(events: Events, speech: Bool[np.ndarray, " samples"]) -> Ra
     active = speech[:: events.stride][: len(levels)]
     reach = np.ones(2 * int(COLLAR_SECONDS * events.grid_rate) + 1, bool)
     inside = binary_erosion(active, reach, border_value=1)
-    outside = ~binary_dilation(active, reach)
+    outside = ~binary_dilation(active, reach)  # type: ignore[operator]
     rate = events.grid_rate
     return RateByActivity(
-        int(changes[inside].sum()), inside.sum() / rate, int(changes[outside].sum()), outside.sum() / rate
+        int(changes[inside].sum()),  # type: ignore[index]
+        inside.sum() / rate,
+        int(changes[outside].sum()),
+        outside.sum() / rate,
     )
 
 

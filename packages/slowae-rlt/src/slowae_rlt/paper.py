@@ -2,8 +2,15 @@
 
 from onepaper.paper import Paper, Verb
 
-from slowae_rlt.cli.options import DecodeOptions, EncodeOptions, EvaluateOptions, TrainOptions
-from slowae_rlt.config import ExperimentConfig
+from slowae_rlt.cli.options import (
+    DecodeOptions,
+    EncodeOptions,
+    EvaluateLanguageModelOptions,
+    EvaluateOptions,
+    GenerateOptions,
+    TrainOptions,
+)
+from slowae_rlt.config import ExperimentConfig, RunLengthExperiment
 from slowae_rlt.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -20,11 +27,11 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "train a slow autoencoder",
+            "train a slow autoencoder, or a language model of its events",
             "slowae_rlt.cli.train:train_verb",
             TrainOptions,
             "laptop",
-            (ExperimentConfig,),
+            (ExperimentConfig, RunLengthExperiment),
         ),
         Verb("encode", "a recording to a file of events", "slowae_rlt.cli.encode:encode_verb", EncodeOptions),
         Verb("decode", "a file of events to sound", "slowae_rlt.cli.decode:decode_verb", DecodeOptions),
@@ -33,6 +40,18 @@ PAPER = Paper(
             "measure event rates, bits and errors on held-out prompts",
             "slowae_rlt.cli.evaluate:evaluate_verb",
             EvaluateOptions,
+        ),
+        Verb(
+            "generate",
+            "sound of sampled events, from nothing or going on after a recording",
+            "slowae_rlt.cli.generate:generate_verb",
+            GenerateOptions,
+        ),
+        Verb(
+            "evaluate-language-model",
+            "bits a second of a language model of events and of n-grams",
+            "slowae_rlt.cli.evaluate_language_model:evaluate_language_model_verb",
+            EvaluateLanguageModelOptions,
         ),
     ),
     claims_in="slowae_rlt.claims:CLAIMS",

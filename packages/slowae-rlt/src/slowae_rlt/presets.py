@@ -8,6 +8,7 @@ from onepaper.paper import Preset
 from onepaper.training import LoopOptions
 
 from slowae_rlt.config import (
+    LANGUAGES,
     ControllerConfig,
     DataConfig,
     DecoderConfig,
@@ -16,6 +17,8 @@ from slowae_rlt.config import (
     MelConfig,
     ModelConfig,
     QuantizerConfig,
+    RunLengthConfig,
+    RunLengthExperiment,
     SlownessConfig,
 )
 
@@ -87,6 +90,65 @@ PRESETS = {
         )
         for target in (35, 45, 55, 65, 85, 95, 105, 115)
     },
+    **{
+        f"paper-rlt-{name}": Preset(
+            f"a run-length Transformer of {size} parameters, sequences of 512 events",
+            RunLengthExperiment(
+                codec="runs/slowae-rlt/train-paper-75hz",
+                data=DataConfig("audio", Path("audio")),
+                model=RunLengthConfig(length=512, width=width, depth=depth, heads=heads),
+                batch_size=512,
+                optimizer=OptimizerOptions(
+                    name="adamw", lr=2e-4, clip_norm=1.0, warmup_steps=5000, schedule="cosine", decay="matrices"
+                ),
+                loop=LoopOptions(steps=100_000, log_every=100, evaluate_every=2000, checkpoint_every=2000),
+            ),
+            unsure=(
+                "model.width",
+                "model.depth",
+                "model.heads",
+                "model.dropout",
+                "batch_size",
+                "optimizer",
+                "loop.steps",
+            ),
+        )
+        for name, size, width, depth, heads in (
+            ("1b", "1.0 billion", 1856, 24, 16),
+            ("2400m", "2.4 billion", 2560, 30, 20),
+        )
+    },
+    "laptop-rlt": Preset(
+        "a run-length Transformer of the events of `laptop`, in five languages: the language model that ships",
+        RunLengthExperiment(
+            data=DataConfig(languages=LANGUAGES),
+            model=RunLengthConfig(dropout=0.3),
+            optimizer=OptimizerOptions(
+                name="adamw",
+                lr=2e-3,
+                betas=(0.9, 0.99),
+                clip_norm=1.0,
+                weight_decay=0.05,
+                decay="matrices",
+                warmup_steps=50,
+                schedule="cosine",
+                final_fraction=0.05,
+                ema_decay=0.99,
+                ema_warmup=True,
+            ),
+            loop=LoopOptions(steps=350, log_every=50, evaluate_every=50, checkpoint_every=350),
+        ),
+    ),
+    "smoke-rlt": Preset(
+        "a few steps of a tiny run-length Transformer of the events of band energies",
+        RunLengthExperiment(
+            codec="identity",
+            model=RunLengthConfig(length=32, width=32, depth=1, heads=2),
+            batch_size=4,
+            optimizer=OptimizerOptions(name="adamw", lr=5e-3, clip_norm=1.0),
+            loop=LoopOptions(steps=40, log_every=20, evaluate_every=0, checkpoint_every=20),
+        ),
+    ),
     "laptop": Preset("log-mel inputs and outputs at 8 kHz, 75 events a second: the model that ships", _LAPTOP),
     "smoke": Preset("a few steps of a tiny model", _SMOKE),
 }

@@ -10,7 +10,7 @@ def test_train_then_encode_and_decode(tmp_path: Path, capsys: pytest.CaptureFixt
     run, exported = tmp_path / "run", tmp_path / "exported"
     words = ("--preset", "smoke", "--output", str(run), "--export", str(exported), "--loop.steps", "4")
     assert run_verb("slowae-rlt", "train", *words) == 0
-    assert {file.name for file in exported.iterdir()} == {"config.json", "model.safetensors"}
+    assert {file.name for file in exported.iterdir()} == {"SHA256SUMS", "config.json", "model.safetensors"}
     weights = ("--weights", str(run))
     words = (*weights, "--prompt", "en/agent-loginok", "--output", str(tmp_path / "e"))
     assert run_verb("slowae-rlt", "encode", *words) == 0

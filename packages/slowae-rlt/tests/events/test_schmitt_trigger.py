@@ -79,6 +79,15 @@ def test_a_sine_crosses_each_level() -> None:
     assert changes == pytest.approx(5 * 4 * 4, abs=2)
 
 
+@given(st.lists(st.integers(1, 5), min_size=100, max_size=100))
+@settings(max_examples=30, deadline=None)
+def test_a_slower_signal_has_the_same_events(repeats: list[int]) -> None:
+    """Hysteresis is in levels and not in time: where each value stays for longer, there are no other changes."""
+    z = walk(4, 100)
+    slower = quantize(np.repeat(z, repeats, axis=0), 7, 1.0).levels
+    np.testing.assert_array_equal(slower, np.repeat(quantize(z, 7, 1.0).levels, repeats, axis=0))
+
+
 def test_highest_level_needs_an_overshoot() -> None:
     """With a margin of one level a slow ramp to 1 stays one below the highest level; beyond 1 it reaches it."""
     ramp = np.linspace(0, 1, 1000, dtype=np.float32)[:, None]

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.errors import UsageError
 from onepaper.paper import RunOptions, VerbOptions
+
+from slowae_rlt.config import LANGUAGES, EventSamplingOptions
+
+_NUCLEUS = EventSamplingOptions(nucleus=0.95)
 
 
 @dataclass(frozen=True)
@@ -11,7 +17,11 @@ class TrainOptions(RunOptions):
     """Options of `train`."""
 
     export: Path | None = None
-    """also write the trained model into this folder, e.g. `assets/weights/NAME` of the package"""
+    """also write the trained model into this folder, with checksums, as the package ships it"""
+
+
+# A training may continue with another value.
+outside_identity(TrainOptions, "export")
 
 
 @dataclass(frozen=True)
@@ -43,4 +53,56 @@ class EvaluateOptions(VerbOptions):
     weights: str = "laptop"
     """a model that ships with the package, the folder of a training run, or `identity`"""
     languages: tuple[str, ...] = ("en",)
-    """of the held-out prompts"""
+    """of the held-out prompts: en, es, fr, it, ru"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_languages(self.languages)
+
+
+@dataclass(frozen=True)
+class GenerateOptions(VerbOptions):
+    """Options of `generate`."""
+
+    weights: str = "laptop-rlt"
+    """a run-length Transformer that ships with the package, or the folder of its training run"""
+    prompt: str = ""
+    """a recording that ships with the package, after which the samples go on, e.g. en/agent-loginok"""
+    audio: Path | None = None
+    """in place of it: an audio file of any rate; its channels are mixed"""
+    seconds: float = 1.0
+    """of the recording, from its beginning, that are given"""
+    count: int = 2
+    """number of samples"""
+    sampling: EventSamplingOptions = _NUCLEUS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("seconds", self.seconds)
+        check_positive("count", self.count)
+
+
+@dataclass(frozen=True)
+class EvaluateLanguageModelOptions(VerbOptions):
+    """Options of `evaluate-language-model`."""
+
+    weights: str = "laptop-rlt"
+    """a run-length Transformer that ships with the package, or the folder of its training run"""
+    languages: tuple[str, ...] = LANGUAGES
+    """of the prompts: en, es, fr, it, ru"""
+    orders: tuple[int, ...] = (0, 1, 2)
+    """of the n-grams, which are counted on the training part; 0: frequencies alone"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_languages(self.languages)
+        for order in self.orders:
+            check_non_negative("order", order)
+
+
+def check_languages(languages: tuple[str, ...]) -> None:
+    """Raise `UsageError` unless there are prompts in these languages, of which there is at least one."""
+    if not languages:
+        raise UsageError(f"languages is empty, expected some of {', '.join(LANGUAGES)}")
+    for language in languages:
+        check_choice("language", language, LANGUAGES)

@@ -13,6 +13,8 @@ CENTRE, SCALE = -4.0, 4.0
 
 ITERATIONS, MOMENTUM = 60, 0.99
 
+AnyArray = Array | np.ndarray
+
 
 @functools.cache
 def mel_filters(config: MelConfig, sample_rate: int) -> Float[np.ndarray, "bins bands"]:
@@ -37,8 +39,8 @@ def window_context(config: MelConfig) -> int:
 
 
 def log_mel(
-    samples: Float[Array, "*batch samples"], config: MelConfig, sample_rate: int
-) -> Float[Array, "*batch frames bands"]:
+    samples: Float[AnyArray, "*batch samples"], config: MelConfig, sample_rate: int
+) -> Float[AnyArray, "*batch frames bands"]:
     """Scaled logarithms of the band magnitudes of frames that lie completely within the samples.
 
     Args:

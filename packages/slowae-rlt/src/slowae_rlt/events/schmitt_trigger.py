@@ -11,7 +11,7 @@ Axes: T grid steps, C channels.
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -113,6 +113,6 @@ def _straight_through_jvp(levels: int, margin: float, primals: tuple[Array], tan
     return straight_through(primals[0], levels, margin), tangents[0]
 
 
-def _scale(z, levels: int):  # noqa: ANN001, ANN202 - NumPy and JAX
+def _scale(z: Any, levels: int) -> Any:
     # In float32: with fewer bits, values near a threshold would change their level.
     return z.astype(np.float32) * np.float32(levels)

@@ -104,7 +104,8 @@ def _phone_boundaries(context: ClaimContext, codec: Codec) -> Evidence:
         [
             Measurement.over_examples("F1 minus that of even boundaries", np.array(f1) - np.array(even)),
             Measurement.over_seeds(
-                "F1 minus that of random boundaries", {s: mean - np.mean(v) for s, v in by_chance.items()}
+                "F1 minus that of random boundaries",
+                {s: mean - np.mean(v) for s, v in by_chance.items()},  # type: ignore[arg-type]
             ),
             Measurement.over_examples("F1", f1),
             Measurement.over_examples("R-value", r_values),
@@ -148,7 +149,10 @@ def _speaking_rates(context: ClaimContext, codec: Codec) -> Evidence:
             Measurement.exact(
                 "rank correlation of speaking rate and event rate", np.corrcoef(ranks, range(len(ranks)))[0, 1]
             ),
-            Measurement.exact("spread of events per phone over that of seconds per phone", spread[0] / spread[1]),
+            Measurement.exact(
+                "spread of events per phone over that of seconds per phone",
+                spread[0] / spread[1],  # type: ignore[arg-type]
+            ),
         ],
         [
             Plot("Event rate by speaking rate", curve),

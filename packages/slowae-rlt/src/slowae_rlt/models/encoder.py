@@ -66,5 +66,6 @@ class Encoder(nnx.Module):
             features = samples[..., None]
             for layer in self.strided:
                 features = jax.nn.gelu(layer(features))
-        latents = self.head(self.norm(self.stack(self.project(features)))).astype(jnp.float32)
+        states = self.stack(self.project(features))  # type: ignore[arg-type]
+        latents = self.head(self.norm(states)).astype(jnp.float32)
         return jnp.tanh(latents) if self.config.quantizer.bound == "tanh" else latents

@@ -1,0 +1,1 @@
+"""Language models of events: sequences of recordings, training, sampling, evaluation."""

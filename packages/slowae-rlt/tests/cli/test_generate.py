@@ -1,0 +1,40 @@
+"""The verb `generate` writes events and their sound; what is refused."""
+
+from pathlib import Path
+
+import pytest
+from onepaper.testing import check_one_line_error, run_verb
+
+from slowae_rlt.events.container import load_events
+
+
+def test_generate(language_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--weights", str(language_weights), "--prompt", "en/agent-loginok", "--seconds", "0.02", "--count", "2")
+    assert run_verb("slowae-rlt", "generate", *words, "--output", str(tmp_path / "g")) == 0
+    assert capsys.readouterr().out.count("32 events in ") == 2
+    assert len(load_events(tmp_path / "g" / "sample-1.sae")) == 32
+    assert "sample-0.wav" in (tmp_path / "g" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--prompt", "en/agent-loginok", "--audio", "a.wav"), "give --audio FILE or --prompt NAME, or neither"),
+        (("--prompt", "en/agent-loginok", "--seconds", "2"), "expected fewer than 32"),
+        (("--seconds", "0"), "seconds is 0"),
+        (("--count", "0"), "count is 0"),
+        (("--sampling.nucleus", "0"), "nucleus is 0"),
+        (("--weights", "laptop"), "codec.json cannot be read"),
+    ],
+)
+def test_wrong_values(
+    words: tuple[str, ...],
+    expected: str,
+    language_weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weights = () if "--weights" in words else ("--weights", str(language_weights))
+    assert run_verb("slowae-rlt", "generate", *weights, *words, "--output", str(tmp_path / "run")) == 2
+    check_one_line_error(capsys.readouterr().err, expected)
+    assert not (tmp_path / "run").exists()
