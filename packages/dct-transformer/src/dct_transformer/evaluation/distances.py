@@ -38,12 +38,9 @@ def compare(
         UsageError: fewer than four pictures, or sizes that the features do not take.
     """
     found, real = haar_features(pictures), haar_features(references)
-    distances = []
-    for own, other in zip(found, real, strict=True):
-        scale = np.maximum(other.std(axis=0), 1e-6)
-        distances.append(frechet_distance(own / scale, other / scale))
-    scale = np.maximum(real.pooled.std(axis=0), 1e-6)
-    return Comparison(*distances, *precision_recall(found.pooled / scale, real.pooled / scale))
+    pooled, spatial = (_scaled(*pair) for pair in zip(found, real, strict=True))
+    precision, recall = precision_recall(*pooled)
+    return Comparison(frechet_distance(*pooled), frechet_distance(*spatial), precision, recall)
 
 
 def frechet_distance(first: Features, second: Features) -> float:
@@ -80,6 +77,11 @@ def precision_recall(found: Features, real: Features, neighbours: int = NEIGHBOU
         return float((cdist(points, centres) <= radii).any(axis=1).mean())
 
     return covered(found, real), covered(real, found)
+
+
+def _scaled(found: Features, real: Features) -> tuple[Features, Features]:
+    scale = np.maximum(real.std(axis=0), 1e-6)
+    return found / scale, real / scale
 
 
 def _check(first: Features, second: Features, least: int) -> None:

@@ -46,7 +46,7 @@ def haar_features(pictures: UInt8[np.ndarray, "count height width 3"]) -> HaarFe
         raise UsageError(
             f"pictures have shape {pictures.shape}, expected [count, height, width, 3] with multiples of 8; crop them"
         )
-    planes = np.stack([np.stack(rgb_to_ycbcr(picture)) for picture in pictures]).astype(np.float64)
+    planes = np.stack([rgb_to_ycbcr(picture) for picture in pictures]).astype(np.float64)
     means, first = haar(planes)
     _, coarse = haar(means)
     _, second = haar(first)

@@ -99,7 +99,8 @@ def rank_correlation(counts: list[np.ndarray], edges: list[np.ndarray]) -> float
     Over the blocks of all pictures together it would also reflect that some pictures have more detail than others, even
     with shuffled positions. Pictures whose blocks are all alike have no ranks and are left out.
     """
-    found = [spearmanr(*pair).statistic for pair in zip(counts, edges, strict=True) if min(map(np.ptp, pair)) > 0]
+    varied = [pair for pair in zip(counts, edges, strict=True) if min(map(np.ptp, pair)) > 0]
+    found = [np.asarray(spearmanr(own, other)[0]) for own, other in varied]
     return float(np.mean(found))
 
 

@@ -21,6 +21,8 @@ from imagen3.text.encoder import TextFeatures
 from imagen3.training.cache import CaptionChoice, FeatureCache
 
 Batch = dict[str, Tensor]
+# A text for each picture, by number.
+Choice = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 # Texts are drawn from (seed, step, this number), apart from the order of the pictures.
 CAPTION_STREAM = 1
@@ -135,9 +137,7 @@ def train_denoiser(
     return model.eval(), fitted.finished
 
 
-def make_batch(
-    cache: FeatureCache, numbers: np.ndarray, choose: CaptionChoice, generator: np.random.Generator
-) -> Batch:
+def make_batch(cache: FeatureCache, numbers: np.ndarray, choose: Choice, generator: np.random.Generator) -> Batch:
     """Latents of pictures, and a text for each."""
     text = cache.text(choose(numbers, generator))
     return {"mean": cache.mean[numbers], "log_variance": cache.log_variance[numbers], **text._asdict()}
@@ -145,7 +145,7 @@ def make_batch(
 
 @torch.inference_mode()
 def held_out_loss(
-    model: Any, loss: Callable[..., Any], cache: FeatureCache, numbers: np.ndarray, choose: CaptionChoice
+    model: Any, loss: Callable[..., Any], cache: FeatureCache, numbers: np.ndarray, choose: Choice
 ) -> dict[str, float]:
     """Mean loss of pictures that are not learned from, with the same noise at every evaluation."""
     device = next(model.parameters()).device
