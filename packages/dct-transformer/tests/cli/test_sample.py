@@ -24,15 +24,13 @@ def test_tasks(task: str, trained: DCTransformer, tmp_path: Path) -> None:
 def test_sheets(trained: DCTransformer, tmp_path: Path) -> None:
     """Seven prefixes of each picture, the last of which is the picture, and a heat map of each."""
     weights = str(save_network(tmp_path / "network", trained))
-    assert (
-        run_verb("dct-transformer", "sample", "--weights", weights, "--count", "3", "--output", str(tmp_path / "run"))
-        == 0
-    )
+    words = ("--weights", weights, "--count", "3", "--output", str(tmp_path / "run"))
+    assert run_verb("dct-transformer", "sample", *words) == 0
     prefixes, samples, maps = (
         np.asarray(Image.open(tmp_path / "run" / name)) for name in ("prefixes.png", "all.png", "heat-maps.png")
     )
-    assert prefixes.shape[1] == 7 * 128 + 6 * 2
-    assert np.array_equal(prefixes[:128, -128:], samples[:128, :128])
+    assert prefixes.shape[1] == 7 * 128 + 8 * 2
+    assert np.array_equal(prefixes[2:130, -130:-2], samples[2:130, 2:130])
     assert maps.shape == samples.shape
 
 
