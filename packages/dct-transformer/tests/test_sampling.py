@@ -30,7 +30,7 @@ def test_lists_are_legal_and_repeat(untrained: DCTransformer) -> None:
 def test_samples_follow_the_likelihood() -> None:
     # A network whose lists are short, in chunks of two: frequencies of the lists against their exact probabilities.
     from dct_transformer.data.chunks import make_example
-    from dct_transformer.evaluation import likelihood
+    from dct_transformer.evaluation.exact_likelihood import likelihood
 
     config = replace(TINY, chunk=ChunkConfig(2, 1), value_limit=1)
     model = random_network(config, seed=2)

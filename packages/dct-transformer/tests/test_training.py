@@ -10,7 +10,7 @@ from onepaper.runs import Run
 
 from dct_transformer.config import ExperimentConfig
 from dct_transformer.data.examples import centre_examples
-from dct_transformer.evaluation import likelihood
+from dct_transformer.evaluation.exact_likelihood import likelihood
 from dct_transformer.models.dct_transformer import DCTransformer
 from dct_transformer.presets import PRESETS
 from dct_transformer.training import load_images, train

@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models.counts": ["CountModel"],
         "models.dct_transformer": ["DCTransformer"],
         "pretrained.networks": ["open_network", "save_network"],
-        "evaluation": ["likelihood"],
+        "evaluation.exact_likelihood": ["likelihood"],
         "sampling": ["draw_images", "sample"],
         "training": ["train"],
     },

@@ -128,10 +128,10 @@ class _Sampler:
         classes = torch.tensor(labels if labels is not None else [none] * count, device=device)
         self.guided = options.guidance != 1
         self.labels = torch.cat([classes, torch.full_like(classes, none)]) if self.guided else classes
-        images = [dense(row, layout) for row in given] if given is not None else np.zeros(
-            (count, layout.num_positions, layout.num_channels), np.int16
-        )  # fmt: skip
-        self.image = torch.as_tensor(np.stack(images), device=device)
+        images = np.zeros((count, layout.num_positions, layout.num_channels), np.int16)
+        if given is not None:
+            images = np.stack([dense(row, layout) for row in given])
+        self.image = torch.as_tensor(images, device=device)
         self.hint = None
         if hints is not None:
             self.hint = torch.as_tensor(np.stack([dense(row, layout) for row in hints]), device=device)
@@ -199,33 +199,30 @@ class _Sampler:
         self, x: Tensor, start: Tensor, memory: Memory, caches: Caches, uniform: Float[Tensor, "batch 3"]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """One triple of each list: channel, position, value."""
-        model, legality = self.model, self.model.legality
-        rows = self.known.next() if self.known is not None else None
+        model, legality, known = self.model, self.model.legality, self.known
+        late = taken = torch.zeros_like(self.done)
         h = model.decode_channels(x, start, memory, caches)
-        legal = legality.channels(self.key) if self.known is None else self.known.channels(self.key, rows)
+        legal = legality.channels(self.key) if known is None else known.channels(self.key)
         channels = self._choose(model.channel_head(h), legal, uniform[:, 0])
-        if rows is not None:
+        if known is not None:
             # In orders that go channel by channel, a later channel means a later triple.
-            late = self.known.is_later_channel(channels, rows)
-            channels = torch.where(late, rows.channels, channels)
+            late = known.is_later_channel(channels)
+            channels = torch.where(late, known.rows.channels, channels)
         ended = channels == self.stop
         safe = torch.where(ended, 0, channels)
         h = model.decode_positions(h, self._twice(safe[:, None]), memory, caches)
-        if rows is None:
-            legal = legality.positions(safe, self.key)
-        else:
-            legal = self.known.positions(safe, self.key, rows, late)
+        legal = legality.positions(safe, self.key) if known is None else known.positions(safe, self.key, late)
         legal[ended] = True
         positions = self._choose(model.position_head(h), legal, uniform[:, 1])
-        if rows is not None:
-            taken = ~ended & (legality.keys(safe, positions) >= rows.keys)
-            positions = torch.where(taken, rows.positions, positions)
+        if known is not None:
+            taken = ~ended & (legality.keys(safe, positions) >= known.rows.keys)
+            positions = torch.where(taken, known.rows.positions, positions)
         h = model.decode_values(h, self._twice(safe[:, None]), self._twice(positions[:, None]), memory, caches)
         chosen = self._choose(model.value_head(h), legality.value_mask(safe), uniform[:, 2], self.options.top_k)
         values = legality.value_of(chosen)
-        if rows is not None:
-            values = torch.where(taken, rows.values, values)
-            self.known.advance(taken)
+        if known is not None:
+            values = torch.where(taken, known.rows.values, values)
+            known.advance(taken)
         return channels, positions, values
 
     def _choose(
@@ -283,7 +280,7 @@ class _Next(NamedTuple):
 
 
 class _KnownRows:
-    """Known triples of a batch of lists, with a pointer to the next one of each."""
+    """Known triples of a batch of lists; `rows` are the next one of each."""
 
     def __init__(self, model: DCTransformer, known: Sequence[Known], num_positions: int, device: torch.device) -> None:
         self.legality = model.legality
@@ -293,7 +290,7 @@ class _KnownRows:
         layout = layout_for(model.config)
         for index, row in enumerate(known):
             layout.check(row.triples)
-            columns[:, index, : row.triples.length] = row.triples
+            columns[:, index, : row.triples.length] = np.stack(row.triples)
             keys[index, : row.triples.length] = layout.keys(row.triples.channels, row.triples.positions)
         self.columns = torch.as_tensor(columns, device=device)
         self.keys = torch.as_tensor(keys, device=device)
@@ -301,29 +298,30 @@ class _KnownRows:
         self.free = torch.as_tensor(np.stack([row.free for row in known]), device=device) & has_block
         self.last_keys = torch.where(self.free, self.legality.all_keys, START_KEY).amax(dim=1)
         self.pointer = torch.zeros(len(known), dtype=torch.long, device=device)
+        self.rows = self._next()
 
-    def next(self) -> _Next:
-        """The next known triples."""
+    def _next(self) -> _Next:
         channels, positions, values = self.columns.gather(2, self.pointer.expand(3, -1)[:, :, None])[:, :, 0]
         return _Next(channels, positions, values, self.keys.gather(1, self.pointer[:, None])[:, 0])
 
-    def channels(self, previous: Tensor, rows: _Next) -> Bool[Tensor, "batch channels_and_stop"]:
+    def channels(self, previous: Tensor) -> Bool[Tensor, "batch channels_and_stop"]:
         """Channels with a later free position, those of known triples, and the stop symbol."""
         legal = torch.cat([self.last_keys > previous[:, None], torch.ones_like(previous, dtype=torch.bool)[:, None]], 1)
-        known = torch.nn.functional.one_hot(rows.channels, legal.shape[1]).bool()
-        return legal | (known & (rows.keys < END_KEY)[:, None])
+        known = torch.nn.functional.one_hot(self.rows.channels, legal.shape[1]).bool()
+        return legal | (known & (self.rows.keys < END_KEY)[:, None])
 
-    def is_later_channel(self, channels: Tensor, rows: _Next) -> Bool[Tensor, " batch"]:
+    def is_later_channel(self, channels: Tensor) -> Bool[Tensor, " batch"]:
         """Whether a channel, or the stop symbol, comes after that of the next known triple."""
         rank = torch.where(
             channels == self.legality.stop, END_KEY, self.legality.rank[channels.clamp(max=self.legality.stop - 1)]
         )
-        return (rows.keys < END_KEY) & (rank > self.legality.rank[rows.channels])
+        return (self.rows.keys < END_KEY) & (rank > self.legality.rank[self.rows.channels])
 
     def positions(
-        self, channels: Tensor, previous: Tensor, rows: _Next, late: Bool[Tensor, " batch"]
+        self, channels: Tensor, previous: Tensor, late: Bool[Tensor, " batch"]
     ) -> Bool[Tensor, "batch positions"]:
         """Free positions of a channel after `previous`; where the known triple is next in it, also its position."""
+        rows = self.rows
         every = torch.arange(len(self.legality.all_keys), device=channels.device)
         keys = self.legality.keys(channels[:, None], every)
         free = self.free.gather(2, channels[:, None, None].expand(-1, len(every), 1))[:, :, 0]
@@ -335,6 +333,7 @@ class _KnownRows:
     def advance(self, taken: Bool[Tensor, " batch"]) -> None:
         """Move on where the known triple was taken."""
         self.pointer = self.pointer + taken.long()
+        self.rows = self._next()
 
 
 def draw_images(

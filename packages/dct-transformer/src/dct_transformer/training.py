@@ -16,7 +16,7 @@ from dct_transformer.config import ExperimentConfig
 from dct_transformer.data.chunks import Chunk
 from dct_transformer.data.examples import centre_examples, chunk_batches
 from dct_transformer.data.images import Images, open_images
-from dct_transformer.evaluation import likelihood
+from dct_transformer.evaluation.exact_likelihood import likelihood
 from dct_transformer.models.dct_transformer import DCTransformer
 
 # Held-out images of the evaluations during training.

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from onepaper.testing import check_one_line_error, run_verb
+from PIL import Image
 
 from dct_transformer.models.dct_transformer import DCTransformer
 from dct_transformer.pretrained.networks import save_network
@@ -16,6 +18,20 @@ def test_tasks(task: str, trained: DCTransformer, tmp_path: Path) -> None:
     assert run_verb("dct-transformer", "sample", *words) == 0
     assert (tmp_path / "run" / "all.png").is_file()
     assert (tmp_path / "run" / "after-1-chunks.png").is_file()
+    assert (tmp_path / "run" / "prefixes.png").is_file()
+
+
+def test_sheets(trained: DCTransformer, tmp_path: Path) -> None:
+    """Seven prefixes of each picture, the last of which is the picture, and a heat map of each."""
+    weights = str(save_network(tmp_path / "network", trained))
+    words = ("--weights", weights, "--count", "3", "--output", str(tmp_path / "run"))
+    assert run_verb("dct-transformer", "sample", *words) == 0
+    prefixes, samples, maps = (
+        np.asarray(Image.open(tmp_path / "run" / name)) for name in ("prefixes.png", "all.png", "heat-maps.png")
+    )
+    assert prefixes.shape[1] == 7 * 128 + 8 * 2
+    assert np.array_equal(prefixes[2:130, -130:-2], samples[2:130, 2:130])
+    assert maps.shape == samples.shape
 
 
 def test_wrong_labels(trained: DCTransformer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

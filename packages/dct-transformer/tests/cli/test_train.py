@@ -19,7 +19,10 @@ def test_train_then_sample_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "samples" / "index.html").is_file()
     out = str(tmp_path / "evaluation")
     assert run_verb("dct-transformer", "evaluate", "--weights", run, "--count", "4", "--output", out) == 0
-    assert "bits per triple" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "bits per triple" in printed
+    assert "coded originals" in printed
+    assert "sfd haar" in printed
     assert run_verb("dct-transformer", "train", "--model.dim", "0") == 2
     check_one_line_error(capsys.readouterr().err, "dim is 0")
     assert run_verb("dct-transformer", "train", "--export", "/proc/weights") == 1

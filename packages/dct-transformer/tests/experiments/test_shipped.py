@@ -2,21 +2,22 @@
 
 import numpy as np
 
-from dct_transformer.experiments.shipped import detail_counts, gradient_energy, heat_map, rank_correlation
+from dct_transformer.evaluation.heat_maps import detail_counts, heat_map
+from dct_transformer.experiments.shipped import gradient_energy, rank_correlation
 from dct_transformer.models.dct_transformer import DCTransformer
 from dct_transformer.representation.triples import Triples
 
 
 def test_counts_and_edges_of_a_picture(untrained: DCTransformer) -> None:
     triples = Triples(np.array([0, 1, 1, 2, 20]), np.array([3, 3, 5, 3, 2]), np.array([1, 1, 1, 1, 1]))
-    counts = detail_counts(untrained, triples)
+    counts = detail_counts(untrained.config, triples)
     assert counts[3] == 2
     assert counts.sum() == 3
     picture = np.full((16, 16, 3), 128, np.uint8)
     picture[1, 13] = 255  # within the block of position 3
     edges = gradient_energy(untrained, picture)
     assert edges.argmax() == 3
-    assert heat_map(untrained, counts)[0, 15, 0] == 0
+    assert heat_map(untrained.config, counts)[0, 15, 0] == 0
     assert rank_correlation([counts], [counts.astype(float)]) == 1
 
 

@@ -14,7 +14,7 @@ from onepaper.errors import UsageError
 from dct_transformer.config import ChunkConfig, CodecConfig
 from dct_transformer.data.chunks import Chunk, make_chunks, make_example
 from dct_transformer.data.examples import image_example
-from dct_transformer.evaluation import likelihood
+from dct_transformer.evaluation.exact_likelihood import likelihood
 from dct_transformer.models import dct_transformer as module
 from dct_transformer.models.dct_transformer import DCTransformer, masked_nats
 from dct_transformer.representation.triples import Triples

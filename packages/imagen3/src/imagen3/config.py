@@ -132,8 +132,13 @@ class DenoiserConfig:
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """Noise levels and guidance dropout of the training."""
+    """What the denoiser predicts, noise levels, and guidance dropout of the training."""
 
+    prediction: Literal["rf", "v", "edm"] = "rf"
+    """rf: the velocity of rectified flow; v: that of a diffusion that preserves the variance; edm: a picture, with the
+    factors of Karras et al. (2022)"""
+    sigma_data: float = 0.5
+    """of edm: standard deviation of the latents that its factors assume"""
     density: Literal["logit-normal", "uniform", "mode", "cosmap"] = "logit-normal"
     """of the noise level t"""
     location: float = 0.0
@@ -146,6 +151,8 @@ class ObjectiveConfig:
     """probability that a caption is replaced by the empty one"""
 
     def __post_init__(self) -> None:
+        check_choice("prediction", self.prediction, ("rf", "v", "edm"))
+        check_positive("sigma_data", self.sigma_data)
         check_choice("density", self.density, ("logit-normal", "uniform", "mode", "cosmap"))
         check_positive("scale", self.scale)
         check_positive("shift", self.shift)
@@ -166,6 +173,9 @@ class SamplingOptions:
     """noise levels at which guidance is used"""
     rescale: float = 0.0
     """share in which the guided prediction is scaled back to the standard deviation of the conditional one"""
+    parallel: float = 1.0
+    """share of the guidance along the predicted picture that is kept; 0 leaves only what is orthogonal to it, against
+    saturated colours"""
     shift: float = 1.0
     """alpha of the resolution shift of the steps"""
 
@@ -174,6 +184,7 @@ class SamplingOptions:
         check_positive("steps", self.steps)
         check_non_negative("guidance", self.guidance)
         check_between("rescale", self.rescale, 0.0, 1.0)
+        check_between("parallel", self.parallel, 0.0, 1.0)
         check_positive("shift", self.shift)
         low, high = self.interval
         if not 0.0 <= low <= high <= 1.0:

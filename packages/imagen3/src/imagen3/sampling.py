@@ -11,6 +11,7 @@ from torch import Tensor
 
 from imagen3.config import SamplingOptions
 from imagen3.diffusion.guidance import guided_velocity
+from imagen3.diffusion.objectives import velocity_model
 from imagen3.diffusion.samplers import ancestral, dpmpp_2m, euler, heun
 from imagen3.diffusion.times import step_levels
 from imagen3.pretrained.systems import System
@@ -85,7 +86,8 @@ def sample_latents(
     against = TextFeatures(
         *(part[-1:].expand_as(wanted).to(system.device) for part, wanted in zip(encoded, text, strict=True))
     )
-    velocity = guided_velocity(system.denoiser, text, against, options)
+    denoiser = velocity_model(system.denoiser, system.config.objective)
+    velocity = guided_velocity(denoiser, text, against, options)
     levels, start = step_levels(options.steps, options.shift), noise()
     if options.sampler == "ancestral":
         return ancestral(velocity, start, levels, noise)

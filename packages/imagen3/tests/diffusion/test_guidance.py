@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from imagen3.config import SamplingOptions
-from imagen3.diffusion.guidance import guide, guided_velocity
+from imagen3.diffusion.guidance import guide, guided_velocity, project
 from imagen3.text.encoder import TextFeatures
 
 
@@ -19,6 +19,26 @@ def test_weights_and_rescaling() -> None:
     torch.testing.assert_close(rescaled.std(dim=(1, 2, 3)), conditional.std(dim=(1, 2, 3)))
     half = guide(conditional, unconditional, 5.0, rescale=0.5)
     torch.testing.assert_close(half, (rescaled + guide(conditional, unconditional, 5.0)) / 2)
+
+
+def test_projection() -> None:
+    picture = torch.randn(2, 3, 4, 4)
+    orthogonal = project(torch.randn(2, 3, 4, 4), picture, 0.0)
+    assert (orthogonal * picture).sum(dim=(1, 2, 3)).abs().max() < 1e-4
+    torch.testing.assert_close(project(orthogonal + 2 * picture, picture, 0.25), orthogonal + 0.5 * picture)
+    assert torch.equal(project(picture, torch.zeros_like(picture), 0.0), picture)
+
+
+def test_projected_guidance_leaves_the_size_of_the_picture() -> None:
+    """The guided picture minus the conditional one is orthogonal to the conditional one."""
+    outputs = torch.randn(4, 3, 4, 4)
+    options = SamplingOptions(guidance=4.0, parallel=0.0)
+    z, t = torch.randn(2, 3, 4, 4), 0.6
+    found = guided_velocity(lambda *_: outputs, features(2.0), features(1.0), options)(z, t)
+    conditional = z - t * outputs[:2]
+    moved = z - t * found - conditional
+    assert (moved * conditional).sum(dim=(1, 2, 3)).abs().max() < 1e-3
+    assert moved.square().sum() > 1
 
 
 def test_calls_of_the_denoiser() -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from onepaper.runs import Run
+from onepaper.training import LoopOptions
 
 from imagen3.config import SystemConfig
 from imagen3.data.pictures import Pictures
 from imagen3.diffusion.times import noise_levels, stratified
 from imagen3.pretrained.systems import System
 from imagen3.text.encoder import TextFeatures
-from imagen3.training.cache import FeatureCache, build_cache
-from imagen3.training.denoiser import denoiser_loss, drop_text, train_denoiser
+from imagen3.training.cache import CaptionChoice, FeatureCache, build_cache
+from imagen3.training.denoiser import denoiser_loss, drop_text, held_out_loss, train_denoiser
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,19 @@ def test_loss_by_hand(config: SystemConfig, system: System, cache: FeatureCache)
     torch.testing.assert_close(total, errors.square().mean(dim=(1, 2, 3)).sum())
     torch.testing.assert_close(logged["zero_loss"], (noise - z).square().mean(dim=(1, 2, 3)).sum())
     assert count == 3
+
+
+@pytest.mark.parametrize("prediction", ["v", "edm"])
+def test_other_objectives_learn(
+    prediction: str, config: SystemConfig, system: System, cache: FeatureCache, pictures: Pictures
+) -> None:
+    """A few steps are better than the prediction 0, which is that of the untrained network."""
+    config = replace(config, objective=replace(config.objective, prediction=prediction))
+    model, _ = train_denoiser(config, system.autoencoder, cache, pictures, loop=LoopOptions(30))
+    loss = denoiser_loss(config, system.autoencoder, cache.empty)
+    numbers = pictures.indices("train", selected=True)
+    found = held_out_loss(model, loss, cache, numbers, CaptionChoice(cache, 0.0))
+    assert found["loss"] < 0.97 * found["zero_loss"]
 
 
 def test_dropped_texts() -> None:

@@ -57,6 +57,9 @@ class EvaluateOptions(VerbOptions):
     data: DataConfig = DataConfig()
     count: int = 0
     """held-out images; 0: all"""
+    distances: bool = True
+    """draw as many samples, and measure their distances from the images: of a network without a condition, with sides
+    that are multiples of 8; --no-distances: likelihoods alone"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

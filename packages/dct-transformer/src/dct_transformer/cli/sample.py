@@ -1,7 +1,7 @@
 """The verb `sample`: pictures, colourisation, super-resolution and in-painting, and a page that shows them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from onepaper.display.file_bytes import picture_png, tile_pictures
@@ -14,6 +14,7 @@ from onepaper.torch.accelerator import choose_device
 from dct_transformer.cli.options import SampleOptions
 from dct_transformer.data.examples import image_example
 from dct_transformer.data.images import photographs, resize
+from dct_transformer.evaluation.heat_maps import detail_counts, heat_map
 from dct_transformer.models.dct_transformer import DCTransformer
 from dct_transformer.pretrained.networks import open_network
 from dct_transformer.representation.triples import Triples
@@ -22,10 +23,12 @@ from dct_transformer.sampling import Known, known_bands, known_luma, known_regio
 SHIPPED = "chelsea"
 # Pictures are enlarged to about so many pixels on the page.
 SHOWN = 128
+# Progressive decoding: parts of a list, and for how many lists.
+PREFIXES, PREFIX_ROWS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0), 8
 
 
 def sample_verb(call: Invocation) -> None:
-    """Draw pictures into the run folder: each, all as one sheet, and the sheet after every chunk."""
+    """Draw pictures into the run folder, and sheets of all, of their prefixes and detail, and after every chunk."""
     options: SampleOptions = call.options
     if options.dry_run:
         print(f"would draw {options.count} pictures ({options.task}) from {options.weights}")
@@ -51,7 +54,11 @@ def sample_verb(call: Invocation) -> None:
         seconds = time.perf_counter() - begun
         images = [draw(triples) for triples in lists]
         files = {f"sample-{index}.png": picture_png(image) for index, image in enumerate(images)}
-        save_samples(run.folder, {"all.png": _sheet(images)} | previews | files)
+        sheets = {"all.png": _sheet(images), "prefixes.png": _sheet(_prefixes(lists, draw), len(PREFIXES))}
+        if options.task == "generate":
+            maps = [heat_map(model.config, detail_counts(model.config, triples)) for triples in lists]
+            sheets["heat-maps.png"] = _sheet(maps)
+        save_samples(run.folder, sheets | previews | files)
         page = write_gallery(run.folder, f"{options.task} by {options.weights}, seed {options.seed}")
     total = sum(triples.length for triples in lists)
     rate = total / seconds
@@ -95,6 +102,11 @@ def _conditions(
     return [known] * options.count, None, None
 
 
-def _sheet(images: list[np.ndarray]) -> bytes:
+def _prefixes(lists: Sequence[Triples], draw: Callable[[Triples], np.ndarray]) -> list[np.ndarray]:
+    """Pictures of growing parts of the first lists, a row for each."""
+    return [draw(triples[: round(part * triples.length)]) for triples in lists[:PREFIX_ROWS] for part in PREFIXES]
+
+
+def _sheet(images: list[np.ndarray], columns: int = 8) -> bytes:
     scale = max(1, SHOWN // images[0].shape[0])
-    return picture_png(tile_pictures(np.stack(images), 8, gap=2, scale=scale))
+    return picture_png(tile_pictures(np.stack(images), columns, gap=2, scale=scale))

@@ -121,7 +121,7 @@ def _row(example: Example, index: int, layout: Layout, config: ChunkConfig) -> t
     length = part.length + ends
 
     sequence = np.zeros((3, config.length), np.int64)
-    sequence[:, : part.length] = part
+    sequence[:, : part.length] = np.stack(part)
     sequence[2, part.length :] = 1
     if ends:
         sequence[0, part.length] = layout.num_channels

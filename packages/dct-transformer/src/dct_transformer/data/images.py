@@ -27,15 +27,21 @@ class Images:
         labels: class of each.
         classes: names.
         size: height and width.
+        unpacked: the folder of unpacked shards, which is kept as long as the images are.
     """
 
     def __init__(
-        self, files: Sequence[Path], labels: Sequence[int], classes: Sequence[str], size: tuple[int, int]
+        self,
+        files: Sequence[Path],
+        labels: Sequence[int],
+        classes: Sequence[str],
+        size: tuple[int, int],
+        unpacked: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
         self.files, self.labels, self.classes, self.size = list(files), list(labels), tuple(classes), size
         self._kept: dict[int, np.ndarray] = {}
         self._keep = len(self.files) * size[0] * size[1] * 3 <= MOST_BYTES
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._unpacked = unpacked
 
     def __len__(self) -> int:
         return len(self.files)
@@ -53,11 +59,8 @@ class Images:
         chosen = [index for index in range(len(self)) if (index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == held_out]
         if not chosen:
             raise UsageError(f"{len(self)} images have no held-out part, expected at least {HELD_OUT_EVERY}")
-        part = Images(
-            [self.files[index] for index in chosen], [self.labels[index] for index in chosen], self.classes, self.size
-        )
-        part._folder = self._folder  # keeps unpacked files
-        return part
+        files, labels = [self.files[index] for index in chosen], [self.labels[index] for index in chosen]
+        return Images(files, labels, self.classes, self.size, self._unpacked)
 
 
 def open_images(config: DataConfig, height: int, width: int) -> Images:
@@ -103,9 +106,7 @@ def open_path(path: Path, size: tuple[int, int], *, check: bool = False) -> Imag
     if shards:
         names = [name.partition("/")[2] for name in names]
     classes = sorted(set(names))
-    found = Images(files, [classes.index(name) for name in names], classes, size)
-    found._folder = unpacked
-    return found
+    return Images(files, [classes.index(name) for name in names], classes, size, unpacked)
 
 
 def photographs() -> dict[str, UInt8[np.ndarray, "height width 3"]]:

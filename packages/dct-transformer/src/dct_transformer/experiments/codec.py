@@ -70,7 +70,7 @@ def prefixes(context: ClaimContext) -> Evidence:
         counts = np.geomspace(16, triples.length, PREFIXES + 1).astype(int)[:-1]
         pictures = [to_pixels(layout.to_image(triples[:count], image.tables)) for count in counts]
         quality = [psnr(picture, complete) for picture in pictures]
-        correlations.append(float(spearmanr(counts, quality).statistic))
+        correlations.append(float(np.asarray(spearmanr(counts, quality)[0])))
         curves.append((counts / triples.length, quality))
         if name in SHOWN_PHOTOGRAPHS:
             shown += [*pictures[:: -(-PREFIXES // (SHOWN - 1))], complete]

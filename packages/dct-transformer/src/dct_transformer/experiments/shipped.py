@@ -11,13 +11,13 @@ from dct_transformer.config import DataConfig
 from dct_transformer.data.chunks import Example
 from dct_transformer.data.examples import centre_examples
 from dct_transformer.data.images import open_images
-from dct_transformer.evaluation import likelihood
+from dct_transformer.evaluation.exact_likelihood import likelihood
+from dct_transformer.evaluation.heat_maps import detail_counts, heat_map
 from dct_transformer.models.counts import CountModel
 from dct_transformer.models.dct_transformer import DCTransformer
 from dct_transformer.pretrained.networks import open_network
 from dct_transformer.representation.codec import layout_for
 from dct_transformer.representation.transform import rgb_to_ycbcr
-from dct_transformer.representation.triples import Triples
 from dct_transformer.sampling import pixels, sample
 
 SAMPLES = 64
@@ -75,14 +75,14 @@ def where_detail_is(context: ClaimContext) -> Evidence:
     for seed in context.seeds:
         lists = sample(model, SAMPLES, seed=seed)
         pictures = [pixels(model, triples) for triples in lists]
-        counts = [detail_counts(model, triples) for triples in lists]
+        counts = [detail_counts(model.config, triples) for triples in lists]
         edges = [gradient_energy(model, picture) for picture in pictures]
         correlations[seed] = rank_correlation(counts, edges)
         generator = np.random.default_rng(seed)
         shuffled = [rank_correlation([generator.permutation(row) for row in counts], edges) for _ in range(SHUFFLES)]
         controls[seed] = float(np.mean(shuffled))
         if seed == context.seeds[0]:
-            shown = [*pictures[:8], *(heat_map(model, row) for row in counts[:8])]
+            shown = [*pictures[:8], *(heat_map(model.config, row) for row in counts[:8])]
     return Evidence(
         "",
         [
@@ -99,15 +99,9 @@ def rank_correlation(counts: list[np.ndarray], edges: list[np.ndarray]) -> float
     Over the blocks of all pictures together it would also reflect that some pictures have more detail than others, even
     with shuffled positions. Pictures whose blocks are all alike have no ranks and are left out.
     """
-    found = [spearmanr(*pair).statistic for pair in zip(counts, edges, strict=True) if min(map(np.ptp, pair)) > 0]
+    varied = [pair for pair in zip(counts, edges, strict=True) if min(map(np.ptp, pair)) > 0]
+    found = [np.asarray(spearmanr(own, other)[0]) for own, other in varied]
     return float(np.mean(found))
-
-
-def detail_counts(model: DCTransformer, triples: Triples) -> np.ndarray:
-    """Luma coefficients of each block but the mean."""
-    size = model.config.codec.block**2
-    detail = (triples.channels > 0) & (triples.channels < size)
-    return np.bincount(triples.positions[detail], minlength=layout_for(model.config).num_positions)
 
 
 def gradient_energy(model: DCTransformer, picture: np.ndarray) -> np.ndarray:
@@ -117,11 +111,3 @@ def gradient_energy(model: DCTransformer, picture: np.ndarray) -> np.ndarray:
     down, across = np.gradient(luma)
     energy = down**2 + across**2
     return energy.reshape(rows, block, columns, block).mean(axis=(1, 3)).ravel()
-
-
-def heat_map(model: DCTransformer, counts: np.ndarray) -> np.ndarray:
-    """Counts of blocks as a picture of the images' size, darker where there are more."""
-    block, grid = model.config.codec.block, layout_for(model.config).grid
-    scaled = 255 - 255 * counts.reshape(grid) // max(1, counts.max())
-    large = scaled.repeat(block, axis=0).repeat(block, axis=1).astype(np.uint8)
-    return large[:, :, None].repeat(3, axis=2)

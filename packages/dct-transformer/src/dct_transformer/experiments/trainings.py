@@ -7,7 +7,7 @@ from onepaper.claims import ClaimContext, Evidence, Measurement, Table
 from dct_transformer.config import ExperimentConfig
 from dct_transformer.data.examples import centre_examples
 from dct_transformer.data.images import open_images
-from dct_transformer.evaluation import likelihood
+from dct_transformer.evaluation.exact_likelihood import likelihood
 from dct_transformer.models.counts import CountModel
 from dct_transformer.presets import PRESETS
 from dct_transformer.training import train

@@ -56,8 +56,8 @@ class CountModel:
 
     def likelihood(self, lists: Sequence[Triples]) -> Likelihood:
         """Bits of lists, with the probabilities of each step normalised over its legal choices."""
-        bits = np.array([self._bits(triples) for triples in lists])
-        return Likelihood(*bits.T, np.array([triples.length for triples in lists], float))
+        channels, positions, values = np.array([self._bits(triples) for triples in lists]).T
+        return Likelihood(channels, positions, values, np.array([triples.length for triples in lists], float))
 
     def _bits(self, triples: Triples) -> Float[np.ndarray, "3"]:
         layout = self.layout

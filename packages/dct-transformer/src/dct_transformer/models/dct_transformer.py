@@ -135,7 +135,8 @@ class DCTransformer(nn.Module):
         spread = by_token.repeat_interleave(self.config.stride, 1).repeat_interleave(self.config.stride, 2)
         at_positions = spread[:, : self.grid[0], : self.grid[1]].flatten(1, 2)
         decoders = (self.channel_decoder, self.position_decoder, self.value_decoder)
-        return Memory(*(decoder.memories(encoded) for decoder in decoders), at_positions)
+        channels, positions, values = (decoder.memories(encoded) for decoder in decoders)
+        return Memory(channels, positions, values, at_positions)
 
     def _cells(self, image: Tensor) -> Tensor:
         """[B, P, F] to [B, M, stride^2 F]: cells of the grid grouped into tokens."""

@@ -43,13 +43,17 @@ class SampleOptions(VerbOptions):
     scale: Literal[1, 2, 4, 8] = 4
     """side of the square that shows a pixel in the files"""
     sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral"] | None = None
-    """this and the next three: None takes what is kept with the weights"""
+    """this and the next five: None takes what is kept with the weights"""
     steps: int | None = None
     """of the sampler; Heun needs two evaluations for each"""
     guidance: float | None = None
     """weight of classifier-free guidance; 1 is the conditional model alone"""
     rescale: float | None = None
     """share in which guided predictions are scaled back, against saturated colours"""
+    parallel: float | None = None
+    """share of the guidance along the predicted picture that is kept, against saturated colours"""
+    interval: tuple[float, float] | None = None
+    """noise levels at which guidance is used"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,6 +63,6 @@ class SampleOptions(VerbOptions):
 
     def sampling(self, kept: SamplingOptions) -> SamplingOptions:
         """The options of a system with those that are given here."""
-        names = ("sampler", "steps", "guidance", "rescale")
+        names = ("sampler", "steps", "guidance", "rescale", "parallel", "interval")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(kept, **given)

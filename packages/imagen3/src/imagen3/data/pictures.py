@@ -80,7 +80,9 @@ def _emoji(config: DataConfig) -> Pictures:
         for concept, picture in zip(concepts, pixels, strict=True)
     ]
     if config.size != SIZE:
-        pixels = np.stack([np.asarray(Image.fromarray(picture).resize((config.size,) * 2)) for picture in pixels])
+        pixels = np.stack(
+            [np.asarray(Image.fromarray(picture).resize((config.size, config.size))) for picture in pixels]
+        )
     selected = [concept.category in config.categories for concept in concepts]
     return Pictures(pixels, captions, [concept.part for concept in concepts], selected)
 

@@ -1,7 +1,8 @@
-r"""Classifier-free guidance (Ho and Salimans, 2022): $v = v_u + w (v_c - v_u)$, on an interval of noise levels
-(Kynkäänniemi et al., 2024) and rescaled (Lin et al., 2024, section 3.4)."""
+r"""Classifier-free guidance (Ho and Salimans, 2022): $v = v_u + w (v_c - v_u)$.
 
-from collections.abc import Callable
+On an interval of noise levels (Kynkäänniemi et al., 2024), rescaled (Lin et al., 2024, section 3.4), and projected
+(Sadat et al., 2024, without their momentum).
+"""
 
 import torch
 from jaxtyping import Float
@@ -9,9 +10,7 @@ from torch import Tensor
 
 from imagen3.config import SamplingOptions
 from imagen3.diffusion.samplers import Velocity
-from imagen3.text.encoder import TextFeatures
-
-Denoiser = Callable[[Tensor, Tensor, TextFeatures], Tensor]
+from imagen3.text.encoder import Denoiser, TextFeatures
 
 
 def guide(
@@ -27,6 +26,16 @@ def guide(
         ratio = conditional.std(dim=axes, keepdim=True) / guided.std(dim=axes, keepdim=True)
         guided = guided * (rescale * ratio + 1 - rescale)
     return guided
+
+
+def project(
+    difference: Float[Tensor, "batch *shape"], picture: Float[Tensor, "batch *shape"], parallel: float
+) -> Float[Tensor, "batch *shape"]:
+    """The part of a difference that is orthogonal to a picture, and `parallel` times the part along it."""
+    axes = tuple(range(1, difference.ndim))
+    square = picture.square().sum(dim=axes, keepdim=True).clamp(min=torch.finfo(picture.dtype).tiny)
+    along = (difference * picture).sum(dim=axes, keepdim=True) / square * picture
+    return difference + (parallel - 1) * along
 
 
 def guided_velocity(
@@ -46,6 +55,10 @@ def guided_velocity(
         if options.guidance == 0.0:
             return denoiser(z, level, negative)
         conditional, unconditional = denoiser(torch.cat([z, z]), torch.cat([level, level]), both).chunk(2)
+        if options.parallel != 1.0:
+            # Pictures are z - t v, so that differences of velocities and of pictures have the same direction.
+            difference = project(conditional - unconditional, z - t * conditional, options.parallel)
+            unconditional = conditional - difference
         return guide(conditional, unconditional, options.guidance, options.rescale)
 
     return velocity

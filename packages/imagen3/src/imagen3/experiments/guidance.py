@@ -69,7 +69,7 @@ def guidance_sweep(context: ClaimContext) -> Evidence:
     }
     names = list(rows[context.seeds[0]][0])
     correlation = {
-        seed: float(spearmanr(*([row[name] for row in own] for name in names))[0]) for seed, own in rows.items()
+        seed: rank_correlation(*([row[name] for row in own] for name in names)) for seed, own in rows.items()
     }
     means = {name: np.array([[row[name] for row in own] for own in rows.values()]).mean(0) for name in names}
     best = {name: WEIGHTS[int(values.argmin())] for name, values in means.items()}
@@ -93,3 +93,8 @@ def guidance_sweep(context: ClaimContext) -> Evidence:
             ImageGrid("Weights 1, 3 and 8, from above", shown / 255, columns=SHOWN),
         ],
     )
+
+
+def rank_correlation(first: list[float], second: list[float]) -> float:
+    """Spearman's correlation of two distances over the weights."""
+    return float(np.asarray(spearmanr(first, second)[0]))

@@ -1,6 +1,6 @@
 """The interface of text encoders, and the choice among them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from jaxtyping import Bool, Float
@@ -18,6 +18,10 @@ class TextFeatures(NamedTuple):
     """True for tokens of the text"""
     pooled: Float[Tensor, "batch dim"]
     """features of the whole text"""
+
+
+Denoiser = Callable[[Tensor, Tensor, TextFeatures], Tensor]
+"""A network's output from latents [batch, channels, height, width], noise levels [batch] and texts."""
 
 
 class TextEncoder(Protocol):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from imagen3.config import SystemConfig
 from imagen3.data.pictures import Pictures
+from imagen3.diffusion.objectives import preconditioning
 from imagen3.diffusion.times import noise_levels, stratified
 from imagen3.models.autoencoder import Autoencoder, Latents
 from imagen3.models.mmdit import MMDiT
@@ -21,6 +22,8 @@ from imagen3.text.encoder import TextFeatures
 from imagen3.training.cache import CaptionChoice, FeatureCache
 
 Batch = dict[str, Tensor]
+# A text for each picture, by number.
+Choice = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 # Texts are drawn from (seed, step, this number), apart from the order of the pictures.
 CAPTION_STREAM = 1
@@ -30,8 +33,9 @@ EVALUATION_SEED, EVALUATED_AT_ONCE = 0, 128
 def denoiser_loss(
     config: SystemConfig, autoencoder: Autoencoder, empty: TextFeatures
 ) -> Callable[[MMDiT, Batch, torch.Generator], Any]:
-    r"""Rectified flow: $|v_\theta(z_t, t, c) - (\epsilon - z_0)|^2$ with $z_t = (1 - t) z_0 + t \epsilon$.
+    r"""$|F(c_{in} z_t, t, c) - F^*|^2$ with $z_t = (1 - t) z_0 + t \epsilon$.
 
+    The target $F^*$ is that whose velocity is $\epsilon - z_0$ (`preconditioning`); of rectified flow it is this one.
     The loss is the mean over the numbers of a latent, summed over the batch. `zero_loss` is that of the prediction 0.
     """
 
@@ -47,9 +51,11 @@ def denoiser_loss(
         t = noise_levels(stratified(len(z), generator), config.objective)
         noise = torch.randn(z.shape, generator=generator, device=z.device)
         level = t[:, None, None, None]
-        velocity = noise - z
-        errors = (model((1 - level) * z + level * noise, t, text) - velocity).square().flatten(1).mean(1)
-        return errors.sum(), len(errors), {"zero_loss": velocity.square().flatten(1).mean(1).sum()}
+        noised = (1 - level) * z + level * noise
+        factors = preconditioning(level, config.objective)
+        target = (noise - z - factors.skip * noised) / factors.output
+        errors = (model(factors.input * noised, t, text) - target).square().flatten(1).mean(1)
+        return errors.sum(), len(errors), {"zero_loss": target.square().flatten(1).mean(1).sum()}
 
     return loss
 
@@ -135,9 +141,7 @@ def train_denoiser(
     return model.eval(), fitted.finished
 
 
-def make_batch(
-    cache: FeatureCache, numbers: np.ndarray, choose: CaptionChoice, generator: np.random.Generator
-) -> Batch:
+def make_batch(cache: FeatureCache, numbers: np.ndarray, choose: Choice, generator: np.random.Generator) -> Batch:
     """Latents of pictures, and a text for each."""
     text = cache.text(choose(numbers, generator))
     return {"mean": cache.mean[numbers], "log_variance": cache.log_variance[numbers], **text._asdict()}
@@ -145,7 +149,7 @@ def make_batch(
 
 @torch.inference_mode()
 def held_out_loss(
-    model: Any, loss: Callable[..., Any], cache: FeatureCache, numbers: np.ndarray, choose: CaptionChoice
+    model: Any, loss: Callable[..., Any], cache: FeatureCache, numbers: np.ndarray, choose: Choice
 ) -> dict[str, float]:
     """Mean loss of pictures that are not learned from, with the same noise at every evaluation."""
     device = next(model.parameters()).device

@@ -1,6 +1,7 @@
 """The recipe of a system: autoencoder, cached features, denoiser."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from onepaper.config import to_dict
@@ -109,7 +110,7 @@ def train_system(
     )
 
 
-def autoencoder_identity(config: SystemConfig) -> dict[str, object]:
+def autoencoder_identity(config: SystemConfig) -> dict[str, Any]:
     """What the autoencoder depends on, so that one serves several denoisers."""
     whole = to_dict(config)
     names = ("autoencoder", "autoencoder_training", "kl_weight", "edge_weight")

@@ -7,7 +7,7 @@ from networks import TINY, random_network
 from onepaper.errors import UsageError
 
 from dct_transformer.data.examples import image_example
-from dct_transformer.evaluation import all_chunks, likelihood
+from dct_transformer.evaluation.exact_likelihood import all_chunks, likelihood
 from dct_transformer.models.dct_transformer import DCTransformer
 
 

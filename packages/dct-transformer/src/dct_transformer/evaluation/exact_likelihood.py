@@ -50,4 +50,5 @@ def likelihood(model: DCTransformer, examples: Sequence[Example], batch: int = B
             f"the likelihood of image {int((~np.isfinite(bits)).any(axis=0).argmax())} is not finite; use weights of "
             "another training"
         )
-    return Likelihood(*bits, np.array([example.triples.length for example in examples], float))
+    channels, positions, values = bits
+    return Likelihood(channels, positions, values, np.array([example.triples.length for example in examples], float))

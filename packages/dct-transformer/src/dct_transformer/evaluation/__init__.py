@@ -1,0 +1,1 @@
+"""Likelihoods, distances between sets of pictures, and where lists put detail."""
