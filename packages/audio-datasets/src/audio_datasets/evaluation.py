@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from audio_datasets.config import FeatureConfig
 from audio_datasets.data.clips import ClipSet
 from audio_datasets.data.folds import group_folds
 from audio_datasets.features.functionals import Scaler, clip_features
+from audio_datasets.features.open_smile import smile_features
 from audio_datasets.tasks.intervals import Estimate, bootstrap
 from audio_datasets.tasks.metrics import mean_ccc, mean_spearman, uar
 
@@ -75,15 +76,27 @@ class Evaluation:
 
 
 def clip_matrix(
-    clips: ClipSet, config: FeatureConfig, max_seconds: float = 10.0
+    clips: ClipSet,
+    config: FeatureConfig,
+    max_seconds: float = 10.0,
+    bank: Literal["open", "egemaps", "compare"] = "open",
 ) -> Float32[np.ndarray, "clips features"]:
     """Functionals of each clip; files are read one by one, each resampled from its own rate.
 
+    Args:
+        clips: to read.
+        config: rate, and the analysis of the open functionals.
+        max_seconds: longer clips are cut.
+        bank: open, or a set of openSMILE.
+
     Raises:
-        UsageError: a file that cannot be read; the message names it.
+        UsageError: a file that cannot be read; the message names it. Or openSMILE is not installed.
     """
     shown = track(clips, "features", total=len(clips), unit="clip")
-    return np.stack([clip_features(clip.read(config.rate, max_seconds), config) for clip in shown])
+    waveforms = (clip.read(config.rate, max_seconds) for clip in shown)
+    if bank == "open":
+        return np.stack([clip_features(samples, config) for samples in waveforms])
+    return np.stack([smile_features(samples, config.rate, bank) for samples in waveforms])
 
 
 def cross_validate(

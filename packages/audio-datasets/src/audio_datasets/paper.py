@@ -23,7 +23,7 @@ PAPER = Paper(
     verbs=(
         Verb(
             "data",
-            "search, check, show and prepare data sets (list, info, check, card, prepare, inspect, shards, export)",
+            "search, check, show and prepare data sets (list, info, check, card, prepare, inspect, convert, export)",
             "audio_datasets.cli.data:data_verb",
             DataOptions,
         ),

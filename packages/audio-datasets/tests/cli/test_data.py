@@ -38,11 +38,19 @@ def test_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "GFDL-1.3" in (tmp_path / "a" / "card.html").read_text()
 
 
-def test_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("data", "shards", "hedgewars-voices", "--shard-bytes", "4000000", "--output", str(tmp_path / "shards"))
+def test_convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("data", "convert", "hedgewars-voices", "--shard-bytes", "4000000", "--output", str(tmp_path / "shards"))
     assert run_verb("audio-datasets", *words) == 0
     assert "421 clips in 3 shards" in capsys.readouterr().out
     assert run_verb("audio-datasets", *words) == 1
+
+
+@pytest.mark.parametrize("library", ["datasets", "lhotse", "audformat"])
+def test_convert_for_another_library(library: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip(library)
+    words = ("data", "convert", "hedgewars-voices", "--library", library, "--output", str(tmp_path / "out"))
+    assert run_verb("audio-datasets", *words) == 0
+    assert f"421 clips in {tmp_path / 'out'}; read by {library}." in capsys.readouterr().out
 
 
 def test_inspect(sounds: ClipSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from hares.config import EncoderConfig
 from hares.models.encoder import Encoder
@@ -75,3 +76,24 @@ def test_fast_features_come_first(tiny: Encoder) -> None:
         network.slow.final_conv.bias.sub_(1.0)  # type: ignore[union-attr]
     assert torch.equal(before[:, :48], after[:, :48])
     assert not torch.equal(before[:, 48:], after[:, 48:])
+
+
+def test_activations_without_a_scale(tiny: Encoder) -> None:
+    """Fusion and head have the GELU without its factor, in its tanh form (official code, slowfast_nfnet.py)."""
+    network = tiny.network
+    assert isinstance(network, SlowFastNFNet)
+    seen: list[torch.Tensor] = []
+    block, conv = network.slow.stages[0][0], network.fast.final_conv  # type: ignore[index]
+    hooks = (
+        block.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])),
+        conv.register_forward_hook(lambda _, inputs, output: seen.append(output)),  # type: ignore[union-attr]
+    )
+    x = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        embedding = network(x)
+        fused = F.gelu(network.fuse[0](network.fast.apply_stem(x)), approximate="tanh")
+    for hook in hooks:
+        hook.remove()
+    torch.testing.assert_close(seen[0][:, -fused.shape[1] :], fused)
+    pooled = F.gelu(seen[1], approximate="tanh").mean((-2, -1))
+    torch.testing.assert_close(embedding[:, : pooled.shape[1]], pooled)

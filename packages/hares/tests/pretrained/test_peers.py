@@ -20,6 +20,7 @@ def test_embedding_of_a_peer() -> None:
     embeddings = peer(samples)
     assert embeddings.shape == (3, 256)
     # Nothing is kept between calls, and clips do not depend on each other.
+    assert torch.equal(peer(samples), embeddings)
     torch.testing.assert_close(peer(samples[1:2]), embeddings[1:2], rtol=1e-4, atol=1e-5)
 
 

@@ -30,7 +30,7 @@ def data_verb(call: Invocation) -> int:
         for name, value in to_dict(get_record(options.name)).items():
             print(f"{name:<12}{'unknown' if value is None else value}")
         return 0
-    return {"check": _check, "card": _card, "prepare": _prepare, "shards": _shards}[options.action](options)
+    return {"check": _check, "card": _card, "prepare": _prepare, "convert": _convert}[options.action](options)
 
 
 def _list_or_export(options: DataOptions) -> int:
@@ -113,14 +113,31 @@ def _prepare(options: DataOptions) -> int:
     return 0
 
 
-def _shards(options: DataOptions) -> int:
+def _convert(options: DataOptions) -> int:
     from audio_datasets.data.loaders import load
-    from audio_datasets.exports.shards import write_shards
 
-    clips = load(options.name, options.root)
-    folder = options.output or Path("runs") / "audio-datasets" / f"shards-{options.name}"
-    shards = write_shards(folder, clips, shard_bytes=options.shard_bytes)
-    print(f"{len(clips):,} clips in {len(shards):,} shards in {folder}")
+    clips, record = load(options.name, options.root), _record(options.name)
+    folder = options.output or Path("runs") / "audio-datasets" / f"{options.library}-{options.name}"
+    if options.library == "webdataset":
+        from audio_datasets.exports.shards import write_shards
+
+        shards = write_shards(folder, clips, shard_bytes=options.shard_bytes)
+        print(f"{len(clips):,} clips in {len(shards):,} shards in {folder}")
+        return 0
+    if options.library == "datasets":
+        from audio_datasets.exports.arrow import write_arrow
+
+        count, reader = write_arrow(folder, clips), f'datasets.load_from_disk("{folder}")'
+    elif options.library == "lhotse":
+        from audio_datasets.exports.lhotse_sets import RECORDINGS, write_lhotse
+
+        count, reader = write_lhotse(folder, clips), f'lhotse.RecordingSet.from_file("{folder / RECORDINGS}")'
+    else:
+        from audio_datasets.exports.audformat_tables import write_audformat
+
+        count = write_audformat(folder, clips, record.licence if record else None)
+        reader = f'audformat.Database.load("{folder}")'
+    print(f"{count:,} clips in {folder}; read by {reader}")
     return 0
 
 

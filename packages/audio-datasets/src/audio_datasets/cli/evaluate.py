@@ -50,7 +50,7 @@ def evaluate_verb(call: Invocation) -> None:
 def _by_features(options: EvaluateOptions, clips: ClipSet) -> Evaluation:
     if options.split == "folds":
         group_folds(clips, options.folds)  # an error now rather than after the features
-    features = clip_matrix(clips, options.features, options.max_seconds)
+    features = clip_matrix(clips, options.features, options.max_seconds, options.bank)
     if options.split == "folds":
         return cross_validate(clips, features, options.folds)
     return evaluate_split(clips, features, options.split)

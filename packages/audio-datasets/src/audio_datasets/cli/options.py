@@ -15,12 +15,12 @@ class DataOptions(PlainOptions):
     """Options of `data`."""
 
     action: Annotated[
-        Literal["list", "info", "check", "card", "prepare", "inspect", "shards", "export"],
+        Literal["list", "info", "check", "card", "prepare", "inspect", "convert", "export"],
         "positional",
     ] = "list"
     """list: search the catalogue; info: one record; check: compare a copy with what is published; card: a page with
     players and statistics; prepare: write an example set from its Debian package; inspect: propose a manifest for a
-    tree of audio; shards: the clips as tar shards for webdataset; export: the catalogue for other programs"""
+    tree of audio; convert: the clips for another library; export: the catalogue for other programs"""
     name: Annotated[str, "positional"] = ""
     """id of a data set; of list and export: words to search for"""
     root: Path | None = None
@@ -35,8 +35,10 @@ class DataOptions(PlainOptions):
     """of export"""
     decode: bool = True
     """of check: decode every file; otherwise only headers are read"""
+    library: Literal["webdataset", "datasets", "lhotse", "audformat"] = "webdataset"
+    """of convert: webdataset and datasets hold the audio, lhotse and audformat refer to it"""
     shard_bytes: int = 2**28
-    """of shards: a shard is closed when it exceeds this size"""
+    """of convert for webdataset: a shard is closed when it exceeds this size"""
     players: int = 24
     """of card: number of clips to hear"""
 
@@ -73,6 +75,8 @@ class EvaluateOptions(VerbOptions):
     """folds: each fold of voices is predicted by the others; validation, test: trained on the train split"""
     folds: int = 5
     """number of folds of voices"""
+    bank: Literal["open", "egemaps", "compare"] = "open"
+    """functionals: open (of this package), or egemaps and compare of openSMILE, whose licence is not commercial"""
     features: FeatureConfig = field(default_factory=FeatureConfig)
     max_seconds: float = 10.0
     """longer clips are cut"""

@@ -1,0 +1,76 @@
+"""What all exports share: a clip as the bytes of a file, its record as JSON values, and folders written at once."""
+
+import importlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onepaper.audio import audio_info
+from onepaper.errors import OnePaperError, UsageError
+from onepaper.runs import temporary_folder
+
+from audio_datasets.data.clips import Clip, ClipSet
+
+
+def audio_bytes(clip: Clip) -> tuple[str, bytes]:
+    """Ending and content of a file with the audio of a clip.
+
+    A clip that is a whole file keeps its bytes; a part of a file becomes WAV of 32-bit floats, mono, with the samples
+    that `Clip.read` gives.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if clip.start == 0 and clip.seconds is None:
+        audio_info(clip.path)  # an error for what is not audio
+        return clip.path.suffix.lower().lstrip("."), clip.path.read_bytes()
+    from scipy.io import wavfile
+
+    content = io.BytesIO()
+    wavfile.write(content, audio_info(clip.path).rate, clip.read())
+    return "wav", content.getvalue()
+
+
+def clip_record(clip: Clip, clips: ClipSet) -> dict[str, Any]:
+    """The attributes of a clip as JSON values; a rating that is missing is None, as JSON has no NaN."""
+    ratings = zip(clips.targets, clip.targets, strict=False)
+    return clip._asdict() | {
+        "path": clip.path.name,
+        "dataset": clips.name,
+        "targets": {name: None if np.isnan(value) else value for name, value in ratings},
+    }
+
+
+def import_library(name: str) -> Any:
+    """The library that an export needs.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise UsageError(f"{name} is not installed; pip install 'onepaper-audio-datasets[exports]'") from None
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `folder` when all is written, and vanishes after an error.
+
+    Raises:
+        OnePaperError: `folder` exists, or the disk is full.
+    """
+    if folder.exists():
+        raise OnePaperError(f"{folder} exists already; remove it, or give another --output")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder.parent) as scratch:
+            content = scratch / "content"
+            content.mkdir()
+            yield content
+            content.rename(folder)
+    except OSError as error:
+        raise OnePaperError(f"cannot write {folder}: {error.strerror or error}") from None
