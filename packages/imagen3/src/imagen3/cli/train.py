@@ -31,7 +31,12 @@ def train_verb(call: Invocation) -> None:
             print(f"{pictures.left_out:,} duplicates are left out, {len(pictures.pixels):,} pictures remain")
         with call.open_run(main_process=accelerator.is_main) as run:
             system = train_system(
-                config, run, seed=options.seed, accelerator=accelerator, max_minutes=options.max_minutes
+                config,
+                run,
+                pictures=pictures,
+                seed=options.seed,
+                accelerator=accelerator,
+                max_minutes=options.max_minutes,
             )
             if not accelerator.is_main:
                 return

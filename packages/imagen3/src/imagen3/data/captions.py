@@ -33,11 +33,12 @@ Captioner = Callable[[Emoji, tuple[str, ...]], list[str]]
 
 def main_colours(picture: UInt8[np.ndarray, "height width 3"], most: int = 2) -> tuple[str, ...]:
     """Names of the colours that cover most of a picture beside its white background; at most `most`."""
-    pixels = picture.reshape(-1, 3).astype(np.int64)
-    pixels = pixels[pixels.min(axis=1) < BACKGROUND]
+    pixels = picture.reshape(-1, 3)
+    pixels = pixels[pixels.min(axis=1) < BACKGROUND].astype(np.float64)
     if not len(pixels):
         return ("white",)
-    distances = np.square(pixels[:, None] - np.array(list(PALETTE.values()))).sum(axis=2)
+    colours = np.array(list(PALETTE.values()), np.float64)
+    distances = np.square(colours).sum(axis=1) - 2 * pixels @ colours.T  # but for the square of the pixel
     shares = np.bincount(distances.argmin(axis=1), minlength=len(PALETTE)) / len(pixels)
     names = list(PALETTE)
     return tuple(names[index] for index in np.argsort(-shares, kind="stable")[:most] if shares[index] > SMALLEST_SHARE)

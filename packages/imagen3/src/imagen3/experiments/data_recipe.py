@@ -11,7 +11,7 @@ from io import BytesIO
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from onepaper.claims import ClaimContext, Evidence, Measurement
+from onepaper.claims import ClaimContext, Evidence, Measurement, Table
 from onepaper.claims.evidence import ArmResult
 from onepaper.optimizer import OptimizerOptions
 from onepaper.training import LoopOptions
@@ -130,13 +130,14 @@ def duplicates(context: ClaimContext) -> Evidence:
     """Claim C11: how much lower the loss of copied pictures is than that of others, with and without the copies."""
     kept = arms(context, "copies kept", remove=False, synthetic_share=0.5)
     removed = arms(context, "copies removed", remove=True, synthetic_share=0.5)
-    counts = {int(arm["pictures"]) for arm in removed.values()}
+    rows = [(str(seed), f"{kept[seed]['pictures']:.0f}", f"{removed[seed]['pictures']:.0f}") for seed in context.seeds]
     return Evidence(
-        f"of {int(kept[context.seeds[0]]['pictures'])} pictures {min(counts)} to {max(counts)} remain",
+        "",
         [
             Measurement.over_seeds(name, {seed: arm["others"] - arm["copied"] for seed, arm in own.items()})
             for name, own in (("advantage of copied pictures", kept), ("advantage without copies", removed))
         ],
+        [Table("Pictures", ("seed", "with copies", "without"), rows)],
     )
 
 
@@ -145,7 +146,7 @@ def caption_mixture(context: ClaimContext) -> Evidence:
     mixed = arms(context, "copies removed", remove=True, synthetic_share=0.5)
     original = arms(context, "original captions", remove=True, synthetic_share=0.0)
     return Evidence(
-        "short trainings with half of the captions synthetic, and with none",
+        "",
         [
             Measurement.over_seeds(name, {seed: arm["held out"] for seed, arm in own.items()})
             for name, own in (("loss, original captions", original), ("loss, mixed captions", mixed))

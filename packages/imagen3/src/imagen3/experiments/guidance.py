@@ -74,7 +74,7 @@ def guidance_sweep(context: ClaimContext) -> Evidence:
     means = {name: np.array([[row[name] for row in own] for own in rows.values()]).mean(0) for name in names}
     best = {name: WEIGHTS[int(values.argmin())] for name, values in means.items()}
     table = Table(
-        "Distances by weight of guidance",
+        "Distances by weight of guidance, best at " + ", ".join(f"{best[name]:g} ({name})" for name in names),
         ("weight", *names),
         [(f"{weight:g}", *(f"{means[name][index]:.3g}" for name in names)) for index, weight in enumerate(WEIGHTS)],
     )
@@ -85,7 +85,7 @@ def guidance_sweep(context: ClaimContext) -> Evidence:
         [generate(system, prompts, sampling(system, weight), seed=context.seeds[0]) for weight in (1.0, 3.0, 8.0)]
     )
     return Evidence(
-        "best weights: " + ", ".join(f"{weight:g} by {name}" for name, weight in best.items()),
+        "",
         [Measurement.over_seeds("rank correlation", correlation)],
         [
             table,

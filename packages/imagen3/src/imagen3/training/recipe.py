@@ -32,6 +32,7 @@ def train_system(
     config: SystemConfig,
     run: Run,
     *,
+    pictures: Pictures | None = None,
     seed: int = 0,
     accelerator: Accelerator | None = None,
     max_minutes: float = 0.0,
@@ -41,6 +42,7 @@ def train_system(
     Args:
         config: of the system.
         run: folder of the recipe.
+        pictures: those of the configuration, if they are loaded already.
         seed: of all stages.
         accelerator: device, precision and processes.
         max_minutes: of this command, shared out over the stages; 0 sets no limit.
@@ -52,7 +54,7 @@ def train_system(
         UsageError: missing data, or a folder of another configuration.
     """
     accelerator = accelerator or Accelerator()
-    pictures = load_pictures(config.data)
+    pictures = pictures or load_pictures(config.data)
     encoder = open_encoder(config.text)
 
     def autoencoder_stage(part: Run, minutes: float) -> bool:
