@@ -29,7 +29,7 @@ class Names:
 
     def __call__(self, samples: Tensor) -> Tensor:
         seeds = [int(value) for value in samples.double().abs().sum(1) * 1e6]
-        return torch.stack([torch.randn(200, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+        return torch.stack([torch.randn(80, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
 class Broken(Levels):

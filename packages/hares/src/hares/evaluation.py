@@ -46,15 +46,40 @@ class TaskResult:
         return bootstrap_over_groups(self.correct, self.groups)
 
 
-def cut_parts(samples: Float32[np.ndarray, " samples"], length: int) -> Float32[np.ndarray, "parts length"]:
-    """Consecutive parts that cover a clip: the last one ends with it; shorter clips are padded with zeros."""
+def cut_parts(
+    samples: Float32[np.ndarray, " samples"], length: int, count: int = 0
+) -> Float32[np.ndarray, "parts length"]:
+    """Consecutive parts that cover a clip: the last one ends with it; shorter clips are padded with zeros.
+
+    With a `count`, as many parts at equal distances, which may overlap.
+    """
     if len(samples) < length:
         samples = np.pad(samples, (0, length - len(samples)))
-    starts = [*range(0, len(samples) - length, length), len(samples) - length]
+    starts: Sequence[int] = [*range(0, len(samples) - length, length), len(samples) - length]
+    if count:
+        starts = np.linspace(0, len(samples) - length, count).round().astype(int).tolist()
     return np.stack([samples[start : start + length] for start in starts])
 
 
 @torch.no_grad()
+def embed_batches(embedding: Embedding, parts: Float32[np.ndarray, "parts length"]) -> Float32[np.ndarray, "parts dim"]:
+    """Embeddings of parts of equal length, a batch at a time on the embedding's device.
+
+    Raises:
+        UsageError: an embedding is not finite.
+    """
+    tensors = embedding.parameters() if isinstance(embedding, torch.nn.Module) else iter(())
+    device = next(tensors, torch.zeros(())).device
+    rows = [
+        embedding(torch.from_numpy(parts[start : start + _BATCH]).to(device)).float().cpu().numpy()
+        for start in range(0, len(parts), _BATCH)
+    ]
+    features = np.concatenate(rows)
+    if not np.isfinite(features).all():
+        raise UsageError("an embedding holds NaN or infinity; nothing is scored")
+    return features
+
+
 def embed_parts(
     embedding: Embedding, clips: Sequence[Float32[np.ndarray, " samples"]], seconds: float
 ) -> tuple[Float32[np.ndarray, "parts dim"], npt.NDArray[np.int64]]:
@@ -66,17 +91,7 @@ def embed_parts(
     length = round(seconds * RATE)
     cut = [cut_parts(samples, length) for samples in clips]
     owners = np.repeat(np.arange(len(cut)), [len(parts) for parts in cut])
-    parts = np.concatenate(cut)
-    tensors = embedding.parameters() if isinstance(embedding, torch.nn.Module) else iter(())
-    device = next(tensors, torch.zeros(())).device
-    rows = [
-        embedding(torch.from_numpy(parts[start : start + _BATCH]).to(device)).float().cpu().numpy()
-        for start in range(0, len(parts), _BATCH)
-    ]
-    features = np.concatenate(rows)
-    if not np.isfinite(features).all():
-        raise UsageError("an embedding holds NaN or infinity; nothing is scored")
-    return features, owners
+    return embed_batches(embedding, np.concatenate(cut)), owners
 
 
 def evaluate_task(embedding: Embedding, task: MiniTask) -> TaskResult:
