@@ -1,6 +1,6 @@
 """Evaluate frozen embeddings on mini-HARES: parts of clips, a linear probe a fold, scores with intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from hares.data.embedded import RATE
 from hares.data.mini import MiniTask
 from hares.data.tasks import DOMAINS
 from hares.probing.logistic import PENALTIES, LinearProbe, fit_logistic
-from hares.probing.scores import Score, bootstrap_over_groups
+from hares.probing.scores import Score, bootstrap_over_groups, resampled_means
 
 _BATCH = 64
 
@@ -146,3 +146,48 @@ def mean_by_domain(results: Sequence[TaskResult]) -> dict[str, float]:
         for domain in DOMAINS
         if any(result.domain == domain for result in results)
     }
+
+
+def compare_domains(first: Sequence[TaskResult], second: Sequence[TaskResult]) -> dict[str, Score]:
+    """Mean accuracy of each domain by the first embedding minus that by the second, paired by clip.
+
+    Intervals are over draws of whole groups, which tasks on the same clips share.
+
+    Args:
+        first: results of one embedding.
+        second: results of the other on the same tasks, in the same order.
+
+    Raises:
+        UsageError: other tasks.
+    """
+    if [result.task for result in first] != [result.task for result in second]:
+        raise UsageError("results of different tasks cannot be compared; evaluate both embeddings on the same ones")
+    found: dict[str, Score] = {}
+    for domain in mean_by_domain(first):
+        pairs = [(a, b) for a, b in zip(first, second, strict=True) if a.domain == domain]
+        draws = np.mean([resampled_means(a.correct - b.correct, a.groups) for a, b in pairs], axis=0)
+        low, high = np.quantile(draws, (0.025, 0.975))
+        found[domain] = Score(
+            float(np.mean([(a.correct - b.correct).mean() for a, b in pairs])), float(low), float(high)
+        )
+    return found
+
+
+def domain_gaps(results: Mapping[str, Sequence[TaskResult]]) -> dict[str, dict[str, tuple[str, Score]]]:
+    """Embedding -> domain -> the best other embedding there, and the difference from it (paper, section 3.1).
+
+    A specialist is first at home and far behind elsewhere.
+
+    Raises:
+        UsageError: fewer than two embeddings, or results of different tasks.
+    """
+    if len(results) < 2:
+        raise UsageError(f"{len(results)} embedding: gaps are between at least 2")
+    means = {name: mean_by_domain(each) for name, each in results.items()}
+    gaps: dict[str, dict[str, tuple[str, Score]]] = {}
+    for name in results:
+        gaps[name] = {}
+        for domain in means[name]:
+            best = max((other for other in results if other != name), key=lambda other: means[other][domain])
+            gaps[name][domain] = (best, compare_domains(results[name], results[best])[domain])
+    return gaps

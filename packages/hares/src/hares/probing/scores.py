@@ -36,14 +36,24 @@ def bootstrap_over_groups(
     Raises:
         UsageError: no clips.
     """
-    if not len(correct):
+    low, high = np.quantile(resampled_means(correct, groups, resamples=resamples, seed=seed), (0.025, 0.975))
+    return Score(float(np.mean(correct)), float(low), float(high))
+
+
+def resampled_means(
+    values: npt.NDArray[np.floating], groups: Sequence[str], *, resamples: int = _RESAMPLES, seed: int = 0
+) -> npt.NDArray[np.float64]:
+    """The mean of `values` in each draw of whole groups; the same groups are drawn for the same seed and groups.
+
+    Raises:
+        UsageError: no values.
+    """
+    if not len(values):
         raise UsageError("no clips to score, expected at least one")
     names, index = np.unique(np.asarray(groups), return_inverse=True)
-    sums, counts = np.bincount(index, correct), np.bincount(index)
-    drawn = np.random.default_rng(seed).integers(0, len(names), (resamples, len(names)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Score(float(np.mean(correct)), float(low), float(high))
+    sums, counts = np.bincount(index, values), np.bincount(index)
+    drawn = np.random.default_rng([seed, len(names)]).integers(0, len(names), (resamples, len(names)))
+    return sums[drawn].sum(1) / counts[drawn].sum(1)
 
 
 def mean_average_precision(truth: npt.NDArray[np.number], scores: npt.NDArray[np.floating]) -> tuple[float, int]:
