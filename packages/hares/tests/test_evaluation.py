@@ -9,8 +9,17 @@ from onepaper.errors import UsageError
 from torch import Tensor
 
 from hares.data.mini import mini_task
-from hares.evaluation import cut_parts, embed_parts, evaluate_task, mean_by_domain
+from hares.evaluation import (
+    TaskResult,
+    compare_domains,
+    cut_parts,
+    domain_gaps,
+    embed_parts,
+    evaluate_task,
+    mean_by_domain,
+)
 from hares.models.encoder import Encoder
+from hares.probing.scores import Score
 
 
 class Levels:
@@ -29,7 +38,7 @@ class Names:
 
     def __call__(self, samples: Tensor) -> Tensor:
         seeds = [int(value) for value in samples.double().abs().sum(1) * 1e6]
-        return torch.stack([torch.randn(200, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+        return torch.stack([torch.randn(80, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
 class Broken(Levels):
@@ -80,3 +89,40 @@ def test_a_wrong_rate_and_nan_are_refused(tiny: Encoder) -> None:
     with pytest.raises(UsageError, match="NaN"):
         evaluate_task(Broken(), replace(task))
     assert tiny.rate == 16_000
+
+
+def _result(domain: str, correct: list[float], task: str = "") -> TaskResult:
+    groups = tuple(str(index // 2) for index in range(len(correct)))
+    return TaskResult(task or domain, domain, np.array(correct), groups, 0.5)
+
+
+def test_domains_are_compared_clip_by_clip() -> None:
+    generator = np.random.default_rng(0)
+    correct = generator.integers(0, 2, 40).astype(float).tolist()
+    first, second = (
+        [_result("speech", correct), _result("music", [1.0] * 40)],
+        [_result("speech", correct), _result("music", [0.0] * 40)],
+    )
+    # What both get right or wrong does not widen the interval.
+    assert compare_domains(first, second) == {"speech": Score(0.0, 0.0, 0.0), "music": Score(1.0, 1.0, 1.0)}
+    with pytest.raises(UsageError, match="different tasks"):
+        compare_domains(first, second[:1])
+
+
+def test_a_domain_is_a_mean_over_tasks() -> None:
+    first = [_result("music", [1.0] * 4, "a"), _result("music", [1.0, 0.0] * 10, "b")]
+    second = [_result("music", [0.0] * 4, "a"), _result("music", [0.0] * 20, "b")]
+    assert compare_domains(first, second)["music"].mean == 0.75
+
+
+def test_gaps() -> None:
+    results = {
+        "speaker": [_result("speech", [1.0] * 4), _result("music", [0.0] * 4)],
+        "pitch": [_result("speech", [0.0] * 4), _result("music", [1.0] * 4)],
+        "other": [_result("speech", [0.5] * 4), _result("music", [0.5] * 4)],
+    }
+    gaps = domain_gaps(results)
+    assert [(best, score.mean) for best, score in gaps["speaker"].values()] == [("other", 0.5), ("pitch", -1.0)]
+    assert [(best, score.mean) for best, score in gaps["other"].values()] == [("speaker", -0.5), ("pitch", -0.5)]
+    with pytest.raises(UsageError, match="at least 2"):
+        domain_gaps({"speaker": results["speaker"]})

@@ -51,3 +51,19 @@ def test_undefined() -> None:
         bootstrap(ccc, np.array([0.0, 0, 0, 1]), np.array([0.0, 0, 0, 0]), resamples=0)
     with pytest.raises(UsageError, match="undefined on"):
         bootstrap(lambda x, y: ccc(x, x), np.array([0.0, 1]), np.array([0.0, 1]), resamples=101, seed=3)
+
+
+def test_resamples_on_which_a_metric_is_undefined_are_left_out() -> None:
+    """Of three clips, some resamples are constant; an interval and a comparison are made of the others."""
+    truth, first, second = np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.4, 0.9]), np.array([0.5, 0.5, 0.6])
+    assert bootstrap(ccc, truth, truth, resamples=200).value == 1.0
+    found = compare(ccc, truth, first, second, resamples=200)
+    assert found.difference.value == pytest.approx(ccc(truth, first) - ccc(truth, second))
+
+    def never(x: np.ndarray, y: np.ndarray) -> float:
+        if len(set(x)) < 3:
+            raise UsageError("undefined")
+        return 0.0
+
+    with pytest.raises(UsageError, match="undefined on"):
+        bootstrap(never, truth, truth, resamples=200)

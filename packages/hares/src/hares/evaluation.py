@@ -1,6 +1,6 @@
 """Evaluate frozen embeddings on mini-HARES: parts of clips, a linear probe a fold, scores with intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from hares.data.embedded import RATE
 from hares.data.mini import MiniTask
 from hares.data.tasks import DOMAINS
 from hares.probing.logistic import PENALTIES, LinearProbe, fit_logistic
-from hares.probing.scores import Score, bootstrap_over_groups
+from hares.probing.scores import Score, bootstrap_over_groups, resampled_means
 
 _BATCH = 64
 
@@ -46,15 +46,40 @@ class TaskResult:
         return bootstrap_over_groups(self.correct, self.groups)
 
 
-def cut_parts(samples: Float32[np.ndarray, " samples"], length: int) -> Float32[np.ndarray, "parts length"]:
-    """Consecutive parts that cover a clip: the last one ends with it; shorter clips are padded with zeros."""
+def cut_parts(
+    samples: Float32[np.ndarray, " samples"], length: int, count: int = 0
+) -> Float32[np.ndarray, "parts length"]:
+    """Consecutive parts that cover a clip: the last one ends with it; shorter clips are padded with zeros.
+
+    With a `count`, as many parts at equal distances, which may overlap.
+    """
     if len(samples) < length:
         samples = np.pad(samples, (0, length - len(samples)))
-    starts = [*range(0, len(samples) - length, length), len(samples) - length]
+    starts: Sequence[int] = [*range(0, len(samples) - length, length), len(samples) - length]
+    if count:
+        starts = np.linspace(0, len(samples) - length, count).round().astype(int).tolist()
     return np.stack([samples[start : start + length] for start in starts])
 
 
 @torch.no_grad()
+def embed_batches(embedding: Embedding, parts: Float32[np.ndarray, "parts length"]) -> Float32[np.ndarray, "parts dim"]:
+    """Embeddings of parts of equal length, a batch at a time on the embedding's device.
+
+    Raises:
+        UsageError: an embedding is not finite.
+    """
+    tensors = embedding.parameters() if isinstance(embedding, torch.nn.Module) else iter(())
+    device = next(tensors, torch.zeros(())).device
+    rows = [
+        embedding(torch.from_numpy(parts[start : start + _BATCH]).to(device)).float().cpu().numpy()
+        for start in range(0, len(parts), _BATCH)
+    ]
+    features = np.concatenate(rows)
+    if not np.isfinite(features).all():
+        raise UsageError("an embedding holds NaN or infinity; nothing is scored")
+    return features
+
+
 def embed_parts(
     embedding: Embedding, clips: Sequence[Float32[np.ndarray, " samples"]], seconds: float
 ) -> tuple[Float32[np.ndarray, "parts dim"], npt.NDArray[np.int64]]:
@@ -66,17 +91,7 @@ def embed_parts(
     length = round(seconds * RATE)
     cut = [cut_parts(samples, length) for samples in clips]
     owners = np.repeat(np.arange(len(cut)), [len(parts) for parts in cut])
-    parts = np.concatenate(cut)
-    tensors = embedding.parameters() if isinstance(embedding, torch.nn.Module) else iter(())
-    device = next(tensors, torch.zeros(())).device
-    rows = [
-        embedding(torch.from_numpy(parts[start : start + _BATCH]).to(device)).float().cpu().numpy()
-        for start in range(0, len(parts), _BATCH)
-    ]
-    features = np.concatenate(rows)
-    if not np.isfinite(features).all():
-        raise UsageError("an embedding holds NaN or infinity; nothing is scored")
-    return features, owners
+    return embed_batches(embedding, np.concatenate(cut)), owners
 
 
 def evaluate_task(embedding: Embedding, task: MiniTask) -> TaskResult:
@@ -131,3 +146,48 @@ def mean_by_domain(results: Sequence[TaskResult]) -> dict[str, float]:
         for domain in DOMAINS
         if any(result.domain == domain for result in results)
     }
+
+
+def compare_domains(first: Sequence[TaskResult], second: Sequence[TaskResult]) -> dict[str, Score]:
+    """Mean accuracy of each domain by the first embedding minus that by the second, paired by clip.
+
+    Intervals are over draws of whole groups, which tasks on the same clips share.
+
+    Args:
+        first: results of one embedding.
+        second: results of the other on the same tasks, in the same order.
+
+    Raises:
+        UsageError: other tasks.
+    """
+    if [result.task for result in first] != [result.task for result in second]:
+        raise UsageError("results of different tasks cannot be compared; evaluate both embeddings on the same ones")
+    found: dict[str, Score] = {}
+    for domain in mean_by_domain(first):
+        pairs = [(a, b) for a, b in zip(first, second, strict=True) if a.domain == domain]
+        draws = np.mean([resampled_means(a.correct - b.correct, a.groups) for a, b in pairs], axis=0)
+        low, high = np.quantile(draws, (0.025, 0.975))
+        found[domain] = Score(
+            float(np.mean([(a.correct - b.correct).mean() for a, b in pairs])), float(low), float(high)
+        )
+    return found
+
+
+def domain_gaps(results: Mapping[str, Sequence[TaskResult]]) -> dict[str, dict[str, tuple[str, Score]]]:
+    """Embedding -> domain -> the best other embedding there, and the difference from it (paper, section 3.1).
+
+    A specialist is first at home and far behind elsewhere.
+
+    Raises:
+        UsageError: fewer than two embeddings, or results of different tasks.
+    """
+    if len(results) < 2:
+        raise UsageError(f"{len(results)} embedding: gaps are between at least 2")
+    means = {name: mean_by_domain(each) for name, each in results.items()}
+    gaps: dict[str, dict[str, tuple[str, Score]]] = {}
+    for name in results:
+        gaps[name] = {}
+        for domain in means[name]:
+            best = max((other for other in results if other != name), key=lambda other: means[other][domain])
+            gaps[name][domain] = (best, compare_domains(results[name], results[best])[domain])
+    return gaps

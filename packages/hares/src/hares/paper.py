@@ -2,7 +2,7 @@
 
 from onepaper.paper import Paper, Verb
 
-from hares.cli.options import EvaluateOptions, TrainOptions
+from hares.cli.options import EvaluateOptions, ScoreOptions, TrainOptions
 from hares.config import TrainConfig
 from hares.presets import ALIASES, PRESETS
 
@@ -35,7 +35,14 @@ PAPER = Paper(
             "hares.cli.evaluate:run",
             EvaluateOptions,
         ),
+        Verb(
+            "score",
+            "score an embedding on tasks of HARES, from copies of their data sets",
+            "hares.cli.score:run",
+            ScoreOptions,
+        ),
     ),
+    layouts_in="hares.cli.data_layouts:layouts",
     claims_in="hares.claims:CLAIMS",
     cost_of="hares.cli.costs:cost_of",
 )

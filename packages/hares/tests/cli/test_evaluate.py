@@ -1,14 +1,23 @@
 """The verb `evaluate` prints a table by domain."""
 
+import json
 import sys
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from onepaper.testing import check_one_line_error, run_verb
 
+from hares.data.mini import MiniTask
+from hares.evaluation import TaskResult
 
-def test_table(capsys: pytest.CaptureFixture[str]) -> None:
+
+def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--embeddings", "statistics", "--tasks", "mini_sounds", "mini_vowels")
-    assert run_verb("hares", "evaluate", *words) == 0
+    assert run_verb("hares", "evaluate", *words, "--output", str(tmp_path)) == 0
+    assert set(json.loads((tmp_path / "evaluation.json").read_text())["statistics"]) == {"mini_sounds", "mini_vowels"}
+    assert not (tmp_path / "radar.png").exists()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:5]] == [
         "statistics:",
@@ -21,16 +30,31 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_peer_that_is_not_installed_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "silero_vad", None)
-    words = ("evaluate", "--tasks", "mini_sounds", "--embeddings")
+    words = ("evaluate", "--output", str(tmp_path), "--tasks", "mini_sounds", "--embeddings")
     assert run_verb("hares", *words, "statistics", "silero-vad") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("left out: silero-vad is not installed")
     assert lines[1] == "statistics:"
     assert run_verb("hares", *words, "silero-vad") == 2
     check_one_line_error(capsys.readouterr().err, "pip install")
+
+
+def test_gaps_and_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fake(embedding: Any, task: MiniTask) -> TaskResult:
+        correct = np.ones(4) * (embedding.embed_dim > 200)
+        return TaskResult(task.name, task.domain, correct, ("a", "a", "b", "b"), 0.5)
+
+    monkeypatch.setattr("hares.cli.evaluate.evaluate_task", fake)
+    words = ("evaluate", "--output", str(tmp_path), "--embeddings", "simclr", "statistics")
+    assert run_verb("hares", *words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert next(line.split() for line in lines if "from " in line and "clip" not in line) == [
+        *("simclr", "environment", "+100.0%", "[+100.0%,", "+100.0%]", "from", "statistics")
+    ]
+    assert (tmp_path / "radar.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,19 @@ def test_train_then_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert run_verb("hares", "train", "--preset", "smoke", *small, "--output", str(run), "--export", str(exported)) == 0
     assert (run / "pretrained" / "model.safetensors").is_file()
     assert {file.name for file in exported.iterdir()} == {"SHA256SUMS", "config.json", "model.safetensors"}
-    assert run_verb("hares", "evaluate", "--embeddings", str(exported), "--tasks", "mini_sounds") == 0
+    assert (
+        run_verb(
+            "hares",
+            "evaluate",
+            "--embeddings",
+            str(exported),
+            "--tasks",
+            "mini_sounds",
+            "--output",
+            str(tmp_path / "evaluated"),
+        )
+        == 0
+    )
     assert "environment" in capsys.readouterr().out
     assert run_verb("hares", "train", "--batch-size", "1") == 2
     check_one_line_error(capsys.readouterr().err, "batch_size is 1")

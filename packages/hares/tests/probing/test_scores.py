@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+from sklearn.metrics import average_precision_score
 
 from hares.data.published import published_rows
 from hares.data.tasks import TASKS
-from hares.probing.scores import bootstrap_over_groups, domain_means, hares_score
+from hares.probing.scores import bootstrap_over_groups, domain_means, hares_score, mean_average_precision
 
 
 def test_interval_has_the_standard_error_of_group_means() -> None:
@@ -35,3 +36,22 @@ def test_hares_needs_all_tasks() -> None:
     assert set(domain_means(partial)) == {"speech", "music"}
     with pytest.raises(UsageError, match="esc10"):
         hares_score({"esc10": 1.0})
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_average_precision_is_that_of_scikit_learn(ties: bool) -> None:
+    generator = np.random.default_rng(0)
+    truth = (generator.random((60, 5)) < 0.3).astype(float)
+    scores = generator.integers(0, 4, (60, 5)).astype(float) if ties else generator.random((60, 5))
+    found, left_out = mean_average_precision(truth, scores)
+    assert found == pytest.approx(average_precision_score(truth, scores, average="macro"))
+    assert left_out == 0
+    truth[:, 1] = 0
+    found, left_out = mean_average_precision(truth, scores)
+    kept = [0, 2, 3, 4]
+    assert found == pytest.approx(average_precision_score(truth[:, kept], scores[:, kept], average="macro"))
+    assert left_out == 1
+    with pytest.raises(UsageError, match="no class"):
+        mean_average_precision(0 * truth, scores)
+    with pytest.raises(UsageError, match="finite"):
+        mean_average_precision(truth, scores * np.nan)

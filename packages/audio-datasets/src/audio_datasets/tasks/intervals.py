@@ -71,16 +71,7 @@ def bootstrap(
     """
     x, y = np.asarray(truth), np.asarray(predicted)
     value = metric(x, y)
-    found = []
-    for rows in resample_indices(len(x), resamples, seed, groups):
-        try:
-            found.append(metric(x[rows], y[rows]))
-        except UsageError:
-            continue
-    if len(found) < resamples / 2:
-        raise UsageError(
-            f"the metric is undefined on {resamples - len(found)} of {resamples} resamples; use more clips"
-        )
+    found = _on_resamples(lambda rows: metric(x[rows], y[rows]), len(x), resamples, seed, groups)
     return Estimate(value, *map(float, np.quantile(found, [0.025, 0.975])))
 
 
@@ -99,12 +90,36 @@ def compare(
     The p-value is twice the smaller share of resamples on either side of 0, by (k + 1) / (n + 1).
     """
     x, a, b = np.asarray(truth), np.asarray(first), np.asarray(second)
-    both = np.arange(len(x))
 
-    def difference(rows: npt.NDArray[Any], _: npt.NDArray[Any]) -> float:
+    def difference(rows: npt.NDArray[np.int64]) -> float:
         return metric(x[rows], a[rows]) - metric(x[rows], b[rows])
 
-    estimate = bootstrap(difference, both, both, resamples=resamples, seed=seed, groups=groups)
-    drawn = [difference(rows, rows) for rows in resample_indices(len(x), resamples, seed, groups)]
+    drawn = _on_resamples(difference, len(x), resamples, seed, groups)
+    estimate = Estimate(difference(np.arange(len(x))), *map(float, np.quantile(drawn, [0.025, 0.975])))
     above, below = sum(value >= 0 for value in drawn), sum(value <= 0 for value in drawn)
     return Comparison(estimate, min(1.0, 2 * (min(above, below) + 1) / (len(drawn) + 1)))
+
+
+def _on_resamples(
+    value: Callable[[npt.NDArray[np.int64]], float],
+    count: int,
+    resamples: int,
+    seed: int,
+    groups: Sequence[str] | None,
+) -> list[float]:
+    """A value on each resample where it is defined.
+
+    Raises:
+        UsageError: it is undefined on most.
+    """
+    found = []
+    for rows in resample_indices(count, resamples, seed, groups):
+        try:
+            found.append(value(rows))
+        except UsageError:
+            continue
+    if len(found) < resamples / 2:
+        raise UsageError(
+            f"the metric is undefined on {resamples - len(found)} of {resamples} resamples; use more clips"
+        )
+    return found

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from onepaper.config import check_choice, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import RunOptions, VerbOptions
 
 from hares.data.mini import MINI_TASKS
+from hares.suite.loading import LOADERS
 
 
 @dataclass(frozen=True)
@@ -40,3 +42,23 @@ class EvaluateOptions(VerbOptions):
                 raise UsageError(f"{name} is empty, expected at least one name")
         for name in self.tasks:
             check_choice("tasks", name, [task.name for task in MINI_TASKS])
+
+
+@dataclass(frozen=True)
+class ScoreOptions(VerbOptions):
+    """Options of `score`."""
+
+    data: tuple[str, ...] = ()
+    """TASK=FOLDER for each task of HARES whose data set you have, e.g. esc50=ESC-50-master"""
+    embedding: str = "simclr"
+    """as of evaluate"""
+    probe: Literal["paper", "logistic", "mlp", "svm", "ridge", "knn"] = "paper"
+    """paper: linear, one hidden layer for AudioSet, support vectors for ESC-50"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for word in self.data:
+            name, separator, folder = word.partition("=")
+            if not separator or not folder:
+                raise UsageError(f"data has '{word}', expected TASK=FOLDER such as esc50=ESC-50-master")
+            check_choice("data", name, LOADERS)

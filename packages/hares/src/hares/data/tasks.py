@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from onepaper.config import unknown
+from onepaper.errors import UsageError
+
 Domain = Literal["environment", "speech", "music"]
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
 Metric = Literal["accuracy", "mean average precision"]
@@ -54,3 +57,15 @@ TASKS = (
     Task("nsynth_instrument", "music", 11, 293),
     Task("magnatagatune", "music", 50, 26, _AP, 3.0, _CONSECUTIVE, batch_size=128, steps=20_000),
 )
+
+
+def task_of(name: str) -> Task:
+    """The task of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    tasks = {task.name: task for task in TASKS}
+    if name not in tasks:
+        raise UsageError(unknown("task", name, tasks))
+    return tasks[name]

@@ -36,14 +36,55 @@ def bootstrap_over_groups(
     Raises:
         UsageError: no clips.
     """
-    if not len(correct):
+    low, high = np.quantile(resampled_means(correct, groups, resamples=resamples, seed=seed), (0.025, 0.975))
+    return Score(float(np.mean(correct)), float(low), float(high))
+
+
+def resampled_means(
+    values: npt.NDArray[np.floating], groups: Sequence[str], *, resamples: int = _RESAMPLES, seed: int = 0
+) -> npt.NDArray[np.float64]:
+    """The mean of `values` in each draw of whole groups; the same groups are drawn for the same seed and groups.
+
+    Raises:
+        UsageError: no values.
+    """
+    if not len(values):
         raise UsageError("no clips to score, expected at least one")
     names, index = np.unique(np.asarray(groups), return_inverse=True)
-    sums, counts = np.bincount(index, correct), np.bincount(index)
-    drawn = np.random.default_rng(seed).integers(0, len(names), (resamples, len(names)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Score(float(np.mean(correct)), float(low), float(high))
+    sums, counts = np.bincount(index, values), np.bincount(index)
+    drawn = np.random.default_rng([seed, len(names)]).integers(0, len(names), (resamples, len(names)))
+    return sums[drawn].sum(1) / counts[drawn].sum(1)
+
+
+def mean_average_precision(truth: npt.NDArray[np.number], scores: npt.NDArray[np.floating]) -> tuple[float, int]:
+    r"""Mean over classes of the average precision $\sum_k (R_k - R_{k-1}) P_k$, and the number of classes left out.
+
+    Precision and recall are those at every distinct score, without interpolation. A class without a positive clip has
+    no average precision and is left out.
+
+    Args:
+        truth: zeros and ones [clips, classes].
+        scores: [clips, classes].
+
+    Raises:
+        UsageError: other shapes, scores that are not finite, or no class with a positive clip.
+    """
+    if truth.shape != scores.shape or truth.ndim != 2 or not np.isfinite(scores).all():
+        raise UsageError(
+            f"labels have shape {truth.shape}, scores {scores.shape}; expected equal shapes, finite scores"
+        )
+    found = []
+    for labels, values in zip(truth.T, scores.T, strict=True):
+        if not labels.any():
+            continue
+        order = np.argsort(-values, kind="stable")
+        hits = np.cumsum(labels[order])
+        last = np.append(np.diff(values[order]) != 0, True)  # clips of equal score enter together
+        precision, recall = (hits / np.arange(1, len(hits) + 1))[last], (hits / hits[-1])[last]
+        found.append(float((np.diff(recall, prepend=0.0) * precision).sum()))
+    if not found:
+        raise UsageError("no class has a positive clip; expected labels of the test clips")
+    return float(np.mean(found)), truth.shape[1] - len(found)
 
 
 def domain_means(scores: Mapping[str, float]) -> dict[str, float]:
