@@ -203,6 +203,7 @@ def test_learns_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     assert losses[1] < losses[0] - 0.05
 
 
+@pytest.mark.slow
 def test_masked_and_causal_models_learn(corpus: Corpus) -> None:
     windows = corpus.test[:640].reshape(40, 16)
     masked = PRESETS["smoke-embeddings"].config

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 from onepaper.testing import check_one_line_error, run_verb
+from onepaper.testing.mutations import fuzz
+
+from sed.cli.rate import print_result
 
 
 @pytest.fixture
@@ -55,6 +58,13 @@ def test_wrong_answers(rated: Path, content: str, expected: str, capsys: pytest.
     words = ("--key", str(rated / "run" / "key.json"), "--answers", str(rated / "a.json"))
     assert run_verb("sed", "rate", *words) == 2
     check_one_line_error(capsys.readouterr().err, expected)
+
+
+@pytest.mark.parametrize("count", [150, pytest.param(5000, marks=pytest.mark.slow)])
+def test_damaged_files(count: int, rated: Path) -> None:
+    key, answers = rated / "run" / "key.json", rated / "a.json"
+    fuzz(lambda path: print_result(key, (path,)), rated / "c.json", [answers.read_bytes()], count)
+    fuzz(lambda path: print_result(path, (answers,)), rated / "c.json", [key.read_bytes()], count)
 
 
 @pytest.mark.parametrize(

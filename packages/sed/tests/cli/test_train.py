@@ -40,6 +40,7 @@ def test_letters_of_proteins(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert first.endswith("AAG")
 
 
+@pytest.mark.slow
 def test_causal_model(tmp_path: Path) -> None:
     words = ("--preset", "smoke-evaluator", "--output", str(tmp_path / "run"), *SHORT)
     assert run_verb("sed", "train", *words) == 0

@@ -64,6 +64,7 @@ def test_names_in_any_order(header: str, tmp_path: Path, caplog: pytest.LogCaptu
     ("content", "message"),
     [
         ("a 1 2\nb 1 x\n", "line 2 has words that are no numbers"),
+        ("a 1 2\nb 1 inf\n", "line 2 has numbers that are not finite"),
         ("a 1 2\nb 1\n", "line 2 has 1 numbers for 'b', expected 2"),
         ("a 1 2\na 1 2\n", "line 2 has 2 numbers for 'a', expected 2 and each token once"),
         ("a 1 2\nb 1 2\nz 1 2\n", "lacks 4 of the 6 tokens"),

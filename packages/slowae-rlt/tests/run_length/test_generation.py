@@ -8,6 +8,7 @@ from flax import nnx
 from onepaper.errors import UsageError
 
 from slowae_rlt.config import EventSamplingOptions
+from slowae_rlt.events.event_list import Events
 from slowae_rlt.models.band_energies import BandEnergies
 from slowae_rlt.pretrained.language_models import LanguageModel
 from slowae_rlt.run_length.generation import draw, known_events, sample_events
@@ -27,12 +28,12 @@ def test_draws_have_the_probabilities() -> None:
 
 
 def test_first_events_have_the_probabilities_of_the_model(language_model: LanguageModel) -> None:
-    found = sample_events(language_model, 3000)
+    found = sample_events(language_model, 1000)
     model = language_model.model
     logits, known = model.states(jnp.zeros((1, 1), jnp.int32), jnp.ones((1, 1), jnp.int32))
     expected = jax.nn.softmax(model.value_logits(logits, known)[0, 0])
-    counted = np.bincount([events.values[0] + 7 for events in found], minlength=15) / 3000
-    np.testing.assert_allclose(counted, expected, atol=0.03)
+    counted = np.bincount([events.values[0] + 7 for events in found], minlength=15) / 1000
+    np.testing.assert_allclose(counted, expected, atol=0.05)
 
 
 def test_samples_do_not_depend_on_their_number(language_model: LanguageModel) -> None:
@@ -46,7 +47,7 @@ def test_samples_do_not_depend_on_their_number(language_model: LanguageModel) ->
 def test_values_differ_from_the_run_before(language_model: LanguageModel) -> None:
     """So that the events of the raster are those that were drawn, but for the last runs."""
     events = sample_events(language_model, 1)[0]
-    again = type(events).from_raster(events.raster(), highest=7, max_length=256, stride=16, sample_rate=8000)
+    again = Events.from_raster(events.raster(), highest=7, max_length=256, stride=16, sample_rate=8000)
     ended = int((events.placement.starts + events.lengths < events.steps).argmin())
     np.testing.assert_array_equal(again.values[:ended], events.values[:ended])
     np.testing.assert_array_equal(again.lengths[:ended], events.lengths[:ended])
@@ -68,12 +69,20 @@ def test_prompts_go_on(language_model: LanguageModel, speech: np.ndarray) -> Non
     assert given.has_ended.sum() == len(prompt) - 4  # the last run of each channel is open
 
 
+def test_open_runs_are_at_least_as_long_as_the_prompt_has_them(language_model: LanguageModel) -> None:
+    levels = np.zeros((200, 4), int)
+    prompt = Events.from_raster(levels, highest=7, max_length=256, stride=16, sample_rate=8000)
+    for events in sample_events(language_model, 5, prompt=prompt):
+        assert events.lengths[:4].min() >= 200
+        np.testing.assert_array_equal(events.raster()[:200], levels)
+
+
 def test_refused(language_model: LanguageModel, speech: np.ndarray) -> None:
     events = language_model.codec.encode(speech)
     with pytest.raises(UsageError, match="expected fewer than 32"):
         sample_events(language_model, prompt=events)
     with pytest.raises(UsageError, match="encode it with 'identity'"):
-        sample_events(language_model, prompt=type(events)(*_fields(events), model=b"12345678"))
+        sample_events(language_model, prompt=Events(*_fields(events), model=b"12345678"))
     with pytest.raises(UsageError, match="count is 0"):
         sample_events(language_model, 0)
     model = nnx.clone(language_model.model)

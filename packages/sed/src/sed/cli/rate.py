@@ -105,7 +105,7 @@ def print_result(key_path: Path, answers: tuple[Path, ...]) -> None:
         if content["page"] != key["page"] or len(content["choices"]) != len(key["first_is_left"]):
             raise UsageError(f"{path} has answers to another page than {key_path}; give those of this page")
         if unknown := set(content["choices"]) - {"left", "right"}:
-            raise UsageError(f"{path} has the choice {min(unknown)!r}, expected left or right")
+            raise UsageError(f"{path} has the choice {min(unknown)[:40]!r}, expected left or right")
         rows.append([(choice == "left") == is_left for choice, is_left in
                      zip(content["choices"], key["first_is_left"], strict=True)])  # fmt: skip
     found = preference(np.array(rows))

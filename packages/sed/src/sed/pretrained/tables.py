@@ -92,6 +92,8 @@ def _read_text(path: Path, names: Sequence[str]) -> Table:
             raise UsageError(
                 f"{path}: line {number} has words that are no numbers, expected a name and numbers"
             ) from None
+        if not np.isfinite(row).all():
+            raise UsageError(f"{path}: line {number} has numbers that are not finite; give another table")
         width = width or len(row)
         if not len(row) or len(row) != width or ids[name] in rows:
             raise UsageError(

@@ -59,7 +59,7 @@ def open_language_model(name: str | Path) -> LanguageModel:
         raise UsageError(f"{path}: the codec {codec_name[:80]!r} cannot be opened ({error.args[-1]})") from None
     if codec.digest().hex() != digest:
         raise UsageError(
-            f"{folder} models events of the codec '{codec_name}' with digest {digest}, found {codec.digest().hex()}; "
-            "train it on this codec"
+            f"{folder} models events of the codec '{codec_name}' with digest {digest[:16]!r}, found "
+            f"{codec.digest().hex()!r}; train it on this codec"
         )
     return LanguageModel(model, codec, codec_name)
