@@ -120,7 +120,9 @@ from onepaper.claims import Below
 from onepaper.claims.reproduce import ReproduceOptions, reproduce
 if __name__ == "__main__":
     import signal
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process of a shell ignores it
+    # A background process of a shell ignores the one, a process below nohup the other.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     paper = toy_ledger.ToyPaper(Path({str(tmp_path)!r}))
     rule = Below("process", 1e9)
     paper.ledger = (toy_ledger.claim(1, rule, "slow"), toy_ledger.claim(2, rule, "endless"))
