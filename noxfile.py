@@ -9,6 +9,7 @@ environments are made; the rest goes to pytest or to the verb. Needs nox and uv 
 import atexit
 import os
 import platform
+import re
 import resource
 import shutil
 import sys
@@ -56,7 +57,8 @@ def _frameworks(package: str) -> set[str]:
     if package == "shared":
         return {"torch", "jax"}
     text = (ROOT / "packages" / package / "pyproject.toml").read_text(encoding="utf-8")
-    return {framework for framework in ("torch", "jax") if f"onepaper[{framework}" in text}
+    extras = re.search(r"onepaper\[([\w,]+)\]", text)
+    return {"torch", "jax"} & set(extras[1].split(",") if extras else ())
 
 
 def _prepare_environment() -> None:

@@ -116,7 +116,13 @@ def test_leading_names_select_packages(noxfile, monkeypatch) -> None:
     assert noxfile._arguments() == ([], [])
 
 
+def test_the_framework_of_every_paper_is_found(noxfile) -> None:
+    for name in noxfile.PAPERS:
+        said = (ROOT / "packages" / name / "src" / name.replace("-", "_") / "paper.py").read_text()
+        assert [f'framework="{framework}"' in said for framework in noxfile._frameworks(name)] == [True], name
+
+
 def test_packages_of_one_framework_share_an_environment(noxfile, monkeypatch) -> None:
-    frameworks = {"shared": {"torch", "jax"}, "compose-diffusion": {"torch"}, "cdcd": {"jax"}, "audio-datasets": set()}
+    frameworks = {"shared": {"torch", "jax"}, "compose-diffusion": {"torch"}, "cdcd": {"jax"}, "plain-paper": set()}
     monkeypatch.setattr(noxfile, "_frameworks", frameworks.__getitem__)
     assert [noxfile._environment(package) for package in frameworks] == ["shared", "torch", "jax", "plain"]
