@@ -4,7 +4,7 @@ import pytest
 from onepaper.errors import UsageError
 
 from hares.data.mini import MINI_TASKS, MiniTask, mini_task
-from hares.data.tasks import DOMAINS, TASKS
+from hares.data.tasks import DOMAINS, MINI_NAMES, TASKS
 
 
 @pytest.mark.parametrize("task", MINI_TASKS, ids=lambda task: task.name)
@@ -20,5 +20,6 @@ def test_folds(task: MiniTask) -> None:
 
 def test_every_domain_has_a_task() -> None:
     assert {task.domain for task in MINI_TASKS} == set(DOMAINS)
+    assert [task.name for task in MINI_TASKS] == list(MINI_NAMES)
     with pytest.raises(UsageError, match="mini_pitch"):
         mini_task("mini_pich")

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from onepaper.errors import UsageError
 
-from hares.data.tasks import TASKS
+from hares.data.tasks import READINGS, TASKS
 from hares.suite.loading import LOADERS, open_task
 
 
 def test_every_task_is_there(tmp_path: Path) -> None:
     assert {task.name for task in TASKS} == set(LOADERS) - {"speech_commands_v1_raw30"}
+    assert set(READINGS) == set(LOADERS)
     for name in LOADERS:
         with pytest.raises(UsageError):
             open_task(name, tmp_path)

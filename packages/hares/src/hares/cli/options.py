@@ -8,8 +8,7 @@ from onepaper.config import check_choice, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import RunOptions, VerbOptions
 
-from hares.data.mini import MINI_TASKS
-from hares.suite.loading import LOADERS
+from hares.data.tasks import MINI_NAMES, READINGS
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class EvaluateOptions(VerbOptions):
     """simclr (ships with the package), statistics (mean and deviation of log-mel bands), random (the network of simclr,
     not trained), silero-vad (a peer, left out if it is not installed), the folder of a training run, or hear:MODULE, an
     installed module with the HEAR interface"""
-    tasks: tuple[str, ...] = tuple(task.name for task in MINI_TASKS)
+    tasks: tuple[str, ...] = MINI_NAMES
     """mini tasks to score"""
 
     def __post_init__(self) -> None:
@@ -41,7 +40,7 @@ class EvaluateOptions(VerbOptions):
             if not getattr(self, name):
                 raise UsageError(f"{name} is empty, expected at least one name")
         for name in self.tasks:
-            check_choice("tasks", name, [task.name for task in MINI_TASKS])
+            check_choice("tasks", name, MINI_NAMES)
 
 
 @dataclass(frozen=True)
@@ -61,4 +60,4 @@ class ScoreOptions(VerbOptions):
             name, separator, folder = word.partition("=")
             if not separator or not folder:
                 raise UsageError(f"data has '{word}', expected TASK=FOLDER such as esc50=ESC-50-master")
-            check_choice("data", name, LOADERS)
+            check_choice("data", name, READINGS)

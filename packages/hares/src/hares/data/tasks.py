@@ -58,6 +58,10 @@ TASKS = (
     Task("magnatagatune", "music", 50, 26, _AP, 3.0, _CONSECUTIVE, batch_size=128, steps=20_000),
 )
 
+# Names for options, which are read without the libraries of audio.
+READINGS = (*(task.name for task in TASKS), "speech_commands_v1_raw30")
+MINI_NAMES = ("mini_sounds", "mini_vowels", "mini_instruments", "mini_pitch")
+
 
 def task_of(name: str) -> Task:
     """The task of that name.
