@@ -1,22 +1,28 @@
-// Selects above the table of all claims: rows by package, verdict and tier.
+// Selects above tables of claims: rows by package, verdict and tier, as far as the table has these columns.
 document$.subscribe(() => {
-  const table = [...document.querySelectorAll("article table")].find(
-    (candidate) => candidate.tHead?.rows[0]?.cells[4]?.textContent === "verdict",
-  );
-  if (!table) return;
+  for (const table of document.querySelectorAll("article table")) {
+    const headers = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => cell.textContent.trim());
+    if (headers.includes("verdict") && headers.includes("tier")) addSelects(table, headers);
+  }
+});
+
+function addSelects(table, headers) {
   const rows = [...table.tBodies[0].rows];
-  const columns = { package: 0, verdict: 4, tier: 5 };
   const value = (row, column) => row.cells[column].textContent.replace("(stale)", "").trim();
   const count = document.createElement("output");
-  const selects = Object.entries(columns).map(([name, column]) => {
-    const select = document.createElement("select");
-    const values = new Set(rows.map((row) => value(row, column)).filter(Boolean));
-    select.add(new Option(`every ${name}`, ""));
-    for (const text of values) select.add(new Option(text, text));
-    select.setAttribute("aria-label", name);
-    select.addEventListener("change", show);
-    return [select, column];
-  });
+  const selects = ["package", "verdict", "tier"]
+    .filter((name) => headers.includes(name))
+    .map((name) => {
+      const column = headers.indexOf(name);
+      const select = document.createElement("select");
+      select.add(new Option(`every ${name}`, ""));
+      for (const text of new Set(rows.map((row) => value(row, column)).filter(Boolean))) {
+        select.add(new Option(text, text));
+      }
+      select.setAttribute("aria-label", name);
+      select.addEventListener("change", show);
+      return [select, column];
+    });
   function show() {
     for (const row of rows) {
       row.hidden = selects.some(([select, column]) => select.value && select.value !== value(row, column));
@@ -28,4 +34,4 @@ document$.subscribe(() => {
   line.append(count);
   (table.closest(".md-typeset__scrollwrap") ?? table).before(line);
   show();
-});
+}
