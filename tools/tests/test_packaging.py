@@ -75,7 +75,8 @@ def works(python: Path, paper: str, cwd: Path) -> None:
 def test_folder_then_git_then_release_wheels(
     paper: str, plain_python: Path, clone: Path, wheels: Path, tmp_path: Path
 ) -> None:
-    call(plain_python, "-m", "pip", "install", "-q", f"./packages/{paper}", cwd=clone)
+    # Compiling the bytecode of all dependencies would take longer than the rest of this test.
+    call(plain_python, "-m", "pip", "install", "-q", "--no-compile", f"./packages/{paper}", cwd=clone)
     assert origin(plain_python, "onepaper") == f"{clone.as_uri()}/shared"
     works(plain_python, paper, tmp_path)
 
