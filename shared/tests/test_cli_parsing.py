@@ -59,10 +59,25 @@ def test_the_layout_of_the_installed_tyro(words: list[str], expected: str) -> No
     def options(steps: int = 1) -> None:
         pass
 
-    box = io.StringIO()
-    with contextlib.redirect_stderr(box), pytest.raises(SystemExit):
-        tyro.cli(options, args=words)
-    assert error_in_box(box.getvalue()) == expected
+    for shown in (io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")):
+        box = io.StringIO()
+        with contextlib.redirect_stderr(box), contextlib.redirect_stdout(shown), pytest.raises(SystemExit):
+            tyro.cli(options, args=words)
+        assert error_in_box(box.getvalue()) == expected
+
+
+@pytest.mark.usefixtures("paper")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--stepz", "3"), "Unrecognized options: --stepz, 3: did you mean '--steps'?"),
+        (("--optimizer.lr", "much"), "Error parsing --optimizer.lr: could not convert string to float: 'much'"),
+    ],
+)
+def test_wrong_words_are_one_line(command: Command, words: tuple[str, ...], expected: str) -> None:
+    status, out, err = command("fake-paper", "train", *words)
+    assert (status, out) == (2, "")
+    assert err == f"onepaper: {expected} (`onepaper fake-paper train --help`)\n"
 
 
 def test_an_option_is_taken_off_the_line() -> None:

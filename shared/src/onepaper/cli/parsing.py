@@ -174,16 +174,19 @@ def error_in_box(box: str) -> str:
     """The message of tyro's error box in one line, with its first suggestion.
 
     The box is a title line, the message, and after a rule perhaps "Perhaps you meant:" with suggestions; its border is
-    Unicode or ASCII. An unknown layout gives the whole text in one line.
+    Unicode or ASCII, and where stdout is no UTF-8 there is none, but a rule below the title. An unknown layout gives
+    the whole text in one line.
     """
-    lines = [line.strip("│| ").strip() for line in box.splitlines()[1:]]
+    title, *lines = [line.strip("│| ").strip() for line in box.splitlines()] or [""]
     blocks: list[list[str]] = [[]]
     for line in lines:
         if line and set(line) <= set("─-+╰╯"):
             blocks.append([])
         else:
             blocks[-1].append(line)
-    message = " ".join(blocks[0]).rstrip(".")
+    if not title.startswith(("╭", "+")) and not any(blocks[0]):
+        del blocks[0]
+    message = " ".join(blocks[0]).rstrip(".") if blocks else ""
     for block in blocks[1:]:
         if block and block[0].startswith("Perhaps you meant") and len(block) > 1:
             return f"{message}: did you mean '{block[1].split()[0]}'?"
