@@ -58,8 +58,17 @@ def run_claims(call: Invocation) -> int:
     return print_claims(call.paper, call.options)
 
 
+def words_of(config: Any) -> list[str]:
+    """The words that set each field of a configuration, but for those that are None or a list of configurations."""
+    fields = flatten(to_dict(config)).items()
+    return [_option(field, value) for field, value in fields if value is not None and not _has_parts(value)]
+
+
+def _has_parts(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
 def _option(field: str, value: Any) -> str:
-    """A field as the words that set it."""
     *prefix, name = field.replace("_", "-").split(".")
     if isinstance(value, bool):
         return "--" + ".".join([*prefix, name if value else f"no-{name}"])
@@ -75,8 +84,8 @@ def run_presets(call: Invocation) -> int:
         verb = next(verb.name for verb in paper.verbs if verb.accepts(preset.config))
         print(f"{options.name}: {preset.summary}")
         print(f"onepaper {paper.name} {verb} --preset {options.name}")
-        for name, value in flatten(to_dict(preset.config)).items():
-            print(f"  {_option(name, value)}")
+        for words in words_of(preset.config):
+            print(f"  {words}")
         if preset.unsure:
             print(f"not published, our choice: {', '.join(preset.unsure)}")
     chosen = [paper.aliases.get(options.name, options.name)] if options.name else list(paper.presets)

@@ -126,7 +126,13 @@ def _parse_with_tyro(verb: Verb, config: Any, words: list[str], program: str) ->
     try:
         with contextlib.redirect_stderr(box), contextlib.redirect_stdout(shown):
             parsed = tyro.cli(
-                call_type, default=call_type(**defaults), args=words, prog=program, description=description
+                call_type,
+                default=call_type(**defaults),
+                args=words,
+                prog=program,
+                description=description,
+                # A nested configuration that may be None has options where the preset has one, instead of a subcommand.
+                config=(tyro.conf.AvoidSubcommands,),
             )
     except SystemExit as leaving:
         if not leaving.code:
