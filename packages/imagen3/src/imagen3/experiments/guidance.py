@@ -68,17 +68,22 @@ def guidance_sweep(context: ClaimContext) -> Evidence:
         for seed in context.seeds
     }
     names = list(rows[context.seeds[0]][0])
-    correlation = {
-        seed: rank_correlation(*([row[name] for row in own] for name in names)) for seed, own in rows.items()
+    values = {name: {seed: [row[name] for row in own] for seed, own in rows.items()} for name in names}
+    correlation = {seed: rank_correlation(*(values[name][seed] for name in names)) for seed in rows}
+    # Noise alone lowers a correlation of ranks: the same distance over the noise of this seed and the next.
+    following = dict(zip(context.seeds, [*context.seeds[1:], context.seeds[0]], strict=True))
+    repeated = {
+        seed: float(np.mean([rank_correlation(own[seed], own[following[seed]]) for own in values.values()]))
+        for seed in rows
     }
-    means = {name: np.array([[row[name] for row in own] for own in rows.values()]).mean(0) for name in names}
-    best = {name: WEIGHTS[int(values.argmin())] for name, values in means.items()}
+    means = {name: np.array(list(own.values())).mean(0) for name, own in values.items()}
+    best = {name: WEIGHTS[int(mean.argmin())] for name, mean in means.items()}
     table = Table(
         "Distances by weight of guidance, best at " + ", ".join(f"{best[name]:g} ({name})" for name in names),
         ("weight", *names),
         [(f"{weight:g}", *(f"{means[name][index]:.3g}" for name in names)) for index, weight in enumerate(WEIGHTS)],
     )
-    curves = {name: (np.array(WEIGHTS), values / values.min()) for name, values in means.items()}
+    curves = {name: (np.array(WEIGHTS), mean / mean.min()) for name, mean in means.items()}
     system, pictures = setting()
     prompts = prompts_of(pictures, chosen_pictures(pictures)[:: SAMPLES // SHOWN])
     shown = np.concatenate(
@@ -86,7 +91,10 @@ def guidance_sweep(context: ClaimContext) -> Evidence:
     )
     return Evidence(
         "",
-        [Measurement.over_seeds("rank correlation", correlation)],
+        [
+            Measurement.over_seeds("rank correlation", correlation),
+            Measurement.over_seeds("rank correlation of one distance, other noise", repeated),
+        ],
         [
             table,
             Plot("Distances over their smallest", lines(curves, "weight of guidance", "ratio")),
