@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config": ["ChunkConfig", "CodecConfig", "ExperimentConfig", "ModelConfig", "SamplingOptions"],
         "presets": ["PRESETS"],
-        "representation.codec": ["decode", "encode"],
+        "representation.codec": ["decode", "encode", "requantize"],
         "representation.dct_image": ["DctImage", "from_pixels", "psnr", "to_pixels"],
         "representation.triples": ["Layout", "Triples", "image_to_triples", "pack", "unpack"],
         "data.images": ["photographs"],

@@ -12,7 +12,6 @@ from hares.spectrograms.log_mel import (
     band_edges,
     empty_bands,
     frame_count,
-    frame_times,
     hertz_to_mel,
     log_mel,
     mel_filters,
@@ -87,12 +86,10 @@ def test_standardized_and_silent_clips() -> None:
 
 
 @given(st.integers(1, 4000))
-def test_frames_and_times(samples: int) -> None:
+def test_number_of_frames(samples: int) -> None:
     config = FrontEndConfig()
     count = mel_power(torch.zeros(1, samples), config).shape[1]
-    assert count == frame_count(samples, config) == len(frame_times(samples, config))
-    assert frame_times(samples, config)[0] == 0.0125
-    assert samples < 400 or frame_times(samples, config)[-1] + 0.0125 <= samples / 16_000 + 1e-9
+    assert count == frame_count(samples, config)
 
 
 def test_three_seconds_have_298_frames() -> None:

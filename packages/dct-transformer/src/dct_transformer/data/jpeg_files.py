@@ -5,7 +5,6 @@ takes 1 to 2 times as long; the wheel of torchjpeg 0.9.33 does not load with cur
 4:2:0 for every file, and no tables.
 """
 
-import io
 import struct
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from onepaper.errors import UsageError
 from onepaper.fingerprint.marks import unmeasured
 from onepaper.runs import write_atomic
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from dct_transformer.representation.dct_image import DctImage, block_grid
 from dct_transformer.representation.transform import zigzag
@@ -212,17 +211,7 @@ def _two_tables(image: DctImage) -> list[list[int]]:
     raster = np.argsort(zigzag(8))
     tables = [[int(step) for step in table[raster]] for table in image.tables]
     if len(tables) == 3 and tables[1] != tables[2]:
-        raise UsageError("Cb and Cr have different quantisation tables; re-quantise the image first")
+        raise UsageError(
+            "Cb and Cr have different quantisation tables; give it one for both with `representation.codec.requantize`"
+        )
     return tables[:2]
-
-
-def decoded_by_pillow(content: bytes, name: str = "the file") -> np.ndarray:
-    """The pixels of JPEG content as Pillow decodes it, RGB.
-
-    Raises:
-        UsageError: it cannot be decoded.
-    """
-    try:
-        return np.array(Image.open(io.BytesIO(content), formats=("JPEG",)).convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise UsageError(f"{name} cannot be decoded ({error}); save the image again") from None

@@ -105,8 +105,3 @@ def log_mel(samples: Float[Tensor, "batch samples"], config: FrontEndConfig) -> 
     """What a network sees of waveforms: the log-mel spectrogram, standardised if the configuration says so."""
     made = log_of_power(mel_power(samples, config), config)
     return standardize(made) if config.standardize else made
-
-
-def frame_times(samples: int, config: FrontEndConfig) -> npt.NDArray[np.float64]:
-    """Centres of the frames, in seconds."""
-    return (np.arange(frame_count(samples, config)) * config.hop + config.window / 2) / config.rate

@@ -2,15 +2,20 @@
 
 import time
 
+import numpy as np
 from onepaper.display.gallery import save_samples, write_gallery
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
 
 from sed.cli.options import SampleOptions
 from sed.data.template import encode_template
+from sed.evaluation.statistics import most_common_share
 from sed.models.denoiser import EmbeddingDiffusion
 from sed.pretrained.networks import open_network
 from sed.sampling import Sampler
+
+# Text has no token that is so frequent.
+MOST_OF_ONE_TOKEN = 0.5
 
 
 def sample_verb(call: Invocation) -> None:
@@ -32,4 +37,7 @@ def sample_verb(call: Invocation) -> None:
         page = write_gallery(run.folder, f"{options.template} from {options.weights}, seed {options.seed}")
     for text in texts:
         print(text)
+    tokens = np.concatenate([network.codec.tokenizer.encode(text) for text in texts])
+    if (share := most_common_share(tokens)) > MOST_OF_ONE_TOKEN:
+        print(f"one token makes up {share:.0%} of the samples: train longer, or take a network of more steps")
     print(f"{options.count} samples in {seconds:.1f} s; {page}")
