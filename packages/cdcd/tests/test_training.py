@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from onepaper.errors import UsageError
 from onepaper.jax.custom_steps import CustomJaxTask
 from onepaper.jax.steps import JaxState
 from onepaper.runs import Run
@@ -16,7 +17,7 @@ from onepaper.runs import Run
 from cdcd.config import ExperimentConfig, MaskConfig
 from cdcd.models.denoiser import CategoricalDiffusion
 from cdcd.presets import PRESETS
-from cdcd.training import make_direction, make_loss, train, train_autoregressive, warn
+from cdcd.training import load_checked_corpus, make_direction, make_loss, train, train_autoregressive, warn
 
 SMOKE: ExperimentConfig = PRESETS["smoke"].config
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(0, 28, (8, 16)), jnp.int32)
@@ -127,11 +128,13 @@ def test_learns_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     config = short(SMOKE, 40)
     with Run.open(tmp_path / "whole", paper="cdcd", verb="train", config=config) as run:
         whole = train(config, run, seed=3)
+    corpus, logged = load_checked_corpus(config), list[int]()
     for part in (replace(config, loop=replace(config.loop, max_minutes=1e-9)), config):
         with Run.open(tmp_path / "parts", paper="cdcd", verb="train", config=config) as run:
-            resumed = train(part, run, seed=3)
+            resumed = train(part, run, seed=3, corpus=corpus, hooks=[lambda step, state, row: logged.append(step)])
     for first, second in zip(*(jax.tree.leaves(nnx.state(n.model)) for n in (whole, resumed)), strict=True):
         np.testing.assert_array_equal(first, second)
+    assert logged[-1] == 40
     rows = (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()
     losses = [float(row.split('"loss": ')[1].split(",")[0]) for row in (rows[0], rows[-1])]
     assert losses[1] < losses[0] - 0.3
@@ -153,3 +156,11 @@ def test_warnings(caplog: pytest.LogCaptureFixture) -> None:
         warn(8, state, {"evaluate/t_min_share": 0.2})
     assert "near a collapse" in caplog.text
     assert "20% of that at t_max" in caplog.text
+
+
+def test_a_corpus_must_fit_the_model() -> None:
+    corpus = load_checked_corpus(SMOKE)
+    with pytest.raises(UsageError, match=f"tokens from 0 to {SMOKE.model.vocab_size}, expected 0 to"):
+        train(SMOKE, corpus=corpus._replace(test=np.arange(SMOKE.model.vocab_size + 1)))
+    with pytest.raises(UsageError, match="the test part has 3 tokens"):
+        train(SMOKE, corpus=corpus._replace(test=corpus.test[:3]))

@@ -26,10 +26,12 @@ def test_learns(trained: DCTransformer) -> None:
 
 def test_resume_gives_the_same_bits(trained: DCTransformer, tmp_path: Path) -> None:
     stopped = replace(SMOKE, loop=replace(SMOKE.loop, max_minutes=1e-9))
+    images, logged = load_images(SMOKE), list[int]()
     for config in (stopped, SMOKE):
         with Run.open(tmp_path, paper="dct-transformer", verb="train", config=SMOKE) as run:
-            resumed = train(config, run, seed=3)
+            resumed = train(config, run, seed=3, images=images, hooks=[lambda step, state, row: logged.append(step)])
         assert list((tmp_path / "checkpoints").glob("step_*"))
+    assert logged[-1] == SMOKE.loop.steps
     for before, after in zip(trained.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(before, after)
 

@@ -11,6 +11,7 @@ from onepaper.runs import Run
 from onepaper.training import LoopOptions
 
 from hares.config import TrainConfig
+from hares.data.pool import open_pool
 from hares.models.encoder import Encoder
 from hares.presets import PRESETS
 from hares.spectrograms.log_mel import log_of_power, mel_power, standardize
@@ -29,9 +30,11 @@ def _flat(encoder: Encoder) -> np.ndarray:
 def test_resume_gives_the_same_bits(objective: Literal["simclr", "cola", "supervised"], tmp_path: Path) -> None:
     config = replace(SMOKE, objective=objective)
     stopped = replace(config, loop=replace(config.loop, max_minutes=1e-9))
+    pool, logged = open_pool(config.pool, config.encoder.front_end.rate), list[int]()
     for part in (stopped, config):
         with Run.open(tmp_path, paper="hares", verb="train", config=config) as run:
-            resumed = train(part, run, seed=3)
+            resumed = train(part, run, seed=3, pool=pool, hooks=[lambda step, state, row: logged.append(step)])
+    assert logged == [1, 2]
     whole = _flat(train(config, seed=3))
     np.testing.assert_array_equal(_flat(resumed), whole)
     untrained = _flat(train(replace(config, loop=replace(config.loop, steps=0)), seed=3))

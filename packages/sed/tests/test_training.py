@@ -20,6 +20,7 @@ from sed.presets import PRESETS
 from sed.training import (
     embedding_table,
     infill_error,
+    load_checked_corpus,
     make_direction,
     make_loss,
     train,
@@ -193,11 +194,13 @@ def test_learns_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     config = short(replace(SMOKE, optimizer=replace(SMOKE.optimizer, ema_decay=0.9)), 40)
     with Run.open(tmp_path / "whole", paper="sed", verb="train", config=config) as run:
         whole = train(config, run, seed=3)
+    corpus, logged = load_checked_corpus(config), list[int]()
     for part in (replace(config, loop=replace(config.loop, max_minutes=1e-9)), config):
         with Run.open(tmp_path / "parts", paper="sed", verb="train", config=config) as run:
-            resumed = train(part, run, seed=3)
+            resumed = train(part, run, seed=3, corpus=corpus, hooks=[lambda step, state, row: logged.append(step)])
     for first, second in zip(*(jax.tree.leaves(nnx.state(n.model)) for n in (whole, resumed)), strict=True):
         np.testing.assert_array_equal(first, second)
+    assert logged[-1] == 40
     rows = (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()
     losses = [float(row.split('"loss": ')[1].split(",")[0]) for row in (rows[0], rows[-1])]
     assert losses[1] < losses[0] - 0.05
@@ -212,3 +215,11 @@ def test_masked_and_causal_models_learn(corpus: Corpus) -> None:
     causal = PRESETS["smoke-evaluator"].config
     network = train_autoregressive(replace(causal, loop=replace(causal.loop, steps=60, evaluate_every=0)))
     assert training.causal_nats(network.model, windows).mean() < np.log(2048) - 1
+
+
+def test_a_corpus_must_fit_the_model() -> None:
+    corpus = load_checked_corpus(SMOKE)
+    with pytest.raises(UsageError, match=f"tokens from 0 to {SMOKE.model.vocab_size}, expected 0 to"):
+        train(SMOKE, corpus=corpus._replace(validation=np.arange(SMOKE.model.vocab_size + 1)))
+    with pytest.raises(UsageError, match="the validation part has 3 tokens"):
+        train(SMOKE, corpus=corpus._replace(validation=corpus.test[:3]))

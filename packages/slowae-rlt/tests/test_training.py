@@ -23,6 +23,7 @@ from slowae_rlt.training import (
     crop_context,
     evaluate_held_out,
     held_out_crops,
+    load_checked_recordings,
     make_loss,
     make_warning,
     train,
@@ -76,11 +77,15 @@ def test_learns_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     config = replace(SMOKE, loop=replace(SMOKE.loop, steps=30, log_every=5, checkpoint_every=10))
     with Run.open(tmp_path / "whole", paper="slowae-rlt", verb="train", config=config) as run:
         whole = train(config, run, seed=3)
+    recordings, logged = load_checked_recordings(config), list[int]()
     for part in (replace(config, loop=replace(config.loop, max_minutes=1e-9)), config):
         with Run.open(tmp_path / "parts", paper="slowae-rlt", verb="train", config=config) as run:
-            resumed = train(part, run, seed=3)
+            resumed = train(
+                part, run, seed=3, recordings=recordings, hooks=[lambda step, state, row: logged.append(step)]
+            )
     for first, second in zip(*(jax.tree.leaves(nnx.state(model)) for model in (whole, resumed)), strict=True):
         np.testing.assert_array_equal(first, second)
+    assert logged[-1] == 30
     rows = (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()
     losses = [float(row.split('"reconstruction": ')[1].split(",")[0]) for row in (rows[0], rows[-1])]
     assert losses[1] < 0.8 * losses[0]

@@ -1,7 +1,7 @@
 """Training of the end-to-end network on raw audio, and of the network on functionals (paper, section 3.4)."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from onepaper.errors import UsageError
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 from torch import Tensor
 
 from audio_datasets.config import DataConfig, EndToEndExperiment, FeaturesExperiment, MLPConfig
@@ -62,6 +62,8 @@ def train_end_to_end(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    clips: ClipSet | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> EndToEnd:
     """Train the network on the train split of a data set, or resume its training.
 
@@ -70,6 +72,8 @@ def train_end_to_end(
         run: destination of checkpoints and logs; None writes none.
         seed: of weights and order of the clips.
         accelerator: device, precision and processes; the best device by default.
+        clips: labelled clips of your own; None: those of the configuration.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Returns:
         The network in evaluation mode, after the last step.
@@ -77,7 +81,7 @@ def train_end_to_end(
     Raises:
         UsageError: missing or unreadable data, or data that do not fit the network.
     """
-    clips = load_checked(config)
+    clips = check_clips(clips, config) if clips else load_checked(config)
     train, validation = clips.split("train"), clips.split("validation")
     waveforms, targets = read_waveforms(train, config.data), supervision(train)
     held_out, held_out_targets = read_waveforms(validation, config.data), supervision(validation)
@@ -106,7 +110,7 @@ def train_end_to_end(
             assert isinstance(model, EndToEnd)
             return {f"validation_{_metric(kind)}": score(predict(model, held_out), held_out_targets, kind)}
 
-    return _fit(task, batches, config, run, seed, evaluate)
+    return _fit(task, batches, config, run, seed, evaluate, hooks)
 
 
 def train_on_features(
@@ -115,9 +119,11 @@ def train_on_features(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    clips: ClipSet | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> FeatureModel:
     """Train the network on standardised functionals; arguments and errors as for `train_end_to_end`."""
-    clips = load_checked(config)
+    clips = check_clips(clips, config) if clips else load_checked(config)
     train, validation = clips.split("train"), clips.split("validation")
     raw = features_of(train, config)
     scaler = Scaler.fit(raw)
@@ -143,7 +149,7 @@ def train_on_features(
             outputs = model(torch.as_tensor(held_out, device=task.accelerator.device)).cpu().numpy()
         return {f"validation_{_metric(kind)}": score(outputs, held_out_targets, kind)}
 
-    return FeatureModel(_fit(task, batches, config, run, seed, evaluate), scaler)
+    return FeatureModel(_fit(task, batches, config, run, seed, evaluate, hooks), scaler)
 
 
 def load_checked(config: EndToEndExperiment | FeaturesExperiment) -> ClipSet:
@@ -152,7 +158,15 @@ def load_checked(config: EndToEndExperiment | FeaturesExperiment) -> ClipSet:
     Raises:
         UsageError: no such data, or another number of classes or targets than the network's.
     """
-    clips = load(config.data.dataset, config.data.root)
+    return check_clips(load(config.data.dataset, config.data.root), config)
+
+
+def check_clips(clips: ClipSet, config: EndToEndExperiment | FeaturesExperiment) -> ClipSet:
+    """The labelled clips of a set.
+
+    Raises:
+        UsageError: another number of classes or targets than the network's.
+    """
     clips = clips.labelled() if clips.classes else clips.where(lambda clip: bool(clip.targets))
     if isinstance(config, EndToEndExperiment):
         kind, outputs = ("classes", len(clips.classes)) if clips.classes else ("regression", len(clips.targets))
@@ -228,7 +242,8 @@ def _fit(
     run: Run | None,
     seed: int,
     evaluate: Callable[[TorchState], Mapping[str, float]],
+    hooks: Sequence[Hook[TorchState]],
 ) -> Any:
-    fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, processes=task.accelerator)
+    fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, hooks=hooks, processes=task.accelerator)
     with task.evaluating(fitted.state) as model:
         return copy.deepcopy(model).cpu()

@@ -1,7 +1,7 @@
 """Training of the denoiser with its embeddings and its time warping (paper, sections 3 and 4), and of causal models."""
 
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +13,10 @@ from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.custom_steps import CustomJaxTask, label_parameters
 from onepaper.jax.steps import JaxState, JaxTask, make_optimizer
 from onepaper.runs import Run
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 
 from cdcd.config import AutoregressiveExperiment, ExperimentConfig, TranslationExperiment
-from cdcd.data.corpus import Corpus, check_length, held_out_windows, load, window_batches
+from cdcd.data.corpus import Corpus, check_length, check_tokens, held_out_windows, load, window_batches
 from cdcd.diffusion.embeddings import add_noise, spread
 from cdcd.diffusion.masks import keeps_condition, training_mask
 from cdcd.diffusion.times import low_discrepancy
@@ -112,9 +112,18 @@ def load_checked_corpus(config: ExperimentConfig | AutoregressiveExperiment) -> 
     Raises:
         UsageError: missing data, or parts that are too short.
     """
-    corpus = load(config.data, config.model.vocab_size)
+    return check_corpus(load(config.data, config.model.vocab_size), config)
+
+
+def check_corpus(corpus: Corpus, config: ExperimentConfig | AutoregressiveExperiment) -> Corpus:
+    """The corpus itself.
+
+    Raises:
+        UsageError: parts that are too short for the model, or tokens that it does not have.
+    """
     for part in (config.data.part, "test"):
         check_length(getattr(corpus, part), config.model.length, part)
+        check_tokens(getattr(corpus, part), config.model.vocab_size, part)
     return corpus
 
 
@@ -139,7 +148,9 @@ def train(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    corpus: Corpus | None = None,
     draw: Callable[[CategoricalDiffusion], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> Network[CategoricalDiffusion]:
     """Train from a configuration, or from the newest checkpoint of `run`; returns the network.
 
@@ -148,7 +159,9 @@ def train(
         run: where logs and checkpoints go; None keeps nothing.
         seed: of the initial weights, the batches and the noise.
         accelerator: devices; None: one.
+        corpus: text of your own; None: the data of the configuration.
         draw: samples of a model as files by name, asked for with every evaluation of a run.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: missing data, or a model that does not fit them.
@@ -168,10 +181,18 @@ def train(
         assert isinstance(model, CategoricalDiffusion)
         return model
 
-    corpus = load_checked_corpus(config)
+    corpus = check_corpus(corpus, config) if corpus else load_checked_corpus(config)
     windows = held_out_windows(corpus.test, config.model.length, HELD_OUT_WINDOWS)
     model = _fit(
-        task, config, corpus, model_of, lambda model: evaluate_held_out(model, windows), run, seed=seed, draw=draw
+        task,
+        config,
+        corpus,
+        model_of,
+        lambda model: evaluate_held_out(model, windows),
+        run,
+        seed=seed,
+        draw=draw,
+        hooks=hooks,
     )
     return Network(model, config.data, corpus.codec)
 
@@ -182,6 +203,8 @@ def train_autoregressive(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    corpus: Corpus | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> Network[AutoregressiveLM]:
     """Train a causal model; arguments and errors as for `train`."""
     task = JaxTask(
@@ -197,7 +220,7 @@ def train_autoregressive(
         assert isinstance(model, AutoregressiveLM)
         return model
 
-    corpus = load_checked_corpus(config)
+    corpus = check_corpus(corpus, config) if corpus else load_checked_corpus(config)
     windows = held_out_windows(corpus.test, config.model.length, HELD_OUT_WINDOWS)
     model = _fit(
         task,
@@ -207,6 +230,7 @@ def train_autoregressive(
         lambda model: {"nats": float(causal_nats(model, windows).mean())},
         run,
         seed=seed,
+        hooks=hooks,
     )
     return Network(model, config.data, corpus.codec)
 
@@ -221,6 +245,7 @@ def _fit(
     *,
     seed: int,
     draw: Callable[[Any], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> Any:
     processes = task.accelerator
     batches = window_batches(
@@ -239,7 +264,7 @@ def _fit(
         seed=seed,
         evaluate=lambda state: evaluate(model_of(state)),
         draw=None if draw is None else lambda state: draw(model_of(state)),
-        hooks=(warn,),
+        hooks=(warn, *hooks),
         processes=processes,
     )
     return model_of(fitted.state)

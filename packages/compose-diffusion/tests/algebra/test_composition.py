@@ -8,6 +8,7 @@ from onepaper.errors import UsageError
 
 from compose_diffusion.algebra.composition import Evaluation, Leaf, guidance, mixture, negation, product
 from compose_diffusion.algebra.leaves import ClassifierLeaf, EnergyLeaf, ExactLeaf, PredictionLeaf
+from compose_diffusion.algebra.tapestry import Region, Tapestry
 from compose_diffusion.data.distributions import GaussianMixture, bar, centred_box, ring
 from compose_diffusion.diffusion import cosine_schedule
 
@@ -120,6 +121,42 @@ def test_gaussian_leaves_compose_to_the_gaussian_of_closed_form(x):
         difference = found.log_density - expected.log_prob(x)
         torch.testing.assert_close(difference, difference[:1].expand(32))
         torch.testing.assert_close(found.score, linear - x @ precision)
+
+
+def test_division_is_a_weight_below_one(x):
+    assert_same((A & B) / 2, 0.5 * (A & B), x)
+    assert_same(A / 4 | 3 * A / 4, A, x)
+    with pytest.raises(UsageError, match="divided by 0"):
+        A / 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        (A & B, "ExactLeaf(GaussianMixture) & ExactLeaf(UniformBox)"),
+        (1.3 * A - 0.3 * B, "1.3 * ExactLeaf(GaussianMixture) + -0.3 * ExactLeaf(UniformBox)"),
+        ((A | B) & C, "(ExactLeaf(GaussianMixture) | ExactLeaf(UniformBox)) & ExactLeaf(GaussianMixture)"),
+        (0.25 * A | B, "0.25 * ExactLeaf(GaussianMixture) | ExactLeaf(UniformBox)"),
+        (A @ (lambda t: 2.0), "w(t) * ExactLeaf(GaussianMixture)"),
+        (
+            negation(A, B, 0.5, floor=0.1),
+            "negation(ExactLeaf(GaussianMixture), ExactLeaf(UniformBox), 0.5, floor=0.1)",
+        ),
+        (ScoreOnlyLeaf(), "ScoreOnlyLeaf()"),
+        (PredictionLeaf(torch.nn.Linear(2, 2), SCHEDULE), "PredictionLeaf(Linear)"),
+    ],
+)
+def test_expressions_show_their_formula(expression, shown):
+    assert repr(expression) == shown
+
+
+def test_networks_move_with_the_expression():
+    network, classifier = torch.nn.Linear(2, 2), torch.nn.Linear(2, 3)
+    guided = PredictionLeaf(network, SCHEDULE) & ClassifierLeaf(classifier.forward, 1)
+    canvas = Tapestry([Region(PredictionLeaf(network, SCHEDULE), 0, 0)], (4, 4), (4, 4))
+    assert guided.to("meta") is guided
+    assert network.weight.device.type == classifier.weight.device.type == "meta"
+    assert canvas.networks == [network]
 
 
 def test_each_distinct_leaf_is_evaluated_once(x):

@@ -4,7 +4,7 @@ import pytest
 
 from compose_diffusion.config.networks import FitConfig, ScheduleConfig
 from compose_diffusion.config.toy import ToyNetworkConfig
-from compose_diffusion.experiments import learned_arms
+from compose_diffusion.experiments import learned_arms, learned_toy
 from compose_diffusion.presets import LAPTOP_OPTIMIZER
 from compose_diffusion.training import toy as training
 
@@ -24,7 +24,8 @@ def small_learned_toy(monkeypatch):
         hamiltonian=replace(learned_arms.PAPER_TOY.hamiltonian, steps_per_level=1),
     )
     monkeypatch.setattr(learned_arms, "LAPTOP", tiny)
-    monkeypatch.setattr(learned_arms, "LAPTOP_SUITE", replace(tiny, fit=replace(tiny.fit, steps=3)))
+    monkeypatch.setattr(learned_toy, "LAPTOP", tiny)
+    monkeypatch.setattr(learned_toy, "LAPTOP_SUITE", replace(tiny, fit=replace(tiny.fit, steps=3)))
     monkeypatch.setattr(learned_arms, "PAPER_TOY", paper)
     for name, value in (("NUM_SAMPLES", 40), ("SUITE_SAMPLES", 20), ("POINTS_PER_LEVEL", 20)):
         monkeypatch.setattr(learned_arms, name, value)

@@ -1,4 +1,4 @@
-"""Arms: a network comes back as it was trained, tiers set the scale, score networks are corrected by line integrals."""
+"""Arms: a network comes back as it was trained, score networks are corrected by line integrals."""
 
 from dataclasses import replace
 
@@ -13,9 +13,7 @@ from compose_diffusion.experiments.learned_arms import (
     draw_arm,
     exact_arm,
     form_of,
-    scale,
     suite_arm,
-    suite_scale,
     train_arm,
     trained,
 )
@@ -72,10 +70,3 @@ def test_suite_arms_know_their_task(context):
     empty = suite_arm(context, learned_arms.LAPTOP, SUITE["product-c"], "ula", 100)
     assert "accuracy" not in empty
     assert empty["samples"].shape == (20, 2)
-
-
-def test_the_tier_sets_the_scale():
-    assert scale(ClaimContext(tier="retrain")) is learned_arms.PAPER
-    assert scale(ClaimContext(tier="full")) is learned_arms.LAPTOP
-    assert suite_scale(ClaimContext(tier="retrain")) is learned_arms.PAPER
-    assert suite_scale(ClaimContext(tier="full")) is learned_arms.LAPTOP_SUITE

@@ -1,6 +1,6 @@
 """Training: the mean negative log-likelihood of the triples of random chunks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from onepaper.errors import UsageError
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 from torch import Tensor
 
 from dct_transformer.config import ExperimentConfig
@@ -52,6 +52,7 @@ def train(
     accelerator: Accelerator | None = None,
     images: Images | None = None,
     draw: Callable[[DCTransformer], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> DCTransformer:
     """Train, resuming from the newest checkpoint of `run` if there is one; the network, with averaged weights if kept.
 
@@ -62,6 +63,7 @@ def train(
         accelerator: device, precision and processes; the best device by default.
         images: of the training; those of the configuration by default.
         draw: samples of a network as files by name, asked for with every evaluation of a run.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: no images, or images that do not fit the network.
@@ -104,6 +106,7 @@ def train(
             seed=seed,
             evaluate=evaluate,
             draw=draw_from if draw is not None else None,
+            hooks=hooks,
             processes=accelerator,
         )
     network = DCTransformer(config.model)

@@ -1,5 +1,6 @@
 """Pre-training: SimCLR, COLA and supervised, with example mixing (paper, sections 2.2 and 3, appendix C)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,13 +8,13 @@ from jaxtyping import Float
 from onepaper.data import Prefetch
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
-from onepaper.torch.steps import Loss, TorchTask
-from onepaper.training import fit
+from onepaper.torch.steps import Loss, TorchState, TorchTask
+from onepaper.training import Hook, fit
 from torch import Tensor
 from torch.nn import functional as F
 
 from hares.config import TrainConfig
-from hares.data.pool import crop_batches, open_pool
+from hares.data.pool import Pool, crop_batches, open_pool
 from hares.models.encoder import Encoder
 from hares.models.objectives import Pretrainer, cola_losses, contrastive_losses, interleave
 from hares.spectrograms.log_mel import log_of_power, mel_power, standardize
@@ -68,15 +69,29 @@ def make_loss(config: TrainConfig, accelerator: Accelerator, classes: int) -> Lo
 
 
 def train(
-    config: TrainConfig, run: Run | None = None, *, seed: int = 0, accelerator: Accelerator | None = None
+    config: TrainConfig,
+    run: Run | None = None,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+    pool: Pool | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> Encoder:
     """Pre-train, resuming from the newest checkpoint of `run` if there is one; the encoder without its head.
+
+    Args:
+        config: audio, encoder, objective and training.
+        run: where logs and checkpoints go; None keeps nothing.
+        seed: of the weights, the crops and the augmentations.
+        accelerator: device, precision and processes; the best device by default.
+        pool: audio of your own; None: that of the configuration.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: the pool cannot be read, or a supervised training has one class.
     """
     accelerator = accelerator or Accelerator()
-    pool = open_pool(config.pool, config.encoder.front_end.rate)
+    pool = pool or open_pool(config.pool, config.encoder.front_end.rate)
     task = TorchTask(
         lambda: Pretrainer(config, len(pool.classes)),
         make_loss(config, accelerator, len(pool.classes)),
@@ -86,7 +101,7 @@ def train(
     )
     batches = crop_batches(pool, config, seed=seed, rank=accelerator.rank, world=accelerator.world)
     with Prefetch(batches) as prefetched:
-        fitted = fit(task, prefetched, config.loop, run, seed=seed, processes=accelerator)
+        fitted = fit(task, prefetched, config.loop, run, seed=seed, hooks=hooks, processes=accelerator)
     encoder = Encoder(config.encoder)
     with task.evaluating(fitted.state) as trained:
         encoder.load_state_dict(trained.encoder.state_dict())  # pyright: ignore

@@ -1,6 +1,6 @@
 """Training of the denoiser with its readout, of masked models, and of causal models (paper, section 3)."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +14,19 @@ from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.custom_steps import CustomJaxTask, label_parameters
 from onepaper.jax.steps import JaxState, JaxTask, make_optimizer
 from onepaper.runs import Run
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 
 from sed.config import AutoregressiveExperiment, ExperimentConfig, MaskedExperiment
-from sed.data.corpus import Corpus, TextCodec, check_length, held_out_windows, learn_codec, tokenize, window_batches
+from sed.data.corpus import (
+    Corpus,
+    TextCodec,
+    check_length,
+    check_tokens,
+    held_out_windows,
+    learn_codec,
+    tokenize,
+    window_batches,
+)
 from sed.diffusion.embeddings import bit_table, import_table, random_table
 from sed.diffusion.spans import sample_mask
 from sed.diffusion.times import low_discrepancy_steps
@@ -176,9 +185,18 @@ def load_checked_corpus(config: AnyExperiment, codec: TextCodec | None = None) -
     Raises:
         UsageError: missing data, or parts that are too short.
     """
-    corpus = tokenize(config.data, codec or learn_codec(config.data, config.model.vocab_size))
+    return check_corpus(tokenize(config.data, codec or learn_codec(config.data, config.model.vocab_size)), config)
+
+
+def check_corpus(corpus: Corpus, config: AnyExperiment) -> Corpus:
+    """The corpus itself.
+
+    Raises:
+        UsageError: parts that are too short for the model, or tokens that it does not have.
+    """
     for part in ("train", "validation"):
         check_length(getattr(corpus, part), config.model.length, part)
+        check_tokens(getattr(corpus, part), config.model.vocab_size, part)
     return corpus
 
 
@@ -189,7 +207,9 @@ def train(
     seed: int = 0,
     accelerator: Accelerator | None = None,
     embeddings: tuple[TextCodec, Table] | None = None,
+    corpus: Corpus | None = None,
     draw: Callable[[EmbeddingDiffusion], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> Network[EmbeddingDiffusion]:
     """Train from a configuration, or from the newest checkpoint of `run`; returns the network.
 
@@ -199,7 +219,9 @@ def train(
         seed: of the initial weights, the batches and the noise.
         accelerator: devices; None: one.
         embeddings: the tokenizer and the table; None: as configured.
+        corpus: text of your own, with the tokenizer of the embeddings; None: the data of the configuration.
         draw: samples of a model as files by name, asked for with every evaluation of a run.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: missing data or embeddings, or a model that does not fit them.
@@ -214,11 +236,18 @@ def train(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    return _fit(task, config, load_checked_corpus(config, codec), evaluate_denoising, run, seed=seed, draw=draw)
+    corpus = check_corpus(corpus, config) if corpus else load_checked_corpus(config, codec)
+    return _fit(task, config, corpus, evaluate_denoising, run, seed=seed, draw=draw, hooks=hooks)
 
 
 def train_masked(
-    config: MaskedExperiment, run: Run | None = None, *, seed: int = 0, accelerator: Accelerator | None = None
+    config: MaskedExperiment,
+    run: Run | None = None,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+    corpus: Corpus | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> Network[MaskedLM]:
     """Train a masked model for its embeddings; arguments and errors as for `train`."""
     task = JaxTask(
@@ -232,7 +261,8 @@ def train_masked(
     def evaluate(model: MaskedLM, windows: np.ndarray) -> dict[str, float]:
         return {"nats": masked_nats(model, windows)}
 
-    return _fit(task, config, load_checked_corpus(config), evaluate, run, seed=seed)
+    corpus = check_corpus(corpus, config) if corpus else load_checked_corpus(config)
+    return _fit(task, config, corpus, evaluate, run, seed=seed, hooks=hooks)
 
 
 def train_autoregressive(
@@ -241,6 +271,8 @@ def train_autoregressive(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    corpus: Corpus | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> Network[AutoregressiveLM]:
     """Train a causal model; arguments and errors as for `train`."""
     task = JaxTask(
@@ -254,7 +286,8 @@ def train_autoregressive(
     def evaluate(model: AutoregressiveLM, windows: np.ndarray) -> dict[str, float]:
         return {"nats": float(causal_nats(model, windows).mean())}
 
-    return _fit(task, config, load_checked_corpus(config), evaluate, run, seed=seed)
+    corpus = check_corpus(corpus, config) if corpus else load_checked_corpus(config)
+    return _fit(task, config, corpus, evaluate, run, seed=seed, hooks=hooks)
 
 
 def _fit(
@@ -266,6 +299,7 @@ def _fit(
     *,
     seed: int,
     draw: Callable[[Any], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> Network[Any]:
     processes = task.accelerator
     length = config.model.length
@@ -284,6 +318,7 @@ def _fit(
         seed=seed,
         evaluate=evaluate_state,
         draw=None if draw is None else lambda state: draw(task.model(state)),
+        hooks=hooks,
         processes=processes,
     )
     return Network(task.model(fitted.state), config.data, corpus.codec)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.steps import JaxState, JaxTask
 from onepaper.runs import Run
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 
 from slowae_rlt.config import ExperimentConfig
 from slowae_rlt.data.mel import log_mel, window_context
@@ -167,6 +167,7 @@ def train(
     seed: int = 0,
     accelerator: Accelerator | None = None,
     recordings: Recordings | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> SlowAE:
     """Train from a configuration, or from the newest checkpoint of `run`; returns the averaged model.
 
@@ -175,7 +176,8 @@ def train(
         run: where logs and checkpoints go; None keeps nothing.
         seed: of the initial weights and the crops.
         accelerator: devices; None: one.
-        recordings: those of `load_checked_recordings`; None: they are loaded.
+        recordings: recordings of your own; None: those of the configuration.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: missing or damaged data.
@@ -215,7 +217,7 @@ def train(
         run,
         seed=seed,
         evaluate=lambda state: evaluate_held_out(model_of(state), crops),
-        hooks=(make_warning(config),),
+        hooks=(make_warning(config), *hooks),
         processes=processes,
     )
     return model_of(fitted.state)

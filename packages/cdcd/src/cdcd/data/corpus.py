@@ -93,6 +93,15 @@ def check_length(tokens: Tokens, length: int, part: str) -> None:
         raise UsageError(f"the {part} part has {len(tokens)} tokens, expected at least length, which is {length}")
 
 
+def check_tokens(tokens: Tokens, vocab_size: int, part: str) -> None:
+    """Raise `UsageError` for tokens outside the vocabulary."""
+    if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocab_size:
+        raise UsageError(
+            f"the {part} part has tokens from {tokens.min()} to {tokens.max()}, expected 0 to {vocab_size - 1}; set "
+            "--model.vocab-size"
+        )
+
+
 def window_batches(
     tokens: Tokens, length: int, batch_size: int, *, seed: int, rank: int = 0, world: int = 1
 ) -> Callable[[int], Int[np.ndarray, "batch length"]]:

@@ -1,6 +1,6 @@
 """Training of the translation model and of its autoregressive baseline (paper, section 6.6)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.custom_steps import CustomJaxTask
 from onepaper.jax.steps import JaxState, JaxTask
 from onepaper.runs import Run
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 
 from cdcd.config import CausalTranslationExperiment, TranslationExperiment
 from cdcd.data.sentences import PADDING, ParallelCorpus, load_pairs, pair_batches
@@ -101,7 +101,9 @@ def train_translation(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    corpus: ParallelCorpus | None = None,
     draw: Callable[[TranslationNetwork[TranslationDiffusion]], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> TranslationNetwork[TranslationDiffusion]:
     """Train from a configuration, or from the newest checkpoint of `run`; returns the network.
 
@@ -110,7 +112,9 @@ def train_translation(
         run: where logs and checkpoints go; None keeps nothing.
         seed: of the initial weights, the order of the pairs and the noise.
         accelerator: devices; None: one.
+        corpus: parallel text of your own; None: the data of the configuration.
         draw: samples of a network as files by name, asked for with every evaluation of a run.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: missing data, or none that fit the model.
@@ -124,7 +128,7 @@ def train_translation(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    return _fit(task, config, evaluate_denoising, run, seed=seed, draw=draw)
+    return _fit(task, config, corpus, evaluate_denoising, run, seed=seed, draw=draw, hooks=hooks)
 
 
 def train_causal_translation(
@@ -133,6 +137,8 @@ def train_causal_translation(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    corpus: ParallelCorpus | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> TranslationNetwork[CausalTranslator]:
     """Train the autoregressive baseline; arguments and errors as for `train_translation`."""
 
@@ -152,19 +158,21 @@ def train_causal_translation(
     def evaluate(model: CausalTranslator, source: np.ndarray, target: np.ndarray) -> dict[str, float]:
         return {"nats": causal_translation_nats(model, source, target)}
 
-    return _fit(task, config, evaluate, run, seed=seed)
+    return _fit(task, config, corpus, evaluate, run, seed=seed, hooks=hooks)
 
 
 def _fit(
     task: JaxTask,
     config: TranslationExperiment | CausalTranslationExperiment,
+    corpus: ParallelCorpus | None,
     evaluate: Callable[[Any, np.ndarray, np.ndarray], dict[str, float]],
     run: Run | None,
     *,
     seed: int,
     draw: Callable[[Any], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> Any:
-    corpus = load_checked_pairs(config)
+    corpus = corpus or load_checked_pairs(config)
     processes = task.accelerator
     held_out = corpus.validation.source[:HELD_OUT_PAIRS], corpus.validation.target[:HELD_OUT_PAIRS]
     batches = pair_batches(corpus.train, config.batch_size, seed=seed, rank=processes.rank, world=processes.world)
@@ -181,7 +189,7 @@ def _fit(
         seed=seed,
         evaluate=lambda state: evaluate(network_of(state).model, *held_out),
         draw=None if draw is None else lambda state: draw(network_of(state)),
-        hooks=(warn,),
+        hooks=(warn, *hooks),
         processes=processes,
     )
     return network_of(fitted.state)

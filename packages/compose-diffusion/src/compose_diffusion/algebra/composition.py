@@ -11,6 +11,7 @@ leaf is evaluated once, and leaves that share a network are evaluated in one bat
     >>> without = 1.3 * big - 0.3 * small        # NOT, as the official code weighs it
     >>> frame = big & ~small                     # NOT of strength 0.3
     >>> cold = product @ 2.0                     # tempering
+    >>> half = product / 2                       # the same by 1 / 2
     >>> guided = guidance(unconditional, [red, round_], [4.0, 4.0])
 
 The command line accepts the same operators as text; see `language`.
@@ -22,13 +23,13 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Never, cast
+from typing import Any, Never, Self, cast
 
 import torch
 from jaxtyping import Float
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
-from torch import Tensor
+from torch import Tensor, nn
 
 from compose_diffusion.diffusion import NoiseSchedule, noise_from_score
 
@@ -112,6 +113,17 @@ class Expression(ABC):
 
         return target
 
+    def to(self, device: torch.device | str) -> Self:
+        """Move the networks of all leaves, in place as `torch.nn.Module.to` does; returns the expression."""
+        for leaf in self.leaves():
+            for network in leaf.networks:
+                network.to(device)
+        return self
+
+    @abstractmethod
+    def __repr__(self) -> str:
+        """The formula, with each leaf as its class and model."""
+
     def __and__(self, other: "Expression | Negated") -> "WeightedProduct":
         if isinstance(other, Negated):
             return self._flat().joined(other.term, -other.strength)
@@ -138,6 +150,11 @@ class Expression(ABC):
     def __rmul__(self, weight: Weight) -> "Scaled":
         return Scaled(self, weight)
 
+    def __truediv__(self, divisor: float) -> "Scaled":
+        if divisor == 0:
+            raise UsageError("an expression was divided by 0, expected another number; leave the term out instead")
+        return self * (1 / divisor)
+
     def __matmul__(self, inverse_temperature: Weight) -> "WeightedProduct":
         return WeightedProduct([self], [inverse_temperature])
 
@@ -156,6 +173,15 @@ class Leaf(Expression, ABC):
 
     # Noise levels of the leaf, which must equal those of the sampler; None if any levels are allowed.
     schedule: NoiseSchedule | None = None
+
+    @property
+    def networks(self) -> "list[nn.Module]":
+        """Networks of the leaf: attributes that are modules, or methods of one."""
+        owners = [getattr(value, "__self__", value) for value in vars(self).values()]
+        return [owner for owner in owners if isinstance(owner, nn.Module)]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(type(network).__name__ for network in self.networks)})"
 
     @property
     def batch_key(self) -> Hashable | None:
@@ -331,6 +357,12 @@ class WeightedProduct(Expression):
     def _flat(self) -> "WeightedProduct":
         return self
 
+    def __repr__(self) -> str:
+        weighted = zip(self.terms, self.weights, strict=True)
+        if len(self.terms) > 1 and all(isinstance(weight, float | int) and weight == 1 for weight in self.weights):
+            return " & ".join(map(_operand, self.terms))
+        return " + ".join(f"{_shown(weight)} * {_operand(term)}" for term, weight in weighted)
+
     def joined(self, other: Expression, factor: float) -> "WeightedProduct":
         """This product and factor * other, as one flat product."""
         terms, weights = list(self.terms), list(self.weights)
@@ -354,6 +386,13 @@ class Scaled(WeightedProduct):
 
     def __init__(self, term: Expression, weight: Weight) -> None:
         super().__init__([term], [weight])
+
+    def __mul__(self, weight: Weight) -> "Scaled":
+        """One coefficient for 3 * a / 4, which a mixture reads as mixing weight 0.75."""
+        number = isinstance(weight, int | float)
+        return Scaled(self.terms[0], _scaled(self.weights[0], weight)) if number else super().__mul__(weight)
+
+    __rmul__ = __mul__
 
     def __matmul__(self, inverse_temperature: Weight) -> "Scaled":
         """Temper the term and keep the coefficient, which a mixture reads as a mixing weight."""
@@ -472,6 +511,13 @@ class Mixture(Expression):
             _accumulate(total, responsibilities[:, index], sensitivities)
         return torch.logsumexp(weighted, dim=1), total
 
+    def __repr__(self) -> str:
+        if self.mixing_weights is None:
+            shape = tuple(self.log_weights.shape)
+            return f"mixture([{', '.join(map(repr, self.terms))}], log_weights of shape {shape})"
+        weighted = zip(self.terms, self.mixing_weights, strict=True)
+        return " | ".join(f"{'' if weight == 1 else f'{weight:g} * '}{_operand(term)}" for term, weight in weighted)
+
 
 def _mixing_terms(expression: Expression) -> list[tuple[Expression, float]]:
     """The terms and mixing weights of an operand of `|`: a mixture, a scaled term, or one term of weight 1."""
@@ -539,6 +585,17 @@ class FlooredNegation(Expression):
         if base is None:
             return None, total
         return base - strength * torch.logaddexp(other, torch.full_like(other, self.log_floor)), total
+
+    def __repr__(self) -> str:
+        return f"negation({self.base}, {self.other}, {_shown(self.strength)}, floor={math.exp(self.log_floor):g})"
+
+
+def _operand(term: Expression) -> str:
+    return repr(term) if isinstance(term, Leaf | FlooredNegation) else f"({term!r})"
+
+
+def _shown(weight: Weight) -> str:
+    return f"{weight:g}" if isinstance(weight, float | int) else "w(t)"
 
 
 def _require_energy(terms: Sequence[Expression], what: str, reason: str) -> None:

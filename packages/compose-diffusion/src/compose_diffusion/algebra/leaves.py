@@ -45,6 +45,9 @@ class ExactLeaf(Leaf):
         log_density, score = self.distribution.noised(x, self._alpha_bars[t])
         return Evaluation(log_density, score)
 
+    def __repr__(self) -> str:
+        return f"ExactLeaf({type(self.distribution).__name__})"
+
 
 class _NetworkLeaf(Leaf, ABC):
     """Base class of network leaves: conditions, time steps, and one call for all conditions of a network.

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from onepaper.config import check_non_negative, check_positive
 from onepaper.errors import UsageError
-from torch import Tensor
+from torch import Tensor, nn
 
 from compose_diffusion.algebra.composition import Evaluation, Expression, Leaf, WeightedProduct, product
 from compose_diffusion.diffusion import NoiseSchedule, score_from_noise
@@ -114,6 +114,11 @@ class Crop(Leaf):
         noise[self.window] = part.predicted_noise(t, cast(NoiseSchedule, self.schedule))
         return Evaluation(part.log_density, score, noise)
 
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Those of its model."""
+        return _networks([self.region])
+
 
 def product_of_crops(regions: Sequence[Region], canvas: tuple[int, int], tile: tuple[int, int]) -> WeightedProduct:
     """sum_r L_r(crop_r x): a density of the canvas, with an energy where all models have one.
@@ -177,6 +182,16 @@ class Tapestry(Leaf):
                 predicted = F.interpolate(predicted, scale_factor=float(region.scale), mode="nearest")
             noise[window] += fraction.to(x) * predicted
         return Evaluation(None, score_from_noise(noise, t, schedule), noise)
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Those of the models of all regions, each once."""
+        return _networks(self.regions)
+
+
+def _networks(regions: Sequence[Region]) -> list[nn.Module]:
+    found = [network for region in regions for leaf in region.model.leaves() for network in leaf.networks]
+    return list(dict.fromkeys(found))
 
 
 def _window(region: Region, canvas: tuple[int, int], tile: tuple[int, int]) -> tuple[slice, ...]:

@@ -39,13 +39,13 @@ def network_leaf(network: ToyNetwork, schedule: NoiseSchedule) -> Leaf:
     return PredictionLeaf(network, schedule)
 
 
-def load_leaves(folder: Path, components: Sequence[str], schedule: NoiseSchedule) -> dict[str, Leaf]:
+def load_leaves(folder: str | Path, components: Sequence[str], schedule: NoiseSchedule) -> dict[str, Leaf]:
     """Trained networks as leaves by name, from the folder of a `train` run or its export.
 
     Raises:
         UsageError: a component's folder is missing, or holds a model of another kind.
     """
-    return {name: network_leaf(load_network(folder / name), schedule) for name in components}
+    return {name: network_leaf(load_network(Path(folder) / name), schedule) for name in components}
 
 
 def official_mixture(

@@ -41,13 +41,13 @@ class ReusedModels:
     thick: DiffusersLeaf
 
     @classmethod
-    def from_pretrained(cls, num_levels: int, folder: Path | None = None) -> "ReusedModels":
+    def from_pretrained(cls, num_levels: int, folder: str | Path | None = None) -> "ReusedModels":
         """From the folder of a training run, or the shipped models.
 
         Raises:
             UsageError: a folder without the two pipelines; see `from_diffusers`.
         """
-        folder = SHIPPED_WEIGHTS if folder is None else folder
+        folder = SHIPPED_WEIGHTS if folder is None else Path(folder)
         shape = from_diffusers(folder / "shape", num_levels=num_levels)
         return cls(shape, from_diffusers(folder / "thick", schedule=shape.schedule))
 

@@ -1,7 +1,7 @@
 """Arms of the claims about trained networks of the plane: one training or one sampled task each, computed once.
 
-Networks are trained inside the arms, so claims share them: at the laptop's scale in the tier `full`, at the paper's in
-`retrain`. Samplers run on the CPU, with the step sizes and numbers of steps of the official toy notebook.
+Networks are trained inside the arms, at the scale of a laptop, so claims share them. Samplers run on the CPU, with the
+step sizes and numbers of steps of the official toy notebook.
 """
 
 from collections.abc import Mapping
@@ -28,23 +28,10 @@ from compose_diffusion.training.toy import train_network
 
 Form = Literal["dae", "l2", "dot", "score"]
 LAPTOP = cast(ToyLearnedConfig, TOY_PRESETS["laptop-toy"].config)
-LAPTOP_SUITE = cast(ToyLearnedConfig, TOY_PRESETS["laptop-suite"].config)
-PAPER = cast(ToyLearnedConfig, TOY_PRESETS["paper-toy"].config)
 NUM_SAMPLES = 1000
 SUITE_SAMPLES = 400
 POINTS_PER_LEVEL = 1000
 CURVE_POINTS = 40
-
-
-def scale(context: ClaimContext) -> ToyLearnedConfig:
-    """The configuration of the tier."""
-    return PAPER if context.tier == "retrain" else LAPTOP
-
-
-def suite_scale(context: ClaimContext) -> ToyLearnedConfig:
-    """The configuration of the nine tasks; at the paper's scale with the toy's noise levels, whose highest is pure
-    noise."""
-    return PAPER if context.tier == "retrain" else LAPTOP_SUITE
 
 
 def form_of(config: ToyLearnedConfig, form: str) -> ToyLearnedConfig:

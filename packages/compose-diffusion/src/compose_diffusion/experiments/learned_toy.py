@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,17 +16,18 @@ from compose_diffusion.evaluation.toy_suite import SUITE, SuiteTask
 from compose_diffusion.experiments.exact_toy import LABELS, measurement
 from compose_diffusion.experiments.figures import samples_over_density
 from compose_diffusion.experiments.learned_arms import (
+    LAPTOP,
     draw_arm,
     exact_arm,
     form_of,
-    scale,
     suite_arm,
-    suite_scale,
     train_arm,
     trained,
 )
 from compose_diffusion.experiments.learned_figures import landscapes, learning_curves, suite_panels, target_grid
+from compose_diffusion.presets import TOY_PRESETS
 
+LAPTOP_SUITE = cast(ToyLearnedConfig, TOY_PRESETS["laptop-suite"].config)
 # Samplers of the comparison, and the measure that ranks them in each task.
 ROWS = ("reverse", "ula", "mala", "uhmc", "hmc", "reverse-ula")
 SUITE_ROWS = ("reverse", "ula", "hmc")
@@ -70,7 +72,7 @@ def mean_over_components(
 
 def energies_train_like_scores(context: ClaimContext) -> Evidence:
     """C5: the same training of energies (denoising autoencoder form) and of scores, on six distributions."""
-    config = scale(context)
+    config = LAPTOP
     configs = {"energy": form_of(config, "dae"), "score": form_of(config, "score")}
     arms = networks_of(context, configs, TOY_COMPONENTS)
     loss = {name: mean_over_components(context, arms[name], f"loss, {name}", "loss") for name in arms}
@@ -109,7 +111,7 @@ def loss_of(arms: Mapping[int, ArmResult]) -> float:
 
 def three_energy_forms(context: ClaimContext) -> Evidence:
     """C7: the three energy forms after equal training on the factors of the product, and their HMC samples."""
-    config = scale(context)
+    config = LAPTOP
     configs = {form: form_of(config, form) for form in ENERGY_FORMS}
     arms = networks_of(context, configs, TERMS["product"])
     exact = mean_over_components(context, arms["exact"], "loss, exact", "loss")
@@ -145,7 +147,7 @@ def three_energy_forms(context: ClaimContext) -> Evidence:
 
 def samplers_on_a_learned_product(context: ClaimContext) -> Evidence:
     """C8a: all samplers on ring and bar; in the table also score networks, for HMC with line integrals."""
-    config = scale(context)
+    config = LAPTOP
     by_score = over_seeds(context, form_of(config, "score"), "product", ["reverse", "hmc"])
     others = {"reverse, score networks": by_score["reverse"], "HMC, score networks by line integrals": by_score["hmc"]}
     found = ranking(context, config, "product", others)
@@ -171,7 +173,7 @@ def samplers_on_a_learned_product(context: ClaimContext) -> Evidence:
 
 def samplers_on_a_learned_mixture(context: ClaimContext) -> Evidence:
     """C8b: all samplers on the left or the right bar; in the table also the official form of the mixture."""
-    config = scale(context)
+    config = LAPTOP
     official = over_seeds(context, config, "mixture", ["reverse", "hmc"], mixture_form="official")
     others = {"reverse, official mixture": official["reverse"], "HMC, official mixture": official["hmc"]}
     return ranking(context, config, "mixture", others)
@@ -179,7 +181,7 @@ def samplers_on_a_learned_mixture(context: ClaimContext) -> Evidence:
 
 def samplers_on_a_learned_negation(context: ClaimContext) -> Evidence:
     """C8c: all samplers on the big box without the small one."""
-    return ranking(context, scale(context), "negation", {})
+    return ranking(context, LAPTOP, "negation", {})
 
 
 def ranking(
@@ -218,7 +220,7 @@ def ranking(
 
 def distilled_energies(context: ClaimContext) -> Evidence:
     """X5: energies that match a score network, against energies trained on the noise: loss, and the product by HMC."""
-    direct = form_of(scale(context), "dae")
+    direct = form_of(LAPTOP, "dae")
     configs = {"direct": direct, "distilled": replace(direct, objective="distill")}
     arms = networks_of(context, configs, TERMS["product"])
     loss = [mean_over_components(context, arms[name], f"loss, {name}", "loss") for name in (*configs, "exact")]
@@ -241,7 +243,7 @@ def distilled_energies(context: ClaimContext) -> Evidence:
 
 def nine_tasks(context: ClaimContext) -> Evidence:
     """X6: the second suite with trained energies, by the reverse process, ULA and HMC."""
-    config = form_of(suite_scale(context), "dae")
+    config = form_of(LAPTOP_SUITE, "dae")
     found: dict[str, dict[str, dict[int, ArmResult]]] = {task: {row: {} for row in SUITE_ROWS} for task in SUITE}
     work = [(task, row, seed) for seed in context.seeds for task in SUITE.values() for row in SUITE_ROWS]
     for task, row, seed in context.track(work, "nine tasks"):

@@ -151,14 +151,14 @@ class DigitModels:
     schedule: NoiseSchedule
 
     @classmethod
-    def from_pretrained(cls, folder: Path | None = None, device: torch.device | str = "cpu") -> "DigitModels":
+    def from_pretrained(cls, folder: str | Path | None = None, device: torch.device | str = "cpu") -> "DigitModels":
         """Both networks from the folder of a training run, or, without one, those that ship with the package.
 
         Raises:
             UsageError: no such folder, no such networks in it, or networks with different noise levels.
             OnePaperError: weights are missing or damaged.
         """
-        folder = SHIPPED_WEIGHTS if folder is None else folder
+        folder = SHIPPED_WEIGHTS if folder is None else Path(folder)
         if not folder.is_dir():
             raise UsageError(f"weights folder {folder} does not exist; give the folder of a `train` run")
         denoiser = Denoiser.from_pretrained(folder / DENOISER_FOLDER)

@@ -16,12 +16,12 @@ class TrainedPipeline:
     network: UNet2DModel
     scheduler: DDPMScheduler
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write the folder that `DDPMPipeline.from_pretrained` and `from_diffusers` read."""
         DDPMPipeline(unet=self.network, scheduler=self.scheduler).save_pretrained(folder, safe_serialization=True)
-        for weights in folder.rglob("*.safetensors"):
+        for weights in Path(folder).rglob("*.safetensors"):
             weights.chmod(0o644)  # safetensors writes files without read permission for others
-        return folder
+        return Path(folder)
 
 
 def make_network(config: UNetConfig) -> UNet2DModel:

@@ -123,6 +123,9 @@ class CompiledExpression(Expression):
         score = score.T.to(x.dtype, memory_format=torch.contiguous_format, copy=True)
         return Evaluation(log_density.to(x.dtype) if energy else None, score)
 
+    def __repr__(self) -> str:
+        return f"compiled({self.expression!r})"
+
     def target(self, t: int) -> "CompiledTarget":
         """Log density and score at level t, and compiled MCMC steps."""
         return CompiledTarget(self, t)

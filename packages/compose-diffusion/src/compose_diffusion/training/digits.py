@@ -1,6 +1,6 @@
 """Training of the networks of digits: the denoiser and the guiding classifier."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, LoopOptions
+from onepaper.training import Fitted, Hook, LoopOptions
 from torch import Tensor
 
 from compose_diffusion.config.digits import DigitsConfig
@@ -82,7 +82,15 @@ def trainings(config: DigitsConfig) -> list[Training]:
 
 
 def train_denoiser(
-    config: DigitsConfig, run: Run | None, loop: LoopOptions, seed: int = 0, accelerator: Accelerator | None = None
+    config: DigitsConfig,
+    run: Run | None,
+    loop: LoopOptions,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+    *,
+    digits: Digits | None = None,
+    held_out: Digits | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[Denoiser, Fitted[TorchState]]:
     """Train the denoiser of a configuration, or resume its training.
 
@@ -92,6 +100,9 @@ def train_denoiser(
         loop: number of steps (that of `config`) and intervals of logs and checkpoints.
         seed: of weights, order of the images, levels, noise.
         accelerator: device and precision; the best device by default.
+        digits: images of your own with labels; None: the model's part of the digits.
+        held_out: those of the logged measures; None: the evaluator's part.
+        hooks: called as `hook(step, state, row)` after each log row.
 
     Returns:
         The model with averaged weights in evaluation mode, and how the training ended.
@@ -104,11 +115,19 @@ def train_denoiser(
         total_steps=config.denoiser_fit.steps,
         accelerator=accelerator,
     )
-    return _train(task, config.denoiser_fit, run, loop, seed, "denoiser")
+    return _train(task, config.denoiser_fit, digits, held_out, run, loop, seed, "denoiser", hooks)
 
 
 def train_classifier(
-    config: DigitsConfig, run: Run | None, loop: LoopOptions, seed: int = 0, accelerator: Accelerator | None = None
+    config: DigitsConfig,
+    run: Run | None,
+    loop: LoopOptions,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+    *,
+    digits: Digits | None = None,
+    held_out: Digits | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[NoisyClassifier, Fitted[TorchState]]:
     """Train the guiding classifier, or resume its training; arguments and results as of `train_denoiser`."""
     task = TorchTask(
@@ -118,13 +137,22 @@ def train_classifier(
         total_steps=config.classifier_fit.steps,
         accelerator=accelerator,
     )
-    return _train(task, config.classifier_fit, run, loop, seed, "classifier")
+    return _train(task, config.classifier_fit, digits, held_out, run, loop, seed, "classifier", hooks)
 
 
 def _train(
-    task: TorchTask, config: FitConfig, run: Run | None, loop: LoopOptions, seed: int, name: str
+    task: TorchTask,
+    config: FitConfig,
+    digits: Digits | None,
+    held_out: Digits | None,
+    run: Run | None,
+    loop: LoopOptions,
+    seed: int,
+    name: str,
+    hooks: Sequence[Hook[TorchState]],
 ) -> tuple[Any, Fitted[TorchState]]:
-    digits, held_out = load_digits("model"), load_digits("evaluator")
+    digits = load_digits("model") if digits is None else digits
+    measured = load_digits("evaluator") if held_out is None else held_out
     accelerator = task.accelerator
     sampler = BatchSampler(len(digits), config.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
 
@@ -139,7 +167,8 @@ def _train(
         run,
         seed=seed,
         description=name,
-        evaluate=lambda state: _held_out(task, state, held_out),
+        evaluate=lambda state: _held_out(task, state, measured),
+        hooks=hooks,
     )
 
 

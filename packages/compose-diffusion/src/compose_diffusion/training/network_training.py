@@ -1,7 +1,7 @@
 """One training of the `train` verb: a network that is trained, resumed and saved in the same way as all others."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -9,14 +9,14 @@ from typing import Any, Protocol, runtime_checkable
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, LoopOptions, fit
+from onepaper.training import Fitted, Hook, LoopOptions, fit
 
 
 @runtime_checkable
 class Pretrained(Protocol):
     """A network that can be written as a folder of `model.safetensors` and `config.json`."""
 
-    def save_pretrained(self, folder: Path) -> Path:
+    def save_pretrained(self, folder: str | Path) -> Path:
         """Write the folder."""
         ...
 
@@ -51,6 +51,7 @@ def fit_averaged(
     seed: int,
     description: str,
     evaluate: Callable[[TorchState], dict[str, float]] | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[Any, Fitted[TorchState]]:
     """Run the training loop of a task.
 
@@ -62,6 +63,7 @@ def fit_averaged(
         seed: of weights and losses.
         description: of the progress bar.
         evaluate: held-out measures of a state.
+        hooks: called as `hook(step, state, row)` after each log row.
 
     Returns:
         A copy of the network with averaged weights in evaluation mode, and how the training ended.
@@ -73,6 +75,7 @@ def fit_averaged(
         run,
         seed=seed,
         evaluate=evaluate,
+        hooks=hooks,
         processes=task.accelerator,
         description=description,
     )

@@ -1,6 +1,6 @@
 """Training of both networks of canvases, on new canvases at every step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, LoopOptions
+from onepaper.training import Fitted, Hook, LoopOptions
 from torch import Tensor
 
 from compose_diffusion.config.positions import PositionNetworkConfig, PositionsConfig
@@ -53,6 +53,8 @@ def train_network(
     loop: LoopOptions,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    *,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[PositionNetwork, Fitted[TorchState]]:
     """Train one network, or resume its training.
 
@@ -63,6 +65,7 @@ def train_network(
         loop: number of steps (that of the network's `FitConfig`) and intervals of logs and checkpoints.
         seed: of weights, canvases, levels, noise.
         accelerator: device and precision; the best device by default.
+        hooks: called as `hook(step, state, row)` after each log row.
 
     Returns:
         The network with averaged weights in evaluation mode, and how the training ended.
@@ -84,6 +87,7 @@ def train_network(
         seed=seed,
         description=network.form,
         evaluate=lambda state: {"held_out_loss": _held_out(task, state, config)},
+        hooks=hooks,
     )
 
 

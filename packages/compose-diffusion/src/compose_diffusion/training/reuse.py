@@ -3,7 +3,7 @@
 The composition plays no role in training. Each model is saved as an ordinary `DDPMPipeline` folder.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, LoopOptions
+from onepaper.training import Fitted, Hook, LoopOptions
 from torch import Tensor
 
 from compose_diffusion.config.reuse import AttributeConfig, ReuseConfig
@@ -51,6 +51,8 @@ def train_attribute(
     loop: LoopOptions,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    *,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[TrainedPipeline, Fitted[TorchState]]:
     """Train one model, or resume its training.
 
@@ -60,6 +62,7 @@ def train_attribute(
         loop: number of steps and intervals of logs and checkpoints.
         seed: of weights, order of the images, levels, noise.
         accelerator: device and precision; the best device by default.
+        hooks: called as `hook(step, state, row)` after each log row.
 
     Returns:
         The pipeline with averaged weights in evaluation mode, and how the training ended.
@@ -91,6 +94,7 @@ def train_attribute(
         seed=seed,
         description=f"{config.prediction_type} on {len(images)} images",
         evaluate=held_out_loss,
+        hooks=hooks,
     )
     return TrainedPipeline(network, scheduler), fitted
 

@@ -93,7 +93,7 @@ def fresh_samples(
 
 def train_network(
     config: ToyLearnedConfig,
-    component: str,
+    component: str | Distribution,
     run: Run | None,
     loop: LoopOptions,
     *,
@@ -106,7 +106,7 @@ def train_network(
 
     Args:
         config: architecture, form, noise levels, optimiser.
-        component: name of the distribution.
+        component: name of the distribution, or one of your own.
         run: destination of checkpoints and logs; None writes none.
         loop: number of steps (that of `config`) and intervals of logs and checkpoints.
         seed: of weights, samples, levels, noise.
@@ -138,7 +138,7 @@ def train_network(
         total_steps=config.fit.steps,
         accelerator=accelerator,
     )
-    distribution = make_component(component)
+    distribution = make_component(component) if isinstance(component, str) else component
     fitted = fit(
         task,
         fresh_samples(distribution, config.fit.batch_size, seed, rank=accelerator.rank, world=accelerator.world),
@@ -148,7 +148,7 @@ def train_network(
         evaluate=lambda state: _held_out(task, state, distribution, schedule),
         hooks=hooks,
         processes=accelerator,
-        description=component,
+        description=component if isinstance(component, str) else type(component).__name__,
     )
     with task.evaluating(fitted.state) as model:
         averaged = copy.deepcopy(model)

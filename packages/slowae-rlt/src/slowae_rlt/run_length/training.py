@@ -1,5 +1,6 @@
 """Training of run-length Transformers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ from jaxtyping import Int, PRNGKeyArray
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.steps import JaxState, JaxTask
 from onepaper.runs import Run
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 
 from slowae_rlt.config import RunLengthExperiment
 from slowae_rlt.data.recordings import load_recordings
@@ -56,6 +57,7 @@ def train_language_model(
     seed: int = 0,
     accelerator: Accelerator | None = None,
     data: tuple[Codec, Levels] | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> LanguageModel:
     """Train from a configuration, or from the newest checkpoint of `run`; returns the averaged model with its codec.
 
@@ -64,7 +66,8 @@ def train_language_model(
         run: where logs and checkpoints go; None keeps nothing.
         seed: of the initial weights, the sequences and the dropout.
         accelerator: devices; None: one.
-        data: that of `load_levels`; None: it is loaded.
+        data: a codec and levels of your own; None: those of the configuration.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: as by `load_levels`.
@@ -97,6 +100,7 @@ def train_language_model(
         run,
         seed=seed,
         evaluate=evaluate,
+        hooks=hooks,
         processes=processes,
     )
     return LanguageModel(model_of(fitted.state), codec, config.codec)
