@@ -73,3 +73,16 @@ def test_pipelines_without_a_text_encoder(text_pipeline, flow_pipeline, class_pi
     network = class_pipeline.transformer
     with pytest.raises(UsageError, match="prompt is 'red', but DiTTransformer2DModel takes no text"):
         encode_prompt(class_pipeline, network, network_kind(network), "red", None)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative", "expected"),
+    [
+        ([], None, "prompt is an empty list"),
+        ("a cat", ["blue", "red"], "prompt has one text and negative_prompt 2"),
+        (["a cat", "a dog"], ["blue", "red", "green"], "prompt has 2 texts and negative_prompt 3"),
+    ],
+)
+def test_numbers_of_texts_agree(text_pipeline, prompt, negative, expected):
+    with pytest.raises(UsageError, match=expected):
+        encode_prompt(text_pipeline, text_pipeline.unet, network_kind(text_pipeline.unet), prompt, negative)

@@ -28,6 +28,18 @@ def test_what_was_saved_is_read_back(folder, make_unet):
             assert torch.equal(network.state_dict()[name], tensor)
 
 
+def test_weights_in_one_variant_are_found(text_pipeline, tmp_path):
+    text_pipeline.save_pretrained(tmp_path, variant="fp16")
+    assert (tmp_path / "unet" / "diffusion_pytorch_model.fp16.safetensors").is_file()
+    for network in (open_pipeline(tmp_path).unet, open_network(tmp_path / "unet")):
+        for name, tensor in text_pipeline.unet.state_dict().items():
+            assert torch.equal(network.state_dict()[name], tensor)
+    weights = tmp_path / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    weights.rename(weights.with_name("diffusion_pytorch_model.bf16.safetensors"))
+    with pytest.raises(UsageError, match="in the variants bf16, fp16, expected one"):
+        open_pipeline(tmp_path)
+
+
 def test_a_pipeline_saved_without_its_third_text_encoder(flow_pipeline, tmp_path):
     flow_pipeline.save_pretrained(tmp_path)
     assert open_pipeline(tmp_path).text_encoder_3 is None

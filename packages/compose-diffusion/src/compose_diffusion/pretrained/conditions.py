@@ -87,7 +87,8 @@ def encode_prompt(
         negative: of classifier-free guidance ("" is the usual unconditional prompt); None without guidance.
 
     Raises:
-        UsageError: the network is not conditioned on text, or the pipeline has no text encoder.
+        UsageError: the network is not conditioned on text, the pipeline has no text encoder, or numbers of texts that
+            differ.
     """
     if kind.condition != "text":
         raise UsageError(
@@ -105,6 +106,13 @@ def encode_prompt(
         )
     texts = prompt if isinstance(prompt, str) else list(prompt)
     against = negative if negative is None or isinstance(negative, str) else list(negative)
+    if not texts and isinstance(texts, list):
+        raise UsageError("prompt is an empty list, expected one text, or one for each sample")
+    if isinstance(against, list) and (isinstance(texts, str) or len(texts) != len(against)):
+        count = "one text" if isinstance(texts, str) else f"{len(texts)} texts"
+        raise UsageError(
+            f"prompt has {count} and negative_prompt {len(against)}, expected one negative text, or one for each text"
+        )
     if isinstance(texts, list) and isinstance(against, str):
         against = [against] * len(texts)
     guided = {"do_classifier_free_guidance": negative is not None, "negative_prompt": against}

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,8 @@ READING: dict[str, Any] = {
     "low_cpu_mem_usage": is_accelerate_available(),
 }
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+# The variant in a file's name, e.g. "fp16" in diffusion_pytorch_model.fp16.safetensors.
+_VARIANT = re.compile(r"\.(\w+)(-\d+-of-\d+)?\.safetensors$")
 
 
 def open_pipeline(folder: Path) -> DiffusionPipeline:
@@ -55,7 +58,9 @@ def open_pipeline(folder: Path) -> DiffusionPipeline:
     absent = [name for name in inspect.signature(kind).parameters if name.startswith(TEXT_PARTS) and name not in parts]
     try:
         with _no_bar():
-            return DiffusionPipeline.from_pretrained(folder, **READING, **dict.fromkeys(absent))
+            return DiffusionPipeline.from_pretrained(
+                folder, variant=_variant(folder), **READING, **dict.fromkeys(absent)
+            )
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise UsageError(f"{folder} cannot be read as a pipeline: {_first_line(error)}") from error
 
@@ -75,10 +80,29 @@ def open_network(folder: Path) -> nn.Module:
         )
     try:
         loader: Any = kind
-        network = loader.from_pretrained(folder, **READING)
+        network = loader.from_pretrained(folder, variant=_variant(folder), **READING)
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(f"{folder} cannot be read as a network: {_first_line(error)}") from error
     return cast(nn.Module, network).eval()
+
+
+def _variant(folder: Path) -> str | None:
+    """The variant of components that were saved in one only, such as half precision; None where there is none.
+
+    Raises:
+        UsageError: components in different variants.
+    """
+    by_component: dict[Path, set[str | None]] = {}
+    for path in folder.rglob("*.safetensors"):
+        found = _VARIANT.search(path.name)
+        by_component.setdefault(path.parent, set()).add(found.group(1) if found else None)
+    variants = {name for names in by_component.values() if None not in names for name in names if name}
+    if len(variants) > 1:
+        raise UsageError(
+            f"{folder} holds weights in the variants {', '.join(sorted(variants))}, expected one; load the pipeline "
+            "with variant= yourself and pass it"
+        )
+    return variants.pop() if variants else None
 
 
 @contextlib.contextmanager
