@@ -157,7 +157,7 @@ class Run:
     @classmethod
     def open(
         cls,
-        folder: Path,
+        folder: str | Path,
         *,
         paper: str,
         verb: str,
@@ -178,6 +178,7 @@ class Run:
             UsageError: the folder holds another run; the message names the differing fields.
             OnePaperError: another process runs there, or the folder cannot be written.
         """
+        folder = Path(folder)
         record: dict[str, Any] = {
             "format": RECORD_FORMAT,
             "paper": paper,
