@@ -19,6 +19,7 @@ def test_presets(command: Command) -> None:
 
 @pytest.mark.usefixtures("paper")
 def test_own_verbs_come_first_and_all_resolve() -> None:
-    assert list(verbs_of(load_paper("fake-paper"))) == ["train", "sample", "serve", "reproduce", "claims", "presets"]
+    expected = ["train", "sample", "serve", "reproduce", "claims", "presets", "export"]
+    assert list(verbs_of(load_paper("fake-paper"))) == expected
     for verb in COMMON_VERBS:
         assert callable(resolve(verb.run))

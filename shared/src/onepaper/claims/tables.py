@@ -25,15 +25,15 @@ def claims_table(paper: PaperLedger) -> str:
     rows = [
         (
             f"**{outcome.claim.id}**",
-            f"{_cell(outcome.claim.statement)} ({_cell(outcome.claim.place)})",
-            _cell(outcome.claim.paper),
-            f"`{outcome.headline}`" if outcome.verdict == "paper scale" else _cell(outcome.headline),
+            f"{markdown_cell(outcome.claim.statement)} ({markdown_cell(outcome.claim.place)})",
+            markdown_cell(outcome.claim.paper),
+            f"`{outcome.headline}`" if outcome.verdict == "paper scale" else markdown_cell(outcome.headline),
             _verdict_cell(outcome),
             outcome.claim.tier if outcome.claim.rule.needs_measure else "",
         )
         for outcome in recorded_outcomes(paper)
     ]
-    return _table(("id", "claim", "paper", "measured here", "verdict", "tier"), rows)
+    return markdown_table(("id", "claim", "paper", "measured here", "verdict", "tier"), rows)
 
 
 def papers_table(papers: Sequence[PaperLedger]) -> str:
@@ -47,8 +47,10 @@ def papers_table(papers: Sequence[PaperLedger]) -> str:
         stale = sum(bool(outcome.mark) for outcome in outcomes)
         marked = "; ".join(filter(None, [f"**{stale} stale**" if stale else "", others]))
         measured = [str(counts.get(verdict, 0)) for verdict in columns]
-        rows.append((f"[{paper.name}](packages/{paper.name})", _cell(paper.title), paper.framework, *measured, marked))
-    return _table(("package", "paper", "framework", *columns, "others"), rows)
+        rows.append(
+            (f"[{paper.name}](packages/{paper.name})", markdown_cell(paper.title), paper.framework, *measured, marked)
+        )
+    return markdown_table(("package", "paper", "framework", *columns, "others"), rows)
 
 
 def all_claims_table(papers: Sequence[PaperLedger]) -> str:
@@ -57,15 +59,15 @@ def all_claims_table(papers: Sequence[PaperLedger]) -> str:
         (
             f"[{paper.name}](papers/{paper.name}.md)",
             f'<a id="{paper.name}-{outcome.claim.id}"></a>[{outcome.claim.id}](#{paper.name}-{outcome.claim.id})',
-            f"{_cell(outcome.claim.statement)} ({_cell(outcome.claim.place)})",
-            "" if outcome.verdict == "paper scale" else _cell(outcome.headline),
+            f"{markdown_cell(outcome.claim.statement)} ({markdown_cell(outcome.claim.place)})",
+            "" if outcome.verdict == "paper scale" else markdown_cell(outcome.headline),
             _verdict_cell(outcome),
             outcome.claim.tier if outcome.claim.rule.needs_measure else "",
         )
         for paper in papers
         for outcome in recorded_outcomes(paper)
     ]
-    return _table(("package", "id", "claim", "measured here", "verdict", "tier"), rows)
+    return markdown_table(("package", "id", "claim", "measured here", "verdict", "tier"), rows)
 
 
 def render_file(path: Path, paper: PaperLedger, check: bool = False) -> bool:
@@ -140,11 +142,12 @@ def _verdict_cell(outcome: Outcome) -> str:
     return f"{outcome.verdict} **({outcome.mark})**" if outcome.mark else outcome.verdict
 
 
-def _cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
     """Text that stays inside its cell: no line breaks, no column breaks, no markup by accident."""
     return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, which are Markdown already, below a header."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,4 +1,4 @@
-"""The verbs that every paper has: `reproduce`, `claims`, `presets`."""
+"""The verbs that every paper has: `reproduce`, `claims`, `presets`, `export`."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from onepaper.claims.reproduce import ClaimsOptions, ReproduceOptions
 from onepaper.cli.columns import columns
 from onepaper.cli.data_check import DATA_VERB
+from onepaper.cli.export import EXPORT_VERB
 from onepaper.config import flatten, to_dict
 from onepaper.paper import Invocation, Paper, Verb, resolve
 
@@ -35,6 +36,7 @@ COMMON_VERBS = (
         ClaimsOptions,
     ),
     Verb("presets", "list the configurations, or show one", "onepaper.cli.common_verbs:run_presets", PresetsOptions),
+    EXPORT_VERB,
 )
 
 
