@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from onepaper.accelerator import AcceleratorOptions, DeviceOptions
 from onepaper.config import (
@@ -77,6 +77,25 @@ class VerbOptions(PlainOptions, DeviceOptions):
 @dataclass(frozen=True)
 class RunOptions(VerbOptions, AcceleratorOptions):
     """Options of verbs that train or use an `Accelerator`, which is constructed from them."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions(RunOptions):
+    """Options of verbs that train for long; the options of a package's `train` inherit from it."""
+
+    tracker: Literal["none", "wandb", "mlflow"] = "none"
+    """where numbers go beside metrics.jsonl and TensorBoard: wandb (Weights & Biases) or mlflow, where installed"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tracker != "none" and importlib.util.find_spec(self.tracker) is None:
+            raise UsageError(
+                f"tracker is '{self.tracker}', which is not installed; pip install {self.tracker}, or leave --tracker "
+                "out"
+            )
+
+
+outside_identity(TrainingOptions, "tracker")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`metrics.jsonl`, the samples of a training, and the same numbers and samples for TensorBoard."""
+"""`metrics.jsonl`, the samples of a training, and the same numbers and samples for TensorBoard and a tracker."""
 
 import contextlib
 import json
@@ -13,6 +13,7 @@ from onepaper.display.gallery import save_samples, write_gallery
 from onepaper.errors import explain_os_error
 from onepaper.runs import write_atomic
 from onepaper.training.tensorboard import TensorBoardWriter
+from onepaper.training.trackers import open_tracker
 
 METRICS_NAME = "metrics.jsonl"
 TENSORBOARD_FOLDER = "tensorboard"
@@ -22,7 +23,7 @@ Row = dict[str, Any]
 
 
 class Logs:
-    """`metrics.jsonl`, one row per logged step, and the same numbers for TensorBoard.
+    """`metrics.jsonl`, one row per logged step, and the same numbers for TensorBoard and the run's tracker.
 
     Opening removes the rows after `step`, here and for TensorBoard: the resumed run writes them again.
 
@@ -44,6 +45,7 @@ class Logs:
             shutil.rmtree(folder / SAMPLES_FOLDER, ignore_errors=True)
         self._rows = self._path.open("a", encoding="utf-8")
         self._tensorboard = TensorBoardWriter(folder / TENSORBOARD_FOLDER, step)
+        self._tracker = open_tracker(folder, step)
 
     def write(self, step: int, row: Mapping[str, Any]) -> None:
         """Append one row; non-finite values become null."""
@@ -51,10 +53,13 @@ class Logs:
         self.last = {"step": step, **kept}
         if self._path is None:
             return
+        finite = {name: value for name, value in kept.items() if value is not None}
         with explain_os_error(self._path):
             self._rows.write(json.dumps(self.last) + "\n")
             self._rows.flush()
-            self._tensorboard.write(step, {name: value for name, value in kept.items() if value is not None})
+            self._tensorboard.write(step, finite)
+        if self._tracker is not None:
+            self._tracker.write(step, finite)
 
     def show(self, step: int, files: Mapping[str, bytes]) -> None:
         """Write the samples of this step: files, the page of all steps, and the kinds that TensorBoard displays."""
@@ -82,6 +87,8 @@ class Logs:
                 self._rows.close()
             with contextlib.suppress(OSError):
                 self._tensorboard.close()
+            if self._tracker is not None:
+                self._tracker.close()
 
 
 def read_metrics(path: Path) -> list[Row]:

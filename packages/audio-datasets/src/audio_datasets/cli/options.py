@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from onepaper.config import check_non_negative, check_positive, outside_identity
-from onepaper.paper import PlainOptions, RunOptions, VerbOptions
+from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
 
 from audio_datasets.config import FeatureConfig
 
@@ -49,7 +49,7 @@ class DataOptions(PlainOptions):
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`."""
 
     export: Path | None = None

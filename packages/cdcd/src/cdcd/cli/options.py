@@ -6,13 +6,13 @@ from typing import Literal
 
 from onepaper.config import check_positive, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import RunOptions, VerbOptions
+from onepaper.paper import TrainingOptions, VerbOptions
 
 from cdcd.config import SamplingOptions, Tokenization
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`."""
 
     export: Path | None = None

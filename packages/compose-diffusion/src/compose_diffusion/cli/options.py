@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_non_negative, check_positive, check_seed, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import RunOptions
+from onepaper.paper import RunOptions, TrainingOptions
 
 from compose_diffusion.config.digits import DigitsConfig, GuidanceConfig, check_digit
 from compose_diffusion.config.networks import FitConfig
@@ -22,7 +22,7 @@ GUIDES = ("label", "classifier")
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`."""
 
     log_every: int = 100

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive, outside_identity
-from onepaper.paper import PlainOptions, RunOptions, VerbOptions
+from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
 
 from dct_transformer.config import CodecConfig, DataConfig, SamplingOptions
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`."""
 
     export: Path | None = None

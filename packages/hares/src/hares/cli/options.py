@@ -6,13 +6,13 @@ from typing import Literal
 
 from onepaper.config import check_choice, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import RunOptions, VerbOptions
+from onepaper.paper import TrainingOptions, VerbOptions
 
 from hares.data.tasks import MINI_NAMES, READINGS
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`."""
 
     export: Path | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import RunOptions, VerbOptions
+from onepaper.paper import TrainingOptions, VerbOptions
 
 from perceiver_ar.config import KINDS, DataConfig, SamplingOptions
 
@@ -14,7 +14,7 @@ MODES = ("incremental", "block", "strided")
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`; with `--shards`, the devices over which the model is distributed."""
 
     tensor: int = 1

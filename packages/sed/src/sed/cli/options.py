@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_positive, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import RunOptions, VerbOptions
+from onepaper.paper import TrainingOptions, VerbOptions
 
 from sed.config import TASKS, SamplingOptions
 
@@ -15,7 +15,7 @@ _FAST, _DEFAULT = SamplingOptions(steps=250), SamplingOptions()
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`."""
 
     export: Path | None = None

@@ -6,7 +6,7 @@ from typing import Literal
 
 from onepaper.config import check_positive, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import RunOptions, VerbOptions
+from onepaper.paper import TrainingOptions, VerbOptions
 
 from simplex_cir.config import check_one_model
 
@@ -68,7 +68,7 @@ class VerifyOptions(VerbOptions):
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`."""
 
     export: Path | None = None

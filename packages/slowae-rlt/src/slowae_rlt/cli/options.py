@@ -5,7 +5,7 @@ from pathlib import Path
 
 from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import RunOptions, VerbOptions
+from onepaper.paper import TrainingOptions, VerbOptions
 
 from slowae_rlt.config import LANGUAGES, EventSamplingOptions
 
@@ -13,7 +13,7 @@ _NUCLEUS = EventSamplingOptions(nucleus=0.95)
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
+class TrainOptions(TrainingOptions):
     """Options of `train`."""
 
     export: Path | None = None
