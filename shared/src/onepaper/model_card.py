@@ -30,7 +30,8 @@ def model_card(paper: Paper, name: str, source: Path, folder: Path) -> str:
     """
     title = Path(name).parent.name if Path(name).name == PRETRAINED_FOLDER else Path(name).name
     claims = [outcome for outcome in recorded_outcomes(paper) if outcome.result and rests_on(outcome, paper, source)]
-    package = distribution_of(paper).name
+    installed = _distribution(paper)
+    package = installed.name if installed else f"onepaper-{paper.name}"
     parts = [
         _front_matter(paper, package),
         f"# {title}",
@@ -51,12 +52,10 @@ def model_card(paper: Paper, name: str, source: Path, folder: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def distribution_of(paper: Paper) -> importlib.metadata.Distribution:
-    """The installed distribution that declares the paper."""
+def _distribution(paper: Paper) -> importlib.metadata.Distribution | None:
+    """The installed distribution that declares the paper; None in a checkout that is not installed."""
     entries = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP, name=paper.name)
-    found = next(iter(entries)).dist
-    assert found is not None
-    return found
+    return next((entry.dist for entry in entries), None)
 
 
 def rests_on(outcome: Outcome, paper: Paper, source: Path) -> bool:
@@ -133,9 +132,11 @@ def _configurations(folder: Path) -> Iterator[str]:
 def _licences(paper: Paper, folder: Path) -> str:
     """Copy the licences of the package and of the data that it holds; returns what they are."""
     found = {path.name: path for path in sorted(paper.package_folder().glob("assets/data/*licence*"))}
-    for file in distribution_of(paper).files or ():
-        if file.name == "LICENSE":
-            found[file.name] = Path(str(file.locate()))
+    installed, project = _distribution(paper), paper.project_folder()
+    if project is not None:
+        found["LICENSE"] = project / "LICENSE"
+    elif installed is not None:
+        found |= {file.name: Path(str(file.locate())) for file in installed.files or () if file.name == "LICENSE"}
     for name, path in found.items():
         (folder / LICENCES).mkdir(exist_ok=True)
         shutil.copyfile(path, folder / LICENCES / name)
