@@ -341,19 +341,35 @@ def notebooks(session: nox.Session, package: str) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Release wheels of the shared package and the papers into dist/."""
+    """Release wheels and source archives of the shared package and the papers into dist/."""
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     for folder in ["shared", *(f"packages/{paper}" for paper in CHOSEN_PAPERS)]:
-        session.run(
-            "uv",
-            "build",
-            "--wheel",
-            "--out-dir",
-            "dist",
-            folder,
-            external=True,
-            env={"ONEPAPER_RELEASE": RELEASE_RANGE},
-        )
+        # The wheel is built from the source archive, which shows that this is complete.
+        session.run("uv", "build", "--out-dir", "dist", folder, external=True, env={"ONEPAPER_RELEASE": RELEASE_RANGE})
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Check versions and licences, build, and install all papers together; `-- 3.11 3.13` chooses the Pythons.
+
+    `packaging` installs each alone, `lowest` with the lowest versions of its dependencies.
+    """
+    session.run("python", "tools/release.py", "versions")
+    build(session)
+    session.run("python", "tools/release.py", "archives", "dist")
+    wheels = [str(path) for path in sorted((ROOT / "dist").glob("*.whl"))]
+    for version in REST or [f"{sys.version_info.major}.{sys.version_info.minor}"]:
+        folder = session.cache_dir.resolve() / f"release-{version}"
+        python = folder / "bin" / "python"
+        shutil.rmtree(folder, ignore_errors=True)
+        session.run("uv", "venv", "--python", version, str(folder), external=True)
+        arranged = _torch_arrangement(session)
+        session.run("uv", "pip", "install", "--python", str(python), *wheels, external=True, env=arranged)
+        with session.chdir(folder):
+            for paper in PAPERS:
+                session.run(str(python), "-m", "onepaper", paper, "presets", external=True, silent=True)
+                session.run(str(python), "-c", f"import {paper.replace('-', '_')}", external=True)
+            session.run(str(python), "-c", "import torch, jax; jax.numpy.ones(2); torch.ones(2)", external=True)
 
 
 @nox.session
