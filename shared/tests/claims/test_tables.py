@@ -31,7 +31,7 @@ after
 def test_the_table_has_a_row_a_claim(paper):
     lines = claims_table(paper).splitlines()
     assert len(lines) == 2 + len(paper.ledger)
-    expected = r"| **C1** | statement 1 \| of &lt;all> (§2) | 0.63 | accuracy of 0.64 | reproduced | quick |"
+    expected = r"| **C1** | statement 1 \| of &lt;all> (§2) | 0.63 | accuracy of 0.64 | reproduced | quick | 1.5 s |"
     assert lines[2] == expected
     assert "| `torchrun train --preset paper` | paper scale |" in lines[5]
     assert lines[4].endswith("|  | not run | retrain |")
@@ -106,6 +106,6 @@ def test_all_claims_have_an_anchor_of_their_own(paper):
     lines = all_claims_table([paper, paper]).splitlines()
     assert len(lines) == 2 + 2 * len(paper.ledger)
     link = '<a id="toy-ledger-C1"></a>[C1](#toy-ledger-C1)'
-    row = "statement 1 \\| of &lt;all> (§2) | accuracy of 0.64 | reproduced | quick |"
+    row = "statement 1 \\| of &lt;all> (§2) | accuracy of 0.64 | reproduced | quick | 1.5 s |"
     assert lines[2] == f"| [toy-ledger](papers/toy-ledger.md) | {link} | {row}"
-    assert lines[5].endswith("|  | paper scale |  |")
+    assert lines[5].endswith("|  | paper scale |  |  |")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from onepaper.claims.report import format_seconds
 from onepaper.claims.results import Outcome, PaperLedger, count_verdicts, recorded_outcomes
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.runs import write_atomic
@@ -63,11 +64,12 @@ def all_claims_table(papers: Sequence[PaperLedger]) -> str:
             "" if outcome.verdict == "paper scale" else markdown_cell(outcome.headline),
             _verdict_cell(outcome),
             outcome.claim.tier if outcome.claim.rule.needs_measure else "",
+            format_seconds(outcome.result.seconds) if outcome.result else "",
         )
         for paper in papers
         for outcome in recorded_outcomes(paper)
     ]
-    return markdown_table(("package", "id", "claim", "measured here", "verdict", "tier"), rows)
+    return markdown_table(("package", "id", "claim", "measured here", "verdict", "tier", "time"), rows)
 
 
 def render_file(path: Path, paper: PaperLedger, check: bool = False) -> bool:
