@@ -1,0 +1,83 @@
+"""Claim C19: a plan with the size and the limits of the study, and how wide the intervals of its ratings are."""
+
+from functools import partial
+
+import numpy as np
+from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
+
+from imagen3.human.bootstrap import bootstrap_intervals
+from imagen3.human.elo import fit_ratings
+from imagen3.human.figures import RatingRow, ratings_figure
+from imagen3.human.studies import (
+    PAPER_BOARDS,
+    PAPER_MODELS,
+    PAPER_RATERS,
+    StudyRules,
+    plan_studies,
+    simulate,
+    violations,
+)
+
+RULES = StudyRules()
+ELO = np.array([1098.0, 1047.0, 1028.0, 1027.0, 941.0, 860.0])
+"""true ratings of the simulation: those printed for the first board"""
+TIE_RATE, RATER_SD = 0.1, 100.0
+
+
+def simulated_plan(seed: int) -> dict[str, float]:
+    """One plan: its size, what it breaks, and half-widths of 99% intervals of a simulated board."""
+    generator = np.random.default_rng(seed)
+    plan = plan_studies(PAPER_MODELS, PAPER_BOARDS, PAPER_RATERS, generator, RULES)
+    found = {
+        "ratings": len(plan.study),
+        "submissions": len(np.unique(plan.study * PAPER_RATERS + plan.rater)),
+        "violations": sum(violations(plan, RULES).values()),
+    }
+    for name, spread in (("independent votes", 0.0), ("raters of own taste", RATER_SD)):
+        votes = simulate(plan, 0, ELO, generator, tie_rate=TIE_RATE, rater_sd=spread)
+        ratings = fit_ratings(votes.models, votes.counts())
+        intervals = bootstrap_intervals(votes, generator)
+        found |= {
+            f"closed form, {name}": float(ratings.half_width().mean()),
+            f"bootstrap, {name}": float(np.mean(intervals.high - intervals.low) / 2),
+        }
+        if not spread:
+            found |= {"elo": ratings.elo, "low": intervals.low, "high": intervals.high}
+    return found
+
+
+def study_plan(context: ClaimContext) -> Evidence:
+    """The size of the plan, its violations, and the widths of intervals."""
+    arms = {seed: context.arm("plan", seed, partial(simulated_plan, seed)) for seed in context.seeds}
+    first = arms[context.seeds[0]]
+    over = {
+        name: Measurement.over_seeds(name, {seed: arm[name] for seed, arm in arms.items()})
+        for name in first
+        if name not in ("elo", "low", "high")
+    }
+    rows = {
+        f"model {index + 1}": RatingRow(*row, ELO[index])
+        for index, row in enumerate(zip(first["elo"], first["low"], first["high"], strict=True))
+    }
+    return Evidence(
+        "",
+        list(over.values()),
+        [
+            Table(
+                "The plan and the study of the report",
+                ("", "plan", "report"),
+                [
+                    ("studies", f"{len(PAPER_BOARDS) * 15}", "15 pairs on each of 10 boards"),
+                    ("ratings", f"{first['ratings']:,.0f}", "366,569"),
+                    ("submissions", f"{first['submissions']:,.0f}", "5,943"),
+                    ("raters", f"{PAPER_RATERS:,}", "3,225"),
+                ],
+            ),
+            Plot(
+                "One simulated board",
+                ratings_figure(
+                    {"overall, GenAI-Bench": rows}, "99% intervals over resampled raters; bars: true ratings"
+                ),
+            ),
+        ],
+    )
