@@ -235,7 +235,7 @@ CLAIMS = (
     Claim(
         id="C19",
         place="Paper, section 3.1",
-        statement="A study of this size can be divided so that each rater is in at most 10% of its parts and gives 2% of one.",
+        statement="So many ratings can be collected with each rater in at most 10% of the studies, giving 2% of each.",
         paper="2,500 ratings for each pair; 366,569 ratings, 5,943 submissions, 3,225 raters, 71 nationalities",
         measure="imagen3.experiments.studies:study_plan",
         rule=AllOf(Within("ratings", 375_000, 0), Within("violations", 0, 0)),

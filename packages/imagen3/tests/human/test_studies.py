@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
+from imagen3.config import StudyRules
 from imagen3.human.elo import fit_ratings
-from imagen3.human.studies import BoardPlan, StudyPlan, StudyRules, plan_studies, simulate, violations
+from imagen3.human.studies import BoardPlan, StudyPlan, plan_studies, simulate, violations
 
 RULES = StudyRules(ratings=100, submission=10, largest_share=0.25)
 BOARDS = (BoardPlan("overall", "one", 40), BoardPlan("detail", "two", 33))

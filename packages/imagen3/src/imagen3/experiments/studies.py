@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
 
+from imagen3.config import StudyRules
 from imagen3.human.bootstrap import bootstrap_intervals
 from imagen3.human.elo import fit_ratings
 from imagen3.human.figures import RatingRow, ratings_figure
@@ -12,7 +13,6 @@ from imagen3.human.studies import (
     PAPER_BOARDS,
     PAPER_MODELS,
     PAPER_RATERS,
-    StudyRules,
     plan_studies,
     simulate,
     violations,

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from onepaper.config import check_between, check_positive
+from onepaper.config import check_between
 from onepaper.errors import UsageError
 
+from imagen3.config import StudyRules
 from imagen3.human.elo import SCALE
 from imagen3.human.questions import question_of
 from imagen3.human.votes import Comparisons, pair_indices
@@ -38,29 +39,6 @@ PAPER_BOARDS = (
 )
 """Of the paper, section 3.1."""
 PAPER_MODELS, PAPER_RATERS = 6, 3225
-
-
-@dataclass(frozen=True)
-class StudyRules:
-    """Limits of a plan, by default those of the paper, section 3.1."""
-
-    ratings: int = 2500
-    """of a study"""
-    submission: int = 50
-    """ratings of one rater in a study: 2% of it"""
-    largest_share: float = 0.1
-    """of all studies, in which a rater may take part"""
-
-    def __post_init__(self) -> None:
-        check_positive("ratings", self.ratings)
-        check_positive("submission", self.submission)
-        check_between("largest_share", self.largest_share, 0.0, 1.0)
-        if self.ratings % self.submission:
-            raise UsageError(f"ratings is {self.ratings}, expected a multiple of submission ({self.submission})")
-
-    def studies_of_a_rater(self, studies: int) -> int:
-        """Studies that a rater may take part in, at least one."""
-        return max(1, int(self.largest_share * studies))
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,11 +47,11 @@ def write_votes(path: Path, votes: Iterable[Vote]) -> None:
     write_atomic(path, votes_csv(votes))
 
 
-def votes_csv(votes: Iterable[Vote]) -> str:
-    """A table of votes as CSV text with a header."""
+def votes_csv(votes: Iterable[Sequence[str]], columns: Sequence[str] = Vote._fields) -> str:
+    """A table of votes, or of other rows with the names of their columns, as CSV text."""
     content = StringIO()
     writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(Vote._fields)
+    writer.writerow(columns)
     writer.writerows(votes)
     return content.getvalue()
 
