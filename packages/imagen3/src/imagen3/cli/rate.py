@@ -1,7 +1,9 @@
 """The verb `rate`: a web application for raters, which runs until it is stopped."""
 
+import contextlib
 import secrets
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +40,18 @@ def rate_verb(call: Invocation) -> None:
     digest = study.digest(options.size)
     store = RatingStore(engine, study, digest, options.rules, generator, check_rate=options.check_rate)
     try:
-        app = create_app(store, prepare_pictures(study, state / "pictures", options.size))
+        pictures = prepare_pictures(study, state / "pictures", options.size)
         with _listen(options.host, options.port) as listener:
             host, port = listener.getsockname()[:2]
-            print(f"{len(study.models)} models, {len(study.prompts)} prompts, {len(study.studies)} studies")
-            print(f"raters: http://{host}:{port}/")
-            print(f"board and exports: http://{host}:{port}/board/{store.admin_key}", flush=True)
+
+            @contextlib.asynccontextmanager
+            async def announce(_app: object) -> AsyncIterator[None]:
+                print(f"{len(study.models)} models, {len(study.prompts)} prompts, {len(study.studies)} studies")
+                print(f"raters: http://{host}:{port}/")
+                print(f"board and exports: http://{host}:{port}/board/{store.admin_key}", flush=True)
+                yield
+
+            app = create_app(store, pictures, announce)
             uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
     finally:
         store.close()

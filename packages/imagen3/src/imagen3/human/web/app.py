@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from imagen3.human.questions import Question, question_of
 from imagen3.human.votes import Vote, votes_csv
@@ -41,8 +42,8 @@ _HEADERS = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(store: RatingStore, pictures: PictureStore) -> Starlette:
-    """The application of one study."""
+def create_app(store: RatingStore, pictures: PictureStore, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """The application of one study; `lifespan` is entered when it is served."""
     pages = RatingPages(store, pictures)
     routes = [
         Route("/", pages.start),
@@ -55,7 +56,8 @@ def create_app(store: RatingStore, pictures: PictureStore) -> Starlette:
         Route("/board/{key}", pages.board),
         Route("/board/{key}/{name}", pages.export),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: pages.error, Exception: pages.error})
+    handlers = {HTTPException: pages.error, Exception: pages.error}
+    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
 
 
 class RatingPages:

@@ -125,7 +125,7 @@ class RatingStore:
         self._studies = study.studies
         self._lock = threading.Lock()
         with engine.begin() as connection:
-            kept = dict(connection.execute(sa.select(_SETTINGS.c.name, _SETTINGS.c.value)).tuples().all())
+            kept: dict[str, str] = {row.name: row.value for row in connection.execute(_SETTINGS.select())}
             if kept.get("study", digest) != digest:
                 raise UsageError("the database has another study; choose another --state, or restore the pictures")
             new = {"study": digest, "secret": secrets.token_hex(32), "admin": secrets.token_urlsafe(16)} | kept
@@ -238,7 +238,7 @@ class RatingStore:
         rows = connection.execute(
             sa.select(_TASKS.c.study, _TASKS.c.prompt).where(_TASKS.c.rater == rater, _TASKS.c.instructed.is_(None))
         )
-        for study, prompt in rows.tuples():
+        for study, prompt in rows:
             seen.setdefault(study, set()).add(prompt)
         chosen = self._choose_study(seen)
         if chosen is None:
@@ -285,7 +285,7 @@ class RatingStore:
         where = current & _TASKS.c.instructed.is_(None)
         query = sa.select(_TASKS.c.study, _TASKS.c.prompt, sa.func.count()).where(where)
         counts = np.zeros((len(self._studies), len(self.study.prompts)), int)
-        for study, prompt, count in connection.execute(query.group_by(_TASKS.c.study, _TASKS.c.prompt)).tuples():
+        for study, prompt, count in connection.execute(query.group_by(_TASKS.c.study, _TASKS.c.prompt)):
             counts[study, prompt] = count
         return counts
 
