@@ -124,6 +124,7 @@ class RatingStore:
         self._engine, self._generator, self._check_rate = engine, generator, check_rate
         self._studies = study.studies
         self._lock = threading.Lock()
+        self._known = dict[str, int]()
         with engine.begin() as connection:
             kept: dict[str, str] = {row.name: row.value for row in connection.execute(_SETTINGS.select())}
             if kept.get("study", digest) != digest:
@@ -149,8 +150,13 @@ class RatingStore:
 
     def rater(self, code: str) -> int | None:
         """The number of the rater with a code."""
-        with self._engine.connect() as connection:
-            return _rater(connection, code)
+        if code not in self._known:
+            with self._engine.connect() as connection:
+                found = _rater(connection, code)
+            if found is None:
+                return None
+            self._known[code] = found
+        return self._known[code]
 
     def next_task(self, rater: int) -> Task | None:
         """The task without an answer that a rater has, otherwise a new one; None if there is nothing left to rate."""
