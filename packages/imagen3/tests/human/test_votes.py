@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
-from imagen3.human import votes as votes_module
 from imagen3.human.votes import Vote, comparisons, read_votes, win_shares, write_votes
 
 VOTE = Vote("v1", "s1", "overall", "mine", "p1", "a", "b", "left", "r1", "812", "2024-08-13T00:00:00Z", "1", "")
@@ -34,8 +33,8 @@ def test_columns_may_be_in_another_order_and_optional_ones_missing(tmp_path: Pat
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([], "has no votes"),
-        ([VOTE, VOTE], "line 3: vote_id 'v1' is that of line 2"),
+        ([], "has no lines"),
+        ([VOTE, VOTE], "line 3: vote_id 'v1' is there twice"),
         ([VOTE._replace(choice="up")], "unknown choice in .*line 2:"),
         ([VOTE._replace(aspect="beauty")], "unknown aspect in .*line 2:"),
         ([VOTE._replace(model_right="a")], "'a' is compared with itself"),
@@ -46,32 +45,6 @@ def test_columns_may_be_in_another_order_and_optional_ones_missing(tmp_path: Pat
 def test_wrong_votes(rows: list[Vote], expected: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=expected):
         read_votes(table(tmp_path / "votes.csv", *rows), models=("a", "b"))
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"", "lacks the columns vote_id"),
-        (b"vote_id,vote_id\n", "column vote_id twice"),
-        (b"vote_id,winner\n", "unknown column"),
-        (",".join(Vote._fields).encode() + b"\nv1,s1\n", "line 2 has 2 values, expected 13"),
-        (b"\xff\xfe\x00", "no UTF-8 text"),
-        (b'vote_id,"aspect"x\n', "no readable CSV"),
-    ],
-)
-def test_wrong_files(content: bytes, expected: str, tmp_path: Path) -> None:
-    path = tmp_path / "votes.csv"
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match=expected):
-        read_votes(path)
-
-
-def test_missing_and_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="is not a file"):
-        read_votes(tmp_path / "nothing.csv")
-    monkeypatch.setattr(votes_module, "LARGEST_FILE", 10)
-    with pytest.raises(UsageError, match="expected at most 10"):
-        read_votes(table(tmp_path / "votes.csv", VOTE))
 
 
 def test_counts_and_shares() -> None:

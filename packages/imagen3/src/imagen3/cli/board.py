@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,12 @@ from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 
 from imagen3.cli.options import BoardOptions
-from imagen3.human.bootstrap import bootstrap_intervals
-from imagen3.human.elo import fit_ratings
-from imagen3.human.figures import RatingRow, ratings_figure
-from imagen3.human.matches import missing_matches
+from imagen3.human.board import Board, board_of
+from imagen3.human.figures import BoardBars, ratings_figure
 from imagen3.human.online import online_elo
-from imagen3.human.votes import Vote, comparisons, pair_indices, read_votes, win_shares
+from imagen3.human.votes import Vote, read_votes
+
+_UNITS = {"raters": "rater", "prompts": "prompt", "independent": None}
 
 
 def board_verb(call: Invocation) -> None:
@@ -27,80 +26,59 @@ def board_verb(call: Invocation) -> None:
     if options.dry_run:
         print(f"would compute ratings from {options.votes}")
         return
-    votes = read_votes(options.votes)
-    kept = [vote for vote in votes if options.keep_flagged or not vote.flags]
-    if not kept:
-        raise UsageError(f"all {len(votes)} votes of {options.votes} have flags; --keep-flagged takes them")
-    groups: dict[str, list[Vote]] = {}
-    for vote in kept:
-        groups.setdefault(f"{vote.aspect}, {vote.prompt_set}", []).append(vote)
-    boards = {title: board_of(own, options) for title, own in groups.items()}  # before the run folder is created
-    files: dict[str, bytes] = {"ratings.json": json.dumps(boards, indent=1, ensure_ascii=False).encode()}
+    boards, left_out = read_boards(options)  # before the run folder is created
     interval = f"{options.confidence:.3g} intervals, {options.interval}"
+    summaries, files = dict[str, Any](), dict[str, bytes]()
     for title, board in boards.items():
-        rows = {row["model"]: RatingRow(row["elo"], row["low"], row["high"]) for row in board["ratings"]}
         name = re.sub(r"[^\w-]+", "-", title)
-        files[f"{name}.png"] = figure_png(ratings_figure({title: rows}, interval))
-        files[f"{name}.txt"] = ("\n".join(board_lines(title, board)) + "\n").encode()
-        print("\n".join(board_lines(title, board)), end="\n\n")
+        summaries[title] = summary_of(board, options.online_k)
+        text = "\n".join(lines_of(title, summaries[title]))
+        print(text, end="\n\n")
+        files[f"{name}.png"] = figure_png(ratings_figure({title: BoardBars(board.ratings, board.ends)}, interval))
+        files[f"{name}.txt"] = f"{text}\n".encode()
+    files["ratings.json"] = json.dumps(summaries, indent=1, ensure_ascii=False).encode()
     with call.open_run() as run:
         save_samples(run.folder, files)
         page = write_gallery(run.folder, f"Ratings from {options.votes}")
-    print(f"{len(votes) - len(kept)} votes with flags left out; ties '{options.ties}', {interval}; {page}")
+    print(f"{left_out} votes with flags left out; ties '{options.ties}', {interval}; {page}")
 
 
-def board_of(votes: Sequence[Vote], options: BoardOptions) -> dict[str, Any]:
-    """Ratings, best first, with win shares in that order, and the matches that are missing."""
-    found = comparisons(votes)
-    counts = found.counts()
-    ratings = fit_ratings(found.models, counts, options.ties, options.prior_sd)
-    ends = ratings.half_width(options.confidence)
-    low, high = ratings.elo - ends, ratings.elo + ends
-    if options.interval != "independent":
-        low, high, _ = bootstrap_intervals(
-            found,
-            np.random.default_rng(options.seed),
-            ties=options.ties,
-            unit="rater" if options.interval == "raters" else "prompt",
-            resamples=options.resamples,
-            confidence=options.confidence,
-            prior_sd=options.prior_sd,
-        )
-    online = None if options.online_k is None else online_elo(found, options.online_k)
-    order = ratings.order()
-    compared = np.zeros((len(order), len(order)))
-    compared[pair_indices(len(order))] = counts.sum(1)
-    compared += compared.T
-    shares = win_shares(len(order), counts)[np.ix_(order, order)]
-    names = [found.models[index] for index in order]
-    return {
-        "votes": len(votes),
-        "tie_rate": float(counts[:, 2].sum() / counts.sum()),
-        "tie_parameter": ratings.tie_parameter,
-        "ratings": [
-            {
-                "model": found.models[index],
-                "elo": float(ratings.elo[index]),
-                "low": float(low[index]),
-                "high": float(high[index]),
-                "online": None if online is None else float(online[index]),
-            }
-            for index in order
-        ],
-        "win_shares": [[None if np.isnan(share) else float(share) for share in row] for row in shares],
-        "missing_matches": missing_matches(names, compared[np.ix_(order, order)], options.reach),
+def read_boards(options: BoardOptions) -> tuple[dict[str, Board], int]:
+    """Boards by aspect and prompt set, and the number of votes that are left out."""
+    votes = read_votes(options.votes)
+    groups = dict[str, list[Vote]]()
+    for vote in votes:
+        if options.keep_flagged or not vote.flags:
+            groups.setdefault(f"{vote.aspect}, {vote.prompt_set}", []).append(vote)
+    if not groups:
+        raise UsageError(f"all {len(votes)} votes of {options.votes} have flags; --keep-flagged takes them")
+    given = {name: getattr(options, name) for name in ("ties", "confidence", "resamples", "prior_sd", "reach", "seed")}
+    boards = {title: board_of(own, unit=_UNITS[options.interval], **given) for title, own in groups.items()}
+    return boards, len(votes) - sum(map(len, groups.values()))
+
+
+def summary_of(board: Board, online_k: float | None) -> dict[str, Any]:
+    """A board as values for JSON."""
+    summary = {
+        "votes": len(board.votes.pair),
+        "tie_rate": board.tie_rate,
+        "tie_parameter": board.ratings.tie_parameter,
+        "ratings": [dict(zip(("model", "elo", "low", "high"), row, strict=True)) for row in board.rows()],
+        "win_shares": [[None if np.isnan(share) else share for share in row] for row in board.win_shares.tolist()],
+        "missing_matches": board.missing,
     }
+    if online_k is not None:
+        summary["online"] = dict(zip(board.votes.models, online_elo(board.votes, online_k).tolist(), strict=True))
+    return summary
 
 
-def board_lines(title: str, board: dict[str, Any]) -> list[str]:
+def lines_of(title: str, summary: dict[str, Any]) -> list[str]:
     """A board as text: ratings with intervals, and win shares in percent with ties as half."""
-    width = max(len(row["model"]) for row in board["ratings"])
-    lines = [f"{title}: {board['votes']:,} votes, {board['tie_rate']:.1%} ties"]
-    for row, shares in zip(board["ratings"], board["win_shares"], strict=True):
-        online = "" if row["online"] is None else f"  online {row['online']:.0f}"
+    width = max(len(row["model"]) for row in summary["ratings"])
+    lines = [f"{title}: {summary['votes']:,} votes, {summary['tie_rate']:.1%} ties"]
+    for row, shares in zip(summary["ratings"], summary["win_shares"], strict=True):
+        online = f"  online {summary['online'][row['model']]:.0f}" if "online" in summary else ""
         percent = " ".join("    -" if share is None else f"{100 * share:5.1f}" for share in shares)
         rating = f"{row['elo']:6.0f} [{row['low']:.0f}, {row['high']:.0f}]{online}"
         lines.append(f"{row['model']:<{width}}  {rating}  {percent}")
-    for first, second in board["missing_matches"]:
-        lines.append(f"no votes yet: {first} and {second}")
-    return lines
+    return [*lines, *(f"no votes yet: {first} and {second}" for first, second in summary["missing_matches"])]

@@ -27,8 +27,8 @@ def rate_verb(call: Invocation) -> None:
 
         from imagen3.human.web.app import create_app
         from imagen3.human.web.store import RatingStore, open_engine
-    except ImportError:
-        raise OnePaperError("rate needs a web server: pip install 'onepaper-imagen3[rate]'") from None
+    except ImportError as error:
+        raise OnePaperError(f"rate needs {error.name}: pip install 'onepaper-imagen3[rate]'") from None
     study = read_study(options.study, options.aspects)
     name = options.study.resolve().name
     state = options.state or Path(default_folder(call.paper.name, call.verb.name, name))

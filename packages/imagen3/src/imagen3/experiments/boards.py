@@ -11,7 +11,7 @@ from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
 from scipy.stats import kendalltau
 
 from imagen3.human.elo import Ratings
-from imagen3.human.figures import RatingRow, ratings_figure
+from imagen3.human.figures import BoardBars, ratings_figure
 from imagen3.human.published import PublishedBoard, published_boards
 
 BEST = "Imagen 3-002"
@@ -73,8 +73,8 @@ def refitted(board: PublishedBoard) -> tuple[float, Ratings]:
 
 def space(ratings: Ratings) -> float:
     """From the upper end of the second interval to the lower end of the first; below 0 where they overlap."""
-    ends, (first, second) = ratings.half_width(), ratings.order()[:2]
-    return float(ratings.elo[first] - ends[first] - ratings.elo[second] - ends[second])
+    (low, high), (first, second) = ratings.interval(), ratings.order()[:2]
+    return float(low[first] - high[second])
 
 
 def exchanged_pairs(board: PublishedBoard) -> int:
@@ -109,18 +109,7 @@ def recomputed(
     ]
     header = ("board", "model", "printed", "recomputed", "difference", "half of the 99% interval", "ranks")
     figure = ratings_figure(
-        {
-            board.title: {
-                board.models[index]: RatingRow(
-                    ratings.elo[index],
-                    ratings.elo[index] - ratings.half_width()[index],
-                    ratings.elo[index] + ratings.half_width()[index],
-                    board.elo[index],
-                )
-                for index in ratings.order()
-            }
-            for board, _, ratings in found
-        },
+        {board.title: BoardBars(ratings, ratings.interval(), board.elo) for board, _, ratings in found},
         "99% intervals of 2,500 independent votes a pair",
     )
     return Evidence(

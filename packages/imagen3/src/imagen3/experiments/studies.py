@@ -3,12 +3,11 @@
 from functools import partial
 
 import numpy as np
-from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
+from onepaper.claims import ClaimContext, Evidence, Measurement, Table
 
 from imagen3.config import StudyRules
 from imagen3.human.bootstrap import bootstrap_intervals
 from imagen3.human.elo import fit_ratings
-from imagen3.human.figures import RatingRow, ratings_figure
 from imagen3.human.studies import (
     PAPER_BOARDS,
     PAPER_MODELS,
@@ -35,33 +34,21 @@ def simulated_plan(seed: int) -> dict[str, float]:
     }
     for name, spread in (("independent votes", 0.0), ("raters of own taste", RATER_SD)):
         votes = simulate(plan, 0, ELO, generator, tie_rate=TIE_RATE, rater_sd=spread)
-        ratings = fit_ratings(votes.models, votes.counts())
-        intervals = bootstrap_intervals(votes, generator)
+        ratings, ends = fit_ratings(votes.models, votes.counts()), bootstrap_intervals(votes, generator)
         found |= {
             f"closed form, {name}": float(ratings.half_width().mean()),
-            f"bootstrap, {name}": float(np.mean(intervals.high - intervals.low) / 2),
+            f"bootstrap, {name}": float(np.mean(ends.high - ends.low) / 2),
         }
-        if not spread:
-            found |= {"elo": ratings.elo, "low": intervals.low, "high": intervals.high}
     return found
 
 
 def study_plan(context: ClaimContext) -> Evidence:
     """The size of the plan, its violations, and the widths of intervals."""
-    arms = {seed: context.arm("plan", seed, partial(simulated_plan, seed)) for seed in context.seeds}
+    arms = {seed: context.arm("study plan", seed, partial(simulated_plan, seed)) for seed in context.seeds}
     first = arms[context.seeds[0]]
-    over = {
-        name: Measurement.over_seeds(name, {seed: arm[name] for seed, arm in arms.items()})
-        for name in first
-        if name not in ("elo", "low", "high")
-    }
-    rows = {
-        f"model {index + 1}": RatingRow(*row, ELO[index])
-        for index, row in enumerate(zip(first["elo"], first["low"], first["high"], strict=True))
-    }
     return Evidence(
         "",
-        list(over.values()),
+        [Measurement.over_seeds(name, {seed: arm[name] for seed, arm in arms.items()}) for name in first],
         [
             Table(
                 "The plan and the study of the report",
@@ -72,12 +59,6 @@ def study_plan(context: ClaimContext) -> Evidence:
                     ("submissions", f"{first['submissions']:,.0f}", "5,943"),
                     ("raters", f"{PAPER_RATERS:,}", "3,225"),
                 ],
-            ),
-            Plot(
-                "One simulated board",
-                ratings_figure(
-                    {"overall, GenAI-Bench": rows}, "99% intervals over resampled raters; bars: true ratings"
-                ),
-            ),
+            )
         ],
     )

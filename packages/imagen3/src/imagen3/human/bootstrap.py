@@ -69,8 +69,8 @@ def bootstrap_intervals(
     found = np.isfinite(elo).all(1)
     if found.mean() < 0.95:
         raise UsageError(
-            f"{resamples - found.sum()} of {resamples} resamples have no ratings: a model won or lost all, or there are "
-            "no ties; collect more votes, or give a prior"
+            f"{resamples - found.sum()} of {resamples} resamples have no ratings: a model won or lost all, or there "
+            "are no ties; collect more votes, or give a prior"
         )
     low, high = np.quantile(elo[found], [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return BootstrapIntervals(low, high, int(resamples - found.sum()))

@@ -38,6 +38,10 @@ Counts = Float[np.ndarray, "batch pairs 3"]
 """votes by pair of models and outcome: the first model wins, the second, a tie"""
 
 
+Ends = tuple[Float[np.ndarray, " models"], Float[np.ndarray, " models"]]
+"""lower and upper end of the interval of each rating"""
+
+
 @dataclass(frozen=True, eq=False)
 class Ratings:
     """Ratings of the models of a board in Elo points, with standard errors."""
@@ -51,6 +55,10 @@ class Ratings:
     def half_width(self, confidence: float = CONFIDENCE) -> Float[np.ndarray, " models"]:
         """Half of each interval, from the curvature of the likelihood: for independent votes."""
         return float(ndtri((1 + confidence) / 2)) * self.standard_error
+
+    def interval(self, confidence: float = CONFIDENCE) -> Ends:
+        """Ends of that interval of each rating."""
+        return self.elo - self.half_width(confidence), self.elo + self.half_width(confidence)
 
     def order(self) -> list[int]:
         """Numbers of the models, the highest rating first; of equal ones the earlier model."""

@@ -7,38 +7,37 @@ import numpy as np
 from jaxtyping import Float
 from onepaper.display.plots import FONT, INK, MARKERS, PALETTE, SMALL_FONT, plot_axes
 
+from imagen3.human.elo import Ends, Ratings
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class RatingRow(NamedTuple):
-    """A rating with the ends of its interval, and a value to compare it with."""
+class BoardBars(NamedTuple):
+    """Ratings with the ends of their intervals, and values to compare them with."""
 
-    elo: float
-    low: float
-    high: float
-    printed: float | None = None
+    ratings: Ratings
+    ends: Ends
+    printed: Float[np.ndarray, " models"] | None = None
 
 
-def ratings_figure(boards: Mapping[str, Mapping[str, RatingRow]], interval: str) -> "Figure":
-    """A row for each model, in the order of the first board, and a colour for each board.
+def ratings_figure(boards: Mapping[str, BoardBars], interval: str) -> "Figure":
+    """A row for each model, the best one of the first board on top, and a colour for each board.
 
     Args:
-        boards: ratings by title of the board and model.
+        boards: of the same models, by title.
         interval: what the bars are.
     """
-    models = list(next(iter(boards.values())))
+    ratings = next(iter(boards.values())).ratings
+    models = [ratings.models[index] for index in ratings.order()]
     figure, axes = plot_axes("", "", height=1.4 + (0.2 + 0.22 * len(boards)) * len(models))
     figure.supxlabel("rating in Elo points", fontsize=FONT)
-    for index, (title, rows) in enumerate(boards.items()):
-        places = [models.index(model) + 0.22 * (index - (len(boards) - 1) / 2) for model in rows]
-        values: Float[np.ndarray, "rows 3"] = np.array([row[:3] for row in rows.values()])
-        ends = np.abs(values[:, 1:] - values[:, :1]).T
-        color, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
-        axes.errorbar(values[:, 0], places, xerr=ends, fmt=marker, color=color, markersize=4, capsize=3, label=title)
-        compared = [(row.printed, place) for row, place in zip(rows.values(), places, strict=True) if row.printed]
-        if compared:
-            axes.plot(*zip(*compared, strict=True), "|", color=INK, markersize=9, label=None if index else "printed")
+    for index, (title, (own, (low, high), printed)) in enumerate(boards.items()):
+        rows = np.array([models.index(model) for model in own.models]) + 0.22 * (index - (len(boards) - 1) / 2)
+        style = {"fmt": MARKERS[index % len(MARKERS)], "color": PALETTE[index % len(PALETTE)], "markersize": 4}
+        axes.errorbar(own.elo, rows, xerr=np.abs([low - own.elo, high - own.elo]), capsize=3, label=title, **style)
+        if printed is not None:
+            axes.plot(printed, rows, "|", color=INK, markersize=9, label=None if index else "printed")
     axes.set_yticks(range(len(models)), models, fontsize=SMALL_FONT)
     axes.set_ylim(len(models) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)

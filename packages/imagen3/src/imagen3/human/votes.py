@@ -1,9 +1,7 @@
 """Votes on pairs of pictures: the table as a CSV file, and counts of wins and ties."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +12,9 @@ from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
 
 from imagen3.human.questions import QUESTIONS
+from imagen3.human.tables import read_table, table_text
 
 CHOICES = ("left", "tie", "right")
-LARGEST_FILE = 2**30
-_OPTIONAL = ("t_ms", "timestamp", "visit", "flags")
 
 
 class Vote(NamedTuple):
@@ -44,16 +41,7 @@ class Vote(NamedTuple):
 
 def write_votes(path: Path, votes: Iterable[Vote]) -> None:
     """Write a table of votes as CSV, atomically."""
-    write_atomic(path, votes_csv(votes))
-
-
-def votes_csv(votes: Iterable[Sequence[str]], columns: Sequence[str] = Vote._fields) -> str:
-    """A table of votes, or of other rows with the names of their columns, as CSV text."""
-    content = StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(votes)
-    return content.getvalue()
+    write_atomic(path, table_text(Vote._fields, votes))
 
 
 def read_votes(path: Path, models: Sequence[str] = ()) -> list[Vote]:
@@ -64,62 +52,22 @@ def read_votes(path: Path, models: Sequence[str] = ()) -> list[Vote]:
         models: names that may occur; empty for any.
 
     Raises:
-        UsageError: no file, too large, no UTF-8 text, other columns, an empty or unknown value, a picture compared with
-            itself, or a vote that is there twice. The message names the line.
+        UsageError: as `imagen3.human.tables.read_table`, an unknown value, a picture compared with itself, or a vote
+            that is there twice. The message names the line.
     """
-    if not path.is_file():
-        raise UsageError(f"{path} is not a file; give a table of votes as CSV")
-    if (size := path.stat().st_size) > LARGEST_FILE:
-        raise UsageError(f"{path} has {size:,} bytes, expected at most {LARGEST_FILE:,}; give one file for each board")
-    votes, seen = list[Vote](), dict[str, int]()
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            order = _columns(path, next(reader, []))
-            for row in reader:
-                if not row:
-                    continue
-                where = f"{path}, line {reader.line_num}"
-                if len(row) != len(order):
-                    raise UsageError(f"{where} has {len(row)} values, expected {len(order)} as in the header")
-                vote = Vote(**dict(zip(order, row, strict=True)))
-                _check(where, vote, models)
-                if vote.vote_id in seen:
-                    raise UsageError(f"{where}: vote_id {shortened(vote.vote_id)} is that of line {seen[vote.vote_id]}")
-                seen[vote.vote_id] = reader.line_num
-                votes.append(vote)
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is no UTF-8 text; save it again as UTF-8") from None
-    except csv.Error as error:
-        raise UsageError(f"{path} is no readable CSV ({error}); save it again with commas and quotes") from None
-    if not votes:
-        raise UsageError(f"{path} has no votes, expected a line for each")
-    return votes
-
-
-def _columns(path: Path, header: Sequence[str]) -> Sequence[str]:
-    for name in header:
-        if name not in Vote._fields:
-            raise UsageError(f"{path}: {unknown('column', name, Vote._fields)}")
-        if list(header).count(name) > 1:
-            raise UsageError(f"{path} has the column {name} twice, expected once")
-    missing = [name for name in Vote._fields if name not in header and name not in _OPTIONAL]
-    if missing:
-        raise UsageError(f"{path} lacks the columns {', '.join(missing)}; expected a header with {Vote._fields}")
-    return header
-
-
-def _check(where: str, vote: Vote, models: Sequence[str]) -> None:
-    for name, value in zip(Vote._fields, vote, strict=True):
-        if name not in _OPTIONAL and not value.strip():
-            raise UsageError(f"{where}: {name} is empty")
-    check_choice(f"choice in {where}:", vote.choice, CHOICES)
-    check_choice(f"aspect in {where}:", vote.aspect, QUESTIONS)
-    if vote.model_left == vote.model_right:
-        raise UsageError(f"{where}: {shortened(vote.model_left)} is compared with itself, expected two models")
-    for model in (vote.model_left, vote.model_right):
-        if models and model not in models:
+    votes = dict[str, Vote]()
+    for where, values in read_table(path, Vote._fields[:-4], Vote._fields[-4:]):
+        vote = Vote(**values)
+        check_choice(f"choice in {where}:", vote.choice, CHOICES)
+        check_choice(f"aspect in {where}:", vote.aspect, QUESTIONS)
+        if vote.model_left == vote.model_right:
+            raise UsageError(f"{where}: {shortened(vote.model_left)} is compared with itself, expected two models")
+        for model in (vote.model_left, vote.model_right) if models else ():
             check_choice(f"model in {where}:", model, models)
+        if vote.vote_id in votes:
+            raise UsageError(f"{where}: vote_id {shortened(vote.vote_id)} is there twice; each vote counts once")
+        votes[vote.vote_id] = vote
+    return list(votes.values())
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ def serve(pictures_folder: Path) -> Iterator[Callable[[RatingStore], str]]:
 
         def start(store: RatingStore) -> str:
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            application = create_app(store, PictureStore(pictures_folder, store.study))
+            application = create_app(store, PictureStore(pictures_folder))
             server = uvicorn.Server(uvicorn.Config(application, log_level="error"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
             thread.start()

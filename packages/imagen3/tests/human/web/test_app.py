@@ -43,7 +43,7 @@ def test_a_study_from_begin_to_export(open_store: Open, serve: Serve, visit: Vis
     assert "48 of 96 answers" in board
     path = tmp_path / "votes.csv"
     path.write_text(rater.client.get(f"/board/{store.admin_key}/votes.csv").text)
-    assert read_votes(path, MODELS) == list(store.votes())
+    assert read_votes(path, MODELS) == store.votes()
     assert len(rater.client.get(f"/board/{store.admin_key}/votes.json").json()) == 24
     assert len(rater.client.get(f"/board/{store.admin_key}/counts.json").json()) == 24
     assert rater.client.get(f"/board/{store.admin_key}/counts.csv").text.count("\n") == 25
@@ -113,7 +113,7 @@ def test_forged_forms(open_store: Open, serve: Serve, visit: Visit) -> None:
         assert client.get(place).status_code == 404
     assert rater.client.get(f"/picture/{fields['task']}/references").status_code == 404
     assert rater.client.get("/picture/..%2f..%2fprompts.csv/left").status_code == 404
-    assert list(store.votes()) == []
+    assert store.votes() == []
 
 
 def test_sent_twice_is_stored_once(open_store: Open, serve: Serve, visit: Visit) -> None:
@@ -200,7 +200,7 @@ def test_concurrent_raters(raters: int, votes: int, open_store: Open, pictures_f
     """No vote is lost, none is there twice, and no study gets more than it asks for."""
     rules = StudyRules(ratings=raters * votes // 2 // 8 * 8 + 8, submission=8, largest_share=1.0)
     store = open_store(rules=rules)
-    app = create_app(store, PictureStore(pictures_folder, store.study))
+    app = create_app(store, PictureStore(pictures_folder))
     acknowledged, seconds = asyncio.run(rate_concurrently(app, raters, votes))
     stored = [vote.vote_id for vote in store.votes()]
     assert len(stored) == raters * votes
@@ -224,42 +224,32 @@ def served_process(study: Path, state: Path) -> tuple[subprocess.Popen[str], str
 
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_killed_server_loses_no_vote(kills: int, study_folder: Path, tmp_path: Path, visit: Visit) -> None:
-    """Killed while raters vote; every vote that got an answer is there after the next start, and no other twice."""
-    generator, acknowledged = np.random.default_rng(0), list[str]()
-    for _ in range(kills):
-        process, address = served_process(study_folder, tmp_path / "state")
+    """Ended while raters vote, the last time by SIGTERM; every acknowledged vote is there, and none is there twice."""
+    generator, acknowledged, state = np.random.default_rng(0), list[str](), tmp_path / "state"
+    for number in range(kills):
+        process, address = served_process(study_folder, state)
         raters = [visit(address) for _ in range(2)]
-        for rater in raters:
-            rater.begin()
-        killer = threading.Timer(generator.uniform(0.02, 0.4), process.kill)
-        killer.start()
-        try:
+        end = process.kill if number < kills - 1 else process.terminate
+        timer = threading.Timer(generator.uniform(0.1, 0.5), end)
+        timer.start()
+        with contextlib.suppress(httpx.TransportError):
             while True:
                 for rater in raters:
-                    task = rater.fields().get("task")
-                    if task is None:
+                    if "task" not in rater.fields():  # at the beginning, and after all tasks of a rater
                         rater.client.cookies.clear()
                         rater.page = rater.client.get("/").text
                         rater.begin()
-                        continue
-                    # The redirect acknowledges the vote, whatever becomes of the next page.
                     form = rater.fields() | {"answer": "left"}
+                    # The redirect acknowledges the vote, whatever becomes of the next page.
                     response = rater.client.post("/vote", data=form, follow_redirects=False)
                     assert response.status_code == 303
-                    acknowledged.append(task)
+                    acknowledged.append(form["task"])
                     rater.page = rater.client.get("/rate").text
-        except httpx.TransportError:
-            pass
-        killer.join()
-        assert process.wait() == -signal.SIGKILL
-    process, address = served_process(study_folder, tmp_path / "state")
-    try:
-        with sqlite3.connect(tmp_path / "state" / "ratings.sqlite") as connection:
-            stored = [row[0] for row in connection.execute("SELECT id FROM tasks WHERE answer IS NOT NULL")]
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    finally:
-        process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+        timer.join()
+        assert process.wait(timeout=30) == (-signal.SIGKILL if end == process.kill else 128 + signal.SIGTERM)
+    with sqlite3.connect(state / "ratings.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        stored = [row[0] for row in connection.execute("SELECT id FROM tasks WHERE answer IS NOT NULL")]
     assert len(acknowledged) > kills
     assert not set(acknowledged) - set(stored)
     assert len(set(stored)) == len(stored)

@@ -7,12 +7,13 @@ carry a token of the session (CSRF), pages allow no other source than the server
 import hmac
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import jinja2
+from onepaper.errors import UsageError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -21,9 +22,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from imagen3.human.questions import Question, question_of
-from imagen3.human.votes import Vote, votes_csv
-from imagen3.human.web.live_board import live_boards
+from imagen3.human.board import board_of
+from imagen3.human.questions import question_of
+from imagen3.human.tables import table_text
+from imagen3.human.votes import Vote
 from imagen3.human.web.store import CountAnswer, RatingStore, Task
 from imagen3.human.web.study_folder import REFERENCES, PictureStore
 
@@ -103,7 +105,7 @@ class RatingPages:
         if task is None:
             return self._page("end.html", given=given, code=code)
         study = self._store.study
-        question: Question = question_of(study.studies[task.study].aspect)
+        question = question_of(study.studies[task.study].aspect)
         prompt = study.prompts[task.prompt]
         return self._page(
             "rate.html",
@@ -119,10 +121,8 @@ class RatingPages:
 
     async def vote(self, request: Request) -> Response:
         """Store an answer, then show the next task. What is sent twice is stored once."""
-        code, form = await self._checked_form(request)
-        rater = await run_in_threadpool(self._store.rater, code)
-        if rater is None:
-            raise HTTPException(403, "this study was not begun here; go back to its first page")
+        _, form = await self._checked_form(request)
+        _, rater = await self._rater(request)
         done = await run_in_threadpool(self._store.answer, rater, form.get("task", ""), form.get("answer", "").strip())
         if done == "refused":
             raise HTTPException(400, "the answer was not stored: it is empty, too long, or belongs to another rater")
@@ -141,24 +141,23 @@ class RatingPages:
     async def board(self, request: Request) -> Response:
         """Progress and ratings up to now."""
         self._check_key(request)
-        votes = await run_in_threadpool(self._votes)
-        counted = len(await run_in_threadpool(self._counts))
-        boards = await run_in_threadpool(live_boards, votes)
+        votes, counted = await run_in_threadpool(self._store.votes), await run_in_threadpool(self._store.count_answers)
+        boards = [await run_in_threadpool(live_board, aspect, votes) for aspect in {vote.aspect: 0 for vote in votes}]
         planned = self._store.rules.ratings * len(self._store.study.studies)
-        key = self._store.admin_key
-        return self._page("board.html", boards=boards, given=len(votes) + counted, planned=planned, key=key)
+        values = {"given": len(votes) + len(counted), "planned": planned, "key": self._store.admin_key}
+        return self._page("board.html", boards=boards, **values)
 
     async def export(self, request: Request) -> Response:
         """All answers as CSV or JSON."""
         self._check_key(request)
         name = request.path_params["name"]
-        rows = await run_in_threadpool(self._votes if name.startswith("votes") else self._counts)
+        rows = await run_in_threadpool(self._store.votes if name.startswith("votes") else self._store.count_answers)
         if name in ("votes.json", "counts.json"):
             content = json.dumps([row._asdict() for row in rows], ensure_ascii=False)
             return Response(content, media_type="application/json", headers=_HEADERS)
         if name not in ("votes.csv", "counts.csv"):
             raise HTTPException(404, "expected votes.csv, votes.json, counts.csv or counts.json")
-        text = votes_csv(rows, Vote._fields if name == "votes.csv" else CountAnswer._fields)
+        text = table_text(Vote._fields if name == "votes.csv" else CountAnswer._fields, rows)
         return Response(text, media_type="text/csv", headers=_HEADERS)
 
     async def error(self, _request: Request, error: Exception) -> Response:
@@ -171,12 +170,6 @@ class RatingPages:
         values = {"unknown_code": False} | values
         content = self._environment.get_template(template).render(**values)
         return Response(content, status, media_type="text/html", headers=_HEADERS)
-
-    def _votes(self) -> list[Vote]:
-        return list(self._store.votes())
-
-    def _counts(self) -> list[CountAnswer]:
-        return list(self._store.count_answers())
 
     def _source(self, task: Task, side: str) -> int | None:
         """The number of the source of a picture: a model, or the references after all models."""
@@ -220,6 +213,17 @@ class RatingPages:
         if not code or not hmac.compare_digest(form.get("token", "").encode(), self._token(code).encode()):
             raise HTTPException(403, "the form has expired; go back to the first page of the study")
         return code, form
+
+
+def live_board(aspect: str, votes: Sequence[Vote]) -> dict[str, Any]:
+    """Ratings of an aspect up to now; votes with flags are left out."""
+    own = [vote for vote in votes if vote.aspect == aspect]
+    kept = [vote for vote in own if not vote.flags]
+    board: dict[str, Any] = {"aspect": aspect, "votes": len(own), "left_out": len(own) - len(kept)}
+    try:
+        return board | {"rows": board_of(kept).rows(), "problem": ""}
+    except UsageError as error:
+        return board | {"rows": [], "problem": str(error)}
 
 
 def _redirect(path: str) -> Response:

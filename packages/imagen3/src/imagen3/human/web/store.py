@@ -9,7 +9,6 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
@@ -200,35 +199,42 @@ class RatingStore:
         with self._engine.connect() as connection:
             return int(connection.execute(sa.select(sa.func.count()).where(where)).scalar_one())
 
-    def votes(self) -> Iterator[Vote]:
+    def votes(self) -> list[Vote]:
         """All answers about pairs; those of raters who failed more than half of their checks have a flag."""
         rows, inattentive = self._answers()
-        for row in rows:
-            study = self._studies[row.study]
-            if row.instructed is None and study.second is not None:
-                yield Vote(
-                    row.id,
-                    f"{study.aspect}-{self.study.models[study.first]}-{self.study.models[study.second]}",
-                    study.aspect,
-                    self.study.folder.resolve().name,
-                    self.study.prompts[row.prompt].prompt_id,
-                    self.study.models[row.left],
-                    self.study.models[row.right],
-                    row.answer,
-                    f"r{row.rater}",
-                    f"{1000 * (row.answered - row.shown):.0f}",
-                    datetime.fromtimestamp(row.answered, UTC).isoformat(timespec="milliseconds"),
-                    str(row.visits),
-                    "inattentive" if row.rater in inattentive else "",
-                )
+        return [
+            self._vote(row, "inattentive" if row.rater in inattentive else "")
+            for row in rows
+            if row.instructed is None and row.right is not None
+        ]
 
-    def count_answers(self) -> Iterator[CountAnswer]:
+    def count_answers(self) -> list[CountAnswer]:
         """All free answers."""
-        for row in self._answers()[0]:
-            study = self._studies[row.study]
-            if study.second is None:
-                prompt = self.study.prompts[row.prompt].prompt_id
-                yield CountAnswer(row.id, prompt, self.study.models[study.first], row.answer, f"r{row.rater}")
+        prompts, models = self.study.prompts, self.study.models
+        return [
+            CountAnswer(row.id, prompts[row.prompt].prompt_id, models[row.left], row.answer, f"r{row.rater}")
+            for row in self._answers()[0]
+            if row.right is None
+        ]
+
+    def _vote(self, row: Any, flags: str) -> Vote:
+        aspect, first, second = self._studies[row.study]
+        models = self.study.models
+        return Vote(
+            row.id,
+            f"{aspect}-{models[first]}-{models[second]}",
+            aspect,
+            self.study.folder.resolve().name,
+            self.study.prompts[row.prompt].prompt_id,
+            models[row.left],
+            models[row.right],
+            row.answer,
+            f"r{row.rater}",
+            f"{1000 * (row.answered - row.shown):.0f}",
+            datetime.fromtimestamp(row.answered, UTC).isoformat(timespec="milliseconds"),
+            str(row.visits),
+            flags,
+        )
 
     def _answers(self) -> tuple[list[Any], set[int]]:
         with self._engine.connect() as connection:

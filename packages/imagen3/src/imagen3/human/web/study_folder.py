@@ -1,6 +1,5 @@
 """Studies of pictures in folders, and the pictures as raters see them."""
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-from onepaper.config import shortened, unknown
+from onepaper.config import shortened
 from onepaper.errors import UsageError, explain_os_error
 from onepaper.images.folders import SUFFIXES
 from onepaper.images.reading import read_image
@@ -17,11 +16,11 @@ from onepaper.runs import write_atomic
 from PIL import Image, ImageOps
 
 from imagen3.human.questions import question_of
+from imagen3.human.tables import read_table
 from imagen3.human.votes import pair_indices
 
 REFERENCES = "references"
-LARGEST_TABLE, LARGEST_PROMPT = 2**26, 10_000
-_COLUMNS = ("prompt_id", "prompt", "noun")
+LONGEST_PROMPT = 10_000
 _QUALITY = 95
 _BACKGROUND = (128, 128, 128)
 
@@ -102,38 +101,17 @@ def read_study(folder: Path, aspects: Sequence[str]) -> StudyFolder:
 
 
 def _read_prompts(path: Path) -> list[Prompt]:
-    if not path.is_file():
-        raise UsageError(f"{path} is missing; write one with the columns prompt_id,prompt")
-    if path.stat().st_size > LARGEST_TABLE:
-        raise UsageError(f"{path} has {path.stat().st_size:,} bytes, expected at most {LARGEST_TABLE:,}")
     prompts = dict[str, Prompt]()
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            for name in reader.fieldnames or ():
-                if name not in _COLUMNS:
-                    raise UsageError(f"{path}: {unknown('column', name, _COLUMNS)}")
-            if not {"prompt_id", "prompt"} <= set(reader.fieldnames or ()):
-                raise UsageError(f"{path} has no header with prompt_id and prompt")
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                if None in row or None in row.values():
-                    raise UsageError(f"{where} has another number of values than the header")
-                prompt = Prompt(**row)
-                name = prompt.prompt_id
-                if not name.strip() or "/" in name or name.startswith("."):
-                    raise UsageError(f"{where}: prompt_id is {shortened(name)}, expected the name of a file")
-                if name in prompts:
-                    raise UsageError(f"{where}: prompt_id {shortened(name)} is there twice")
-                if not 0 < len(prompt.prompt.strip()) <= LARGEST_PROMPT:
-                    raise UsageError(f"{where}: the prompt has {len(prompt.prompt)} characters, expected 1 to 10,000")
-                prompts[name] = prompt
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is no UTF-8 text; save it again as UTF-8") from None
-    except csv.Error as error:
-        raise UsageError(f"{path} is no readable CSV ({error}); save it again with commas and quotes") from None
-    if not prompts:
-        raise UsageError(f"{path} has no prompts, expected a line for each")
+    for where, values in read_table(path, Prompt._fields[:2], Prompt._fields[2:]):
+        prompt = Prompt(**values)
+        name = prompt.prompt_id
+        if "/" in name or name.startswith("."):
+            raise UsageError(f"{where}: prompt_id is {shortened(name)}, expected the name of a file")
+        if name in prompts:
+            raise UsageError(f"{where}: prompt_id {shortened(name)} is there twice")
+        if len(prompt.prompt) > LONGEST_PROMPT:
+            raise UsageError(f"{where}: the prompt has {len(prompt.prompt):,} characters, expected at most 10,000")
+        prompts[name] = prompt
     return list(prompts.values())
 
 
@@ -159,9 +137,8 @@ class PictureStore:
     Neither a name nor a number of bytes, nor a header of the answer, shows which model made a picture.
     """
 
-    def __init__(self, folder: Path, study: StudyFolder) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._names = {model: index for index, model in enumerate(study.models)}
         self._bytes = max(path.stat().st_size for path in folder.glob("*.jpg"))
 
     def read(self, source: int, prompt: int) -> bytes:
@@ -188,7 +165,7 @@ def prepare_pictures(study: StudyFolder, folder: Path, size: int) -> PictureStor
     for file, target in track(jobs, "encoding pictures"):
         if not target.is_file():
             write_atomic(target, encode_picture(file, size))
-    return PictureStore(folder, study)
+    return PictureStore(folder)
 
 
 def encode_picture(file: Path, size: int) -> bytes:
