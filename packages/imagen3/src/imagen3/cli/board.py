@@ -12,11 +12,12 @@ from onepaper.paper import Invocation
 
 from imagen3.cli.options import BoardOptions
 from imagen3.human.board import Board, board_of
+from imagen3.human.bootstrap import Unit
 from imagen3.human.figures import BoardBars, ratings_figure
 from imagen3.human.online import online_elo
 from imagen3.human.votes import Vote, read_votes
 
-_UNITS = {"raters": "rater", "prompts": "prompt", "independent": None}
+_UNITS: dict[str, Unit | None] = {"raters": "rater", "prompts": "prompt", "independent": None}
 
 
 def board_verb(call: Invocation) -> None:
@@ -59,7 +60,7 @@ def read_boards(options: BoardOptions) -> tuple[dict[str, Board], int]:
 
 def summary_of(board: Board, online_k: float | None) -> dict[str, Any]:
     """A board as values for JSON."""
-    summary = {
+    summary: dict[str, Any] = {
         "votes": len(board.votes.pair),
         "tie_rate": board.tie_rate,
         "tie_parameter": board.ratings.tie_parameter,

@@ -26,7 +26,8 @@ def rate_verb(call: Invocation) -> None:
         import uvicorn
 
         from imagen3.human.web.app import create_app
-        from imagen3.human.web.store import RatingStore, open_engine
+        from imagen3.human.web.database import open_engine
+        from imagen3.human.web.store import RatingStore
     except ImportError as error:
         raise OnePaperError(f"rate needs {error.name}: pip install 'onepaper-imagen3[rate]'") from None
     study = read_study(options.study, options.aspects)

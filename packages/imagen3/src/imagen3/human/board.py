@@ -26,11 +26,8 @@ class Board(NamedTuple):
 
     def rows(self) -> list[tuple[str, float, float, float]]:
         """Model, rating and both ends of its interval, best first."""
-        low, high = self.ends
-        return [
-            (self.ratings.models[index], *(float(own[index]) for own in (self.ratings.elo, low, high)))
-            for index in self.ratings.order()
-        ]
+        elo, low, high = (own.tolist() for own in (self.ratings.elo, *self.ends))
+        return [(self.ratings.models[index], elo[index], low[index], high[index]) for index in self.ratings.order()]
 
 
 def board_of(

@@ -238,7 +238,7 @@ def _connected(beats: Bool[np.ndarray, "batch models models"]) -> Bool[np.ndarra
     reached = (beats | np.eye(beats.shape[1], dtype=bool)).astype(float)
     for _ in range(beats.shape[1].bit_length()):
         reached = np.minimum(reached @ reached, 1)
-    return (reached > 0).all((1, 2))
+    return np.asarray((reached > 0).all((1, 2)))
 
 
 def _explain_existence(models: Sequence[str], counts: Float[np.ndarray, "pairs 3"], ties: Ties) -> None:

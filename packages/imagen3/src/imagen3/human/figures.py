@@ -34,8 +34,9 @@ def ratings_figure(boards: Mapping[str, BoardBars], interval: str) -> "Figure":
     figure.supxlabel("rating in Elo points", fontsize=FONT)
     for index, (title, (own, (low, high), printed)) in enumerate(boards.items()):
         rows = np.array([models.index(model) for model in own.models]) + 0.22 * (index - (len(boards) - 1) / 2)
-        style = {"fmt": MARKERS[index % len(MARKERS)], "color": PALETTE[index % len(PALETTE)], "markersize": 4}
-        axes.errorbar(own.elo, rows, xerr=np.abs([low - own.elo, high - own.elo]), capsize=3, label=title, **style)
+        marker, color = MARKERS[index % len(MARKERS)], PALETTE[index % len(PALETTE)]
+        bars = np.abs([low - own.elo, high - own.elo])
+        axes.errorbar(own.elo, rows, xerr=bars, fmt=marker, color=color, markersize=4, capsize=3, label=title)
         if printed is not None:
             axes.plot(printed, rows, "|", color=INK, markersize=9, label=None if index else "printed")
     axes.set_yticks(range(len(models)), models, fontsize=SMALL_FONT)

@@ -21,7 +21,8 @@ uvicorn = pytest.importorskip("uvicorn")
 httpx = pytest.importorskip("httpx")
 
 from imagen3.human.web.app import create_app  # noqa: E402
-from imagen3.human.web.store import RatingStore, open_engine  # noqa: E402
+from imagen3.human.web.database import open_engine  # noqa: E402
+from imagen3.human.web.store import RatingStore  # noqa: E402
 from imagen3.human.web.study_folder import PictureStore, prepare_pictures, read_study  # noqa: E402
 
 PROMPTS = 8

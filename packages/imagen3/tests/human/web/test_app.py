@@ -230,8 +230,7 @@ def test_a_killed_server_loses_no_vote(kills: int, study_folder: Path, tmp_path:
         process, address = served_process(study_folder, state)
         raters = [visit(address) for _ in range(2)]
         end = process.kill if number < kills - 1 else process.terminate
-        timer = threading.Timer(generator.uniform(0.1, 0.5), end)
-        timer.start()
+        timer = threading.Timer(generator.uniform(0, 0.3), end)
         with contextlib.suppress(httpx.TransportError):
             while True:
                 for rater in raters:
@@ -244,12 +243,14 @@ def test_a_killed_server_loses_no_vote(kills: int, study_folder: Path, tmp_path:
                     response = rater.client.post("/vote", data=form, follow_redirects=False)
                     assert response.status_code == 303
                     acknowledged.append(form["task"])
+                    if timer.ident is None:  # from the first vote on
+                        timer.start()
                     rater.page = rater.client.get("/rate").text
         timer.join()
         assert process.wait(timeout=30) == (-signal.SIGKILL if end == process.kill else 128 + signal.SIGTERM)
     with sqlite3.connect(state / "ratings.sqlite") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         stored = [row[0] for row in connection.execute("SELECT id FROM tasks WHERE answer IS NOT NULL")]
-    assert len(acknowledged) > kills
+    assert len(acknowledged) >= kills
     assert not set(acknowledged) - set(stored)
     assert len(set(stored)) == len(stored)

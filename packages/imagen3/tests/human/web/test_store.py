@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onepaper.errors import OnePaperError, UsageError
+from onepaper.errors import UsageError
 
 from imagen3.config import StudyRules
 from imagen3.human.web import store as store_module
-from imagen3.human.web.store import RatingStore, open_engine
+from imagen3.human.web.store import RatingStore
 
 Open = Callable[..., RatingStore]
 
@@ -105,18 +105,6 @@ def test_another_study_is_refused(open_store: Open) -> None:
     open_store()
     with pytest.raises(UsageError, match="the database has another study"):
         open_store(("appeal",))
-
-
-@pytest.mark.parametrize("url", ["no url", "postgresql+nodriver://x", "oracle://user:secret@host/name"])
-def test_wrong_databases(url: str) -> None:
-    with pytest.raises(UsageError, match="is not usable") as found:
-        open_engine(url)
-    assert "secret" not in str(found.value)
-
-
-def test_a_place_that_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(OnePaperError, match="cannot be opened"):
-        open_engine(f"sqlite:///{tmp_path / 'no' / 'folder' / 'file.sqlite'}")
 
 
 @pytest.fixture(scope="module")

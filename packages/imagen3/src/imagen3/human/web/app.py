@@ -144,8 +144,8 @@ class RatingPages:
         votes, counted = await run_in_threadpool(self._store.votes), await run_in_threadpool(self._store.count_answers)
         boards = [await run_in_threadpool(live_board, aspect, votes) for aspect in {vote.aspect: 0 for vote in votes}]
         planned = self._store.rules.ratings * len(self._store.study.studies)
-        values = {"given": len(votes) + len(counted), "planned": planned, "key": self._store.admin_key}
-        return self._page("board.html", boards=boards, **values)
+        given, key = len(votes) + len(counted), self._store.admin_key
+        return self._page("board.html", boards=boards, given=given, planned=planned, key=key)
 
     async def export(self, request: Request) -> Response:
         """All answers as CSV or JSON."""

@@ -15,45 +15,15 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import sqlalchemy as sa
 from jaxtyping import Int
-from onepaper.errors import OnePaperError, UsageError
+from onepaper.errors import UsageError
 
 from imagen3.config import StudyRules
 from imagen3.human.votes import CHOICES, Vote
+from imagen3.human.web.database import LONGEST_COUNT, RATERS, SETTINGS, TASKS
 from imagen3.human.web.study_folder import StudyFolder
 
-LONGEST_COUNT = 40
-"""characters of a free answer"""
 EXPIRY = 3600.0
 """seconds after which a task without an answer may be given to another rater"""
-
-_TABLES = sa.MetaData()
-_SETTINGS = sa.Table(
-    "settings",
-    _TABLES,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("value", sa.String, nullable=False),
-)
-_RATERS = sa.Table(
-    "raters",
-    _TABLES,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("code_hash", sa.String(64), nullable=False, unique=True),
-)
-_TASKS = sa.Table(
-    "tasks",
-    _TABLES,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("rater", sa.ForeignKey("raters.id"), nullable=False, index=True),
-    sa.Column("study", sa.Integer, nullable=False),
-    sa.Column("prompt", sa.Integer, nullable=False),
-    sa.Column("left", sa.Integer, nullable=False),
-    sa.Column("right", sa.Integer),
-    sa.Column("instructed", sa.String(5)),
-    sa.Column("shown", sa.Float, nullable=False),
-    sa.Column("visits", sa.Integer, nullable=False),
-    sa.Column("answer", sa.String(LONGEST_COUNT)),
-    sa.Column("answered", sa.Float),
-)
 
 
 class Task(NamedTuple):
@@ -79,32 +49,6 @@ class CountAnswer(NamedTuple):
     rater_id: str
 
 
-def open_engine(url: str) -> sa.Engine:
-    """The database; SQLite writes ahead (WAL) and syncs every transaction.
-
-    Raises:
-        UsageError: no URL of a database, or its driver is not installed.
-        OnePaperError: it cannot be opened.
-    """
-    try:
-        engine = sa.create_engine(url, pool_size=10, max_overflow=40)
-    except (sa.exc.ArgumentError, ImportError, TypeError) as error:
-        raise UsageError(f"database {url.split('@')[-1]!r} is not usable ({error}); give a URL of SQLAlchemy") from None
-    if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def _set_up(connection: Any, _record: Any) -> None:
-            for line in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-                connection.execute(f"PRAGMA {line}")
-
-    try:
-        _TABLES.create_all(engine)
-    except sa.exc.SQLAlchemyError as error:
-        reason = str(error).splitlines()[0]
-        raise OnePaperError(f"the database cannot be opened ({reason}); check its place and its server") from None
-    return engine
-
-
 class RatingStore:
     """Tasks for raters by the rules of a study, and their answers."""
 
@@ -125,12 +69,12 @@ class RatingStore:
         self._lock = threading.Lock()
         self._known = dict[str, int]()
         with engine.begin() as connection:
-            kept: dict[str, str] = {row.name: row.value for row in connection.execute(_SETTINGS.select())}
+            kept: dict[str, str] = {row.name: row.value for row in connection.execute(SETTINGS.select())}
             if kept.get("study", digest) != digest:
                 raise UsageError("the database has another study; choose another --state, or restore the pictures")
             new = {"study": digest, "secret": secrets.token_hex(32), "admin": secrets.token_urlsafe(16)} | kept
             if added := [{"name": name, "value": value} for name, value in new.items() if name not in kept]:
-                connection.execute(_SETTINGS.insert(), added)
+                connection.execute(SETTINGS.insert(), added)
         self.secret, self.admin_key = new["secret"].encode(), new["admin"]
         self._given = self._count_given()
 
@@ -143,7 +87,7 @@ class RatingStore:
         with self._lock, self._engine.begin() as connection:
             known = _rater(connection, code)
             if known is None:
-                row = connection.execute(_RATERS.insert().values(code_hash=_hash(code)).returning(_RATERS.c.id))
+                row = connection.execute(RATERS.insert().values(code_hash=_hash(code)).returning(RATERS.c.id))
                 known = int(row.scalar_one())
         return known
 
@@ -162,15 +106,15 @@ class RatingStore:
         now = time.time()
         with self._lock, self._engine.begin() as connection:
             found = connection.execute(
-                _TASKS.select().where(_TASKS.c.rater == rater, _TASKS.c.answer.is_(None)).limit(1)
+                TASKS.select().where(TASKS.c.rater == rater, TASKS.c.answer.is_(None)).limit(1)
             ).one_or_none()
             if found is not None:
-                changed = _TASKS.update().where(_TASKS.c.id == found.id)
+                changed = TASKS.update().where(TASKS.c.id == found.id)
                 connection.execute(changed.values(shown=now, visits=found.visits + 1))
                 return _task(found)
             task = self._new_task(connection, rater)
             if task is not None:
-                connection.execute(_TASKS.insert().values(rater=rater, shown=now, visits=1, **task._asdict()))
+                connection.execute(TASKS.insert().values(rater=rater, shown=now, visits=1, **task._asdict()))
                 if task.instructed is None:
                     self._given[task.study, task.prompt] += 1
             return task
@@ -179,7 +123,7 @@ class RatingStore:
         """A task of a rater."""
         with self._engine.connect() as connection:
             found = connection.execute(
-                _TASKS.select().where(_TASKS.c.id == task_id, _TASKS.c.rater == rater)
+                TASKS.select().where(TASKS.c.id == task_id, TASKS.c.rater == rater)
             ).one_or_none()
         return None if found is None else _task(found)
 
@@ -188,14 +132,14 @@ class RatingStore:
         task = self.task(rater, task_id)
         if task is None or not _fits(task, answer):
             return "refused"
-        mine = (_TASKS.c.id == task_id) & (_TASKS.c.rater == rater) & _TASKS.c.answer.is_(None)
+        mine = (TASKS.c.id == task_id) & (TASKS.c.rater == rater) & TASKS.c.answer.is_(None)
         with self._lock, self._engine.begin() as connection:
-            done = connection.execute(_TASKS.update().where(mine).values(answer=answer, answered=time.time()))
+            done = connection.execute(TASKS.update().where(mine).values(answer=answer, answered=time.time()))
         return "stored" if done.rowcount == 1 else "known"
 
     def given_by(self, rater: int) -> int:
         """Number of answers of a rater."""
-        where = (_TASKS.c.rater == rater) & _TASKS.c.answer.is_not(None)
+        where = (TASKS.c.rater == rater) & TASKS.c.answer.is_not(None)
         with self._engine.connect() as connection:
             return int(connection.execute(sa.select(sa.func.count()).where(where)).scalar_one())
 
@@ -238,7 +182,7 @@ class RatingStore:
 
     def _answers(self) -> tuple[list[Any], set[int]]:
         with self._engine.connect() as connection:
-            rows = list(connection.execute(_TASKS.select().where(_TASKS.c.answer.is_not(None)).order_by("answered")))
+            rows = list(connection.execute(TASKS.select().where(TASKS.c.answer.is_not(None)).order_by("answered")))
         failed = Counter[int]()
         for row in rows:
             if row.instructed is not None:
@@ -248,7 +192,7 @@ class RatingStore:
     def _new_task(self, connection: sa.Connection, rater: int) -> Task | None:
         seen: dict[int, set[int]] = {}
         rows = connection.execute(
-            sa.select(_TASKS.c.study, _TASKS.c.prompt).where(_TASKS.c.rater == rater, _TASKS.c.instructed.is_(None))
+            sa.select(TASKS.c.study, TASKS.c.prompt).where(TASKS.c.rater == rater, TASKS.c.instructed.is_(None))
         )
         for study, prompt in rows:
             seen.setdefault(study, set()).add(prompt)
@@ -293,11 +237,11 @@ class RatingStore:
         if connection is None:
             with self._engine.connect() as own:
                 return self._count_given(own)
-        current = _TASKS.c.answer.is_not(None) | (_TASKS.c.shown > time.time() - EXPIRY)
-        where = current & _TASKS.c.instructed.is_(None)
-        query = sa.select(_TASKS.c.study, _TASKS.c.prompt, sa.func.count()).where(where)
+        current = TASKS.c.answer.is_not(None) | (TASKS.c.shown > time.time() - EXPIRY)
+        where = current & TASKS.c.instructed.is_(None)
+        query = sa.select(TASKS.c.study, TASKS.c.prompt, sa.func.count()).where(where)
         counts = np.zeros((len(self._studies), len(self.study.prompts)), int)
-        for study, prompt, count in connection.execute(query.group_by(_TASKS.c.study, _TASKS.c.prompt)):
+        for study, prompt, count in connection.execute(query.group_by(TASKS.c.study, TASKS.c.prompt)):
             counts[study, prompt] = count
         return counts
 
@@ -307,7 +251,7 @@ def _hash(code: str) -> str:
 
 
 def _rater(connection: sa.Connection, code: str) -> int | None:
-    query = sa.select(_RATERS.c.id).where(_RATERS.c.code_hash == _hash(code))
+    query = sa.select(RATERS.c.id).where(RATERS.c.code_hash == _hash(code))
     return connection.execute(query).scalar_one_or_none()
 
 
