@@ -105,7 +105,7 @@ class Rater:
     """A browser without pictures: keeps its cookie and reads the fields of forms."""
 
     def __init__(self, address: str) -> None:
-        self.client = httpx.Client(base_url=address, follow_redirects=True)
+        self.client = httpx.Client(base_url=address, follow_redirects=True, timeout=60)
         self.page = self.client.get("/").text
 
     def fields(self) -> dict[str, str]:

@@ -223,11 +223,14 @@ def served_process(study: Path, state: Path) -> tuple[subprocess.Popen[str], str
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
-def test_a_killed_server_loses_no_vote(kills: int, study_folder: Path, tmp_path: Path, visit: Visit) -> None:
+def test_a_killed_server_loses_no_vote(
+    kills: int, study_folder: Path, tmp_path: Path, visit: Visit, request: pytest.FixtureRequest
+) -> None:
     """Ended while raters vote, the last time by SIGTERM; every acknowledged vote is there, and none is there twice."""
     generator, acknowledged, state = np.random.default_rng(0), list[str](), tmp_path / "state"
     for number in range(kills):
         process, address = served_process(study_folder, state)
+        request.addfinalizer(process.kill)
         raters = [visit(address) for _ in range(2)]
         end = process.kill if number < kills - 1 else process.terminate
         timer = threading.Timer(generator.uniform(0, 0.3), end)
