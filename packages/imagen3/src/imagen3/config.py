@@ -241,3 +241,26 @@ class SystemConfig:
     def grid(self) -> int:
         """Latents of a side of a picture."""
         return self.data.size // self.autoencoder.factor
+
+
+@dataclass(frozen=True)
+class StudyRules:
+    """Limits of studies with raters, by default those of the paper, section 3.1."""
+
+    ratings: int = 2500
+    """of each study: a question about a pair of models, or about one where objects are counted"""
+    submission: int = 50
+    """ratings of one rater in a study, by default 2% of it"""
+    largest_share: float = 0.1
+    """of all studies, in which a rater may take part; at least one"""
+
+    def __post_init__(self) -> None:
+        check_positive("ratings", self.ratings)
+        check_positive("submission", self.submission)
+        check_between("largest_share", self.largest_share, 0.0, 1.0)
+        if self.ratings % self.submission:
+            raise UsageError(f"ratings is {self.ratings}, expected a multiple of submission ({self.submission})")
+
+    def studies_of_a_rater(self, studies: int) -> int:
+        """Studies that a rater may take part in, at least one."""
+        return max(1, int(self.largest_share * studies))

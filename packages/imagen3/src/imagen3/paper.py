@@ -2,7 +2,7 @@
 
 from onepaper.paper import Paper, Verb
 
-from imagen3.cli.options import SampleOptions, TrainOptions
+from imagen3.cli.options import BoardOptions, RateOptions, SampleOptions, TrainOptions
 from imagen3.config import SystemConfig
 from imagen3.presets import ALIASES, PRESETS
 
@@ -27,6 +27,10 @@ PAPER = Paper(
             (SystemConfig,),
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
+        Verb(
+            "rate", "serve a study of pictures to raters", "imagen3.cli.rate:rate_verb", RateOptions, long_running=True
+        ),
+        Verb("board", "ratings of models from votes, with intervals", "imagen3.cli.board:board_verb", BoardOptions),
     ),
     claims_in="imagen3.claims:CLAIMS",
     cost_of="imagen3.cli.costs:cost_of",

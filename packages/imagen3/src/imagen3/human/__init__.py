@@ -1,0 +1,1 @@
+"""Evaluation by people: questions, studies, votes and ratings (paper, section 3.1)."""

@@ -1,0 +1,133 @@
+"""Votes on pairs of pictures: the table as a CSV file, and counts of wins and ties."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from onepaper.config import check_choice, shortened, unknown
+from onepaper.errors import UsageError
+from onepaper.runs import write_atomic
+
+from imagen3.human.questions import QUESTIONS
+from imagen3.human.tables import read_table, table_text
+
+CHOICES = ("left", "tie", "right")
+
+
+class Vote(NamedTuple):
+    """One answer: which of two pictures a rater prefers. The fields are the columns of the file."""
+
+    vote_id: str
+    study_id: str
+    aspect: str
+    prompt_set: str
+    prompt_id: str
+    model_left: str
+    model_right: str
+    choice: str
+    rater_id: str
+    t_ms: str = ""
+    """milliseconds from the last display of the pair to the answer"""
+    timestamp: str = ""
+    """of the answer, UTC in ISO 8601"""
+    visit: str = ""
+    """how many times the pair was displayed to the rater before the answer"""
+    flags: str = ""
+    """reasons to leave the vote out, such as `inattentive`; empty for none"""
+
+
+def write_votes(path: Path, votes: Iterable[Vote]) -> None:
+    """Write a table of votes as CSV, atomically."""
+    write_atomic(path, table_text(Vote._fields, votes))
+
+
+def read_votes(path: Path, models: Sequence[str] = ()) -> list[Vote]:
+    """The votes of a CSV file, every line checked. The columns after `rater_id` may be missing.
+
+    Args:
+        path: of the file.
+        models: names that may occur; empty for any.
+
+    Raises:
+        UsageError: as `imagen3.human.tables.read_table`, an unknown value, a picture compared with itself, or a vote
+            that is there twice. The message names the line.
+    """
+    votes = dict[str, Vote]()
+    for where, values in read_table(path, Vote._fields[:-4], Vote._fields[-4:]):
+        vote = Vote(**values)
+        check_choice(f"choice in {where}:", vote.choice, CHOICES)
+        check_choice(f"aspect in {where}:", vote.aspect, QUESTIONS)
+        if vote.model_left == vote.model_right:
+            raise UsageError(f"{where}: {shortened(vote.model_left)} is compared with itself, expected two models")
+        for model in (vote.model_left, vote.model_right) if models else ():
+            check_choice(f"model in {where}:", model, models)
+        if vote.vote_id in votes:
+            raise UsageError(f"{where}: vote_id {shortened(vote.vote_id)} is there twice; each vote counts once")
+        votes[vote.vote_id] = vote
+    return list(votes.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Comparisons:
+    """Votes of one board as numbers. Pairs of models are those of `pair_indices`, outcomes 0, 1, 2: the first model of
+    the pair wins, the second wins, a tie."""
+
+    models: tuple[str, ...]
+    pair: Int[np.ndarray, " votes"]
+    outcome: Int[np.ndarray, " votes"]
+    rater: Int[np.ndarray, " votes"]
+    prompt: Int[np.ndarray, " votes"]
+
+    def counts(self) -> Float[np.ndarray, "pairs 3"]:
+        """Votes by pair and outcome."""
+        pairs = len(pair_indices(len(self.models))[0])
+        return np.bincount(self.pair * 3 + self.outcome, minlength=pairs * 3).reshape(pairs, 3).astype(float)
+
+
+def pair_indices(models: int) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """First and second model of every pair, the first with the lower number."""
+    return np.triu_indices(models, 1)
+
+
+def comparisons(votes: Sequence[Vote], models: Sequence[str] = ()) -> Comparisons:
+    """Votes as numbers.
+
+    Args:
+        votes: of one board.
+        models: in this order; empty for those that occur, by name.
+
+    Raises:
+        UsageError: no votes, or one for a model that is not listed.
+    """
+    if not votes:
+        raise UsageError("there are no votes, expected at least one")
+    names = tuple(models) or tuple(sorted({vote.model_left for vote in votes} | {vote.model_right for vote in votes}))
+    number = {name: index for index, name in enumerate(names)}
+    for vote in votes:
+        for model in (vote.model_left, vote.model_right):
+            if model not in number:
+                raise UsageError(unknown(f"model of vote {vote.vote_id}", model, names))
+    left, right = (np.array([number[vote[column]] for vote in votes]) for column in (5, 6))
+    choice = np.array([CHOICES.index(vote.choice) for vote in votes])
+    first, second = np.minimum(left, right), np.maximum(left, right)
+    table = np.zeros((len(names), len(names)), int)
+    pairs = pair_indices(len(names))
+    table[pairs] = np.arange(len(pairs[0]))
+    # The left picture wins for choice 0, the right one for 2; the first model of the pair may be on either side.
+    outcome = np.where(choice == 1, 2, np.where((choice == 0) == (left == first), 0, 1))
+    groups = (np.unique([vote[column] for vote in votes], return_inverse=True)[1] for column in (8, 4))
+    return Comparisons(names, table[first, second], outcome, *groups)
+
+
+def win_shares(models: int, counts: Float[np.ndarray, "pairs 3"]) -> Float[np.ndarray, "models models"]:
+    """Share of comparisons that the model of the row wins against that of the column, ties as half; NaN without any."""
+    first, second = pair_indices(models)
+    total = counts.sum(1)
+    share = np.full((models, models), np.nan)
+    with np.errstate(invalid="ignore"):
+        share[first, second] = (counts[:, 0] + counts[:, 2] / 2) / np.where(total, total, np.nan)
+    share[second, first] = 1 - share[first, second]
+    return share
