@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
-from onepaper.paper import RunOptions, VerbOptions
+from onepaper.config import check_between, check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.paper import PlainOptions, RunOptions, VerbOptions
 
 from imagen3.config import SamplingOptions
 
@@ -66,3 +66,38 @@ class SampleOptions(VerbOptions):
         names = ("sampler", "steps", "guidance", "rescale", "parallel", "interval")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(kept, **given)
+
+
+@dataclass(frozen=True)
+class ScenesOptions(PlainOptions):
+    """Options of `scenes`."""
+
+    count: int = 200
+    """number of scenes"""
+    size: int = 64
+    """height and width in pixels"""
+    long: bool = False
+    """captions with every object, place and colour rather than numbers only"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_between("count", self.count, 1, 1_000_000)
+        check_between("size", self.size, 32, 1024)
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(PlainOptions):
+    """Options of `evaluate`."""
+
+    pictures: Path = Path("pictures")
+    """folder of the pictures; DATASET_ID.png or DATASET_ID_SEED.png is one of that prompt"""
+    prompts: Path = Path("prompts.csv")
+    """counting prompts in the format of GeckoNum: prompt, entities, prompt_type, dataset_id"""
+    places: bool = False
+    """also count those on the requested side, for prompts such as "3 dogs to the left of 2 cats" """
+    scene_size: int = 64
+    """side in pixels to which pictures are resampled before objects are found"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_between("scene_size", self.scene_size, 32, 512)
