@@ -157,7 +157,15 @@ CLAIMS = (
         place="Paper, section 4.3",
         statement="Pictures carry an invisible watermark that survives use.",
         paper="stated without numbers",
-        rule=NotTestable("the watermark SynthID and its detector are closed"),
+        measure="imagen3.experiments.watermark:watermark",
+        rule=AllOf(
+            Above("found at 1e-6, mean over attacks", 0.9),
+            Above("peak ratio", 39.9),
+            Below("false positives at 1e-3", 0.001),
+        ),
+        assets=_WEIGHTS,
+        note="A watermark of our own, since SynthID is closed, on pictures of the reference system at 256 x 256 "
+        "pixels. The mean is over 18 kinds of use from JPEG to crops; encoding by the autoencoder is shown beside it.",
     ),
     Claim(
         id="C18",

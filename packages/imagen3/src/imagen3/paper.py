@@ -2,7 +2,7 @@
 
 from onepaper.paper import Paper, Verb
 
-from imagen3.cli.options import EvaluateOptions, SampleOptions, ScenesOptions, TrainOptions
+from imagen3.cli.options import EvaluateOptions, SampleOptions, ScenesOptions, TrainOptions, WatermarkOptions
 from imagen3.config import SystemConfig
 from imagen3.presets import ALIASES, PRESETS
 
@@ -28,6 +28,7 @@ PAPER = Paper(
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
         Verb("scenes", "compose scenes with known contents", "imagen3.cli.scenes:scenes_verb", ScenesOptions),
+        Verb("watermark", "stamp or find a mark", "imagen3.cli.watermark:watermark_verb", WatermarkOptions),
         Verb("evaluate", "evaluate pictures of prompts", "imagen3.cli.evaluate:evaluate_verb", EvaluateOptions),
     ),
     claims_in="imagen3.claims:CLAIMS",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.errors import UsageError
 from onepaper.paper import PlainOptions, RunOptions, VerbOptions
 
 from imagen3.config import SamplingOptions
@@ -42,6 +43,10 @@ class SampleOptions(VerbOptions):
     """number of pictures"""
     scale: Literal[1, 2, 4, 8] = 4
     """side of the square that shows a pixel in the files"""
+    watermark: Path | None = None
+    """file whose content is a secret key: the files carry its invisible mark, which `watermark` detects"""
+    payload: int = 0
+    """a number of 32 bits that the mark carries"""
     sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral"] | None = None
     """this and the next five: None takes what is kept with the weights"""
     steps: int | None = None
@@ -59,6 +64,7 @@ class SampleOptions(VerbOptions):
         super().__post_init__()
         check_positive("count", self.count)
         check_choice("scale", str(self.scale), ("1", "2", "4", "8"))
+        check_between("payload", self.payload, 0, 2**32 - 1)
         self.sampling(SamplingOptions())  # the values are validated
 
     def sampling(self, kept: SamplingOptions) -> SamplingOptions:
@@ -101,3 +107,29 @@ class EvaluateOptions(PlainOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_between("scene_size", self.scene_size, 32, 512)
+
+
+@dataclass(frozen=True)
+class WatermarkOptions(PlainOptions):
+    """Options of `watermark`."""
+
+    action: Literal["detect", "embed"] = "detect"
+    """detect: look for the mark; embed: write marked PNG files"""
+    pictures: Path = Path("pictures")
+    """folder of the pictures"""
+    key: Path = Path("watermark.key")
+    """file whose content is the secret key"""
+    rate: float = 1e-6
+    """false positive rate: pictures without the mark of this key that are taken for marked ones"""
+    payload: int = 0
+    """of embed: a number of 32 bits that the mark carries"""
+    psnr: float = 40.0
+    """of embed: least peak signal-to-noise ratio in decibels; lower ones mark more strongly"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("action", self.action, ("detect", "embed"))
+        if not 0 < self.rate < 1:
+            raise UsageError(f"rate is {self.rate}, expected a number between 0 and 1")
+        check_between("payload", self.payload, 0, 2**32 - 1)
+        check_between("psnr", self.psnr, 20.0, 60.0)
