@@ -2,7 +2,16 @@
 
 from onepaper.paper import Paper, Verb
 
-from imagen3.cli.options import EvaluateOptions, SampleOptions, ScenesOptions, TrainOptions, WatermarkOptions
+from imagen3.cli.options import (
+    CardOptions,
+    EvaluateOptions,
+    FairnessOptions,
+    SafetyOptions,
+    SampleOptions,
+    ScenesOptions,
+    TrainOptions,
+    WatermarkOptions,
+)
 from imagen3.config import SystemConfig
 from imagen3.presets import ALIASES, PRESETS
 
@@ -30,6 +39,9 @@ PAPER = Paper(
         Verb("scenes", "compose scenes with known contents", "imagen3.cli.scenes:scenes_verb", ScenesOptions),
         Verb("watermark", "stamp or find a mark", "imagen3.cli.watermark:watermark_verb", WatermarkOptions),
         Verb("evaluate", "evaluate pictures of prompts", "imagen3.cli.evaluate:evaluate_verb", EvaluateOptions),
+        Verb("fairness", "tables of people in pictures", "imagen3.cli.fairness:fairness_verb", FairnessOptions),
+        Verb("safety", "violations beside refusals", "imagen3.cli.safety:safety_verb", SafetyOptions),
+        Verb("card", "write a model card", "imagen3.cli.card:card_verb", CardOptions),
     ),
     claims_in="imagen3.claims:CLAIMS",
     cost_of="imagen3.cli.costs:cost_of",

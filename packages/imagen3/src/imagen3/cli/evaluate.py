@@ -14,6 +14,7 @@ from onepaper.images.reading import read_image
 from onepaper.paper import Invocation
 
 from imagen3.cli.options import EvaluateOptions
+from imagen3.cli.tables import print_tables, write_tables
 from imagen3.evaluation.counting import CountingPrompt, Scored, accuracy, accuracy_by, read_counting_prompts
 from imagen3.evaluation.scene_counting import SceneCounts, count_scenes, prompt_of
 from imagen3.evaluation.scene_scorer import ScorerCheck, check_scorer
@@ -47,6 +48,7 @@ def evaluate_verb(call: Invocation) -> None:
     counts = count_scenes(list(prompts.values()), pictures, places=options.places)
     with call.open_run() as run:
         run.write_json("evaluation.json", _as_json(counts.scored, check, options.seed))
+        write_tables(run, {"Counting": _rows(counts.scored, options.seed)})
         shown = {name: pictures[name][1] for name in list(pictures)[:: max(len(pictures) // SHOWN, 1)][:SHOWN]}
         save_samples(
             run.folder,
@@ -69,15 +71,19 @@ def evaluate_verb(call: Invocation) -> None:
     print(f"{len(pictures):,} pictures of {len(prompts):,} prompts, {len(counts.scored):,} questions")
     if len(pictures) < len(files):
         print(f"{len(files) - len(pictures):,} other pictures have the name of no prompt and are left out")
-    print(f"accuracy {_shown(whole)}, 95% interval over prompts")
-    for name in ("type", "number"):
-        for key, (count, own) in _groups(counts.scored, name, options.seed).items():
-            print(f"  {key!s:<18} {_shown(own)}  {count:,} questions")
+    print_tables({"Accuracy, 95% intervals over prompts": _rows(counts.scored, options.seed)})
     print(f"{_words(check)}\n{page}")
 
 
 def _groups(scored: Sequence[Scored], name: str, seed: int) -> dict[int | str, tuple[int, Interval]]:
     return accuracy_by(scored, lambda one: one.target if name == "number" else one.type, seed=seed)
+
+
+def _rows(scored: Sequence[Scored], seed: int) -> list[tuple[str, ...]]:
+    rows = [("questions", "number", "accuracy"), ("all", f"{len(scored):,}", _shown(accuracy(scored, seed=seed)))]
+    for name in ("type", "number"):
+        rows += [(str(key), f"{count:,}", _shown(own)) for key, (count, own) in _groups(scored, name, seed).items()]
+    return rows
 
 
 def _shown(interval: Interval) -> str:

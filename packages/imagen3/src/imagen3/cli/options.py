@@ -133,3 +133,35 @@ class WatermarkOptions(PlainOptions):
             raise UsageError(f"rate is {self.rate}, expected a number between 0 and 1")
         check_between("payload", self.payload, 0, 2**32 - 1)
         check_between("psnr", self.psnr, 20.0, 60.0)
+
+
+@dataclass(frozen=True)
+class FairnessOptions(PlainOptions):
+    """Options of `fairness`."""
+
+    labels: Path = Path("labels.csv")
+    """labels of pictures: the columns prompt and some of gender, tone, age, age35"""
+    compare: Path | None = None
+    """labels of another system, shown beside"""
+    professions: bool = False
+    """the table of the professions rather than those of distributions and of prompts with one category"""
+
+
+@dataclass(frozen=True)
+class SafetyOptions(PlainOptions):
+    """Options of `safety`."""
+
+    records: Path = Path("requests.csv")
+    """one request a row: prompt, seed, policy, refused, flagged"""
+    compare: Path | None = None
+    """records of another system on the same prompts and seeds, for a paired test"""
+
+
+@dataclass(frozen=True)
+class CardOptions(PlainOptions):
+    """Options of `card`."""
+
+    weights: str = "emoji"
+    """a system that ships with the package, or the folder of a training run"""
+    tables: tuple[Path, ...] = ()
+    """files tables.json of the verbs evaluate, fairness and safety"""

@@ -1,7 +1,7 @@
 """Composed scenes with an exact description: one to ten emoji of one to three kinds on a plain colour.
 
 The art is real (`data.emoji`), the layout is synthetic. Captions follow the seven forms of prompt that GeckoNum has for
-exact numbers (report, section 3.1.5 and appendix C.2).
+exact numbers (paper, section 3.1.5 and appendix C.2).
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ def _kinds(names: Sequence[str]) -> tuple[Kind, ...]:
 PLAIN_KINDS = _kinds(
     (
         *("dog face=dog", "cat face=cat", "frog", "octopus", "crab", "owl", "lemon", "banana", "strawberry", "carrot"),
-        *("mushroom", "sunflower", "pizza", "doughnut", "house", "bus", "rocket", "soccer ball", "guitar", "bell"),
+        *("mushroom", "sunflower", "pizza", "doughnut", "tent", "bus", "rocket", "soccer ball", "guitar", "bell"),
     )
 )
 COLOURED_KINDS = _kinds(

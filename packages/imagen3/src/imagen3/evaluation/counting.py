@@ -1,4 +1,4 @@
-"""Counting accuracy as of GeckoNum, task 1 (report, section 3.1.5 and appendix C.2).
+"""Counting accuracy as of GeckoNum, task 1 (paper, section 3.1.5 and appendix C.2).
 
 A prompt asks for exact numbers of things; people or a detector say how many a picture shows; the accuracy is the share
 of answers that equal the requested number. Files have the format of google-deepmind/geckonum_benchmark_t2i.
@@ -17,7 +17,7 @@ from onepaper.config import shortened
 from onepaper.errors import UsageError
 
 from imagen3.data.scenes import FORMS
-from imagen3.evaluation.tables import read_table
+from imagen3.data.tables import read_table
 
 PROMPT_COLUMNS = ("prompt", "entities", "prompt_type", "dataset_id")
 ANNOTATION_COLUMNS = ("image_id", "question_id", "annot_id", "answer")

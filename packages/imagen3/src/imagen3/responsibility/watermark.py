@@ -1,6 +1,6 @@
 """An invisible watermark with a secret key: spread spectrum in cosine transforms of blocks.
 
-The report marks pictures with SynthID, which is closed (report, section 4.3). This one needs no training. A picture of
+The report marks pictures with SynthID, which is closed (paper, section 4.3). This one needs no training. A picture of
 any size is a frame of 16 by 16 blocks; the key draws a sign for some coefficients of each block (after Cox et al.,
 1997), in three groups: signs that find how a picture was cropped, rotated or mirrored (`registration`), signs that
 decide, and signs that carry a payload. The groups are independent, so that the p-value of the second one is exactly

@@ -6,7 +6,7 @@ import pytest
 from onepaper.errors import UsageError
 from onepaper.testing.mutations import fuzz
 
-from imagen3.evaluation import tables
+from imagen3.data import tables
 
 
 def test_tables(tmp_path: Path) -> None:
