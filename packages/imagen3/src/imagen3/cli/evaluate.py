@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 from onepaper.claims.statistics import Interval
 from onepaper.display.file_bytes import figure_png, picture_png
@@ -13,6 +14,7 @@ from onepaper.images.folders import image_files
 from onepaper.images.reading import read_image
 from onepaper.paper import Invocation
 
+from imagen3.cli.evaluate_distances import evaluate_distances
 from imagen3.cli.options import EvaluateOptions
 from imagen3.cli.tables import print_tables, write_tables
 from imagen3.evaluation.counting import CountingPrompt, Scored, accuracy, accuracy_by, read_counting_prompts
@@ -29,10 +31,19 @@ def evaluate_verb(call: Invocation) -> None:
     """Print the results and write `evaluation.json`, `answers.csv` and a page into the run folder."""
     options = call.options
     assert isinstance(options, EvaluateOptions)
+    if options.prompts is None and options.reference is None:
+        raise UsageError("give --prompts FILE for counts, or --reference FOLDER for distances from real pictures")
     if options.dry_run:
-        print(f"would evaluate the pictures of {options.pictures} on {options.prompts}")
-        return
-    prompts = {prompt.id: prompt for prompt in read_counting_prompts(options.prompts)}
+        print(f"would evaluate the pictures of {options.pictures} on {options.prompts or options.reference}")
+    elif options.reference is not None:
+        evaluate_distances(call, options.reference)
+    else:
+        assert options.prompts is not None
+        _evaluate_counts(call, options, options.prompts)
+
+
+def _evaluate_counts(call: Invocation, options: EvaluateOptions, path: Path) -> None:
+    prompts = {prompt.id: prompt for prompt in read_counting_prompts(path)}
     files = image_files(options.pictures)
     named = {file: prompt_of(file.stem, prompts) for file in files}
     side = options.scene_size

@@ -96,9 +96,11 @@ class EvaluateOptions(PlainOptions):
     """Options of `evaluate`."""
 
     pictures: Path = Path("pictures")
-    """folder of the pictures; DATASET_ID.png or DATASET_ID_SEED.png is one of that prompt"""
-    prompts: Path = Path("prompts.csv")
+    """folder of the pictures; with prompts, DATASET_ID.png or DATASET_ID_SEED.png is one of that prompt"""
+    prompts: Path | None = None
     """counting prompts in the format of GeckoNum: prompt, entities, prompt_type, dataset_id"""
+    reference: Path | None = None
+    """folder of real pictures, from which distances are measured rather than counts"""
     places: bool = False
     """also count those on the requested side, for prompts such as "3 dogs to the left of 2 cats" """
     scene_size: int = 64
@@ -107,6 +109,8 @@ class EvaluateOptions(PlainOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_between("scene_size", self.scene_size, 32, 512)
+        if self.prompts is not None and self.reference is not None:
+            raise UsageError("prompts and reference are given, expected one of them: counts or distances")
 
 
 @dataclass(frozen=True)
