@@ -12,7 +12,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     found = []
     for seed in ("0", "1"):
         folder = tmp_path_factory.mktemp("scenes") / seed
-        assert run_verb("imagen3", "scenes", "--count", "25", "--seed", seed, "--output", str(folder)) == 0
+        assert run_verb("imagen3", "scenes", "--count", "20", "--seed", seed, "--output", str(folder)) == 0
         found.append(str(folder / "pictures"))
     return found
 
@@ -30,7 +30,7 @@ def test_distances(folders: list[str], tmp_path: Path, capsys: pytest.CaptureFix
     assert tables[0]["coverage"] == ["1.000", "1.000"]
     printed = capsys.readouterr().out
     assert "None of them is FID" in printed
-    assert "25 samples of" in printed
+    assert "20 samples of" in printed
 
 
 def test_wrong_values(folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,10 +15,10 @@ prompt,picture,gender,tone,age,age35
 a nurse,0,feminine,2,25,25
 a nurse,1,feminine,1-3,0-30,34
 a nurse,2,,7,30+,35
-a judge,0,masculine,10,61,61
-a judge,1,feminine,4,29,29
+a baker,0,masculine,10,61,61
+a baker,1,feminine,4,29,29
 a pilot,0,masculine,5,44,44
-""".replace(b"judge", b"baker")
+"""
 
 
 @pytest.fixture

@@ -24,7 +24,10 @@ from imagen3.evaluation.scene_scorer import ScorerCheck, check_scorer
 # Pictures on the page, evenly from all.
 SHOWN = 48
 # Scenes with known content on which the scorer is tried first.
-CHECKED = 140
+CHECKED = 70
+
+Groups = dict[str, dict[int | str, tuple[int, Interval]]]
+"""For each kind of group, the number of questions and the accuracy of each group."""
 
 
 def evaluate_verb(call: Invocation) -> None:
@@ -57,20 +60,26 @@ def _evaluate_counts(call: Invocation, options: EvaluateOptions, path: Path) -> 
         )
     check = check_scorer(CHECKED, options.seed, size=side)
     counts = count_scenes(list(prompts.values()), pictures, places=options.places)
+    whole = accuracy(counts.scored, seed=options.seed)
+    groups: Groups = {
+        "type": accuracy_by(counts.scored, lambda one: one.type, seed=options.seed),
+        "number": accuracy_by(counts.scored, lambda one: one.target, seed=options.seed),
+    }
+    rows = [("questions", "number", "accuracy"), ("all", f"{len(counts.scored):,}", _shown(whole))]
+    rows += [(str(key), f"{count:,}", _shown(own)) for part in groups.values() for key, (count, own) in part.items()]
     with call.open_run() as run:
-        run.write_json("evaluation.json", _as_json(counts.scored, check, options.seed))
-        write_tables(run, {"Counting": _rows(counts.scored, options.seed)})
+        run.write_json("evaluation.json", _as_json(whole, groups, check))
+        write_tables(run, {"Counting": rows})
         shown = {name: pictures[name][1] for name in list(pictures)[:: max(len(pictures) // SHOWN, 1)][:SHOWN]}
         save_samples(
             run.folder,
             {
                 "answers.csv": _answers(counts.scored).encode(),
-                "by-number.png": _bars(counts.scored, "number", options.seed),
-                "by-type.png": _bars(counts.scored, "type", options.seed),
+                "by-number.png": _bars(groups, "number"),
+                "by-type.png": _bars(groups, "type"),
                 **{f"{name}.png": picture_png(pixels) for name, pixels in shown.items()},
             },
         )
-        whole = accuracy(counts.scored, seed=options.seed)
         sections = [
             Section([_item(["by-number.png"]), _item(["by-type.png"]), _item(["answers.csv"], "link")], "Accuracy"),
             Section([_item([f"{name}.png"], caption=_caption(name, prompts, counts)) for name in shown], "Pictures"),
@@ -82,19 +91,8 @@ def _evaluate_counts(call: Invocation, options: EvaluateOptions, path: Path) -> 
     print(f"{len(pictures):,} pictures of {len(prompts):,} prompts, {len(counts.scored):,} questions")
     if len(pictures) < len(files):
         print(f"{len(files) - len(pictures):,} other pictures have the name of no prompt and are left out")
-    print_tables({"Accuracy, 95% intervals over prompts": _rows(counts.scored, options.seed)})
+    print_tables({"Accuracy, 95% intervals over prompts": rows})
     print(f"{_words(check)}\n{page}")
-
-
-def _groups(scored: Sequence[Scored], name: str, seed: int) -> dict[int | str, tuple[int, Interval]]:
-    return accuracy_by(scored, lambda one: one.target if name == "number" else one.type, seed=seed)
-
-
-def _rows(scored: Sequence[Scored], seed: int) -> list[tuple[str, ...]]:
-    rows = [("questions", "number", "accuracy"), ("all", f"{len(scored):,}", _shown(accuracy(scored, seed=seed)))]
-    for name in ("type", "number"):
-        rows += [(str(key), f"{count:,}", _shown(own)) for key, (count, own) in _groups(scored, name, seed).items()]
-    return rows
 
 
 def _shown(interval: Interval) -> str:
@@ -105,16 +103,13 @@ def _words(check: ScorerCheck) -> str:
     return f"The scorer answers {check.accuracy:.1%} of the questions about {CHECKED} scenes with known content right."
 
 
-def _as_json(scored: Sequence[Scored], check: ScorerCheck, seed: int) -> dict[str, object]:
-    def groups(name: str) -> dict[str, object]:
-        found = _groups(scored, name, seed)
-        return {str(key): {"questions": count, **own._asdict()} for key, (count, own) in found.items()}
-
+def _as_json(whole: Interval, groups: Groups, check: ScorerCheck) -> dict[str, object]:
     return {
-        "questions": len(scored),
-        "accuracy": accuracy(scored, seed=seed)._asdict(),
-        "by number": groups("number"),
-        "by type": groups("type"),
+        "accuracy": whole._asdict(),
+        **{
+            f"by {name}": {str(key): {"questions": count, **own._asdict()} for key, (count, own) in part.items()}
+            for name, part in groups.items()
+        },
         "scorer": {"accuracy": check.accuracy, "scenes": check.scenes, "confusion": check.confusion.tolist()},
     }
 
@@ -131,15 +126,14 @@ def _answers(scored: Sequence[Scored]) -> str:
     return table.getvalue()
 
 
-def _bars(scored: Sequence[Scored], name: str, seed: int) -> bytes:
+def _bars(groups: Groups, name: str) -> bytes:
     """Accuracy with intervals for each requested number or type of prompt."""
-    groups = _groups(scored, name, seed)
     figure, axes = plot_axes("requested number" if name == "number" else "", "accuracy")
-    places = range(len(groups))
-    intervals = [own for _, own in groups.values()]
+    places = range(len(groups[name]))
+    intervals = [own for _, own in groups[name].values()]
     low, high = ([abs(own[end] - own.estimate) for own in intervals] for end in (1, 2))
     axes.bar(places, [own.estimate for own in intervals], yerr=[low, high], capsize=3, color="#56b4e9")
-    axes.set_xticks(places, [str(key) for key in groups], rotation=0 if name == "number" else 30, ha="center")
+    axes.set_xticks(places, [str(key) for key in groups[name]], rotation=0 if name == "number" else 30, ha="center")
     axes.set_ylim(0, 1)
     return figure_png(figure)
 
