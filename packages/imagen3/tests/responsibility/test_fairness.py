@@ -29,20 +29,20 @@ def labels(tmp_path: Path) -> Labels:
 
 def test_distribution(labels: Labels) -> None:
     found = fairness.distribution(labels, "gender")
-    assert [(own.count, own.of) for own in found.values()] == [(2, 5), (3, 5)]
-    assert [own.count for own in fairness.distribution(labels, "tone").values()] == [2, 2, 1, 1]
-    assert [own.count for own in fairness.distribution(labels, "age").values()] == [3, 3]
+    assert [(own.hits, own.of) for own in found.values()] == [(2, 5), (3, 5)]
+    assert [own.hits for own in fairness.distribution(labels, "tone").values()] == [2, 2, 1, 1]
+    assert [own.hits for own in fairness.distribution(labels, "age").values()] == [3, 3]
     given = fairness.distribution(labels, "age35", given=("gender", "feminine"))
-    assert [(own.count, own.of) for own in given.values()] == [(3, 3), (0, 3)]
+    assert [(own.hits, own.of) for own in given.values()] == [(3, 3), (0, 3)]
 
 
 def test_homogeneity(labels: Labels) -> None:
     found = fairness.homogeneity(labels, "gender")
-    assert (found.rate.count, found.rate.of) == (1, 2)
+    assert (found.rate.hits, found.rate.of) == (1, 2)
     assert found.expected == pytest.approx(0.4**2 + 0.6**2)
     assert (found.fewest, found.median, found.most, found.left_out) == (2, 2, 2, 1)
     tones = fairness.homogeneity(labels, "tone")
-    assert (tones.rate.count, tones.rate.of, tones.fewest, tones.most) == (0, 2, 2, 3)
+    assert (tones.rate.hits, tones.rate.of, tones.fewest, tones.most) == (0, 2, 2, 3)
 
 
 def test_independent_pictures_have_the_expected_homogeneity() -> None:

@@ -114,7 +114,7 @@ def sprite(kind: Kind, side: int) -> Float[np.ndarray, "side side 4"]:
     numbers = {concept.name: number for number, concept in enumerate(emoji())}
     picture = emoji_pictures()[numbers[kind.emoji]]
     # White that touches the border is background; white inside a drawing belongs to it.
-    regions, _ = label(picture.min(axis=2) > 245)
+    regions = np.asarray(label(picture.min(axis=2) > 245)[0])  # pyright: ignore[reportIndexIssue]
     edges = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     covered = ~np.isin(regions, np.setdiff1d(edges, 0))
     layers = np.concatenate([picture / 255 * covered[..., None], covered[..., None]], axis=2).astype(np.float32)

@@ -41,7 +41,7 @@ def frechet(first: Features, second: Features) -> Frechet:
     first, second = checked(first, second)
     centred = [own - own.mean(0) for own in (first, second)]
     # R of a QR decomposition has the same products as the features, and at most as many rows as dimensions.
-    reduced = [np.linalg.qr(own, mode="r") if len(own) > own.shape[1] else own for own in centred]
+    reduced = [np.asarray(np.linalg.qr(own, mode="r")) if len(own) > own.shape[1] else own for own in centred]
     traces = [np.square(own).sum() / (len(own) - 1) for own in centred]
     product = np.linalg.svd(reduced[0] @ reduced[1].T, compute_uv=False).sum()
     root = product / np.sqrt((len(first) - 1) * (len(second) - 1))

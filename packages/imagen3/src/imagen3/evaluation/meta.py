@@ -52,8 +52,8 @@ def metric_verdict(first: Float[np.ndarray, " prompts"], second: Float[np.ndarra
         raise OnePaperError("a score is not finite; look for pictures that the metric cannot score")
     if not difference.any():
         return "tie"
-    result = wilcoxon(difference, zero_method="wilcox")
-    if float(result.pvalue) >= SIGNIFICANCE:
+    p_value = float(np.asarray(wilcoxon(difference, zero_method="wilcox")[1]))
+    if p_value >= SIGNIFICANCE:
         return "tie"
     # The sum of ranks, rather than of values, is what the test compares.
     kept = difference[difference != 0]

@@ -31,7 +31,7 @@ SCENES, SIZE, SHOWN = 700, 64, 8
 def scorer_accuracy(context: ClaimContext) -> Evidence:
     """Claim X1: the answers of the scene scorer about new scenes with noise and blur."""
     checks = {seed: check_scorer(SCENES, seed, least=0.0) for seed in context.seeds}
-    confusion = sum(check.confusion for check in checks.values())
+    confusion = np.sum([check.confusion for check in checks.values()], axis=0)
     rows = [(str(wanted), *map(str, confusion[wanted, :13])) for wanted in range(1, 11)]
     mistaken = [
         (shown, found, str(count)) for check in checks.values() for (shown, found), count in check.mistaken.items()

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 class Rate(NamedTuple):
     """A share with its 95% interval (Wilson, 1927); NaN where there is nothing to count."""
 
-    count: int
+    hits: int
     of: int
     share: float
     low: float

@@ -86,7 +86,7 @@ def _pattern(key: bytes, frame: int) -> np.ndarray:
     order, drawn = chips(key)
     signs = np.zeros(CHIPS)
     signs[order[:REGISTERED]] = drawn[:REGISTERED]
-    return rfft2(resampled(frame_of(signs), frame, frame))
+    return np.asarray(rfft2(resampled(frame_of(signs), frame, frame)))
 
 
 def _flattened(grey: Image.Image, frame: int) -> Float[np.ndarray, "frame frame"]:
@@ -99,8 +99,8 @@ def _flattened(grey: Image.Image, frame: int) -> Float[np.ndarray, "frame frame"
 def _best_place(fine: Float[np.ndarray, "side side"], key: bytes, frame: int) -> tuple[float, int, int]:
     """The largest correlation over all places inside the frame, and where it is."""
     room = frame - len(fine) + 1
-    spectrum = np.conj(rfft2(fine / (np.linalg.norm(fine) + 1e-9), s=(frame, frame)))
-    correlation = irfft2(spectrum * _pattern(key, frame), s=(frame, frame))[:room, :room]
+    spectrum = np.conj(np.asarray(rfft2(fine / (np.linalg.norm(fine) + 1e-9), s=(frame, frame))))
+    correlation = np.asarray(irfft2(spectrum * _pattern(key, frame), s=(frame, frame)))[:room, :room]
     row, column = np.unravel_index(correlation.argmax(), correlation.shape)
     return float(correlation[row, column]), int(row), int(column)
 

@@ -61,7 +61,7 @@ def chips(key: bytes) -> tuple[Int[np.ndarray, " chips"], Int[np.ndarray, " chip
 def marked_coefficients(frame: Frame) -> Float[np.ndarray, " chips"]:
     """The coefficients of all blocks, block by block."""
     blocks = frame.reshape(BLOCKS, BLOCK, BLOCKS, BLOCK)
-    found = dctn(blocks, axes=(1, 3), norm="ortho")
+    found = np.asarray(dctn(blocks, axes=(1, 3), norm="ortho"))
     return np.stack([found[:, row, :, column] for row, column in COEFFICIENTS], axis=-1).ravel()
 
 
@@ -71,7 +71,7 @@ def frame_of(coefficients: Float[np.ndarray, " chips"]) -> Frame:
     values = coefficients.reshape(BLOCKS, BLOCKS, -1)
     for index, (row, column) in enumerate(COEFFICIENTS):
         blocks[:, row, :, column] = values[..., index]
-    return idctn(blocks, axes=(1, 3), norm="ortho").reshape(FRAME, FRAME)
+    return np.asarray(idctn(blocks, axes=(1, 3), norm="ortho")).reshape(FRAME, FRAME)
 
 
 def resampled(values: Float[np.ndarray, "rows columns"], height: int, width: int) -> Float[np.ndarray, "height width"]:
