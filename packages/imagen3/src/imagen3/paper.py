@@ -2,7 +2,18 @@
 
 from onepaper.paper import Paper, Verb
 
-from imagen3.cli.options import BoardOptions, RateOptions, SampleOptions, TrainOptions
+from imagen3.cli.options import (
+    BoardOptions,
+    CardOptions,
+    EvaluateOptions,
+    FairnessOptions,
+    RateOptions,
+    SafetyOptions,
+    SampleOptions,
+    ScenesOptions,
+    TrainOptions,
+    WatermarkOptions,
+)
 from imagen3.config import SystemConfig
 from imagen3.presets import ALIASES, PRESETS
 
@@ -27,6 +38,12 @@ PAPER = Paper(
             (SystemConfig,),
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
+        Verb("scenes", "compose scenes with known contents", "imagen3.cli.scenes:scenes_verb", ScenesOptions),
+        Verb("watermark", "stamp or find a mark", "imagen3.cli.watermark:watermark_verb", WatermarkOptions),
+        Verb("evaluate", "evaluate pictures of prompts", "imagen3.cli.evaluate:evaluate_verb", EvaluateOptions),
+        Verb("fairness", "tables of people in pictures", "imagen3.cli.fairness:fairness_verb", FairnessOptions),
+        Verb("safety", "violations beside refusals", "imagen3.cli.safety:safety_verb", SafetyOptions),
+        Verb("card", "write a model card", "imagen3.cli.card:card_verb", CardOptions),
         Verb(
             "rate", "serve a study of pictures to raters", "imagen3.cli.rate:rate_verb", RateOptions, long_running=True
         ),

@@ -12,6 +12,7 @@ from onepaper.config import (
     check_seed,
     outside_identity,
 )
+from onepaper.errors import UsageError
 from onepaper.paper import PlainOptions, RunOptions, VerbOptions
 
 from imagen3.config import SamplingOptions, StudyRules
@@ -49,6 +50,10 @@ class SampleOptions(VerbOptions):
     """number of pictures"""
     scale: Literal[1, 2, 4, 8] = 4
     """side of the square that shows a pixel in the files"""
+    watermark: Path | None = None
+    """file whose content is a secret key: the files carry its invisible mark, which `watermark` detects"""
+    payload: int = 0
+    """a number of 32 bits that the mark carries"""
     sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral"] | None = None
     """this and the next five: None takes what is kept with the weights"""
     steps: int | None = None
@@ -66,6 +71,7 @@ class SampleOptions(VerbOptions):
         super().__post_init__()
         check_positive("count", self.count)
         check_choice("scale", str(self.scale), ("1", "2", "4", "8"))
+        check_between("payload", self.payload, 0, 2**32 - 1)
         self.sampling(SamplingOptions())  # the values are validated
 
     def sampling(self, kept: SamplingOptions) -> SamplingOptions:
@@ -139,3 +145,100 @@ class RateOptions:
         check_between("port", self.port, 0, 65535)
         check_between("size", self.size, 16, 4096)
         check_between("check_rate", self.check_rate, 0.0, 0.5)
+
+
+@dataclass(frozen=True)
+class ScenesOptions(PlainOptions):
+    """Options of `scenes`."""
+
+    count: int = 200
+    """number of scenes"""
+    size: int = 64
+    """height and width in pixels"""
+    long: bool = False
+    """captions with every object, place and colour rather than numbers only"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_between("count", self.count, 1, 1_000_000)
+        check_between("size", self.size, 32, 1024)
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(PlainOptions):
+    """Options of `evaluate`."""
+
+    pictures: Path = Path("pictures")
+    """folder of the pictures; with prompts, DATASET_ID.png or DATASET_ID_SEED.png is one of that prompt"""
+    prompts: Path | None = None
+    """counting prompts in the format of GeckoNum: prompt, entities, prompt_type, dataset_id"""
+    reference: Path | None = None
+    """folder of real pictures, from which distances are measured rather than counts"""
+    places: bool = False
+    """also count those on the requested side, for prompts such as "3 dogs to the left of 2 cats" """
+    scene_size: int = 64
+    """side in pixels to which pictures are resampled before objects are found"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_between("scene_size", self.scene_size, 32, 512)
+        if self.prompts is not None and self.reference is not None:
+            raise UsageError("prompts and reference are given, expected one of them: counts or distances")
+
+
+@dataclass(frozen=True)
+class WatermarkOptions(PlainOptions):
+    """Options of `watermark`."""
+
+    action: Literal["detect", "embed"] = "detect"
+    """detect: look for the mark; embed: write marked PNG files"""
+    pictures: Path = Path("pictures")
+    """folder of the pictures"""
+    key: Path = Path("watermark.key")
+    """file whose content is the secret key"""
+    rate: float = 1e-6
+    """false positive rate: pictures without the mark of this key that are taken for marked ones"""
+    payload: int = 0
+    """of embed: a number of 32 bits that the mark carries"""
+    psnr: float = 40.0
+    """of embed: least peak signal-to-noise ratio in decibels; lower ones mark more strongly"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("action", self.action, ("detect", "embed"))
+        if not 0 < self.rate < 1:
+            raise UsageError(f"rate is {self.rate}, expected a number between 0 and 1")
+        check_between("payload", self.payload, 0, 2**32 - 1)
+        check_between("psnr", self.psnr, 20.0, 60.0)
+
+
+@dataclass(frozen=True)
+class FairnessOptions(PlainOptions):
+    """Options of `fairness`."""
+
+    labels: Path = Path("labels.csv")
+    """labels of pictures: the columns prompt and some of gender, tone, age, age35"""
+    compare: Path | None = None
+    """labels of another system, shown beside"""
+    professions: bool = False
+    """the table of the professions rather than those of distributions and of prompts with one category"""
+
+
+@dataclass(frozen=True)
+class SafetyOptions(PlainOptions):
+    """Options of `safety`."""
+
+    records: Path = Path("requests.csv")
+    """one request a row: prompt, seed, policy, refused, flagged"""
+    compare: Path | None = None
+    """records of another system on the same prompts and seeds, for a paired test"""
+
+
+@dataclass(frozen=True)
+class CardOptions(PlainOptions):
+    """Options of `card`."""
+
+    weights: str = "emoji"
+    """a system that ships with the package, or the folder of a training run"""
+    tables: tuple[Path, ...] = ()
+    """files tables.json of the verbs evaluate, fairness and safety"""

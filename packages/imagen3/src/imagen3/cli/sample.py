@@ -3,13 +3,17 @@
 import sys
 import time
 
-from onepaper.display.file_bytes import picture_png
+import numpy as np
 from onepaper.display.gallery import save_samples, write_gallery
+from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 from onepaper.torch.accelerator import choose_device
 
 from imagen3.cli.options import SampleOptions
+from imagen3.cli.watermark import read_key
 from imagen3.pretrained.systems import open_system
+from imagen3.responsibility.output import finish
+from imagen3.responsibility.watermark import SMALLEST_SIDE, Mark
 from imagen3.sampling import check_prompts, generate
 
 
@@ -22,15 +26,25 @@ def sample_verb(call: Invocation) -> None:
         return
     prompts = [options.prompt] * options.count
     check_prompts(prompts, options.seed)  # before the run folder is created
+    mark = Mark(read_key(options.watermark), options.payload) if options.watermark else None
     system = open_system(options.weights).to(choose_device(options.device))
     if system.encoder.count_cut([options.prompt]):
         print(f"the prompt is longer than {system.config.text.max_tokens} tokens; the rest is cut", file=sys.stderr)
+    if mark and options.scale * system.config.data.size < SMALLEST_SIDE:
+        raise UsageError(
+            f"scale is {options.scale}, expected files of at least {SMALLEST_SIDE} pixels a side to be marked"
+        )
     sampling = options.sampling(system.config.sampling)
     with call.open_run() as run:
         begun = time.perf_counter()
         pictures = generate(system, prompts, sampling, seed=options.seed, negative=options.negative)
         seconds = time.perf_counter() - begun
-        scaled = pictures.repeat(options.scale, axis=1).repeat(options.scale, axis=2)
-        save_samples(run.folder, {f"picture-{number}.png": picture_png(one) for number, one in enumerate(scaled)})
+        files = finish(pictures, upsample=lambda own: _repeated(own, options.scale), mark=mark)
+        save_samples(run.folder, {f"picture-{number}.png": file.png for number, file in enumerate(files) if file.png})
         page = write_gallery(run.folder, f"{options.prompt}, weights {options.weights} (averaged), seed {options.seed}")
     print(f"{options.count} pictures, {sampling.steps} steps of {sampling.sampler}, in {seconds:.1f} s; {page}")
+
+
+def _repeated(pictures: np.ndarray, scale: int) -> np.ndarray:
+    """Each pixel as a square."""
+    return pictures.repeat(scale, axis=1).repeat(scale, axis=2)

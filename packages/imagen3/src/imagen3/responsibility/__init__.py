@@ -1,0 +1,1 @@
+"""Watermark, fairness and safety of what a system draws."""
