@@ -25,7 +25,7 @@ from imagen3.config import (
         (lambda: TextConfig(path=Path("t5")), "give both or neither"),
         (lambda: AutoencoderConfig(factor=6), "factor is 6"),
         (lambda: AutoencoderConfig(width=20), "multiple of 8"),
-        (lambda: DenoiserConfig(width=100), "expected a multiple of 4 \\* heads"),
+        (lambda: DenoiserConfig(width=100), "expected a multiple of 16 for 4 heads"),
         (lambda: DenoiserConfig(positions="table"), "table_size"),
         (lambda: ObjectiveConfig(shift=0.0), "shift is 0"),
         (lambda: SamplingOptions(guidance=-1.0), "guidance is -1"),

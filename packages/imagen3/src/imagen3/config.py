@@ -85,20 +85,52 @@ class AutoencoderConfig:
     """pixels of a side for each latent, a power of two of at least 4"""
     blocks: int = 1
     """residual blocks for each resolution"""
+    kind: Literal["folded", "kl"] = "folded"
+    """folded: ours, whose first layer folds squares of two by two pixels; kl: that of Rombach et al. (2022), of which
+    there are published weights"""
+    widths: tuple[int, ...] = ()
+    """of kl, in place of width: channels at each resolution, of which the next has half the side"""
+    quantized: bool = False
+    """kl has one more layer on each side of the latents"""
 
     def __post_init__(self) -> None:
         check_positive("channels", self.channels)
         check_positive("width", self.width)
         check_positive("blocks", self.blocks)
+        check_choice("kind", self.kind, ("folded", "kl"))
+        if self.kind == "kl":
+            if not self.widths or any(width <= 0 or width % 32 for width in self.widths):
+                raise UsageError(f"widths are {self.widths}, expected multiples of 32, one for each resolution")
+            if self.factor != 2 ** (len(self.widths) - 1):
+                raise UsageError(f"factor is {self.factor}, expected {2 ** (len(self.widths) - 1)} by the widths")
+            return
+        if self.widths or self.quantized:
+            raise UsageError("widths and quantized belong to autoencoder.kind 'kl'; set it, or leave them out")
         if self.factor < 4 or self.factor & (self.factor - 1):
             raise UsageError(f"factor is {self.factor}, expected 4, 8, 16 or another power of two")
         if self.width % 8:
             raise UsageError(f"width is {self.width}, expected a multiple of 8, which the normalisation groups by")
 
 
+_DENOISER_FIELDS = {
+    "dual_depth": ("mm-dit",),
+    "single_depth": ("flux",),
+    "guidance_input": ("flux",),
+    "cross_heads": ("cross-dit", "linear-dit"),
+    "size_input": ("cross-dit",),
+}
+_POSITIONS = {
+    "mm-dit": ("rope", "table", "stored"),
+    "flux": ("rope",),
+    "cross-dit": ("rope", "table"),
+    "linear-dit": ("rope", "none"),
+    "uvit": ("rope",),
+}
+
+
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """The denoiser, a multimodal diffusion Transformer (MM-DiT; Esser et al., 2024)."""
+    """The denoiser: by default a multimodal diffusion Transformer (MM-DiT; Esser et al., 2024)."""
 
     channels: int = 4
     """of a latent"""
@@ -113,21 +145,49 @@ class DenoiserConfig:
     """features of a whole text"""
     qk_norm: bool = True
     """normalise queries and keys by their root mean square"""
-    positions: Literal["rope", "table"] = "rope"
-    """rope: rotary embeddings along both axes of the picture; table: fixed sines and cosines added to the patches"""
+    positions: Literal["rope", "table", "stored", "none"] = "rope"
+    """rope: rotary embeddings along both axes of the picture; table: fixed sines and cosines added to the patches;
+    stored: such a table that is kept with the weights; none: of linear-dit, whose convolutions know positions"""
     table_size: int = 0
-    """side of the table of positions, of which the centre is taken"""
+    """side of the table of positions, of which the centre is taken; of cross-dit the distance that all sizes span"""
     mask_padding: bool = True
     """no token attends to text tokens behind the end of the text"""
+    kind: Literal["mm-dit", "flux", "cross-dit", "linear-dit", "uvit"] = "mm-dit"
+    """mm-dit: two streams with joint attention; flux: these blocks, and then blocks of one stream; cross-dit: one
+    stream that attends to the text; linear-dit: the same with linear attention and convolutions; uvit: convolutions
+    around the blocks of mm-dit"""
+    dual_depth: int = 0
+    """of mm-dit: so many of the first blocks have a second attention of the picture alone"""
+    single_depth: int = 0
+    """of flux: blocks of one stream behind the `depth` blocks of two"""
+    guidance_input: bool = False
+    """of flux: the weight of guidance is an input of the network, which was distilled with it"""
+    cross_heads: int = 0
+    """of cross-dit and linear-dit: heads of the attention to the text; 0 for `heads`"""
+    size_input: bool = False
+    """of cross-dit: height, width and their ratio are inputs of the network"""
+    output_channels: int = 0
+    """of the prediction; 0 for `channels`"""
 
     def __post_init__(self) -> None:
         for name in ("channels", "patch", "width", "depth", "heads", "text_dim", "pooled_dim"):
             check_positive(name, getattr(self, name))
-        check_choice("positions", self.positions, ("rope", "table"))
-        if self.width % (4 * self.heads):
-            raise UsageError(f"width is {self.width}, expected a multiple of 4 * heads = {4 * self.heads}")
-        if (self.positions == "table") != (self.table_size > 0):
-            raise UsageError("table_size is the side of positions 'table'; give both or neither")
+        check_choice("kind", self.kind, ("mm-dit", "flux", "cross-dit", "linear-dit", "uvit"))
+        check_choice(f"positions of {self.kind}", self.positions, _POSITIONS[self.kind])
+        for name in ("dual_depth", "single_depth", "cross_heads", "output_channels"):
+            check_non_negative(name, getattr(self, name))
+        for name, kinds in _DENOISER_FIELDS.items():
+            if getattr(self, name) and self.kind not in kinds:
+                raise UsageError(f"{name} belongs to denoiser.kind {' and '.join(kinds)}, not to {self.kind}")
+        check_between("dual_depth", self.dual_depth, 0, self.depth)
+        # Rotary embeddings of flux leave an eighth of a head as it is and divide the rest between two axes.
+        unit = (32 if self.kind == "flux" else 4) * self.heads
+        if self.width % unit:
+            raise UsageError(f"width is {self.width}, expected a multiple of {unit} for {self.heads} heads")
+        if self.cross_heads and self.width % self.cross_heads:
+            raise UsageError(f"width is {self.width}, expected a multiple of cross_heads = {self.cross_heads}")
+        if (self.positions in ("table", "stored")) != (self.table_size > 0):
+            raise UsageError("table_size is the side of positions 'table' and 'stored'; give both or neither")
 
 
 @dataclass(frozen=True)
@@ -163,9 +223,9 @@ class ObjectiveConfig:
 class SamplingOptions:
     """How pictures are drawn."""
 
-    sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral"] = "euler"
+    sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral", "churn"] = "euler"
     """euler and heun solve the ordinary differential equation; dpmpp-2m is DPM-Solver++ of order 2; ancestral adds
-    noise"""
+    noise; churn is heun after some noise has been added before each step"""
     steps: int = 25
     guidance: float = 3.0
     """weight w of classifier-free guidance; 1 is the conditional model alone"""
@@ -178,9 +238,18 @@ class SamplingOptions:
     saturated colours"""
     shift: float = 1.0
     """alpha of the resolution shift of the steps"""
+    momentum: float = 0.0
+    """of the differences that guidance adds, from step to step; negative values leave out what earlier steps added"""
+    norm_limit: float = 0.0
+    """largest norm of the difference of pictures that guidance adds, before its weight; 0 sets no limit"""
+    churn: float = 0.0
+    """of the sampler churn: the noise that is added in all steps together, as by Karras et al. (2022)"""
 
     def __post_init__(self) -> None:
-        check_choice("sampler", self.sampler, ("euler", "heun", "dpmpp-2m", "ancestral"))
+        check_choice("sampler", self.sampler, ("euler", "heun", "dpmpp-2m", "ancestral", "churn"))
+        check_between("momentum", self.momentum, -1.0, 1.0)
+        check_non_negative("norm_limit", self.norm_limit)
+        check_non_negative("churn", self.churn)
         check_positive("steps", self.steps)
         check_non_negative("guidance", self.guidance)
         check_between("rescale", self.rescale, 0.0, 1.0)
@@ -198,9 +267,14 @@ class TrainingConfig:
     batch_size: int
     optimizer: OptimizerOptions
     loop: LoopOptions
+    averages: tuple[float, ...] = ()
+    """relative widths of further averages of the weights, by a power function, of which others follow afterwards"""
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+        for width in self.averages:
+            # The largest width is that of the mean of all steps.
+            check_between("averages", width, 0.01, 0.28)
 
 
 @dataclass(frozen=True)

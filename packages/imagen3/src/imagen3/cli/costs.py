@@ -3,12 +3,12 @@
 from onepaper.costs import dense_flops, training_cost
 
 from imagen3.config import SystemConfig
-from imagen3.models.mmdit import parameter_count
+from imagen3.models.networks import denoiser_parameter_count
 
 
 def cost_of(config: SystemConfig) -> dict[str, str]:
     """The costs of the denoiser that `presets --cost` prints; nothing is allocated."""
-    count = parameter_count(config.denoiser)
+    count = denoiser_parameter_count(config.denoiser)
     tokens = (config.grid // config.denoiser.patch) ** 2 + config.text.max_tokens
     # A token passes one of the two streams, about half of the parameters.
     training = config.denoiser_training

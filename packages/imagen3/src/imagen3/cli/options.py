@@ -42,8 +42,8 @@ class SampleOptions(VerbOptions):
     """number of pictures"""
     scale: Literal[1, 2, 4, 8] = 4
     """side of the square that shows a pixel in the files"""
-    sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral"] | None = None
-    """this and the next five: None takes what is kept with the weights"""
+    sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral", "churn"] | None = None
+    """this and the next eight: None takes what is kept with the weights"""
     steps: int | None = None
     """of the sampler; Heun needs two evaluations for each"""
     guidance: float | None = None
@@ -54,6 +54,12 @@ class SampleOptions(VerbOptions):
     """share of the guidance along the predicted picture that is kept, against saturated colours"""
     interval: tuple[float, float] | None = None
     """noise levels at which guidance is used"""
+    momentum: float | None = None
+    """of the differences that guidance adds, from step to step"""
+    norm_limit: float | None = None
+    """largest norm of the difference of pictures that guidance adds; 0 sets no limit"""
+    churn: float | None = None
+    """noise that the sampler churn adds in all steps together"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,6 +69,6 @@ class SampleOptions(VerbOptions):
 
     def sampling(self, kept: SamplingOptions) -> SamplingOptions:
         """The options of a system with those that are given here."""
-        names = ("sampler", "steps", "guidance", "rescale", "parallel", "interval")
+        names = ("sampler", "steps", "guidance", "rescale", "parallel", "interval", "momentum", "norm_limit", "churn")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(kept, **given)
