@@ -56,21 +56,27 @@ class DataConfig:
 class TextConfig:
     """The frozen text encoder."""
 
-    encoder: Literal["words", "transformers"] = "words"
-    """words: vectors of word pieces that ship with the package; transformers: a model of the library transformers"""
+    encoder: Literal["words", "transformers", "pipeline"] = "words"
+    """words: vectors of word pieces that ship with the package; transformers: a model of the library transformers;
+    pipeline: all text encoders of a pipeline of the library diffusers"""
     path: Path | None = None
-    """folder of the model of `transformers`: T5, CLIP, BERT and others"""
+    """folder of the model of `transformers`: T5, CLIP, BERT and others; or of the pipeline"""
     max_tokens: int = 24
     """longer captions are cut, and how many is said"""
     dim: int = 128
     """features of a token"""
+    pooled_dim: int = 0
+    """features of a whole text; 0 for `dim`"""
 
     def __post_init__(self) -> None:
-        check_choice("encoder", self.encoder, ("words", "transformers"))
+        check_choice("encoder", self.encoder, ("words", "transformers", "pipeline"))
+        check_non_negative("pooled_dim", self.pooled_dim)
         check_positive("max_tokens", self.max_tokens)
         check_positive("dim", self.dim)
-        if (self.encoder == "transformers") != (self.path is not None):
-            raise UsageError("text.path is the folder of text.encoder 'transformers'; give both or neither")
+        if (self.encoder != "words") != (self.path is not None):
+            raise UsageError(
+                "text.path is the folder of text.encoder 'transformers' or 'pipeline'; give both or neither"
+            )
 
 
 @dataclass(frozen=True)
@@ -194,9 +200,9 @@ class DenoiserConfig:
 class ObjectiveConfig:
     """What the denoiser predicts, noise levels, and guidance dropout of the training."""
 
-    prediction: Literal["rf", "v", "edm"] = "rf"
+    prediction: Literal["rf", "v", "edm", "epsilon"] = "rf"
     """rf: the velocity of rectified flow; v: that of a diffusion that preserves the variance; edm: a picture, with the
-    factors of Karras et al. (2022)"""
+    factors of Karras et al. (2022); epsilon: the noise in 1000 steps, of imported networks"""
     sigma_data: float = 0.5
     """of edm: standard deviation of the latents that its factors assume"""
     density: Literal["logit-normal", "uniform", "mode", "cosmap"] = "logit-normal"
@@ -211,7 +217,7 @@ class ObjectiveConfig:
     """probability that a caption is replaced by the empty one"""
 
     def __post_init__(self) -> None:
-        check_choice("prediction", self.prediction, ("rf", "v", "edm"))
+        check_choice("prediction", self.prediction, ("rf", "v", "edm", "epsilon"))
         check_positive("sigma_data", self.sigma_data)
         check_choice("density", self.density, ("logit-normal", "uniform", "mode", "cosmap"))
         check_positive("scale", self.scale)
@@ -305,8 +311,9 @@ class SystemConfig:
             )
         if self.denoiser.text_dim != self.text.dim:
             raise UsageError(f"denoiser.text_dim is {self.denoiser.text_dim}, expected text.dim, {self.text.dim}")
-        if self.denoiser.pooled_dim != self.text.dim:
-            raise UsageError(f"denoiser.pooled_dim is {self.denoiser.pooled_dim}, expected text.dim, {self.text.dim}")
+        pooled = self.text.pooled_dim or self.text.dim
+        if self.denoiser.pooled_dim != pooled:
+            raise UsageError(f"denoiser.pooled_dim is {self.denoiser.pooled_dim}, expected that of the text, {pooled}")
         unit = self.autoencoder.factor * self.denoiser.patch
         if self.data.size % unit:
             raise UsageError(f"data.size is {self.data.size}, expected a multiple of factor * patch = {unit}")

@@ -2,7 +2,7 @@
 
 from onepaper.paper import Paper, Verb
 
-from imagen3.cli.options import SampleOptions, TrainOptions
+from imagen3.cli.options import ExportOptions, ImportOptions, SampleOptions, TrainOptions
 from imagen3.config import SystemConfig
 from imagen3.presets import ALIASES, PRESETS
 
@@ -27,6 +27,13 @@ PAPER = Paper(
             (SystemConfig,),
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
+        Verb(
+            "import",
+            "read a pipeline or network of the library diffusers",
+            "imagen3.cli.import_diffusers:import_verb",
+            ImportOptions,
+        ),
+        Verb("export", "write a network for the library diffusers", "imagen3.cli.export:export_verb", ExportOptions),
     ),
     claims_in="imagen3.claims:CLAIMS",
     cost_of="imagen3.cli.costs:cost_of",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
 from onepaper.paper import RunOptions, VerbOptions
@@ -72,3 +72,27 @@ class SampleOptions(VerbOptions):
         names = ("sampler", "steps", "guidance", "rescale", "parallel", "interval", "momentum", "norm_limit", "churn")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(kept, **given)
+
+
+@dataclass(frozen=True)
+class ImportOptions(VerbOptions):
+    """Options of `import`."""
+
+    folder: Annotated[Path, "positional"] = Path("pipeline")
+    """a pipeline of the library diffusers (SD3, FLUX, PixArt), or one of its networks, e.g. `transformer` or `vae`"""
+    half: bool = False
+    """write a system in half precision"""
+
+
+@dataclass(frozen=True)
+class ExportOptions(VerbOptions):
+    """Options of `export`."""
+
+    weights: str = "emoji"
+    """a system that ships with the package, or the folder of a training run"""
+    part: Literal["denoiser", "autoencoder"] = "denoiser"
+    """which network is written"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("part", self.part, ("denoiser", "autoencoder"))
