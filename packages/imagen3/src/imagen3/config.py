@@ -322,3 +322,51 @@ class SystemConfig:
     def grid(self) -> int:
         """Latents of a side of a picture."""
         return self.data.size // self.autoencoder.factor
+
+
+# Features of the noise of the small picture, which stand beside those of the whole text.
+LEVEL_FEATURES = 256
+
+
+@dataclass(frozen=True)
+class UpsamplerConfig:
+    """A network that doubles the size of a system's pictures."""
+
+    denoiser: DenoiserConfig
+    training: TrainingConfig
+    system: str = "emoji"
+    """the system whose autoencoder and text encoder are used: one that ships with the package, or a folder"""
+    data: DataConfig = DataConfig()
+    """pictures of the large size"""
+    objective: ObjectiveConfig = ObjectiveConfig()
+    largest_noise: float = 0.5
+    """of the small picture in the training, uniform from 0"""
+    degraded_share: float = 0.0
+    """of small pictures with blur, noise and traces of JPEG files"""
+    noise: float = 0.1
+    """of the small picture when sampling"""
+    steps: int = 16
+    """of Euler's method"""
+    tile: int = 64
+    """latents of a side of the overlapping tiles"""
+
+    def __post_init__(self) -> None:
+        check_between("largest_noise", self.largest_noise, 0.0, 1.0)
+        check_between("degraded_share", self.degraded_share, 0.0, 1.0)
+        check_between("noise", self.noise, 0.0, self.largest_noise)
+        check_positive("steps", self.steps)
+        check_positive("tile", self.tile)
+        own = self.denoiser
+        if own.channels != 2 * own.output_channels:
+            raise UsageError(
+                f"denoiser.channels is {own.channels}, expected twice denoiser.output_channels, "
+                f"{2 * own.output_channels}: noisy latents and those of the small picture"
+            )
+        if own.pooled_dim != own.text_dim + LEVEL_FEATURES:
+            raise UsageError(f"denoiser.pooled_dim is {own.pooled_dim}, expected text_dim + {LEVEL_FEATURES}")
+        if self.tile % (4 * own.patch):
+            raise UsageError(f"tile is {self.tile}, expected a multiple of 4 * denoiser.patch, {4 * own.patch}")
+        if self.objective.prediction != "rf":
+            raise UsageError("an upsampler predicts the velocity of rectified flow; leave objective.prediction at rf")
+        if self.data.size % 2:
+            raise UsageError(f"data.size is {self.data.size}, expected an even number, which is halved")

@@ -3,7 +3,7 @@
 from onepaper.paper import Paper, Verb
 
 from imagen3.cli.options import ExportOptions, ImportOptions, SampleOptions, TrainOptions
-from imagen3.config import SystemConfig
+from imagen3.config import SystemConfig, UpsamplerConfig
 from imagen3.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -20,11 +20,11 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "train the reference system: autoencoder, cached features, denoiser",
+            "train the reference system (autoencoder, cached features, denoiser) or an upsampler",
             "imagen3.cli.train:train_verb",
             TrainOptions,
             "laptop-s",
-            (SystemConfig,),
+            (SystemConfig, UpsamplerConfig),
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
         Verb(

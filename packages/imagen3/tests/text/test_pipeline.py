@@ -30,5 +30,8 @@ def test_folders_that_are_no_pipelines(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no model_index.json"):
         PipelineEncoder(tmp_path, 24, 12)
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
+    with pytest.raises(UsageError, match="unknown pipeline 'NoPipeline'"):
+        PipelineEncoder(tmp_path, 24, 12)
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline", "scheduler": 3}))
     with pytest.raises(UsageError, match="holds no usable pipeline"):
         PipelineEncoder(tmp_path, 24, 12)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.errors import UsageError
 from onepaper.paper import RunOptions, VerbOptions
 
 from imagen3.config import SamplingOptions
@@ -40,8 +41,20 @@ class SampleOptions(VerbOptions):
     """what they do not show: guidance leads away from it; empty for plain guidance"""
     count: int = 4
     """number of pictures"""
+    size: tuple[int, int] | None = None
+    """height and width in pixels; None takes those of the training"""
     scale: Literal[1, 2, 4, 8] = 4
     """side of the square that shows a pixel in the files"""
+    upscale: Literal[1, 2, 4, 8] = 1
+    """factor of the upsampler"""
+    upsampler: str = ""
+    """folder of the training of an upsampler"""
+    weak: str = ""
+    """a system with the same latents and text encoder, trained for a shorter time or smaller: guidance leads away from
+    it in place of the empty text"""
+    average: float | None = None
+    """relative width of the average of the weights, from the snapshots of a training run; None takes what is kept as
+    the weights"""
     sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral", "churn"] | None = None
     """this and the next eight: None takes what is kept with the weights"""
     steps: int | None = None
@@ -65,6 +78,11 @@ class SampleOptions(VerbOptions):
         super().__post_init__()
         check_positive("count", self.count)
         check_choice("scale", str(self.scale), ("1", "2", "4", "8"))
+        check_choice("upscale", str(self.upscale), ("1", "2", "4", "8"))
+        if (self.upscale > 1) != bool(self.upsampler):
+            raise UsageError("upscale 2, 4 or 8 needs an upsampler; give --upscale and --upsampler, or neither")
+        if self.weak and self.negative:
+            raise UsageError("guidance leads away from a weak system or a negative text; give --weak or --negative")
         self.sampling(SamplingOptions())  # the values are validated
 
     def sampling(self, kept: SamplingOptions) -> SamplingOptions:

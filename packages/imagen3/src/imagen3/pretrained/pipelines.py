@@ -1,11 +1,12 @@
 """Pipelines of the library diffusers as systems: SD3, SD3.5, FLUX and PixArt-alpha."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from onepaper.config import read_json, unknown
+from onepaper.config import read_json
 from onepaper.errors import UsageError
 
 from imagen3.config import (
@@ -22,7 +23,7 @@ from imagen3.presets import PRESETS
 from imagen3.pretrained.diffusers_folders import empty_network, read_network
 from imagen3.pretrained.systems import System
 from imagen3.text.encoder import open_encoder
-from imagen3.text.pipeline import PIPELINES
+from imagen3.text.pipeline import pipeline_class
 
 # Of FLUX, whose configuration has no size of pictures.
 FLUX_SIZE = 1024
@@ -43,10 +44,7 @@ def read_pipeline(folder: Path) -> System:
         UsageError: a pipeline, a class or an option that is not known, or a file that is missing.
         OnePaperError: damaged weights, or diffusers is not installed.
     """
-    index = read_json(folder / "model_index.json", "index of a pipeline")
-    kind = index.get("_class_name") if isinstance(index, dict) else None
-    if kind not in PIPELINES:
-        raise UsageError(f"{folder}: {unknown('pipeline', str(kind), PIPELINES)}")
+    kind = pipeline_class(folder)
     parts: dict[str, tuple[Any, Any]] = {name: read_network(folder / name) for name in ("transformer", "vae")}
     denoiser, autoencoder = parts["transformer"][0], parts["vae"][0]
     if not isinstance(denoiser, DenoiserConfig) or not isinstance(autoencoder, AutoencoderConfig):
@@ -62,7 +60,7 @@ def read_pipeline(folder: Path) -> System:
 
 def system_config(folder: Path, kind: str, denoiser: DenoiserConfig, autoencoder: AutoencoderConfig) -> SystemConfig:
     """The configuration of a pipeline; its trainings are those of the preset paper-2b, as none are published."""
-    scheduler = read_json(folder / "scheduler" / "scheduler_config.json", "configuration of the scheduler")
+    scheduler = _scheduler(folder / "scheduler" / "scheduler_config.json")
     side = read_json(folder / "transformer" / "config.json").get("sample_size", FLUX_SIZE // autoencoder.factor)
     objective, shift = ObjectiveConfig(), 1.0
     if kind == "PixArtAlphaPipeline":
@@ -89,3 +87,12 @@ def system_config(folder: Path, kind: str, denoiser: DenoiserConfig, autoencoder
             steps=28, guidance=1.0 if denoiser.guidance_input else 4.5, shift=shift,
         ),
     )  # fmt: skip
+
+
+def _scheduler(path: Path) -> dict[str, Any]:
+    try:
+        # Not `read_json`: these files may hold -Infinity, which is no number of JSON.
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"configuration of the scheduler {path} cannot be read ({error}); fetch it again") from None
+    return values if isinstance(values, dict) else {}

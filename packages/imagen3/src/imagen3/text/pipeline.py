@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from onepaper.config import unknown
+from onepaper.config import read_json, unknown
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.fingerprint.marks import unmeasured
 
@@ -39,6 +39,19 @@ PIPELINES: dict[str, Callable[[Any, list[str], int], TextFeatures]] = {
 }
 
 
+def pipeline_class(folder: Path) -> str:
+    """The name of the class of a pipeline.
+
+    Raises:
+        UsageError: it is not known, or `model_index.json` is missing or damaged.
+    """
+    index = read_json(folder / "model_index.json", "index of a pipeline")
+    kind = index.get("_class_name") if isinstance(index, dict) else None
+    if kind not in PIPELINES:
+        raise UsageError(f"{folder}: {unknown('pipeline', str(kind), PIPELINES)}")
+    return str(kind)
+
+
 @unmeasured
 class PipelineEncoder:
     """A `TextEncoder` of all text encoders of a pipeline, as it joins them.
@@ -56,6 +69,7 @@ class PipelineEncoder:
     def __init__(self, path: Path, dim: int, max_tokens: int) -> None:
         if not (path / "model_index.json").is_file():
             raise UsageError(f"text.path {path} is no folder of a pipeline; it has no model_index.json")
+        kind = pipeline_class(path)
         try:
             from diffusers import DiffusionPipeline
         except ImportError:
@@ -67,9 +81,6 @@ class PipelineEncoder:
         except (OSError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise UsageError(f"text.path {path} holds no usable pipeline ({reason})") from None
-        kind = type(pipeline).__name__
-        if kind not in PIPELINES:
-            raise UsageError(f"text.path {path}: {unknown('pipeline', kind, PIPELINES)}")
         self.dim, self.max_tokens = dim, max_tokens
         self._pipeline, self._encode = pipeline, PIPELINES[kind]
 

@@ -24,6 +24,8 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from imagen3.pretrained.systems import System, open_system
+
 FOLDER, SNAPSHOT = "averages", "step_{step:08d}.safetensors"
 
 
@@ -168,3 +170,15 @@ def combined_weights(folder: Path, width: float) -> dict[str, Tensor]:
                     value = float(factor) * opened.get_tensor(key).double()
                     total[part] = total[part] + value if part in total else value
     return {name: value.float() for name, value in total.items()}
+
+
+def averaged_system(run: Path, width: float) -> System:
+    """The system of a training run, with the average of a relative width as the weights of its denoiser.
+
+    Raises:
+        UsageError: as `open_system` and `combined_weights`.
+    """
+    weights = combined_weights(run / "denoiser", width)
+    system = open_system(run)
+    system.denoiser.load_state_dict(weights, strict=False)
+    return system
