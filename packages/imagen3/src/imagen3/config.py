@@ -370,3 +370,47 @@ class UpsamplerConfig:
             raise UsageError("an upsampler predicts the velocity of rectified flow; leave objective.prediction at rf")
         if self.data.size % 2:
             raise UsageError(f"data.size is {self.data.size}, expected an even number, which is halved")
+
+
+@dataclass(frozen=True)
+class FilterConfig:
+    """Limits of the filters of a collection."""
+
+    folder: Path = Path("pictures")
+    """pictures, each with a caption in NAME.txt"""
+    smallest_side: int = 64
+    """pixels of the shorter side"""
+    largest_ratio: float = 4.0
+    """of the longer side to the shorter one"""
+    darkest: float = 8.0
+    """mean grey value"""
+    brightest: float = 252.0
+    """mean grey value"""
+    least_entropy: float = 0.5
+    """bits of the histogram of grey values"""
+    least_sharpness: float = 20.0
+    """variance of the Laplacian of grey values"""
+    similar: Literal["drop", "weigh"] = "drop"
+    """keep the largest of similar pictures, or keep all with lower weights"""
+    hash_bits: int = 2
+    """most bits of 64 in which the hashes of similar pictures disagree"""
+    layout_tolerance: float = 10.0
+    """root mean square difference of the colours of 8 by 8 cells of similar pictures, in 8-bit values"""
+    similar_exponent: float = 1.0
+    """of the size of a group in the weights; 1 draws each group as often as a single picture"""
+    unsafe_words: Path | None = None
+    """list of words, one on a line; captions with them are dropped"""
+    redact: bool = False
+    """replace personal data in captions; otherwise such pictures are dropped"""
+
+    def __post_init__(self) -> None:
+        check_positive("smallest_side", self.smallest_side)
+        check_between("largest_ratio", self.largest_ratio, 1.0, 1000.0)
+        check_between("darkest", self.darkest, 0.0, 255.0)
+        check_between("brightest", self.brightest, self.darkest, 255.0)
+        check_between("least_entropy", self.least_entropy, 0.0, 8.0)
+        check_non_negative("least_sharpness", self.least_sharpness)
+        check_choice("similar", self.similar, ("drop", "weigh"))
+        check_between("hash_bits", self.hash_bits, 0, 64)
+        check_non_negative("layout_tolerance", self.layout_tolerance)
+        check_between("similar_exponent", self.similar_exponent, 0.0, 1.0)

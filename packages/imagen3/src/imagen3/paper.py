@@ -2,7 +2,7 @@
 
 from onepaper.paper import Paper, Verb
 
-from imagen3.cli.options import ExportOptions, ImportOptions, SampleOptions, TrainOptions
+from imagen3.cli.options import DataOptions, ExportOptions, ImportOptions, SampleOptions, TrainOptions
 from imagen3.config import SystemConfig, UpsamplerConfig
 from imagen3.presets import ALIASES, PRESETS
 
@@ -27,6 +27,7 @@ PAPER = Paper(
             (SystemConfig, UpsamplerConfig),
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
+        Verb("data", "filter a collection of pictures with captions", "imagen3.cli.data:data_verb", DataOptions),
         Verb(
             "import",
             "read a pipeline or network of the library diffusers",

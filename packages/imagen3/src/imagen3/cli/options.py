@@ -1,14 +1,14 @@
 """Options of the verbs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import RunOptions, VerbOptions
+from onepaper.paper import PlainOptions, RunOptions, VerbOptions
 
-from imagen3.config import SamplingOptions
+from imagen3.config import FilterConfig, SamplingOptions
 
 
 @dataclass(frozen=True)
@@ -114,3 +114,12 @@ class ExportOptions(VerbOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("part", self.part, ("denoiser", "autoencoder"))
+
+
+@dataclass(frozen=True)
+class DataOptions(PlainOptions):
+    """Options of `data`."""
+
+    action: Annotated[Literal["filter"], "positional"] = "filter"
+    """filter: write what is kept of a folder, and why the rest is not"""
+    limits: FilterConfig = field(default_factory=FilterConfig)
