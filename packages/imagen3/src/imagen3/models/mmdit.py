@@ -223,5 +223,5 @@ def initialize(model: nn.Module) -> None:
 def _xavier(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
+        if "bias" in dict(module.named_parameters()):
             nn.init.zeros_(module.bias)

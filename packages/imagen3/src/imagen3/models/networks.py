@@ -27,7 +27,7 @@ class Kind(NamedTuple):
     """A class of denoisers."""
 
     build: Callable[[DenoiserConfig], nn.Module]
-    count: Callable[[DenoiserConfig], int]
+    parameters: Callable[[DenoiserConfig], int]
 
 
 KINDS = {
@@ -51,10 +51,10 @@ def build_autoencoder(config: AutoencoderConfig) -> AnyAutoencoder:
 
 def denoiser_parameter_count(config: DenoiserConfig) -> int:
     """Number of parameters in closed form; nothing is allocated."""
-    return KINDS[config.kind].count(config)
+    return KINDS[config.kind].parameters(config)
 
 
-def open_network(folder: Path, *, dtype: torch.dtype = torch.float32) -> nn.Module:
+def open_network(folder: Path, *, dtype: torch.dtype = torch.float32) -> Any:
     """A denoiser or autoencoder of a folder with `model.safetensors` and `config.json`, on the CPU.
 
     Args:

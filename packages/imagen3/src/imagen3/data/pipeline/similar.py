@@ -21,7 +21,7 @@ UNDECIDED = 0.1
 def perceptual_hash(pixels: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, " bits"]:
     """The signs -1, 0 or 1 of the lowest frequencies; that of the mean is 0."""
     image = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    low = dctn(np.asarray(image, np.float64), norm="ortho")[:LAYOUT, :LAYOUT].ravel()
+    low = np.asarray(dctn(np.asarray(image, np.float64), norm="ortho"))[:LAYOUT, :LAYOUT].ravel()
     low[0] = 0
     return (np.sign(low) * (np.abs(low) > UNDECIDED * np.sqrt(np.square(low).mean()))).astype(np.float32)
 

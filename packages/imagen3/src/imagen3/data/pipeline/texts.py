@@ -48,9 +48,10 @@ def iban(value: str) -> bool:
 
 def _address(value: str) -> bool:
     try:
-        return ipaddress.ip_address(value) is not None
+        ipaddress.ip_address(value)
     except ValueError:
         return False
+    return True
 
 
 def _phone(value: str) -> bool:
