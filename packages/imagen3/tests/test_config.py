@@ -39,6 +39,8 @@ def test_wrong_values_are_refused(make: type, expected: str) -> None:
 
 
 def test_parts_fit_each_other(config: SystemConfig) -> None:
+    with pytest.raises(UsageError, match="output_channels is 8, expected 0 or 4"):
+        replace(config, denoiser=replace(config.denoiser, output_channels=8))
     with pytest.raises(UsageError, match="expected 4, the channels of the autoencoder"):
         replace(config, denoiser=replace(config.denoiser, channels=8))
     with pytest.raises(UsageError, match="expected text.dim, 128"):

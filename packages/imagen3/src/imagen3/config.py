@@ -190,6 +190,8 @@ class DenoiserConfig:
         unit = (32 if self.kind == "flux" else 4) * self.heads
         if self.width % unit:
             raise UsageError(f"width is {self.width}, expected a multiple of {unit} for {self.heads} heads")
+        if self.size_input and self.width % 3:
+            raise UsageError(f"width is {self.width}, expected a multiple of 3 where the size is an input")
         if self.cross_heads and self.width % self.cross_heads:
             raise UsageError(f"width is {self.width}, expected a multiple of cross_heads = {self.cross_heads}")
         if (self.positions in ("table", "stored")) != (self.table_size > 0):
@@ -309,6 +311,9 @@ class SystemConfig:
                 f"denoiser.channels is {self.denoiser.channels}, expected {self.autoencoder.channels}, the channels of "
                 "the autoencoder"
             )
+        outputs = self.denoiser.output_channels or self.denoiser.channels
+        if outputs != self.denoiser.channels and self.objective.prediction != "epsilon":
+            raise UsageError(f"denoiser.output_channels is {outputs}, expected 0 or {self.denoiser.channels}")
         if self.denoiser.text_dim != self.text.dim:
             raise UsageError(f"denoiser.text_dim is {self.denoiser.text_dim}, expected text.dim, {self.text.dim}")
         pooled = self.text.pooled_dim or self.text.dim

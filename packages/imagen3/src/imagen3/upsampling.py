@@ -1,6 +1,6 @@
 r"""Pictures of twice the size, by diffusion of large latents beside those of the enlarged small picture.
 
-The report has 2x, 4x and 8x upsamplers without a description (report, section 2); this is our own, after Saharia et al.
+The report has 2x, 4x and 8x upsamplers without a description (paper, section 2); this is our own, after Saharia et al.
 (2022). The small picture is enlarged by bicubic interpolation, encoded to latents c, and noised to $(1 - s) c + s
 \epsilon$; the level s is a feature of the network (`conditioned_input`), the same in training and sampling.
 """

@@ -39,7 +39,7 @@ def test_mlp_mixes_neighbours() -> None:
 
 
 def test_size_is_an_input() -> None:
-    """Of a table that spans the same for all sizes, only the size tells a doubled constant picture from its half."""
+    """Of a table that spans the same for all sizes, only the size differs."""
     config = DenoiserConfig(
         width=96, depth=1, heads=2, text_dim=6, kind="cross-dit", size_input=True, positions="table", table_size=4
     )

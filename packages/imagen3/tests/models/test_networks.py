@@ -153,6 +153,7 @@ def test_interface(kind: str, tmp_path: Path) -> None:
         ({"dual_depth": 3}, "dual_depth is 3"),
         ({"single_depth": 3}, "single_depth belongs to denoiser.kind flux"),
         ({"kind": "cross-dit", "cross_heads": 5}, "cross_heads = 5"),
+        ({"kind": "cross-dit", "size_input": True}, "multiple of 3"),
         ({"kind": "dit"}, "unknown kind 'dit'"),
     ],
 )

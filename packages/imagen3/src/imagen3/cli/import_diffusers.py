@@ -21,6 +21,7 @@ def import_verb(call: Invocation) -> None:
         with call.open_run() as run:
             folder = save_pretrained(run.folder / "pretrained", tensors, config)
         print(f"{config.kind}, {sum(value.numel() for value in tensors.values()):,} numbers: {folder}")
+        print(f"next, in Python: imagen3.open_network({str(folder)!r})")
         return
     system = read_pipeline(options.folder)
     with call.open_run() as run:

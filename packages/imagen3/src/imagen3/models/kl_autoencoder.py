@@ -91,9 +91,8 @@ class KLAutoencoder(nn.Module):
             if level < len(widths) - 1:
                 encoder.append(Halve(width))
         deepest = widths[-1]
-        middle = lambda: [ResidualLayer(deepest, deepest), PixelAttention(deepest), ResidualLayer(deepest, deepest)]  # noqa: E731
-        encoder += [*middle(), _norm(deepest), nn.SiLU(), nn.Conv2d(deepest, 2 * channels, 3, padding=1)]
-        decoder: list[nn.Module] = [nn.Conv2d(channels, deepest, 3, padding=1), *middle()]
+        encoder += [*_middle(deepest), _norm(deepest), nn.SiLU(), nn.Conv2d(deepest, 2 * channels, 3, padding=1)]
+        decoder: list[nn.Module] = [nn.Conv2d(channels, deepest, 3, padding=1), *_middle(deepest)]
         before = deepest
         for level in reversed(range(len(widths))):
             width = widths[level]
@@ -149,6 +148,10 @@ def kl_parameter_count(config: AutoencoderConfig) -> int:
         # Halving after every level but the last, doubling after every level but the first.
         total += (9 * width**2 + width) * ((level < len(widths) - 1) + (level > 0))
     return total + (2 * channels * (2 * channels + 1) + channels * (channels + 1) if config.quantized else 0)
+
+
+def _middle(channels: int) -> list[nn.Module]:
+    return [ResidualLayer(channels, channels), PixelAttention(channels), ResidualLayer(channels, channels)]
 
 
 def _norm(channels: int) -> nn.GroupNorm:

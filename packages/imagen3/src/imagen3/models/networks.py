@@ -54,7 +54,7 @@ def denoiser_parameter_count(config: DenoiserConfig) -> int:
     return KINDS[config.kind].parameters(config)
 
 
-def open_network(folder: Path, *, dtype: torch.dtype = torch.float32) -> Any:
+def open_network(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Any:
     """A denoiser or autoencoder of a folder with `model.safetensors` and `config.json`, on the CPU.
 
     Args:
@@ -65,6 +65,7 @@ def open_network(folder: Path, *, dtype: torch.dtype = torch.float32) -> Any:
         UsageError: no such folder, or another model.
         OnePaperError: the weights are missing, damaged, not finite, or of another architecture.
     """
+    folder = Path(folder)
     try:
         config, weights = read_pretrained(folder, DenoiserConfig)
         build: Any = build_denoiser

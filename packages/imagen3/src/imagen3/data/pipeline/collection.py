@@ -86,7 +86,7 @@ def similar(records: list[Record], config: FilterConfig) -> list[Decision]:
 
 
 def stages(config: FilterConfig, safe: Safe | None = None) -> list[Stage]:
-    """The stages in the order of the report (section 2), with a classifier of the user where there is one."""
+    """The stages in the order of the report (paper, section 2), with a classifier of the user where there is one."""
     listed = read_words(config.unsafe_words)
     found = [Stage("quality", each(partial(quality, config=config))), Stage("machine-made", each(machine_made))]
     if safe is not None:

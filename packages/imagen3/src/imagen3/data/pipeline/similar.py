@@ -1,4 +1,4 @@
-"""Pictures that are nearly the same, and weights of what is often there (report, section 2).
+"""Pictures that are nearly the same, and weights of what is often there (paper, section 2).
 
 Similar pictures have perceptual hashes that disagree in few bits: signs of the 64 lowest frequencies of the cosine
 transform of 32 by 32 grey values. Frequencies near 0, of which symmetric drawings have many, have no sign, since

@@ -1,4 +1,4 @@
-"""Filters of captions: words of a list, and what identifies a person (report, section 2)."""
+"""Filters of captions: words of a list, and what identifies a person (paper, section 2)."""
 
 import ipaddress
 import re
