@@ -51,3 +51,36 @@ def system(config: SystemConfig) -> System:
 def weights(system: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of that system."""
     return save_system(tmp_path_factory.mktemp("weights") / "tiny", system)
+
+
+@pytest.fixture(scope="session")
+def pixart_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline of diffusers with small random networks and a tokenizer of single letters."""
+    diffusers, transformers = pytest.importorskip("diffusers"), pytest.importorskip("transformers")
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    torch.manual_seed(0)
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((letter, -1.0) for letter in "▁abcdefgh")]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    folder = tmp_path_factory.mktemp("pixart")
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+    t5 = transformers.T5Config(vocab_size=16, d_model=24, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    pipeline = diffusers.PixArtAlphaPipeline(
+        fast,
+        transformers.T5EncoderModel(t5),
+        diffusers.AutoencoderKL(
+            block_out_channels=(32, 32), down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+        ),
+        diffusers.PixArtTransformer2DModel(
+            num_attention_heads=2, attention_head_dim=16, num_layers=2, cross_attention_dim=32, sample_size=16,
+            caption_channels=24,
+        ),
+        diffusers.DPMSolverMultistepScheduler(beta_start=1e-4, beta_end=2e-2, beta_schedule="linear"),
+    )  # fmt: skip
+    pipeline.save_pretrained(folder)
+    return folder

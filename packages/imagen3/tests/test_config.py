@@ -25,7 +25,7 @@ from imagen3.config import (
         (lambda: TextConfig(path=Path("t5")), "give both or neither"),
         (lambda: AutoencoderConfig(factor=6), "factor is 6"),
         (lambda: AutoencoderConfig(width=20), "multiple of 8"),
-        (lambda: DenoiserConfig(width=100), "expected a multiple of 4 \\* heads"),
+        (lambda: DenoiserConfig(width=100), "expected a multiple of 16 for 4 heads"),
         (lambda: DenoiserConfig(positions="table"), "table_size"),
         (lambda: ObjectiveConfig(shift=0.0), "shift is 0"),
         (lambda: SamplingOptions(guidance=-1.0), "guidance is -1"),
@@ -39,6 +39,8 @@ def test_wrong_values_are_refused(make: type, expected: str) -> None:
 
 
 def test_parts_fit_each_other(config: SystemConfig) -> None:
+    with pytest.raises(UsageError, match="output_channels is 8, expected 0 or 4"):
+        replace(config, denoiser=replace(config.denoiser, output_channels=8))
     with pytest.raises(UsageError, match="expected 4, the channels of the autoencoder"):
         replace(config, denoiser=replace(config.denoiser, channels=8))
     with pytest.raises(UsageError, match="expected text.dim, 128"):

@@ -1,5 +1,6 @@
 """Pictures do not depend on their batch; guidance and prompts as they should be."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,9 @@ PROMPTS = ["a red apple", "a dog", "green leaves in the wind and more words", "b
 OPTIONS = SamplingOptions(steps=3)
 
 
-@pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp-2m", "ancestral"])
+@pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp-2m", "ancestral", "churn"])
 def test_a_picture_does_not_depend_on_its_batch(system: System, sampler: str) -> None:
-    options = replace(OPTIONS, sampler=sampler)
+    options = replace(OPTIONS, sampler=sampler, churn=1.0)
     whole = sample_latents(system, PROMPTS, options, seed=3)
     for number, prompt in enumerate(PROMPTS):
         alone = sample_latents(system, [prompt], options, seed=3, first=number)
@@ -53,6 +54,28 @@ def test_what_ships_draws_the_colours_of_the_prompt() -> None:
     assert other[1] > 1.2 * max(other[0], other[2])
     for picture in (tomato, apple):
         assert picture[:3, :3].mean() > 235
+
+
+def test_other_sizes_and_tiles(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Height and width are those that are asked for, and tiles change a decoded picture little."""
+    whole = generate(system, PROMPTS[:1], OPTIONS, size=(64, 96))
+    assert whole.shape == (1, 64, 96, 3)
+    monkeypatch.setattr("imagen3.sampling.LARGEST_DECODED", 16)
+    tiled = generate(system, PROMPTS[:1], OPTIONS, size=(64, 96))
+    assert np.abs(tiled.astype(int) - whole).mean() < 3
+    with pytest.raises(UsageError, match="size is 60 x 96 pixels, expected multiples of 8"):
+        generate(system, PROMPTS[:1], OPTIONS, size=(60, 96))
+
+
+def test_guidance_away_from_a_weak_system(system: System) -> None:
+    """Away from itself is the conditional model; away from another one is not."""
+    options = replace(OPTIONS, guidance=3.0)
+    plain = generate(system, PROMPTS[:1], replace(OPTIONS, guidance=1.0))
+    assert np.array_equal(generate(system, PROMPTS[:1], options, weak=system), plain)
+    halved = copy.deepcopy(system)
+    for parameter in halved.denoiser.parameters():
+        parameter.mul_(0.9)
+    assert not np.array_equal(generate(system, PROMPTS[:1], options, weak=halved), plain)
 
 
 def test_bytes_and_values() -> None:

@@ -16,8 +16,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "presets": ["PRESETS"],
         "models.autoencoder": ["Autoencoder"],
         "models.mmdit": ["MMDiT"],
+        "models.networks": ["build_denoiser", "open_network"],
+        "pretrained.upsamplers": ["open_upsampler"],
         "pretrained.systems": ["System", "open_system", "save_system"],
         "sampling": ["generate"],
         "training.recipe": ["train_system"],
+        "upsampling": ["upsample"],
     },
 )

@@ -56,21 +56,27 @@ class DataConfig:
 class TextConfig:
     """The frozen text encoder."""
 
-    encoder: Literal["words", "transformers"] = "words"
-    """words: vectors of word pieces that ship with the package; transformers: a model of the library transformers"""
+    encoder: Literal["words", "transformers", "pipeline"] = "words"
+    """words: vectors of word pieces that ship with the package; transformers: a model of the library transformers;
+    pipeline: all text encoders of a pipeline of the library diffusers"""
     path: Path | None = None
-    """folder of the model of `transformers`: T5, CLIP, BERT and others"""
+    """folder of the model of `transformers`: T5, CLIP, BERT and others; or of the pipeline"""
     max_tokens: int = 24
     """longer captions are cut, and how many is said"""
     dim: int = 128
     """features of a token"""
+    pooled_dim: int = 0
+    """features of a whole text; 0 for `dim`"""
 
     def __post_init__(self) -> None:
-        check_choice("encoder", self.encoder, ("words", "transformers"))
+        check_choice("encoder", self.encoder, ("words", "transformers", "pipeline"))
+        check_non_negative("pooled_dim", self.pooled_dim)
         check_positive("max_tokens", self.max_tokens)
         check_positive("dim", self.dim)
-        if (self.encoder == "transformers") != (self.path is not None):
-            raise UsageError("text.path is the folder of text.encoder 'transformers'; give both or neither")
+        if (self.encoder != "words") != (self.path is not None):
+            raise UsageError(
+                "text.path is the folder of text.encoder 'transformers' or 'pipeline'; give both or neither"
+            )
 
 
 @dataclass(frozen=True)
@@ -85,20 +91,52 @@ class AutoencoderConfig:
     """pixels of a side for each latent, a power of two of at least 4"""
     blocks: int = 1
     """residual blocks for each resolution"""
+    kind: Literal["folded", "kl"] = "folded"
+    """folded: ours, whose first layer folds squares of two by two pixels; kl: that of Rombach et al. (2022), of which
+    there are published weights"""
+    widths: tuple[int, ...] = ()
+    """of kl, in place of width: channels at each resolution, of which the next has half the side"""
+    quantized: bool = False
+    """kl has one more layer on each side of the latents"""
 
     def __post_init__(self) -> None:
         check_positive("channels", self.channels)
         check_positive("width", self.width)
         check_positive("blocks", self.blocks)
+        check_choice("kind", self.kind, ("folded", "kl"))
+        if self.kind == "kl":
+            if not self.widths or any(width <= 0 or width % 32 for width in self.widths):
+                raise UsageError(f"widths are {self.widths}, expected multiples of 32, one for each resolution")
+            if self.factor != 2 ** (len(self.widths) - 1):
+                raise UsageError(f"factor is {self.factor}, expected {2 ** (len(self.widths) - 1)} by the widths")
+            return
+        if self.widths or self.quantized:
+            raise UsageError("widths and quantized belong to autoencoder.kind 'kl'; set it, or leave them out")
         if self.factor < 4 or self.factor & (self.factor - 1):
             raise UsageError(f"factor is {self.factor}, expected 4, 8, 16 or another power of two")
         if self.width % 8:
             raise UsageError(f"width is {self.width}, expected a multiple of 8, which the normalisation groups by")
 
 
+_DENOISER_FIELDS = {
+    "dual_depth": ("mm-dit",),
+    "single_depth": ("flux",),
+    "guidance_input": ("flux",),
+    "cross_heads": ("cross-dit", "linear-dit"),
+    "size_input": ("cross-dit",),
+}
+_POSITIONS = {
+    "mm-dit": ("rope", "table", "stored"),
+    "flux": ("rope",),
+    "cross-dit": ("rope", "table"),
+    "linear-dit": ("rope", "none"),
+    "uvit": ("rope",),
+}
+
+
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """The denoiser, a multimodal diffusion Transformer (MM-DiT; Esser et al., 2024)."""
+    """The denoiser: by default a multimodal diffusion Transformer (MM-DiT; Esser et al., 2024)."""
 
     channels: int = 4
     """of a latent"""
@@ -113,30 +151,60 @@ class DenoiserConfig:
     """features of a whole text"""
     qk_norm: bool = True
     """normalise queries and keys by their root mean square"""
-    positions: Literal["rope", "table"] = "rope"
-    """rope: rotary embeddings along both axes of the picture; table: fixed sines and cosines added to the patches"""
+    positions: Literal["rope", "table", "stored", "none"] = "rope"
+    """rope: rotary embeddings along both axes of the picture; table: fixed sines and cosines added to the patches;
+    stored: such a table that is kept with the weights; none: of linear-dit, whose convolutions know positions"""
     table_size: int = 0
-    """side of the table of positions, of which the centre is taken"""
+    """side of the table of positions, of which the centre is taken; of cross-dit the distance that all sizes span"""
     mask_padding: bool = True
     """no token attends to text tokens behind the end of the text"""
+    kind: Literal["mm-dit", "flux", "cross-dit", "linear-dit", "uvit"] = "mm-dit"
+    """mm-dit: two streams with joint attention; flux: these blocks, and then blocks of one stream; cross-dit: one
+    stream that attends to the text; linear-dit: the same with linear attention and convolutions; uvit: convolutions
+    around the blocks of mm-dit"""
+    dual_depth: int = 0
+    """of mm-dit: so many of the first blocks have a second attention of the picture alone"""
+    single_depth: int = 0
+    """of flux: blocks of one stream behind the `depth` blocks of two"""
+    guidance_input: bool = False
+    """of flux: the weight of guidance is an input of the network, which was distilled with it"""
+    cross_heads: int = 0
+    """of cross-dit and linear-dit: heads of the attention to the text; 0 for `heads`"""
+    size_input: bool = False
+    """of cross-dit: height, width and their ratio are inputs of the network"""
+    output_channels: int = 0
+    """of the prediction; 0 for `channels`"""
 
     def __post_init__(self) -> None:
         for name in ("channels", "patch", "width", "depth", "heads", "text_dim", "pooled_dim"):
             check_positive(name, getattr(self, name))
-        check_choice("positions", self.positions, ("rope", "table"))
-        if self.width % (4 * self.heads):
-            raise UsageError(f"width is {self.width}, expected a multiple of 4 * heads = {4 * self.heads}")
-        if (self.positions == "table") != (self.table_size > 0):
-            raise UsageError("table_size is the side of positions 'table'; give both or neither")
+        check_choice("kind", self.kind, ("mm-dit", "flux", "cross-dit", "linear-dit", "uvit"))
+        check_choice(f"positions of {self.kind}", self.positions, _POSITIONS[self.kind])
+        for name in ("dual_depth", "single_depth", "cross_heads", "output_channels"):
+            check_non_negative(name, getattr(self, name))
+        for name, kinds in _DENOISER_FIELDS.items():
+            if getattr(self, name) and self.kind not in kinds:
+                raise UsageError(f"{name} belongs to denoiser.kind {' and '.join(kinds)}, not to {self.kind}")
+        check_between("dual_depth", self.dual_depth, 0, self.depth)
+        # Rotary embeddings of flux leave an eighth of a head as it is and divide the rest between two axes.
+        unit = (32 if self.kind == "flux" else 4) * self.heads
+        if self.width % unit:
+            raise UsageError(f"width is {self.width}, expected a multiple of {unit} for {self.heads} heads")
+        if self.size_input and self.width % 3:
+            raise UsageError(f"width is {self.width}, expected a multiple of 3 where the size is an input")
+        if self.cross_heads and self.width % self.cross_heads:
+            raise UsageError(f"width is {self.width}, expected a multiple of cross_heads = {self.cross_heads}")
+        if (self.positions in ("table", "stored")) != (self.table_size > 0):
+            raise UsageError("table_size is the side of positions 'table' and 'stored'; give both or neither")
 
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
     """What the denoiser predicts, noise levels, and guidance dropout of the training."""
 
-    prediction: Literal["rf", "v", "edm"] = "rf"
+    prediction: Literal["rf", "v", "edm", "epsilon"] = "rf"
     """rf: the velocity of rectified flow; v: that of a diffusion that preserves the variance; edm: a picture, with the
-    factors of Karras et al. (2022)"""
+    factors of Karras et al. (2022); epsilon: the noise in 1000 steps, of imported networks"""
     sigma_data: float = 0.5
     """of edm: standard deviation of the latents that its factors assume"""
     density: Literal["logit-normal", "uniform", "mode", "cosmap"] = "logit-normal"
@@ -151,7 +219,7 @@ class ObjectiveConfig:
     """probability that a caption is replaced by the empty one"""
 
     def __post_init__(self) -> None:
-        check_choice("prediction", self.prediction, ("rf", "v", "edm"))
+        check_choice("prediction", self.prediction, ("rf", "v", "edm", "epsilon"))
         check_positive("sigma_data", self.sigma_data)
         check_choice("density", self.density, ("logit-normal", "uniform", "mode", "cosmap"))
         check_positive("scale", self.scale)
@@ -163,9 +231,9 @@ class ObjectiveConfig:
 class SamplingOptions:
     """How pictures are drawn."""
 
-    sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral"] = "euler"
+    sampler: Literal["euler", "heun", "dpmpp-2m", "ancestral", "churn"] = "euler"
     """euler and heun solve the ordinary differential equation; dpmpp-2m is DPM-Solver++ of order 2; ancestral adds
-    noise"""
+    noise; churn is heun after some noise has been added before each step"""
     steps: int = 25
     guidance: float = 3.0
     """weight w of classifier-free guidance; 1 is the conditional model alone"""
@@ -178,9 +246,18 @@ class SamplingOptions:
     saturated colours"""
     shift: float = 1.0
     """alpha of the resolution shift of the steps"""
+    momentum: float = 0.0
+    """of the differences that guidance adds, from step to step; negative values leave out what earlier steps added"""
+    norm_limit: float = 0.0
+    """largest norm of the difference of pictures that guidance adds, before its weight; 0 sets no limit"""
+    churn: float = 0.0
+    """of the sampler churn: the noise that is added in all steps together, as by Karras et al. (2022)"""
 
     def __post_init__(self) -> None:
-        check_choice("sampler", self.sampler, ("euler", "heun", "dpmpp-2m", "ancestral"))
+        check_choice("sampler", self.sampler, ("euler", "heun", "dpmpp-2m", "ancestral", "churn"))
+        check_between("momentum", self.momentum, -1.0, 1.0)
+        check_non_negative("norm_limit", self.norm_limit)
+        check_non_negative("churn", self.churn)
         check_positive("steps", self.steps)
         check_non_negative("guidance", self.guidance)
         check_between("rescale", self.rescale, 0.0, 1.0)
@@ -198,9 +275,14 @@ class TrainingConfig:
     batch_size: int
     optimizer: OptimizerOptions
     loop: LoopOptions
+    averages: tuple[float, ...] = ()
+    """relative widths of further averages of the weights, by a power function, of which others follow afterwards"""
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+        for width in self.averages:
+            # The largest width is that of the mean of all steps.
+            check_between("averages", width, 0.01, 0.28)
 
 
 @dataclass(frozen=True)
@@ -229,10 +311,14 @@ class SystemConfig:
                 f"denoiser.channels is {self.denoiser.channels}, expected {self.autoencoder.channels}, the channels of "
                 "the autoencoder"
             )
+        outputs = self.denoiser.output_channels or self.denoiser.channels
+        if outputs != self.denoiser.channels and self.objective.prediction != "epsilon":
+            raise UsageError(f"denoiser.output_channels is {outputs}, expected 0 or {self.denoiser.channels}")
         if self.denoiser.text_dim != self.text.dim:
             raise UsageError(f"denoiser.text_dim is {self.denoiser.text_dim}, expected text.dim, {self.text.dim}")
-        if self.denoiser.pooled_dim != self.text.dim:
-            raise UsageError(f"denoiser.pooled_dim is {self.denoiser.pooled_dim}, expected text.dim, {self.text.dim}")
+        pooled = self.text.pooled_dim or self.text.dim
+        if self.denoiser.pooled_dim != pooled:
+            raise UsageError(f"denoiser.pooled_dim is {self.denoiser.pooled_dim}, expected that of the text, {pooled}")
         unit = self.autoencoder.factor * self.denoiser.patch
         if self.data.size % unit:
             raise UsageError(f"data.size is {self.data.size}, expected a multiple of factor * patch = {unit}")
@@ -264,3 +350,95 @@ class StudyRules:
     def studies_of_a_rater(self, studies: int) -> int:
         """Studies that a rater may take part in, at least one."""
         return max(1, int(self.largest_share * studies))
+
+
+# Features of the noise of the small picture, which stand beside those of the whole text.
+LEVEL_FEATURES = 256
+
+
+@dataclass(frozen=True)
+class UpsamplerConfig:
+    """A network that doubles the size of a system's pictures."""
+
+    denoiser: DenoiserConfig
+    training: TrainingConfig
+    system: str = "emoji"
+    """the system whose autoencoder and text encoder are used: one that ships with the package, or a folder"""
+    data: DataConfig = DataConfig()
+    """pictures of the large size"""
+    objective: ObjectiveConfig = ObjectiveConfig()
+    largest_noise: float = 0.5
+    """of the small picture in the training, uniform from 0"""
+    degraded_share: float = 0.0
+    """of small pictures with blur, noise and traces of JPEG files"""
+    noise: float = 0.1
+    """of the small picture when sampling"""
+    steps: int = 16
+    """of Euler's method"""
+    tile: int = 64
+    """latents of a side of the overlapping tiles"""
+
+    def __post_init__(self) -> None:
+        check_between("largest_noise", self.largest_noise, 0.0, 1.0)
+        check_between("degraded_share", self.degraded_share, 0.0, 1.0)
+        check_between("noise", self.noise, 0.0, self.largest_noise)
+        check_positive("steps", self.steps)
+        check_positive("tile", self.tile)
+        own = self.denoiser
+        if own.channels != 2 * own.output_channels:
+            raise UsageError(
+                f"denoiser.channels is {own.channels}, expected twice denoiser.output_channels, "
+                f"{2 * own.output_channels}: noisy latents and those of the small picture"
+            )
+        if own.pooled_dim != own.text_dim + LEVEL_FEATURES:
+            raise UsageError(f"denoiser.pooled_dim is {own.pooled_dim}, expected text_dim + {LEVEL_FEATURES}")
+        if self.tile % (4 * own.patch):
+            raise UsageError(f"tile is {self.tile}, expected a multiple of 4 * denoiser.patch, {4 * own.patch}")
+        if self.objective.prediction != "rf":
+            raise UsageError("an upsampler predicts the velocity of rectified flow; leave objective.prediction at rf")
+        if self.data.size % 2:
+            raise UsageError(f"data.size is {self.data.size}, expected an even number, which is halved")
+
+
+@dataclass(frozen=True)
+class FilterConfig:
+    """Limits of the filters of a collection."""
+
+    folder: Path = Path("pictures")
+    """pictures, each with a caption in NAME.txt"""
+    smallest_side: int = 64
+    """pixels of the shorter side"""
+    largest_ratio: float = 4.0
+    """of the longer side to the shorter one"""
+    darkest: float = 8.0
+    """mean grey value"""
+    brightest: float = 252.0
+    """mean grey value"""
+    least_entropy: float = 0.5
+    """bits of the histogram of grey values"""
+    least_sharpness: float = 20.0
+    """variance of the Laplacian of grey values"""
+    similar: Literal["drop", "weigh"] = "drop"
+    """keep the largest of similar pictures, or keep all with lower weights"""
+    hash_bits: int = 2
+    """most bits of 64 in which the hashes of similar pictures disagree"""
+    layout_tolerance: float = 10.0
+    """root mean square difference of the colours of 8 by 8 cells of similar pictures, in 8-bit values"""
+    similar_exponent: float = 1.0
+    """of the size of a group in the weights; 1 draws each group as often as a single picture"""
+    unsafe_words: Path | None = None
+    """list of words, one on a line; captions with them are dropped"""
+    redact: bool = False
+    """replace personal data in captions; otherwise such pictures are dropped"""
+
+    def __post_init__(self) -> None:
+        check_positive("smallest_side", self.smallest_side)
+        check_between("largest_ratio", self.largest_ratio, 1.0, 1000.0)
+        check_between("darkest", self.darkest, 0.0, 255.0)
+        check_between("brightest", self.brightest, self.darkest, 255.0)
+        check_between("least_entropy", self.least_entropy, 0.0, 8.0)
+        check_non_negative("least_sharpness", self.least_sharpness)
+        check_choice("similar", self.similar, ("drop", "weigh"))
+        check_between("hash_bits", self.hash_bits, 0, 64)
+        check_non_negative("layout_tolerance", self.layout_tolerance)
+        check_between("similar_exponent", self.similar_exponent, 0.0, 1.0)

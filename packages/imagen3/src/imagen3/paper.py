@@ -5,16 +5,19 @@ from onepaper.paper import Paper, Verb
 from imagen3.cli.options import (
     BoardOptions,
     CardOptions,
+    DataOptions,
     EvaluateOptions,
     FairnessOptions,
+    ImportOptions,
     RateOptions,
     SafetyOptions,
     SampleOptions,
     ScenesOptions,
+    ToDiffusersOptions,
     TrainOptions,
     WatermarkOptions,
 )
-from imagen3.config import SystemConfig
+from imagen3.config import SystemConfig, UpsamplerConfig
 from imagen3.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -31,11 +34,11 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "train the reference system: autoencoder, cached features, denoiser",
+            "train the reference system (autoencoder, cached features, denoiser) or an upsampler",
             "imagen3.cli.train:train_verb",
             TrainOptions,
             "laptop-s",
-            (SystemConfig,),
+            (SystemConfig, UpsamplerConfig),
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
         Verb("scenes", "compose scenes with known contents", "imagen3.cli.scenes:scenes_verb", ScenesOptions),
@@ -48,6 +51,19 @@ PAPER = Paper(
             "rate", "serve a study of pictures to raters", "imagen3.cli.rate:rate_verb", RateOptions, long_running=True
         ),
         Verb("board", "ratings of models from votes, with intervals", "imagen3.cli.board:board_verb", BoardOptions),
+        Verb("data", "filter a collection of pictures with captions", "imagen3.cli.data:data_verb", DataOptions),
+        Verb(
+            "import",
+            "read a pipeline or network of the library diffusers",
+            "imagen3.cli.import_diffusers:import_verb",
+            ImportOptions,
+        ),
+        Verb(
+            "to-diffusers",
+            "write a network for the library diffusers",
+            "imagen3.cli.to_diffusers:to_diffusers_verb",
+            ToDiffusersOptions,
+        ),
     ),
     claims_in="imagen3.claims:CLAIMS",
     cost_of="imagen3.cli.costs:cost_of",

@@ -8,6 +8,7 @@ from onepaper.paper import Preset
 from onepaper.training import LoopOptions
 
 from imagen3.config import (
+    LEVEL_FEATURES,
     AutoencoderConfig,
     DataConfig,
     DenoiserConfig,
@@ -15,6 +16,7 @@ from imagen3.config import (
     SystemConfig,
     TextConfig,
     TrainingConfig,
+    UpsamplerConfig,
 )
 
 _ADAM = OptimizerOptions(
@@ -74,6 +76,50 @@ _PAPER_2B = replace(
 
 _PAPER_8B = replace(_PAPER_2B, denoiser=replace(_PAPER_2B.denoiser, width=2432, depth=38, heads=38))
 
+_SANA = replace(
+    _PAPER_2B,
+    denoiser_training=TrainingConfig(1024, _LARGE_ADAM, LoopOptions(500_000, evaluate_every=10_000)),
+    data=replace(_FOLDER, size=1024),
+    text=TextConfig("transformers", Path("gemma-2-2b"), max_tokens=300, dim=2304),
+    autoencoder=AutoencoderConfig(channels=32, width=128, factor=32, blocks=2),
+    denoiser=DenoiserConfig(
+        32,
+        patch=1,
+        width=2240,
+        depth=20,
+        heads=70,
+        text_dim=2304,
+        pooled_dim=2304,
+        kind="linear-dit",
+        positions="none",
+        cross_heads=20,
+    ),
+    sampling=SamplingOptions(steps=20, guidance=4.5, shift=3.0),
+)
+
+_SR_LAPTOP = UpsamplerConfig(
+    DenoiserConfig(8, width=128, depth=4, pooled_dim=128 + LEVEL_FEATURES, output_channels=4),
+    TrainingConfig(32, replace(_ADAM, ema_decay=0.995), LoopOptions(1000, log_every=50, evaluate_every=200)),
+    data=DataConfig(categories=("Animals & Nature", "Food & Drink")),
+)
+_SR_SMOKE = replace(
+    _SR_LAPTOP,
+    denoiser=replace(_SR_LAPTOP.denoiser, width=64, depth=2, heads=2),
+    training=TrainingConfig(8, _ADAM, LoopOptions(steps=20, log_every=10)),
+    data=DataConfig(categories=("Food & Drink",), size=32),
+    steps=4,
+)
+_SR_2X = UpsamplerConfig(
+    DenoiserConfig(
+        32, width=768, depth=16, heads=12, text_dim=4096, pooled_dim=4096 + LEVEL_FEATURES, output_channels=16
+    ),
+    TrainingConfig(256, _LARGE_ADAM, LoopOptions(200_000, evaluate_every=5000)),
+    system="paper-2b",
+    data=replace(_FOLDER, size=1024),
+    degraded_share=0.5,
+    steps=28,
+)
+
 _UNSURE = ("autoencoder", "denoiser", "text", "objective", "denoiser_training", "sampling")
 
 PRESETS = {
@@ -81,6 +127,10 @@ PRESETS = {
     "gpu1": Preset("256 x 256 pixels on one to eight GPUs, your pictures and T5-base", _GPU, unsure=_UNSURE),
     "paper-2b": Preset("2 billion parameters at 256 x 256 pixels", _PAPER_2B, unsure=_UNSURE),
     "paper-8b": Preset("8 billion parameters at 256 x 256 pixels", _PAPER_8B, unsure=_UNSURE),
+    "sana-like": Preset("1.6 billion parameters with linear attention at 1024 x 1024 pixels", _SANA, unsure=_UNSURE),
+    "sr-2x": Preset("doubles the pictures of a system like paper-2b", _SR_2X, unsure=("denoiser", "training")),
+    "sr-laptop": Preset("doubles the pictures of what ships", _SR_LAPTOP),
+    "sr-smoke": Preset("a small upsampler and few steps", _SR_SMOKE),
     "smoke": Preset("small networks and few steps", _SMOKE),
 }
 ALIASES = {"laptop": "laptop-s"}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from onepaper.testing import check_one_line_error, run_verb
+from PIL import Image
 
 SHORT = ("--autoencoder-training.loop.steps", "2", "--denoiser-training.loop.steps", "2")
 
@@ -47,3 +48,17 @@ def test_export_is_tried_before_the_training(tmp_path: Path, capsys: pytest.Capt
 def test_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_verb("imagen3", "train", "--preset", "smoke", "--dry-run") == 0
     assert "20 steps of the autoencoder, 60 of the denoiser" in capsys.readouterr().out
+
+
+def test_an_upsampler_and_averages(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, small = tmp_path / "sr", ("--training.loop.steps", "2", "--system", str(weights))
+    assert run_verb("imagen3", "train", "--preset", "sr-smoke", *small, "--output", str(run)) == 0
+    averages = ("--denoiser-training.averages", "0.1", "0.2", *SHORT)
+    assert run_verb("imagen3", "train", "--preset", "smoke", *averages, "--output", str(tmp_path / "base")) == 0
+    words = ("--weights", str(tmp_path / "base"), "--average", "0.15", "--upscale", "2", "--upsampler", str(run))
+    drawn = ("--count", "1", "--steps", "2", "--scale", "1", "--output", str(tmp_path / "drawn"))
+    assert run_verb("imagen3", "sample", *words, *drawn) == 0
+    printed = capsys.readouterr().out
+    assert "average of relative width 0.15" in printed
+    assert "agree with the small ones to" in printed
+    assert Image.open(tmp_path / "drawn" / "picture-0.png").size == (64, 64)

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from imagen3.config import SamplingOptions
-from imagen3.diffusion.guidance import guide, guided_velocity, project
-from imagen3.text.encoder import TextFeatures
+from imagen3.diffusion.guidance import guide, guided_velocity, limit_norm, project
+from imagen3.text.encoder import Denoiser, TextFeatures
 
 
 def features(value: float, batch: int = 2) -> TextFeatures:
@@ -57,3 +57,37 @@ def test_calls_of_the_denoiser() -> None:
     assert velocity(z, 0.9).unique().item() == 2.0
     assert sizes == [4, 2]
     assert guided_velocity(denoiser, features(2.0), features(1.0), SamplingOptions(guidance=0.0))(z, 0.5).unique() == 1
+
+
+def test_momentum_and_limit_by_hand() -> None:
+    """Two steps: the difference of pictures, with what the first step left, scaled to the limit."""
+    outputs, z = torch.randn(2, 4, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.randn(2, 3, 4, 4)
+    options = SamplingOptions(guidance=3.0, momentum=-0.5, norm_limit=2.0)
+    calls = iter(outputs)
+    velocity = guided_velocity(lambda *_: next(calls), features(2.0), features(1.0), options)
+    running = torch.zeros(2, 3, 4, 4)
+    for t, both in zip((0.8, 0.3), outputs, strict=True):
+        conditional, unconditional = z - t * both[:2], z - t * both[2:]
+        running = conditional - unconditional - 0.5 * running
+        norm = running.flatten(1).norm(dim=1)[:, None, None, None]
+        assert (norm > 2).all()
+        expected = conditional + 2 * running * 2 / norm
+        torch.testing.assert_close(z - t * velocity(z, t), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_limit_leaves_short_differences() -> None:
+    short = torch.full((1, 3, 2, 2), 0.1)
+    assert torch.equal(limit_norm(short, 2.0), short)
+    assert torch.equal(limit_norm(torch.zeros(1, 3, 2, 2), 2.0), torch.zeros(1, 3, 2, 2))
+
+
+def test_a_weak_network_takes_the_place_of_the_empty_text() -> None:
+    z = torch.zeros(2, 1, 1, 1)
+
+    def network(factor: float) -> Denoiser:
+        return lambda z, t, text: factor * text.tokens[:, :, :, None].expand_as(z)
+
+    velocity = guided_velocity(
+        network(1.0), features(2.0), features(9.0), SamplingOptions(guidance=3.0), weak=network(0.5)
+    )
+    assert velocity(z, 0.5).unique().item() == 1.0 + 3.0 * (2.0 - 1.0)

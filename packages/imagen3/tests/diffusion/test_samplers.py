@@ -8,7 +8,7 @@ import torch
 from onepaper.errors import OnePaperError
 from torch import Tensor
 
-from imagen3.diffusion.samplers import ancestral, dpmpp_2m, euler, heun
+from imagen3.diffusion.samplers import ancestral, churn, dpmpp_2m, euler, heun
 from imagen3.diffusion.times import step_levels
 
 MEAN, SPREAD = 0.7, 0.4
@@ -71,6 +71,23 @@ def test_ancestral_keeps_the_distribution() -> None:
     z = ancestral(velocity, noise(), step_levels(100), noise)
     assert float(z.mean()) == pytest.approx(MEAN, abs=0.02)
     assert float(z.std()) == pytest.approx(SPREAD, abs=0.02)
+
+
+def test_churn() -> None:
+    """Without noise it is Heun's method; with noise it keeps the distribution and draws other pictures."""
+    start = torch.linspace(-2, 2, 9, dtype=torch.float64).reshape(1, 1, 1, 9)
+    still = churn(velocity, start, step_levels(20), lambda: torch.ones_like(start), 0.0)
+    torch.testing.assert_close(still, heun(velocity, start, step_levels(20)))
+    generator = torch.Generator().manual_seed(0)
+
+    def noise() -> Tensor:
+        return torch.randn(20_000, 1, 1, 1, generator=generator, dtype=torch.float64)
+
+    first = noise()
+    z = churn(velocity, first, step_levels(60), noise, 20.0)
+    assert float(z.mean()) == pytest.approx(MEAN, abs=0.02)
+    assert float(z.std()) == pytest.approx(SPREAD, abs=0.02)
+    assert float((z - MEAN - SPREAD * first).abs().max()) > 0.1
 
 
 def test_values_that_are_not_finite() -> None:

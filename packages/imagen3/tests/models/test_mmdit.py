@@ -7,9 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from onepaper.errors import UsageError
+from onepaper.torch.state_files import save_pretrained
 
 from imagen3.config import DenoiserConfig
 from imagen3.models.mmdit import Block, MMDiT, parameter_count
+from imagen3.models.networks import open_network
 from imagen3.text.encoder import TextFeatures
 
 TINY = DenoiserConfig(width=32, depth=2, heads=2, text_dim=6, pooled_dim=5)
@@ -40,6 +42,8 @@ def random_model(config: DenoiserConfig) -> MMDiT:
         TINY,
         replace(TINY, qk_norm=False, depth=3, patch=1),
         replace(TINY, channels=7, heads=4, positions="table", table_size=8),
+        replace(TINY, depth=3, dual_depth=2, output_channels=3),
+        replace(TINY, qk_norm=False, dual_depth=1, positions="stored", table_size=6),
     ],
 )
 def test_counts(config: DenoiserConfig) -> None:
@@ -49,6 +53,34 @@ def test_counts(config: DenoiserConfig) -> None:
 def test_published_counts() -> None:
     assert parameter_count(MEDIUM) == 2_028_328_000
     assert parameter_count(LARGE) == 8_056_627_520
+    assert parameter_count(replace(MEDIUM, qk_norm=True, dual_depth=13)) == 2_243_171_520
+
+
+def test_stored_table_is_that_of_sines_until_other_weights_are_read() -> None:
+    generator = torch.Generator().manual_seed(0)
+    stored = random_model(replace(TINY, positions="stored", table_size=8))
+    fixed = random_model(replace(TINY, positions="table", table_size=8))
+    fixed.load_state_dict({name: value for name, value in stored.state_dict().items() if name != "table"})
+    z, t, words = torch.randn(2, 4, 4, 8), torch.tensor([0.2, 0.9]), text(2, 3, generator)
+    torch.testing.assert_close(stored(z, t, words), fixed(z, t, words))
+    with pytest.raises(UsageError, match="at most 8, the side of the table"):
+        stored(torch.zeros(1, 4, 20, 4), t[:1], text(1, 3, generator))
+
+
+def test_second_attention_sees_the_picture_only() -> None:
+    """Without the gates of the joint attention and the MLP, text has no effect on the picture."""
+    torch.manual_seed(0)
+    block = Block(replace(TINY, dual_depth=1), last=False, dual=True)
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    with torch.no_grad():
+        for chunk in (2, 5):
+            block.image.modulation.weight[32 * chunk : 32 * (chunk + 1)] = 0
+            block.image.modulation.bias[32 * chunk : 32 * (chunk + 1)] = 0
+    image, condition = torch.randn(1, 8, 32), torch.randn(1, 32)
+    found = [block(torch.randn(1, 3, 32), image, condition, None, None)[1] for _ in range(2)]
+    torch.testing.assert_close(found[0], found[1])
+    assert (found[0] - image).abs().max() > 1e-2
 
 
 def test_initial_blocks_are_the_identity() -> None:
@@ -120,6 +152,6 @@ def test_wrong_shapes_and_saved_weights(tmp_path: Path) -> None:
     for shape in ((1, 3, 4, 4), (1, 4, 5, 4)):
         with pytest.raises(UsageError, match="expected \\[batch, 4, height, width\\] with multiples of 2"):
             model(torch.zeros(shape), torch.zeros(1), words)
-    again = MMDiT.from_pretrained(model.save_pretrained(tmp_path))
+    again = open_network(save_pretrained(tmp_path, model, model.config))
     z, t = torch.randn(1, 4, 4, 4), torch.tensor([0.5])
     assert torch.equal(again(z, t, words), model(z, t, words))

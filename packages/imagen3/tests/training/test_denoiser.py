@@ -54,6 +54,20 @@ def test_other_objectives_learn(
     assert found["loss"] < 0.97 * found["zero_loss"]
 
 
+@pytest.mark.parametrize("kind", ["flux", "cross-dit", "linear-dit", "uvit"])
+def test_every_kind_learns(
+    kind: str, config: SystemConfig, system: System, cache: FeatureCache, pictures: Pictures
+) -> None:
+    """A few steps are better than the prediction 0, which is that of the untrained network."""
+    denoiser = replace(config.denoiser, kind=kind, single_depth=1 if kind == "flux" else 0)
+    config = replace(config, denoiser=denoiser)
+    model, _ = train_denoiser(config, system.autoencoder, cache, pictures, loop=LoopOptions(20))
+    loss = denoiser_loss(config, system.autoencoder, cache.empty)
+    numbers = pictures.indices("train", selected=True)
+    found = held_out_loss(model, loss, cache, numbers, CaptionChoice(cache, 0.0))
+    assert found["loss"] < 0.97 * found["zero_loss"]
+
+
 def test_dropped_texts() -> None:
     text = TextFeatures(torch.ones(1000, 2, 3), torch.ones(1000, 2, dtype=torch.bool), torch.ones(1000, 3))
     empty = TextFeatures(torch.zeros(1, 2, 3), torch.tensor([[True, False]]), torch.zeros(1, 3))

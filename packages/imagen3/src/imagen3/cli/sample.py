@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from onepaper.display.gallery import save_samples, write_gallery
@@ -12,9 +13,12 @@ from onepaper.torch.accelerator import choose_device
 from imagen3.cli.options import SampleOptions
 from imagen3.cli.watermark import read_key
 from imagen3.pretrained.systems import open_system
+from imagen3.pretrained.upsamplers import open_upsampler
 from imagen3.responsibility.output import finish
 from imagen3.responsibility.watermark import SMALLEST_SIDE, Mark
-from imagen3.sampling import check_prompts, generate
+from imagen3.sampling import check_prompts, generate, latent_size
+from imagen3.training.averages import averaged_system
+from imagen3.upsampling import consistency, upsample
 
 
 def sample_verb(call: Invocation) -> None:
@@ -27,7 +31,14 @@ def sample_verb(call: Invocation) -> None:
     prompts = [options.prompt] * options.count
     check_prompts(prompts, options.seed)  # before the run folder is created
     mark = Mark(read_key(options.watermark), options.payload) if options.watermark else None
-    system = open_system(options.weights).to(choose_device(options.device))
+    device = choose_device(options.device)
+    if options.average is None:
+        system = open_system(options.weights).to(device)
+    else:
+        system = averaged_system(Path(options.weights), options.average).to(device)
+    weak = open_system(options.weak).to(device) if options.weak else None
+    upsampler = open_upsampler(options.upsampler).to(device) if options.upsampler else None
+    latent_size(system.config, options.size)
     if system.encoder.count_cut([options.prompt]):
         print(f"the prompt is longer than {system.config.text.max_tokens} tokens; the rest is cut", file=sys.stderr)
     if mark and options.scale * system.config.data.size < SMALLEST_SIDE:
@@ -35,13 +46,24 @@ def sample_verb(call: Invocation) -> None:
             f"scale is {options.scale}, expected files of at least {SMALLEST_SIDE} pixels a side to be marked"
         )
     sampling = options.sampling(system.config.sampling)
+    average = "averaged" if options.average is None else f"average of relative width {options.average}"
     with call.open_run() as run:
         begun = time.perf_counter()
-        pictures = generate(system, prompts, sampling, seed=options.seed, negative=options.negative)
+        pictures = generate(
+            system, prompts, sampling, seed=options.seed, negative=options.negative, size=options.size, weak=weak
+        )
+        if upsampler is not None:
+            small = pictures
+            pictures = upsample(upsampler, small, prompts, scale=options.upscale, seed=options.seed)
+            agreement = consistency(pictures, small).mean()
+            print(f"reduced again, the pictures agree with the small ones to {agreement:.1f} dB")
         seconds = time.perf_counter() - begun
         files = finish(pictures, upsample=lambda own: _repeated(own, options.scale), mark=mark)
         save_samples(run.folder, {f"picture-{number}.png": file.png for number, file in enumerate(files) if file.png})
-        page = write_gallery(run.folder, f"{options.prompt}, weights {options.weights} (averaged), seed {options.seed}")
+        page = write_gallery(
+            run.folder, f"{options.prompt}, weights {options.weights} ({average}), seed {options.seed}"
+        )
+    print(f"weights: {options.weights}, {average}")
     print(f"{options.count} pictures, {sampling.steps} steps of {sampling.sampler}, in {seconds:.1f} s; {page}")
 
 

@@ -1,19 +1,26 @@
 """The verb `train`."""
 
+from dataclasses import replace
+
 from onepaper.data import write_sums
 from onepaper.paper import Invocation
 from onepaper.runs import check_writable
 from onepaper.torch.accelerator import Accelerator
 
 from imagen3.cli.options import TrainOptions
-from imagen3.config import SystemConfig
+from imagen3.config import SystemConfig, UpsamplerConfig
 from imagen3.data.pictures import load_pictures
-from imagen3.pretrained.systems import save_system
+from imagen3.pretrained.systems import open_system, save_system
+from imagen3.pretrained.upsamplers import save_upsampler
 from imagen3.training.recipe import train_system
+from imagen3.training.upsampler import train_upsampler
 
 
 def train_verb(call: Invocation) -> None:
-    """Train a system into a run folder: its stages with logs, samples and checkpoints, and `pretrained/`."""
+    """Train a system or an upsampler into a run folder, with logs, checkpoints and `pretrained/`."""
+    if isinstance(call.config, UpsamplerConfig):
+        _train_upsampler(call, call.config)
+        return
     config, options = call.config, call.options
     assert isinstance(config, SystemConfig)
     assert isinstance(options, TrainOptions)
@@ -48,3 +55,28 @@ def train_verb(call: Invocation) -> None:
                 print(f"weights: {save_system(options.export, system, half=True)}")
                 write_sums(options.export)
             print(f"next: onepaper {call.paper.name} sample --weights {run.folder} --prompt 'a tomato'")
+
+
+def _train_upsampler(call: Invocation, config: UpsamplerConfig) -> None:
+    options = call.options
+    assert isinstance(options, TrainOptions)
+    if options.dry_run:
+        print(f"would train {call.preset}: {config.training.loop.steps} steps of an upsampler for {config.system}")
+        return
+    if options.export is not None:
+        check_writable(options.export, "--export")
+    with Accelerator(options) as accelerator:
+        system, pictures = open_system(config.system), load_pictures(config.data)
+        with call.open_run(main_process=accelerator.is_main) as run:
+            loop = replace(config.training.loop, max_minutes=options.max_minutes)
+            upsampler, finished = train_upsampler(
+                config, system, pictures, run, loop=loop, seed=options.seed, accelerator=accelerator
+            )
+            if not accelerator.is_main:
+                return
+            print(f"weights: {save_upsampler(run.folder / 'pretrained', upsampler)}")
+            if options.export is not None:
+                print(f"weights: {save_upsampler(options.export, upsampler)}")
+                write_sums(options.export)
+            words = "sample --upscale 2 --upsampler" if finished else "train with the same options goes on in"
+            print(f"next: onepaper {call.paper.name} {words} {run.folder}")

@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
+from onepaper.errors import UsageError
 from torch import Tensor
 
 from imagen3.config import ObjectiveConfig
+from imagen3.diffusion.discrete import noise_velocity
 from imagen3.text.encoder import Denoiser, TextFeatures
 
 
@@ -36,6 +38,8 @@ def preconditioning(t: Float[Tensor, "*batch"], config: ObjectiveConfig) -> Prec
       table 1) for data of deviation s, `sigma_data`. With $q^2 = t^2 + s^2 (1 - t)^2$,
       $u = (t - s^2 (1 - t)) z_t / q^2 - s F(z_t / q, t) / q$. Their density of noise levels is logit-normal.
     """
+    if config.prediction == "epsilon":
+        raise UsageError("networks that predict the noise in 1000 steps are only sampled; train another objective")
     if config.prediction == "rf":
         return Preconditioning(torch.ones_like(t), torch.zeros_like(t), torch.ones_like(t))
     if config.prediction == "v":
@@ -50,6 +54,8 @@ def velocity_model(denoiser: Denoiser, config: ObjectiveConfig) -> Denoiser:
     """A network of any objective as one that predicts the velocity."""
     if config.prediction == "rf":
         return denoiser
+    if config.prediction == "epsilon":
+        return noise_velocity(denoiser)
 
     def velocity(z: Tensor, t: Tensor, text: TextFeatures) -> Tensor:
         factors = preconditioning(t[:, None, None, None], config)

@@ -64,6 +64,24 @@ def ancestral(velocity: Velocity, z: Latent, levels: Float[Tensor, " levels"], n
     return z
 
 
+def churn(velocity: Velocity, z: Latent, levels: Float[Tensor, " levels"], noise: Noise, amount: float) -> Latent:
+    r"""Heun's method from a level that new noise has raised (Karras et al., 2022, algorithm 2).
+
+    With $\sigma = t / (1 - t)$ a step begins at $\hat\sigma = (1 + \gamma) \sigma$, where $\gamma$ is `amount` over the
+    number of steps, and at most $\sqrt 2 - 1$; the first step, at infinite $\sigma$, begins where it is.
+    """
+    pairs = _pairs(levels)
+    factor = 1 + min(amount / len(pairs), math.sqrt(2) - 1)
+    for t, after in pairs:
+        if t < 1:
+            deviation = t / (1 - t)
+            raised = factor * deviation
+            added = math.sqrt(raised**2 - deviation**2)
+            z, t = (z / (1 - t) + added * noise()) / (1 + raised), raised / (1 + raised)  # noqa: PLW2901
+        z = heun(velocity, z, torch.tensor([t, after], dtype=torch.float64))
+    return z
+
+
 def _pairs(levels: Float[Tensor, " levels"]) -> list[tuple[float, float]]:
     values = levels.tolist()
     return list(itertools.pairwise(values))

@@ -5,7 +5,7 @@ import torch
 from einops import rearrange, reduce
 from jaxtyping import Float, UInt8
 
-from imagen3.models.autoencoder import Autoencoder
+from imagen3.models.networks import AnyAutoencoder
 from imagen3.training.autoencoder import encode_all
 
 GRID = 4
@@ -18,7 +18,7 @@ def colour_features(pictures: UInt8[np.ndarray, "count height width 3"]) -> Floa
 
 
 def latent_features(
-    autoencoder: Autoencoder, pictures: UInt8[np.ndarray, "count height width 3"]
+    autoencoder: AnyAutoencoder, pictures: UInt8[np.ndarray, "count height width 3"]
 ) -> Float[np.ndarray, "count dim"]:
     """Mean and standard deviation of each normalised latent channel in each cell of a grid of 4 by 4."""
     latents = autoencoder.normalize(encode_all(autoencoder, pictures).mean.to(autoencoder.scale.device)).cpu()

@@ -16,10 +16,10 @@ from onepaper.claims.evidence import ArmResult
 from onepaper.optimizer import OptimizerOptions
 from onepaper.training import LoopOptions
 from PIL import Image
+from torch import nn
 
 from imagen3.config import DenoiserConfig, SystemConfig, TrainingConfig
 from imagen3.data.pictures import Pictures, load_pictures
-from imagen3.models.mmdit import MMDiT
 from imagen3.pretrained.systems import System, open_system
 from imagen3.training.cache import FeatureCache, build_cache
 from imagen3.training.denoiser import denoiser_loss, held_out_loss, train_denoiser
@@ -107,7 +107,7 @@ def longest_captions(pictures: Pictures, features: FeatureCache) -> Int[np.ndarr
 
 
 def evaluated_loss(
-    model: MMDiT,
+    model: nn.Module,
     system: System,
     config: SystemConfig,
     features: FeatureCache,

@@ -4,14 +4,12 @@ A picture in [-1, 1] becomes a normal distribution for each latent, $z = \mu + e
 folds squares of two by two pixels into channels, so that no layer works at the full resolution.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from einops import reduce
 from jaxtyping import Float
 from onepaper.errors import UsageError
-from onepaper.torch.state_files import load_pretrained, save_pretrained
 from torch import Tensor, nn
 
 from imagen3.config import AutoencoderConfig
@@ -92,15 +90,7 @@ class Autoencoder(nn.Module):
         Raises:
             UsageError: height or width are no multiples of `config.factor`.
         """
-        if (
-            pictures.ndim != 4
-            or pictures.shape[1] != 3
-            or any(side % self.config.factor for side in pictures.shape[2:])
-        ):
-            raise UsageError(
-                f"pictures have shape {tuple(pictures.shape)}, expected [batch, 3, height, width] with multiples of "
-                f"{self.config.factor}; crop or resize them"
-            )
+        check_pictures(pictures, self.config.factor)
         mean, log_variance = self.encoder(pictures).float().chunk(2, dim=1)
         return Latents(mean, log_variance.clamp(*LOG_VARIANCE))
 
@@ -116,18 +106,14 @@ class Autoencoder(nn.Module):
         """The inverse of `normalize`."""
         return z / self.scale + self.shift
 
-    def save_pretrained(self, folder: Path) -> Path:
-        """Write `model.safetensors` and `config.json`."""
-        return save_pretrained(folder, self, self.config)
 
-    @classmethod
-    def from_pretrained(cls, folder: Path) -> "Autoencoder":
-        """The model that `save_pretrained` wrote, in evaluation mode on the CPU.
-
-        Raises:
-            OnePaperError: the weights are missing, damaged, or of another architecture.
-        """
-        return load_pretrained(folder, AutoencoderConfig, cls)[0].eval()
+def check_pictures(pictures: Float[Tensor, "batch 3 height width"], factor: int) -> None:
+    """Raise `UsageError` unless there are three channels, and sides that are multiples of `factor`."""
+    if pictures.ndim != 4 or pictures.shape[1] != 3 or any(side % factor for side in pictures.shape[2:]):
+        raise UsageError(
+            f"pictures have shape {tuple(pictures.shape)}, expected [batch, 3, height, width] with multiples of "
+            f"{factor}; crop or resize them"
+        )
 
 
 def picture_error(

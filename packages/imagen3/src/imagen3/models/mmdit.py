@@ -6,19 +6,16 @@ by the noise level and the pooled text. At initialisation each block is the iden
 Axes: B batch, L length (text, then patches), D width.
 """
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float
 from onepaper.errors import UsageError
-from onepaper.torch.state_files import load_pretrained, save_pretrained
 from torch import Tensor, nn
 
 from imagen3.config import DenoiserConfig
 from imagen3.models.attention import attend
-from imagen3.models.positions import apply_rotary, frequency_features, position_table, rotary_angles
+from imagen3.models.positions import apply_rotary, centre, frequency_features, position_table, rotary_angles
 from imagen3.text.encoder import TextFeatures
 
 TIME_FEATURES, TIME_SCALE, EPSILON, MLP_RATIO = 256, 1000.0, 1e-6, 4
@@ -42,13 +39,15 @@ class Stream(nn.Module):
     Args:
         config: the architecture.
         last: the text stream of the last block, of which only keys and values are used.
+        dual: with a second attention of the stream alone.
     """
 
-    def __init__(self, config: DenoiserConfig, *, last: bool = False) -> None:
+    def __init__(self, config: DenoiserConfig, *, last: bool = False, dual: bool = False) -> None:
         super().__init__()
         width = config.width
-        self.last, self.heads = last, config.heads
-        self.modulation = nn.Linear(width, (2 if last else 6) * width)
+        self.last, self.heads, self.dual = last, config.heads, dual
+        self.chunks = 2 if last else 9 if dual else 6
+        self.modulation = nn.Linear(width, self.chunks * width)
         self.qkv = nn.Linear(width, 3 * width)
         self.q_norm = HeadNorm(width // config.heads) if config.qk_norm else nn.Identity()
         self.k_norm = HeadNorm(width // config.heads) if config.qk_norm else nn.Identity()
@@ -57,6 +56,10 @@ class Stream(nn.Module):
             self.mlp = nn.Sequential(
                 nn.Linear(width, MLP_RATIO * width), nn.GELU("tanh"), nn.Linear(MLP_RATIO * width, width)
             )
+        if dual:
+            self.own_qkv, self.own_out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.own_q_norm = HeadNorm(width // config.heads) if config.qk_norm else nn.Identity()
+            self.own_k_norm = HeadNorm(width // config.heads) if config.qk_norm else nn.Identity()
 
     def attention_inputs(self, x: Float[Tensor, "B L D"], parts: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values [B, heads, L, D / heads] of the modulated stream."""
@@ -67,17 +70,25 @@ class Stream(nn.Module):
     def finish(
         self, x: Float[Tensor, "B L D"], attended: Float[Tensor, "B L D"], parts: list[Tensor]
     ) -> Float[Tensor, "B L D"]:
-        """Add the attention's output, and then that of the MLP."""
-        x = x + parts[2] * self.out(attended)
+        """Add the attention's output, that of the stream's own attention, and then that of the MLP."""
+        own = self.own_attention(x, parts) if self.dual else 0.0
+        x = x + parts[2] * self.out(attended) + own
         return x + parts[5] * self.mlp(modulate(x, parts[3], parts[4]))
+
+    def own_attention(self, x: Float[Tensor, "B L D"], parts: list[Tensor]) -> Float[Tensor, "B L D"]:
+        """The second attention, of this stream's tokens among themselves."""
+        qkv = self.own_qkv(modulate(x, parts[6], parts[7]))
+        q, k, v = rearrange(qkv, "b l (three h d) -> three b h l d", three=3, h=self.heads)
+        attended = attend(self.own_q_norm(q), self.own_k_norm(k), v)
+        return parts[8] * self.own_out(rearrange(attended, "b h l d -> b l (h d)"))
 
 
 class Block(nn.Module):
     """A block of both streams."""
 
-    def __init__(self, config: DenoiserConfig, *, last: bool) -> None:
+    def __init__(self, config: DenoiserConfig, *, last: bool, dual: bool = False) -> None:
         super().__init__()
-        self.text, self.image = Stream(config, last=last), Stream(config)
+        self.text, self.image = Stream(config, last=last), Stream(config, dual=dual)
 
     def forward(
         self,
@@ -88,8 +99,8 @@ class Block(nn.Module):
         angles: Float[Tensor, "L half"] | None,
     ) -> tuple[Tensor, Tensor]:
         """Both streams; of the last block the text stream is returned as it came."""
-        text_parts = list(self.text.modulation(condition)[:, None].chunk(2 if self.text.last else 6, dim=-1))
-        image_parts = list(self.image.modulation(condition)[:, None].chunk(6, dim=-1))
+        text_parts = list(self.text.modulation(condition)[:, None].chunk(self.text.chunks, dim=-1))
+        image_parts = list(self.image.modulation(condition)[:, None].chunk(self.image.chunks, dim=-1))
         streams = zip(
             self.text.attention_inputs(text, text_parts), self.image.attention_inputs(image, image_parts), strict=True
         )
@@ -110,6 +121,8 @@ class MMDiT(nn.Module):
         config: the architecture; kept as `config`.
     """
 
+    table: Tensor
+
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
@@ -118,15 +131,16 @@ class MMDiT(nn.Module):
         self.text_in = nn.Linear(config.text_dim, width)
         self.time_in = nn.Sequential(nn.Linear(TIME_FEATURES, width), nn.SiLU(), nn.Linear(width, width))
         self.pooled_in = nn.Sequential(nn.Linear(config.pooled_dim, width), nn.SiLU(), nn.Linear(width, width))
-        self.blocks = nn.ModuleList(Block(config, last=index == config.depth - 1) for index in range(config.depth))
+        self.blocks = nn.ModuleList(
+            Block(config, last=index == config.depth - 1, dual=index < config.dual_depth)
+            for index in range(config.depth)
+        )
         self.final_modulation = nn.Linear(width, 2 * width)
-        self.final = nn.Linear(width, area * config.channels)
-        self.apply(_xavier)
-        for linear in (self.time_in[0], self.time_in[2]):
-            nn.init.normal_(linear.weight, std=0.02)  # pyright: ignore[reportArgumentType]
-        for name, module in self.named_modules():
-            if name.endswith("modulation") or name == "final":
-                nn.init.zeros_(module.weight)  # pyright: ignore[reportArgumentType]
+        self.final = nn.Linear(width, area * (config.output_channels or config.channels))
+        if config.positions == "stored":
+            side = config.table_size
+            self.register_buffer("table", position_table(side, side, side, width).unflatten(0, (side, side)))
+        initialize(self)
 
     def forward(
         self, z: Float[Tensor, "B C H W"], t: Float[Tensor, " B"], text: TextFeatures
@@ -137,17 +151,15 @@ class MMDiT(nn.Module):
             UsageError: z has other channels than the configuration, or sides that are no multiples of the patch.
         """
         config = self.config
-        if z.ndim != 4 or z.shape[1] != config.channels or any(side % config.patch for side in z.shape[2:]):
-            raise UsageError(
-                f"latents have shape {tuple(z.shape)}, expected [batch, {config.channels}, height, width] with "
-                f"multiples of {config.patch}"
-            )
+        check_latents(z, config)
         rows, columns = z.shape[2] // config.patch, z.shape[3] // config.patch
         image = self.patches(rearrange(z, "b c (h p) (w q) -> b (h w) (c p q)", p=config.patch, q=config.patch))
         angles = None
         if config.positions == "table":
             table = position_table(config.table_size, rows, columns, config.width)
             image = image + table.to(image.device, image.dtype)
+        elif config.positions == "stored":
+            image = image + centre(self.table, rows, columns).to(image.dtype)
         else:
             length, head_dim = text.tokens.shape[1], config.width // config.heads
             angles = rotary_angles(rows, columns, length, head_dim).to(z.device)
@@ -166,19 +178,6 @@ class MMDiT(nn.Module):
             patches, "b (h w) (c p q) -> b c (h p) (w q)", h=rows, w=columns, p=config.patch, q=config.patch
         )
 
-    def save_pretrained(self, folder: Path) -> Path:
-        """Write `model.safetensors` and `config.json`."""
-        return save_pretrained(folder, self, self.config)
-
-    @classmethod
-    def from_pretrained(cls, folder: Path) -> "MMDiT":
-        """The model that `save_pretrained` wrote, in evaluation mode on the CPU.
-
-        Raises:
-            OnePaperError: the weights are missing, damaged, or of another architecture.
-        """
-        return load_pretrained(folder, DenoiserConfig, cls)[0].eval()
-
 
 def modulate(
     x: Float[Tensor, "B L D"], shift: Float[Tensor, "B 1 D"], scale: Float[Tensor, "B 1 D"]
@@ -190,16 +189,39 @@ def modulate(
 def parameter_count(config: DenoiserConfig) -> int:
     """Number of parameters in closed form.
 
-    A block has 36 D^2 + 30 D, the last one 23 D^2 + 20 D, and each 4 D / heads more with normalised queries and keys.
+    A block has 36 D^2 + 30 D, the last one 23 D^2 + 20 D, and each 4 D / heads more with normalised queries and keys; a
+    second attention has 7 D^2 + 7 D, and 2 D / heads.
     """
     width, area = config.width, config.patch**2 * config.channels
     norms = 4 * (width // config.heads) if config.qk_norm else 0
+    dual = config.dual_depth * (7 * width**2 + 7 * width + norms // 2)
+    outputs = config.patch**2 * (config.output_channels or config.channels)
     blocks = (config.depth - 1) * (36 * width**2 + 30 * width + norms) + 23 * width**2 + 20 * width + norms
     inputs = (area + config.text_dim + TIME_FEATURES + config.pooled_dim + 4) * width + 2 * (width**2 + width)
-    return blocks + inputs + 2 * width**2 + 2 * width + width * area + area
+    return blocks + dual + inputs + 2 * width**2 + 2 * width + width * outputs + outputs
+
+
+def check_latents(z: Float[Tensor, "B C H W"], config: DenoiserConfig) -> None:
+    """Raise `UsageError` unless z has the channels of the configuration and sides that are multiples of the patch."""
+    if z.ndim != 4 or z.shape[1] != config.channels or any(side % config.patch for side in z.shape[2:]):
+        raise UsageError(
+            f"latents have shape {tuple(z.shape)}, expected [batch, {config.channels}, height, width] with "
+            f"multiples of {config.patch}"
+        )
+
+
+def initialize(model: nn.Module) -> None:
+    """Xavier's uniform weights, normal ones for the noise level, and 0 for modulations and the output."""
+    model.apply(_xavier)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear) and name.startswith("time_in."):
+            nn.init.normal_(module.weight, std=0.02)
+        if name.endswith("modulation") or name == "final":
+            nn.init.zeros_(module.weight)  # pyright: ignore[reportArgumentType]
 
 
 def _xavier(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
+        if "bias" in dict(module.named_parameters()):
+            nn.init.zeros_(module.bias)

@@ -2,6 +2,7 @@
 
 import torch
 from jaxtyping import Float
+from onepaper.errors import UsageError
 from torch import Tensor
 
 BASE = 10_000.0
@@ -50,3 +51,40 @@ def position_table(side: int, height: int, width: int, dim: int) -> Float[Tensor
         cos, sin = frequency_features(values, dim // 2).chunk(2, dim=1)
         parts += [sin, cos]
     return torch.cat(parts, dim=1)
+
+
+def centre(table: Float[Tensor, "side side dim"], height: int, width: int) -> Float[Tensor, "length dim"]:
+    """The centre of a table of positions.
+
+    Raises:
+        UsageError: the table is smaller.
+    """
+    side = len(table)
+    if max(height, width) > side:
+        raise UsageError(f"the picture has {height} x {width} tokens, expected at most {side}, the side of the table")
+    top, left = (side - height) // 2, (side - width) // 2
+    return table[top : top + height, left : left + width].flatten(0, 1)
+
+
+def spanned_table(span: int, height: int, width: int, dim: int) -> Float[Tensor, "length dim"]:
+    """As `position_table`, of rows and columns from 0 that span the same distance for any number of them."""
+    parts = []
+    rows = (torch.arange(height) * (span / height)).repeat_interleave(width)
+    columns = (torch.arange(width) * (span / width)).repeat(height)
+    for values in (columns, rows):
+        cos, sin = frequency_features(values, dim // 2).chunk(2, dim=1)
+        parts += [sin, cos]
+    return torch.cat(parts, dim=1)
+
+
+def padded_angles(height: int, width: int, text_length: int, head_dim: int) -> Float[Tensor, "length half"]:
+    """Angles of FLUX: an eighth of a head for a third axis, on which all is at 0, and the rest for rows and columns.
+
+    Text tokens are at 0 on all axes.
+    """
+    axis = 7 * head_dim // 16
+    rates = BASE ** (-torch.arange(axis // 2, dtype=torch.float32) / (axis // 2))
+    rows = torch.arange(height).repeat_interleave(width)[:, None] * rates
+    columns = torch.arange(width).repeat(height)[:, None] * rates
+    image = torch.cat([rows.new_zeros(len(rows), head_dim // 16), rows, columns], dim=1)
+    return torch.cat([image.new_zeros(text_length, image.shape[1]), image])

@@ -5,16 +5,12 @@ from pathlib import Path
 
 import torch
 from onepaper.checkpoints import check_tree, read_pretrained, write_pretrained
-from onepaper.errors import OnePaperError, UsageError
 from onepaper.torch.state_files import model_tensors, tree_of, write_safetensors
 from onepaper.weights import find_weights
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imagen3.config import SystemConfig
-from imagen3.models.autoencoder import Autoencoder
-from imagen3.models.mmdit import MMDiT
+from imagen3.models.networks import AnyAutoencoder, build_autoencoder, build_denoiser, fill, read_tensors
 from imagen3.text.encoder import TextEncoder, open_encoder
 
 DEFAULT_WEIGHTS = "emoji"
@@ -25,8 +21,8 @@ class System:
     """Networks, text encoder, and the configuration that they were trained with."""
 
     config: SystemConfig
-    autoencoder: Autoencoder
-    denoiser: MMDiT
+    autoencoder: AnyAutoencoder
+    denoiser: nn.Module
     encoder: TextEncoder
 
     @property
@@ -64,20 +60,13 @@ def open_system(name: str | Path = DEFAULT_WEIGHTS) -> System:
     """
     folder = find_weights(name, "imagen3")
     config, weights = read_pretrained(folder, SystemConfig)
-    try:
-        stored = {name: value.float() for name, value in load_file(weights).items()}
-    except (SafetensorError, OSError) as error:
-        raise OnePaperError(f"{weights} is damaged or no safetensors file ({error})") from error
+    stored = read_tensors(weights)
     with torch.device("meta"):
-        autoencoder, denoiser = Autoencoder(config.autoencoder), MMDiT(config.denoiser)
+        autoencoder, denoiser = build_autoencoder(config.autoencoder), build_denoiser(config.denoiser)
     check_tree(tree_of(_tensors(autoencoder, denoiser)), tree_of(stored), weights)
-    for tensor, value in stored.items():
-        if not torch.isfinite(value).all():
-            raise UsageError(f"{weights}: {tensor} is not finite; use weights of another training")
     for prefix, model in (("autoencoder.", autoencoder), ("denoiser.", denoiser)):
-        state = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
-        model.load_state_dict(state, assign=True)
-        model.requires_grad_(False).eval()
+        part = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
+        fill(model, part, weights)
     return System(config, autoencoder, denoiser, open_encoder(config.text))
 
 

@@ -48,7 +48,11 @@ def open_encoder(config: TextConfig) -> TextEncoder:
         from imagen3.text.words import WordEncoder
 
         return WordEncoder(config.max_tokens)
+    assert config.path is not None
+    if config.encoder == "pipeline":
+        from imagen3.text.pipeline import PipelineEncoder
+
+        return PipelineEncoder(config.path, config.dim, config.max_tokens)
     from imagen3.text.transformer import TransformerEncoder
 
-    assert config.path is not None
     return TransformerEncoder(config.path, config.dim, config.max_tokens)

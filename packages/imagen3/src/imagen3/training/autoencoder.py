@@ -16,16 +16,17 @@ from torch import Tensor
 
 from imagen3.config import SystemConfig
 from imagen3.data.pictures import Pictures
-from imagen3.models.autoencoder import Autoencoder, Latents, picture_error
+from imagen3.models.autoencoder import Latents, picture_error
+from imagen3.models.networks import AnyAutoencoder, build_autoencoder
 from imagen3.sampling import from_bytes
 
 ENCODED_AT_ONCE = 128
 
 
-def autoencoder_loss(config: SystemConfig) -> Callable[[Autoencoder, Tensor, torch.Generator], Any]:
+def autoencoder_loss(config: SystemConfig) -> Callable[[AnyAutoencoder, Tensor, torch.Generator], Any]:
     r"""$|x - D(z)|_1$, the error of edges, and $\beta\, \mathrm{KL}$ for each pixel, as sums over the batch."""
 
-    def loss(model: Autoencoder, pictures: Float[Tensor, "b 3 h w"], generator: torch.Generator) -> Any:
+    def loss(model: AnyAutoencoder, pictures: Float[Tensor, "b 3 h w"], generator: torch.Generator) -> Any:
         latents = model.encode(pictures)
         error = picture_error(model.decode(latents.draw(generator)), pictures, config.edge_weight)
         divergence = latents.divergence() / math.prod(pictures.shape[2:])
@@ -43,7 +44,7 @@ def train_autoencoder(
     loop: LoopOptions | None = None,
     seed: int = 0,
     accelerator: Accelerator | None = None,
-) -> tuple[Autoencoder, bool]:
+) -> tuple[AnyAutoencoder, bool]:
     """Train, or resume from the newest checkpoint of `run`; the model with averaged weights, and whether it is done.
 
     The scale and shift of the latents are measured on the training pictures.
@@ -59,7 +60,7 @@ def train_autoencoder(
     training = config.autoencoder_training
     accelerator = accelerator or Accelerator()
     task = TorchTask(
-        lambda: Autoencoder(config.autoencoder),
+        lambda: build_autoencoder(config.autoencoder),
         autoencoder_loss(config),
         training.optimizer,
         total_steps=training.loop.steps,
@@ -82,7 +83,7 @@ def train_autoencoder(
         processes=accelerator,
         description="autoencoder",
     )
-    model = Autoencoder(config.autoencoder)
+    model = build_autoencoder(config.autoencoder)
     with task.evaluating(fitted.state) as trained:
         model.load_state_dict(trained.state_dict())
     latents = encode_all(model.eval(), pictures.pixels[train])
@@ -93,7 +94,7 @@ def train_autoencoder(
 
 
 @torch.inference_mode()
-def encode_all(model: Autoencoder, pixels: np.ndarray) -> Latents:
+def encode_all(model: AnyAutoencoder, pixels: np.ndarray) -> Latents:
     """Latents of 8-bit pictures, on the CPU."""
     device = model.scale.device
     parts = [
@@ -104,7 +105,7 @@ def encode_all(model: Autoencoder, pixels: np.ndarray) -> Latents:
 
 
 @torch.inference_mode()
-def psnr(model: Autoencoder, pixels: np.ndarray) -> float:
+def psnr(model: AnyAutoencoder, pixels: np.ndarray) -> float:
     """Mean over 8-bit pictures of the peak signal-to-noise ratio of their reconstructions, in decibels."""
     total = 0.0
     for begin in range(0, len(pixels), ENCODED_AT_ONCE):

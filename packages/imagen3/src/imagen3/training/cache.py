@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from imagen3.data.pictures import Pictures
-from imagen3.models.autoencoder import Autoencoder
+from imagen3.models.networks import AnyAutoencoder
 from imagen3.text.encoder import TextEncoder, TextFeatures
 from imagen3.training.autoencoder import encode_all
 
@@ -44,7 +44,7 @@ class FeatureCache:
         return TextFeatures(self.tokens[numbers].float(), self.mask[numbers], self.pooled[numbers].float())
 
 
-def build_cache(autoencoder: Autoencoder, encoder: TextEncoder, pictures: Pictures) -> FeatureCache:
+def build_cache(autoencoder: AnyAutoencoder, encoder: TextEncoder, pictures: Pictures) -> FeatureCache:
     """Encode all pictures and captions, in half precision but for the latents."""
     latents = encode_all(autoencoder, pictures.pixels)
     rows = [(number, caption) for number, own in enumerate(pictures.captions) for caption in own]

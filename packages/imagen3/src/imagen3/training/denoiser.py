@@ -1,6 +1,7 @@
 """Training of the denoiser on cached latents and text features."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,16 @@ from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchTask
 from onepaper.training import LoopOptions, fit
-from torch import Tensor
+from torch import Tensor, nn
 
 from imagen3.config import SystemConfig
 from imagen3.data.pictures import Pictures
 from imagen3.diffusion.objectives import preconditioning
 from imagen3.diffusion.times import noise_levels, stratified
-from imagen3.models.autoencoder import Autoencoder, Latents
-from imagen3.models.mmdit import MMDiT
+from imagen3.models.autoencoder import Latents
+from imagen3.models.networks import AnyAutoencoder, build_denoiser
 from imagen3.text.encoder import TextFeatures
+from imagen3.training.averages import PowerAverageTask, snapshot_hook
 from imagen3.training.cache import CaptionChoice, FeatureCache
 
 Batch = dict[str, Tensor]
@@ -31,15 +33,15 @@ EVALUATION_SEED, EVALUATED_AT_ONCE = 0, 128
 
 
 def denoiser_loss(
-    config: SystemConfig, autoencoder: Autoencoder, empty: TextFeatures
-) -> Callable[[MMDiT, Batch, torch.Generator], Any]:
+    config: SystemConfig, autoencoder: AnyAutoencoder, empty: TextFeatures
+) -> Callable[[nn.Module, Batch, torch.Generator], Any]:
     r"""$|F(c_{in} z_t, t, c) - F^*|^2$ with $z_t = (1 - t) z_0 + t \epsilon$.
 
     The target $F^*$ is that whose velocity is $\epsilon - z_0$ (`preconditioning`); of rectified flow it is this one.
     The loss is the mean over the numbers of a latent, summed over the batch. `zero_loss` is that of the prediction 0.
     """
 
-    def loss(model: MMDiT, batch: Batch, generator: torch.Generator) -> Any:
+    def loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> Any:
         latents = Latents(batch["mean"], batch["log_variance"])
         z = autoencoder.normalize(latents.draw(generator))
         text = drop_text(
@@ -73,7 +75,7 @@ def drop_text(text: TextFeatures, empty: TextFeatures, rate: float, generator: t
 
 def train_denoiser(
     config: SystemConfig,
-    autoencoder: Autoencoder,
+    autoencoder: AnyAutoencoder,
     cache: FeatureCache,
     pictures: Pictures,
     run: Run | None = None,
@@ -81,8 +83,8 @@ def train_denoiser(
     loop: LoopOptions | None = None,
     seed: int = 0,
     accelerator: Accelerator | None = None,
-    draw: Callable[[MMDiT], Mapping[str, bytes]] | None = None,
-) -> tuple[MMDiT, bool]:
+    draw: Callable[[nn.Module], Mapping[str, bytes]] | None = None,
+) -> tuple[nn.Module, bool]:
     """Train, or resume from the newest checkpoint of `run`; the model with averaged weights, and whether it is done.
 
     Args:
@@ -100,8 +102,9 @@ def train_denoiser(
     accelerator = accelerator or Accelerator()
     autoencoder = autoencoder.to(accelerator.device)
     loss = denoiser_loss(config, autoencoder, cache.empty)
-    task = TorchTask(
-        lambda: MMDiT(config.denoiser),
+    kind = partial(PowerAverageTask, training.averages) if training.averages else TorchTask
+    task = kind(
+        lambda: build_denoiser(config.denoiser),
         loss,
         training.optimizer,
         total_steps=training.loop.steps,
@@ -122,7 +125,7 @@ def train_denoiser(
     def show(state: Any) -> Mapping[str, bytes]:
         assert draw is not None
         with task.evaluating(state) as model:
-            return draw(model)  # pyright: ignore[reportArgumentType]
+            return draw(model)
 
     fitted = fit(
         task,
@@ -132,10 +135,11 @@ def train_denoiser(
         seed=seed,
         evaluate=evaluate,
         draw=show if draw else None,
+        hooks=[snapshot_hook(run.folder, training.loop, accelerator)] if training.averages and run else [],
         processes=accelerator,
         description="denoiser",
     )
-    model = MMDiT(config.denoiser)
+    model = build_denoiser(config.denoiser)
     with task.evaluating(fitted.state) as trained:
         model.load_state_dict(trained.state_dict())
     return model.eval(), fitted.finished

@@ -8,12 +8,13 @@ from onepaper.config import to_dict
 from onepaper.display.file_bytes import picture_png, tile_pictures
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
+from onepaper.torch.state_files import save_pretrained
 from onepaper.training.stages import Stage, run_stages
+from torch import nn
 
 from imagen3.config import SystemConfig
 from imagen3.data.pictures import Pictures, load_pictures
-from imagen3.models.autoencoder import Autoencoder
-from imagen3.models.mmdit import MMDiT
+from imagen3.models.networks import open_network
 from imagen3.pretrained.systems import System
 from imagen3.sampling import generate
 from imagen3.text.encoder import open_encoder
@@ -61,20 +62,20 @@ def train_system(
         loop = replace(config.autoencoder_training.loop, max_minutes=minutes)
         model, finished = train_autoencoder(config, pictures, part, loop=loop, seed=seed, accelerator=accelerator)
         if accelerator.is_main:
-            model.save_pretrained(part.folder)
+            save_pretrained(part.folder, model, config.autoencoder)
         return finished
 
     def cache_stage(part: Run, minutes: float) -> bool:
-        autoencoder = Autoencoder.from_pretrained(run.folder / AUTOENCODER)
+        autoencoder = open_network(run.folder / AUTOENCODER)
         if accelerator.is_main:
             save_cache(part.folder, build_cache(autoencoder.to(accelerator.device), encoder, pictures))
         return True
 
     def denoiser_stage(part: Run, minutes: float) -> bool:
-        autoencoder = Autoencoder.from_pretrained(run.folder / AUTOENCODER).requires_grad_(False)
+        autoencoder = open_network(run.folder / AUTOENCODER)
         loop = replace(config.denoiser_training.loop, max_minutes=minutes)
 
-        def draw(denoiser: MMDiT) -> dict[str, bytes]:
+        def draw(denoiser: nn.Module) -> dict[str, bytes]:
             return draw_samples(System(config, autoencoder, denoiser, encoder), pictures)
 
         model, finished = train_denoiser(
@@ -89,7 +90,7 @@ def train_system(
             draw=draw if accelerator.world == 1 else None,
         )
         if accelerator.is_main:
-            model.save_pretrained(part.folder)
+            save_pretrained(part.folder, model, config.denoiser)
         return finished
 
     run_stages(
@@ -106,8 +107,8 @@ def train_system(
         return None
     return System(
         config,
-        Autoencoder.from_pretrained(run.folder / AUTOENCODER),
-        MMDiT.from_pretrained(run.folder / DENOISER),
+        open_network(run.folder / AUTOENCODER),
+        open_network(run.folder / DENOISER),
         encoder,
     )
 

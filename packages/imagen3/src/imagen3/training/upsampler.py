@@ -1,0 +1,148 @@
+"""Training of an upsampler on pictures and what remains of them at half the size."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from onepaper.data import BatchSampler
+from onepaper.runs import Run
+from onepaper.torch.accelerator import Accelerator
+from onepaper.torch.steps import TorchTask
+from onepaper.training import LoopOptions, fit
+from PIL import Image, ImageFilter
+from torch import Tensor, nn
+
+from imagen3.config import UpsamplerConfig
+from imagen3.data.pictures import Pictures
+from imagen3.diffusion.times import noise_levels, stratified
+from imagen3.models.autoencoder import Latents
+from imagen3.models.networks import AnyAutoencoder, build_denoiser
+from imagen3.pretrained.systems import System
+from imagen3.pretrained.upsamplers import Upsampler, check_parts
+from imagen3.text.encoder import TextFeatures
+from imagen3.training.autoencoder import encode_all
+from imagen3.training.cache import CaptionChoice, build_cache
+from imagen3.training.denoiser import CAPTION_STREAM, EVALUATION_SEED, drop_text, make_batch
+from imagen3.upsampling import conditioned_input, enlarge, reduce_size
+
+Batch = dict[str, Tensor]
+
+# Of the pictures with degradations: largest deviation of the blur, of the noise, and qualities of JPEG files.
+BLUR, NOISE, QUALITIES = 1.0, 4.0, (60, 96)
+
+
+def degrade(picture: UInt8[np.ndarray, "h w 3"], generator: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture with blur, noise and the traces of a JPEG file, each of random strength."""
+    blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(generator.uniform(0, BLUR)))
+    noised = np.asarray(blurred) + generator.normal(0, generator.uniform(0, NOISE), picture.shape)
+    file = BytesIO()
+    quality = int(generator.integers(*QUALITIES))
+    Image.fromarray(noised.round().clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def low_latents(system: System, pictures: Pictures, share: float, seed: int) -> Tensor:
+    """Normalised latents of the pictures at half the size, enlarged again; a share of them is degraded."""
+    generator = np.random.default_rng(seed)
+    small = reduce_size(pictures.pixels, 2)
+    for number in np.flatnonzero(generator.random(len(small)) < share):
+        small[number] = degrade(small[number], generator)
+    mean = encode_all(system.autoencoder, enlarge(small, 2)).mean
+    return system.autoencoder.normalize(mean.to(system.device)).cpu()
+
+
+def upsampler_loss(
+    config: UpsamplerConfig, autoencoder: AnyAutoencoder, empty: TextFeatures
+) -> Callable[[nn.Module, Batch, torch.Generator], Any]:
+    r"""$|v(z_t, c_s, t, s) - (\epsilon - z_0)|^2$ with s uniform up to `largest_noise`."""
+
+    def loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> Any:
+        z = autoencoder.normalize(Latents(batch["mean"], batch["log_variance"]).draw(generator))
+        text = TextFeatures(batch["tokens"], batch["mask"], batch["pooled"])
+        text = drop_text(text, empty, config.objective.text_dropout, generator)
+        t = noise_levels(stratified(len(z), generator), config.objective)
+        level = config.largest_noise * torch.rand(len(z), generator=generator, device=z.device)
+        noise, other = (torch.randn(z.shape, generator=generator, device=z.device) for _ in range(2))
+        text, low = conditioned_input(text, level, batch["low"], other)
+        share = t[:, None, None, None]
+        found = model(torch.cat([(1 - share) * z + share * noise, low], dim=1), t, text)
+        target = noise - z
+        errors = (found - target).square().flatten(1).mean(1)
+        return errors.sum(), len(errors), {"zero_loss": target.square().flatten(1).mean(1).sum()}
+
+    return loss
+
+
+def train_upsampler(
+    config: UpsamplerConfig,
+    system: System,
+    pictures: Pictures,
+    run: Run | None = None,
+    *,
+    loop: LoopOptions | None = None,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+) -> tuple[Upsampler, bool]:
+    """Train, or resume from the newest checkpoint of `run`; the upsampler, and whether the training is done.
+
+    Args:
+        config: of the upsampler.
+        system: whose autoencoder and text encoder are used.
+        pictures: of the large size.
+        run: where logs and checkpoints go; None keeps nothing.
+        loop: in place of that of the configuration.
+        seed: of the initial weights, the batches, the degradations and the noise.
+        accelerator: device, precision and processes.
+
+    Raises:
+        UsageError: the denoiser does not fit the system.
+    """
+    check_parts(config, system)
+    training, accelerator = config.training, accelerator or Accelerator()
+    system = system.to(accelerator.device)
+    cache = build_cache(system.autoencoder, system.encoder, pictures)
+    low = low_latents(system, pictures, config.degraded_share, seed)
+    loss = upsampler_loss(config, system.autoencoder, cache.empty)
+    task = TorchTask(
+        lambda: build_denoiser(config.denoiser),
+        loss,
+        training.optimizer,
+        total_steps=training.loop.steps,
+        accelerator=accelerator,
+    )
+    choose = CaptionChoice(cache, config.data.synthetic_share)
+    used, held_out = (pictures.indices(part, selected=True) for part in ("train", "validation"))
+    sampler = BatchSampler(len(used), training.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
+
+    def batch_of(numbers: np.ndarray, generator: np.random.Generator) -> Batch:
+        return make_batch(cache, numbers, choose, generator) | {"low": low[numbers]}
+
+    def batches(step: int) -> Batch:
+        return batch_of(used[sampler(step)], np.random.default_rng([seed, step, accelerator.rank, CAPTION_STREAM]))
+
+    def evaluate(state: Any) -> dict[str, float]:
+        batch = batch_of(held_out, np.random.default_rng(EVALUATION_SEED))
+        generator = torch.Generator(accelerator.device).manual_seed(EVALUATION_SEED)
+        with task.evaluating(state) as model, torch.inference_mode():
+            total, count, more = loss(
+                model, {name: value.to(accelerator.device) for name, value in batch.items()}, generator
+            )
+        return {"loss": float(total) / count, "zero_loss": float(more["zero_loss"]) / count}
+
+    fitted = fit(
+        task,
+        batches,
+        loop or training.loop,
+        run,
+        seed=seed,
+        evaluate=evaluate,
+        processes=accelerator,
+        description="upsampler",
+    )
+    denoiser = build_denoiser(config.denoiser)
+    with task.evaluating(fitted.state) as trained:
+        denoiser.load_state_dict(trained.state_dict())
+    return Upsampler(config, denoiser.requires_grad_(False).eval(), system), fitted.finished
