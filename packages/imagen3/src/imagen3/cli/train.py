@@ -7,7 +7,7 @@ from onepaper.torch.accelerator import Accelerator
 
 from imagen3.cli.options import TrainOptions
 from imagen3.config import SystemConfig
-from imagen3.data.pictures import load_pictures
+from imagen3.data.scenes import training_pictures
 from imagen3.pretrained.systems import save_system
 from imagen3.training.recipe import train_system
 
@@ -26,7 +26,7 @@ def train_verb(call: Invocation) -> None:
     if options.export is not None:
         check_writable(options.export, "--export")
     with Accelerator(options) as accelerator:
-        pictures = load_pictures(config.data)  # inputs are validated before the run folder is created
+        pictures = training_pictures(config.data)  # inputs are validated before the run folder is created
         if pictures.left_out and accelerator.is_main:
             print(f"{pictures.left_out:,} duplicates are left out, {len(pictures.pixels):,} pictures remain")
         with call.open_run(main_process=accelerator.is_main) as run:

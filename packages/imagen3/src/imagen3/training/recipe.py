@@ -11,7 +11,8 @@ from onepaper.torch.accelerator import Accelerator
 from onepaper.training.stages import Stage, run_stages
 
 from imagen3.config import SystemConfig
-from imagen3.data.pictures import Pictures, load_pictures
+from imagen3.data.pictures import Pictures
+from imagen3.data.scenes import training_pictures
 from imagen3.models.autoencoder import Autoencoder
 from imagen3.models.mmdit import MMDiT
 from imagen3.pretrained.systems import System
@@ -54,7 +55,7 @@ def train_system(
         UsageError: missing data, or a folder of another configuration.
     """
     accelerator = accelerator or Accelerator()
-    pictures = pictures or load_pictures(config.data)
+    pictures = pictures or training_pictures(config.data)
     encoder = open_encoder(config.text)
 
     def autoencoder_stage(part: Run, minutes: float) -> bool:
@@ -116,7 +117,7 @@ def autoencoder_identity(config: SystemConfig) -> dict[str, Any]:
     """What the autoencoder depends on, so that one serves several denoisers."""
     whole = to_dict(config)
     names = ("autoencoder", "autoencoder_training", "kl_weight", "edge_weight")
-    data = {name: whole["data"][name] for name in ("dataset", "path", "size")}
+    data = {name: whole["data"][name] for name in ("dataset", "path", "size", "scenes")}
     return {name: whole[name] for name in names} | {"data": data}
 
 
