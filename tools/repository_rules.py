@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def folders(source: Path) -> Iterator[str]:
 
 
 def verbs(package: Package) -> Iterator[str]:
-    """Each verb is a module of `cli/` by its name, and nothing else prints."""
+    """Each verb is a module of `cli/`, or of a folder in it, by its name, and nothing else prints."""
     from onepaper.errors import OnePaperError
     from onepaper.paper import Paper, resolve
 
@@ -123,8 +124,9 @@ def verbs(package: Package) -> Iterator[str]:
         paper: Paper = resolve(f"{package.module}.paper:PAPER")
         for verb in paper.verbs:
             wanted = f"{package.module}.cli.{verb.name.replace('-', '_')}"
+            folder, _, name = wanted.rpartition(".")
             # `import` is no name of a module: `import_official` is.
-            if not re.fullmatch(rf"{re.escape(wanted)}\w*", verb.run.partition(":")[0]):
+            if not re.fullmatch(rf"{re.escape(folder)}\.(\w+\.)?{name}\w*", verb.run.partition(":")[0]):
                 yield f"{package.source / 'paper.py'}: verb {verb.name} runs {verb.run}, expected one of {wanted}"
     except (ImportError, OnePaperError) as error:
         yield f"{package.source / 'paper.py'}: {error}"
@@ -207,9 +209,17 @@ def light_start(package: Package) -> Iterator[str]:
                     yield f"{file}:{node.lineno}: imports {module} at the top; `onepaper list` must stay light"
 
 
+def _packed_size(file: Path) -> int:
+    """Bytes of a file in a wheel; weights, pictures and archives hardly shrink."""
+    if file.suffix in (".py", ".toml", ".tsv", ".txt", ".html", ".json"):
+        return len(zlib.compress(file.read_bytes()))
+    return file.stat().st_size
+
+
 def wheel_size(package: Package) -> Iterator[str]:
-    """What hatchling would pack stays within the limit (compressed files hardly shrink further)."""
-    size = sum(file.stat().st_size for file in package.source.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    """What hatchling would pack stays within the limit."""
+    files = [file for file in package.source.rglob("*") if file.is_file() and file.suffix != ".pyc"]
+    size = sum(_packed_size(file) for file in files)
     if size > LARGEST_WHEEL_BYTES:
         yield f"{package.source}: {size / 1e6:.1f} MB, the wheel may have {LARGEST_WHEEL_BYTES / 1e6:.0f} MB"
 

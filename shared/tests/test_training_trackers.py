@@ -23,7 +23,7 @@ class Config:
 
 @dataclass
 class Recorder:
-    """What a library was told."""
+    """Calls of a library."""
 
     starts: list[dict[str, Any]] = field(default_factory=list)
     rows: list[tuple[int, dict[str, float]]] = field(default_factory=list)

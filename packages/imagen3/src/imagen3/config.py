@@ -26,14 +26,17 @@ CATEGORIES = (
 class DataConfig:
     """Pictures with captions."""
 
-    dataset: Literal["emoji", "folder"] = "emoji"
-    """emoji: the pictures that ship with the package; folder: pictures of a folder, each with a caption in NAME.txt"""
+    dataset: Literal["emoji", "folder", "scenes"] = "emoji"
+    """emoji: the pictures that ship with the package; folder: pictures of a folder, each with a caption in NAME.txt;
+    scenes: one to ten emoji on a plain colour, with captions that say how many"""
     path: Path | None = None
     """the folder"""
     categories: tuple[str, ...] = CATEGORIES
     """of the emoji from which the denoiser learns; the autoencoder sees all"""
     size: int = 64
     """height and width in pixels"""
+    scenes: int = 5000
+    """number of scenes"""
     synthetic_share: float = 0.5
     """probability of a synthetic caption in place of the original one"""
     remove_duplicates: bool = False
@@ -41,10 +44,13 @@ class DataConfig:
     multiple of 8"""
 
     def __post_init__(self) -> None:
-        check_choice("dataset", self.dataset, ("emoji", "folder"))
+        check_choice("dataset", self.dataset, ("emoji", "folder", "scenes"))
         for category in self.categories:
             check_choice("category", category, CATEGORIES)
         check_positive("size", self.size)
+        check_between("scenes", self.scenes, 100, 1_000_000)
+        if self.dataset == "scenes":
+            check_between("size", self.size, 32, 1024)
         check_between("synthetic_share", self.synthetic_share, 0.0, 1.0)
         if self.remove_duplicates and self.size % 8:
             raise UsageError(f"size is {self.size}, expected a multiple of 8 where duplicates are removed")

@@ -42,15 +42,31 @@ PAPER = Paper(
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
         Verb("scenes", "compose scenes with known contents", "imagen3.cli.scenes:scenes_verb", ScenesOptions),
-        Verb("watermark", "stamp or find a mark", "imagen3.cli.watermark:watermark_verb", WatermarkOptions),
         Verb("evaluate", "evaluate pictures of prompts", "imagen3.cli.evaluate:evaluate_verb", EvaluateOptions),
-        Verb("fairness", "tables of people in pictures", "imagen3.cli.fairness:fairness_verb", FairnessOptions),
-        Verb("safety", "violations beside refusals", "imagen3.cli.safety:safety_verb", SafetyOptions),
-        Verb("card", "write a model card", "imagen3.cli.card:card_verb", CardOptions),
         Verb(
-            "rate", "serve a study of pictures to raters", "imagen3.cli.rate:rate_verb", RateOptions, long_running=True
+            "rate",
+            "serve a study of pictures to raters",
+            "imagen3.cli.human.rate:rate_verb",
+            RateOptions,
+            long_running=True,
         ),
-        Verb("board", "ratings of models from votes, with intervals", "imagen3.cli.board:board_verb", BoardOptions),
+        Verb(
+            "board", "ratings of models from votes, with intervals", "imagen3.cli.human.board:board_verb", BoardOptions
+        ),
+        Verb(
+            "watermark",
+            "stamp or find a mark",
+            "imagen3.cli.responsibility.watermark:watermark_verb",
+            WatermarkOptions,
+        ),
+        Verb(
+            "fairness",
+            "tables of people in pictures",
+            "imagen3.cli.responsibility.fairness:fairness_verb",
+            FairnessOptions,
+        ),
+        Verb("safety", "violations beside refusals", "imagen3.cli.responsibility.safety:safety_verb", SafetyOptions),
+        Verb("card", "write a model card", "imagen3.cli.responsibility.card:card_verb", CardOptions),
         Verb("data", "filter a collection of pictures with captions", "imagen3.cli.data:data_verb", DataOptions),
         Verb(
             "import",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
+from imagen3.config import DataConfig
 from imagen3.data import scenes
 from imagen3.data.scenes import BACKGROUNDS, FORMS, KINDS, NUMERALS, Scene
 
@@ -101,3 +102,13 @@ def test_wrong_values() -> None:
         scenes.random_scene("numeric", np.random.default_rng())
     with pytest.raises(UsageError, match="size is 16"):
         scenes.random_scene("2-additive", np.random.default_rng(), 16)
+
+
+def test_a_data_set_of_the_training() -> None:
+    found = scenes.training_pictures(DataConfig("scenes", size=32, scenes=140))
+    assert found.pixels.shape == (140, 32, 32, 3)
+    assert all(len(found.indices(part)) for part in ("train", "validation", "test"))
+    with pytest.raises(UsageError, match="scenes is 10"):
+        DataConfig("scenes", scenes=10)
+    with pytest.raises(UsageError, match="size is 16"):
+        DataConfig("scenes", size=16)

@@ -11,7 +11,7 @@ from onepaper.paper import Invocation
 from onepaper.torch.accelerator import choose_device
 
 from imagen3.cli.options import SampleOptions
-from imagen3.cli.watermark import read_key
+from imagen3.cli.responsibility.watermark import read_key
 from imagen3.pretrained.systems import open_system
 from imagen3.pretrained.upsamplers import open_upsampler
 from imagen3.responsibility.output import finish

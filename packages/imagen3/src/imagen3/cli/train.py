@@ -9,7 +9,7 @@ from onepaper.torch.accelerator import Accelerator
 
 from imagen3.cli.options import TrainOptions
 from imagen3.config import SystemConfig, UpsamplerConfig
-from imagen3.data.pictures import load_pictures
+from imagen3.data.scenes import training_pictures
 from imagen3.pretrained.systems import open_system, save_system
 from imagen3.pretrained.upsamplers import save_upsampler
 from imagen3.training.recipe import train_system
@@ -33,7 +33,7 @@ def train_verb(call: Invocation) -> None:
     if options.export is not None:
         check_writable(options.export, "--export")
     with Accelerator(options) as accelerator:
-        pictures = load_pictures(config.data)  # inputs are validated before the run folder is created
+        pictures = training_pictures(config.data)  # inputs are validated before the run folder is created
         if pictures.left_out and accelerator.is_main:
             print(f"{pictures.left_out:,} duplicates are left out, {len(pictures.pixels):,} pictures remain")
         with call.open_run(main_process=accelerator.is_main) as run:
@@ -66,7 +66,7 @@ def _train_upsampler(call: Invocation, config: UpsamplerConfig) -> None:
     if options.export is not None:
         check_writable(options.export, "--export")
     with Accelerator(options) as accelerator:
-        system, pictures = open_system(config.system), load_pictures(config.data)
+        system, pictures = open_system(config.system), training_pictures(config.data)
         with call.open_run(main_process=accelerator.is_main) as run:
             loop = replace(config.training.loop, max_minutes=options.max_minutes)
             upsampler, finished = train_upsampler(

@@ -17,8 +17,9 @@ from onepaper.errors import UsageError
 from PIL import Image
 from scipy.ndimage import label
 
+from imagen3.config import DataConfig
 from imagen3.data.emoji import PERIOD, TEST, VALIDATION, emoji, emoji_pictures
-from imagen3.data.pictures import Caption, Pictures
+from imagen3.data.pictures import Caption, Pictures, load_pictures
 
 
 class Kind(NamedTuple):
@@ -225,6 +226,15 @@ def scene_pictures(count: int, size: int = 64, seed: int = 0) -> Pictures:
         captions.append([Caption(short, True), Caption(long, False)])
     parts = [scene_part(scene) for scene in scenes]
     return Pictures(np.stack([draw_scene(scene) for scene in scenes]), captions, parts, [True] * len(scenes))
+
+
+def training_pictures(config: DataConfig) -> Pictures:
+    """The pictures of a configuration, whatever its data set.
+
+    Raises:
+        UsageError: as of `load_pictures`.
+    """
+    return scene_pictures(config.scenes, config.size) if config.dataset == "scenes" else load_pictures(config)
 
 
 def prompt_rows(scenes: Sequence[Scene], captions: Sequence[str]) -> list[dict[str, str]]:

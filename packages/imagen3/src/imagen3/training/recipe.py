@@ -13,7 +13,8 @@ from onepaper.training.stages import Stage, run_stages
 from torch import nn
 
 from imagen3.config import SystemConfig
-from imagen3.data.pictures import Pictures, load_pictures
+from imagen3.data.pictures import Pictures
+from imagen3.data.scenes import training_pictures
 from imagen3.models.networks import open_network
 from imagen3.pretrained.systems import System
 from imagen3.sampling import generate
@@ -55,7 +56,7 @@ def train_system(
         UsageError: missing data, or a folder of another configuration.
     """
     accelerator = accelerator or Accelerator()
-    pictures = pictures or load_pictures(config.data)
+    pictures = pictures or training_pictures(config.data)
     encoder = open_encoder(config.text)
 
     def autoencoder_stage(part: Run, minutes: float) -> bool:
@@ -117,7 +118,7 @@ def autoencoder_identity(config: SystemConfig) -> dict[str, Any]:
     """What the autoencoder depends on, so that one serves several denoisers."""
     whole = to_dict(config)
     names = ("autoencoder", "autoencoder_training", "kl_weight", "edge_weight")
-    data = {name: whole["data"][name] for name in ("dataset", "path", "size")}
+    data = {name: whole["data"][name] for name in ("dataset", "path", "size", "scenes")}
     return {name: whole[name] for name in names} | {"data": data}
 
 

@@ -1,0 +1,1 @@
+"""Verbs of the watermark, and of reports on fairness and safety."""
