@@ -12,15 +12,15 @@ def to_diffusers_verb(call: Invocation) -> None:
     """Write `transformer/` or `vae/` into the run folder."""
     options = call.options
     assert isinstance(options, ToDiffusersOptions)
+    if options.dry_run:
+        print(f"would write the {options.part} of {options.weights} for diffusers")
+        return
     system = open_system(options.weights)
     if options.part == "denoiser":
         name, model, config = "transformer", system.denoiser, system.config.denoiser
     else:
         name, model, config = "vae", system.autoencoder, system.config.autoencoder
     kind = class_of(config)
-    if options.dry_run:
-        print(f"would write the {options.part} of {options.weights} as {kind}")
-        return
     with call.open_run() as run:
         folder = write_network(run.folder / name, model, config)
     print(f"next, in Python: diffusers.{kind}.from_pretrained({str(folder)!r})")
