@@ -219,12 +219,12 @@ CLAIMS = (
         measure="imagen3.experiments.watermark:watermark",
         rule=AllOf(
             Above("found at 1e-6, mean over attacks", 0.9),
-            Above("peak ratio", 39.9),
             Below("false positives at 1e-3", 0.001),
         ),
         assets=_WEIGHTS,
         note="A watermark of our own, since SynthID is closed, on pictures of the reference system at 256 x 256 "
-        "pixels. The mean is over 18 kinds of use from JPEG to crops; encoding by the autoencoder is shown beside it.",
+        "pixels, marked at 40 dB. The mean is over 18 kinds of use from JPEG to crops; encoding by an autoencoder, which "
+        "is shown beside it, removes the mark. The method was chosen on twelve of these pictures under the same uses.",
     ),
     Claim(
         id="C18",

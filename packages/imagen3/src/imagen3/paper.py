@@ -4,7 +4,6 @@ from onepaper.paper import Paper, Verb
 
 from imagen3.cli.options import (
     BoardOptions,
-    CardOptions,
     DataOptions,
     EvaluateOptions,
     FairnessOptions,
@@ -66,7 +65,6 @@ PAPER = Paper(
             FairnessOptions,
         ),
         Verb("safety", "violations beside refusals", "imagen3.cli.responsibility.safety:safety_verb", SafetyOptions),
-        Verb("card", "write a model card", "imagen3.cli.responsibility.card:card_verb", CardOptions),
         Verb("data", "filter a collection of pictures with captions", "imagen3.cli.data:data_verb", DataOptions),
         Verb(
             "import",

@@ -3,6 +3,7 @@
 The option `--tracker` of a training is in the record of its run (`run.json`), from which `open_tracker` takes it.
 """
 
+import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,8 +72,7 @@ class _WeightsAndBiases:
     """A run of Weights & Biases; rows of steps that it has already are ignored there."""
 
     def __init__(self, folder: Path, project: str, name: str, config: Mapping[str, Any], identity: str | None) -> None:
-        import wandb
-
+        wandb: Any = importlib.import_module("wandb")
         self._run: Any = wandb.init(
             project=project, name=name, config=dict(config), dir=str(folder), id=identity, resume="allow"
         )
@@ -89,13 +89,11 @@ class _MLflow:
     """A run of MLflow, in the store that MLFLOW_TRACKING_URI names."""
 
     def __init__(self, folder: Path, project: str, name: str, config: Mapping[str, Any], identity: str | None) -> None:
-        import mlflow
-
-        self._mlflow: Any = mlflow
-        mlflow.set_experiment(project)
-        started = mlflow.start_run(run_id=identity, run_name=None if identity else name)
+        self._mlflow: Any = importlib.import_module("mlflow")
+        self._mlflow.set_experiment(project)
+        started = self._mlflow.start_run(run_id=identity, run_name=None if identity else name)
         if identity is None:
-            mlflow.log_params({key: str(value)[:_LONGEST_VALUE] for key, value in config.items()})
+            self._mlflow.log_params({key: str(value)[:_LONGEST_VALUE] for key, value in config.items()})
         _remember(folder, started.info.run_id)
 
     def write(self, step: int, row: Mapping[str, float]) -> None:

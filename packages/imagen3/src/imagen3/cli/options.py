@@ -258,16 +258,6 @@ class SafetyOptions(PlainOptions):
 
 
 @dataclass(frozen=True)
-class CardOptions(PlainOptions):
-    """Options of `card`."""
-
-    weights: str = "emoji"
-    """a system that ships with the package, or the folder of a training run"""
-    tables: tuple[Path, ...] = ()
-    """files tables.json of the verbs evaluate, fairness and safety"""
-
-
-@dataclass(frozen=True)
 class ImportOptions(VerbOptions):
     """Options of `import`."""
 
