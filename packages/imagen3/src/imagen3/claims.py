@@ -223,8 +223,8 @@ CLAIMS = (
         ),
         assets=_WEIGHTS,
         note="A watermark of our own, since SynthID is closed, on pictures of the reference system at 256 x 256 "
-        "pixels, marked at 40 dB. The mean is over 18 kinds of use from JPEG to crops; encoding by an autoencoder, which "
-        "is shown beside it, removes the mark. The method was chosen on twelve of these pictures under the same uses.",
+        "pixels, marked at 40 dB. The mean is over 18 kinds of use from JPEG to crops; encoding by an autoencoder, "
+        "shown beside it, removes the mark. The method was chosen on twelve of these pictures under the same uses.",
     ),
     Claim(
         id="C18",

@@ -1,6 +1,5 @@
 """The verb `train`."""
 
-from onepaper.data import write_sums
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 from onepaper.runs import check_writable
@@ -35,6 +34,4 @@ def train_verb(call: Invocation) -> None:
                 network = Network(model, config.data, clips.classes or clips.targets)
                 for folder in filter(None, (run.folder / "pretrained", options.export)):
                     print(f"weights: {save_network(folder, network)}")
-                if options.export is not None:
-                    write_sums(options.export)
                 print(f"next: onepaper {call.paper.name} evaluate --weights {run.folder} --split test")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from onepaper.config import from_dict, read_json, to_dict
+from onepaper.data import write_sums
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
 from onepaper.torch.state_files import load_pretrained, save_pretrained
@@ -26,13 +27,14 @@ class Network(NamedTuple):
 
 
 def save_network(folder: Path, network: Network) -> Path:
-    """Write `model.safetensors` in half precision, `config.json` and `data.json`."""
+    """Write `model.safetensors` in half precision, `config.json`, `data.json`, and the checksums of all."""
     half = {
         name: value.half() if value.is_floating_point() else value for name, value in network.model.state_dict().items()
     }
     save_pretrained(folder, half, network.model.config)
     content = {"data": to_dict(network.data), "outputs": list(network.outputs)}
     write_atomic(folder / DATA_NAME, json.dumps(content, indent=2) + "\n")
+    write_sums(folder)
     return folder
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from onepaper.config import from_dict, to_dict
+from onepaper.data import write_sums
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
 from onepaper.weights import find_weights
@@ -33,7 +34,7 @@ class Network(NamedTuple, Generic[ModelT]):
 
 
 def save_network(folder: Path, network: Network, *, half: bool = False) -> Path:
-    """Write the weights, their configuration, `data.json` and the files of the tokenizer.
+    """Write the weights, their configuration, `data.json`, the files of the tokenizer, and the checksums of all.
 
     Args:
         folder: is made if it is missing.
@@ -46,6 +47,7 @@ def save_network(folder: Path, network: Network, *, half: bool = False) -> Path:
     write_atomic(folder / DATA_NAME, json.dumps(content, indent=2) + "\n")
     for name, data in network.codec.tokenizer.saved_files().items():
         write_atomic(folder / name, data)
+    write_sums(folder)
     return folder
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from onepaper.config import from_dict, to_dict
+from onepaper.data import write_sums
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
 from onepaper.text import open_tokenizer
@@ -33,7 +34,7 @@ class TranslationNetwork(NamedTuple, Generic[ModelT]):
 
 
 def save_translator(folder: Path, network: TranslationNetwork, *, half: bool = False) -> Path:
-    """Write the weights, their configuration, `pairs.json` and the tokenizer.
+    """Write the weights, their configuration, `pairs.json`, the tokenizer, and the checksums of all.
 
     Args:
         folder: is made if it is missing.
@@ -46,6 +47,7 @@ def save_translator(folder: Path, network: TranslationNetwork, *, half: bool = F
     write_atomic(folder / DATA_NAME, json.dumps(content, indent=2) + "\n")
     for name, data in network.codec.tokenizer.saved_files().items():
         write_atomic(folder / name, data)
+    write_sums(folder)
     return folder
 
 

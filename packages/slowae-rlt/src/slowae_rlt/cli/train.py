@@ -45,5 +45,4 @@ def _train_language_model(call: Invocation, config: RunLengthExperiment, options
                 print(f"weights: {save_language_model(run.folder / 'pretrained', model)}")
                 if options.export is not None:
                     print(f"weights: {save_language_model(options.export, model)}")
-                    write_sums(options.export)
                 print(f"next: onepaper {call.paper.name} generate --weights {run.folder}")

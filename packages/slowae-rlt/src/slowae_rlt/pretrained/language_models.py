@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from onepaper.data import write_sums
 from onepaper.errors import UsageError
 from onepaper.jax.state_files import load_pretrained, model_arrays, save_pretrained
 from onepaper.runs import write_atomic
@@ -26,10 +27,11 @@ class LanguageModel(NamedTuple):
 
 
 def save_language_model(folder: Path, language_model: LanguageModel) -> Path:
-    """Write `model.safetensors`, `config.json`, and `codec.json` with the name and the digest of the codec."""
+    """Write `model.safetensors`, `config.json`, and `codec.json` with name and digest of the codec, and the checksums of all."""
     save_pretrained(folder, language_model.model, language_model.model.config)
     content = {"codec": language_model.codec_name, "digest": language_model.codec.digest().hex()}
     write_atomic(folder / CODEC_NAME, json.dumps(content, indent=2) + "\n")
+    write_sums(folder)
     return folder
 
 
