@@ -44,6 +44,9 @@ def test_refused(weights: Path, tmp_path: Path) -> None:
         open_network(folder)
     save_network(folder, open_network(weights))
     (folder / "data.json").write_text(json.dumps({"outputs": ["a"]}))
+    with pytest.raises(OnePaperError, match="data.json is damaged"):
+        open_network(folder)
+    (folder / "SHA256SUMS").unlink()
     with pytest.raises(UsageError, match="names 1 outputs, expected 8"):
         open_network(folder)
     (folder / "data.json").write_text("[]")

@@ -32,6 +32,9 @@ def test_wrong_folders(weights: Path, tmp_path: Path) -> None:
         open_network("nowhere", CategoricalDiffusion)
     folder = shutil.copytree(weights / "speeches", tmp_path / "copy")
     (folder / "characters.txt").write_text("abc")
+    with pytest.raises(OnePaperError, match="characters.txt is damaged"):
+        open_network(folder, CategoricalDiffusion)
+    (folder / "SHA256SUMS").unlink()
     with pytest.raises(UsageError, match="tokenizer of 3 tokens, expected 28"):
         open_network(folder, CategoricalDiffusion)
     (folder / "characters.txt").unlink()

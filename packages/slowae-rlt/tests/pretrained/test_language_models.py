@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from onepaper.errors import UsageError
+from onepaper.errors import OnePaperError, UsageError
 from onepaper.testing.mutations import fuzz
 
 from slowae_rlt.pretrained.language_models import LanguageModel, open_language_model, save_language_model
@@ -25,6 +25,9 @@ def test_round_trip(language_model: LanguageModel, language_weights: Path) -> No
 def test_refused(language_model: LanguageModel, language_weights: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(language_weights, tmp_path / "other")
     (folder / "codec.json").write_text(json.dumps({"codec": "identity", "digest": "12" * 8}))
+    with pytest.raises(OnePaperError, match="codec.json is damaged"):
+        open_language_model(folder)
+    (folder / "SHA256SUMS").unlink()
     with pytest.raises(UsageError, match="train it on this codec"):
         open_language_model(folder)
     (folder / "codec.json").write_text("[]")

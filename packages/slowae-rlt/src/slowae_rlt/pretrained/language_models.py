@@ -27,7 +27,7 @@ class LanguageModel(NamedTuple):
 
 
 def save_language_model(folder: Path, language_model: LanguageModel) -> Path:
-    """Write `model.safetensors`, `config.json`, and `codec.json` with name and digest of the codec, and the checksums of all."""
+    """Write the weights, their configuration, `codec.json` with name and digest of the codec, and all checksums."""
     save_pretrained(folder, language_model.model, language_model.model.config)
     content = {"codec": language_model.codec_name, "digest": language_model.codec.digest().hex()}
     write_atomic(folder / CODEC_NAME, json.dumps(content, indent=2) + "\n")
