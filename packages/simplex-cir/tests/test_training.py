@@ -47,7 +47,13 @@ def test_training_learns_and_repeats(trained: Path) -> None:
         if "evaluate/held_out_bound" in row
     )
     assert bound_at_the_end < 9 * np.log(4) - 0.5
-    again = train(replace(SMOKE, loop=replace(SMOKE.loop, steps=60)))
+    logged: list[int] = []
+    again = train(
+        replace(SMOKE, loop=replace(SMOKE.loop, steps=60)),
+        data=load(SMOKE.data, SMOKE.model.symbols),
+        hooks=[lambda step, state, row: logged.append(step)],
+    )
+    assert logged[-1] == 60
     models = (again, SimplexDenoiser.from_pretrained(trained / "pretrained"))
     for a, b in zip(*(jax.tree.leaves(nnx.state(model, nnx.Param)) for model in models), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -1,6 +1,6 @@
 """Training by score interpolation: token probabilities are learnt from noisy vectors at all SNRs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import jax
@@ -11,9 +11,10 @@ from onepaper.data import BatchSampler
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.steps import JaxState, JaxTask
 from onepaper.runs import Run
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 
 from simplex_cir.config import LearnedConfig, SampleOptions
+from simplex_cir.data.dataset import Dataset
 from simplex_cir.data.loading import check_fits, load
 from simplex_cir.data.pictures import sample_files
 from simplex_cir.diffusion.likelihood import bound, integrand
@@ -95,14 +96,30 @@ def make_bound(config: LearnedConfig) -> HeldOut:
 
 
 def train(
-    config: LearnedConfig, run: Run | None = None, *, seed: int = 0, accelerator: Accelerator | None = None
+    config: LearnedConfig,
+    run: Run | None = None,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+    data: Dataset | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> SimplexDenoiser:
     """Train a configuration, from the newest checkpoint of `run` if it has one; returns the averaged model.
+
+    Args:
+        config: data, model and training.
+        run: where logs and checkpoints go; None keeps nothing.
+        seed: of the initial weights, the batches and the noise.
+        accelerator: devices; None: one.
+        data: sequences of your own; None: those of the configuration.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: a model that does not fit the data.
     """
-    return train_by(make_loss(config), make_bound(config), config, run, seed=seed, accelerator=accelerator)
+    return train_by(
+        make_loss(config), make_bound(config), config, run, seed=seed, accelerator=accelerator, data=data, hooks=hooks
+    )
 
 
 def train_by(
@@ -113,9 +130,11 @@ def train_by(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    data: Dataset | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> SimplexDenoiser:
     """`train` with a custom loss and held-out bound."""
-    data = load(config.data, config.model.symbols)
+    data = data or load(config.data, config.model.symbols)
     check_fits(config, data)
     accelerator = accelerator or Accelerator()
     task = JaxTask(
@@ -158,6 +177,7 @@ def train_by(
         seed=seed,
         evaluate=evaluate,
         draw=draw if config.samples and accelerator.world == 1 else None,
+        hooks=hooks,
         processes=accelerator,
     )
     model = task.model(fitted.state)
