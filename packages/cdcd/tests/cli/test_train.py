@@ -12,7 +12,7 @@ def test_train_then_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     run, exported = tmp_path / "run", tmp_path / "exported"
     words = ("--preset", "smoke", "--output", str(run), "--export", str(exported), *SHORT)
     assert run_verb("cdcd", "train", *words) == 0
-    names = {"characters.txt", "config.json", "data.json", "model.safetensors"}
+    names = {"SHA256SUMS", "characters.txt", "config.json", "data.json", "model.safetensors"}
     assert {file.name for file in exported.iterdir()} == names
     assert (run / "samples" / "index.html").is_file()
     words = ("--weights", str(run), "--template", "We {5}", "--sampling.steps", "2", "--output", str(tmp_path / "s"))
