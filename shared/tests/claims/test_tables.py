@@ -31,7 +31,7 @@ after
 def test_the_table_has_a_row_a_claim(paper):
     lines = claims_table(paper).splitlines()
     assert len(lines) == 2 + len(paper.ledger)
-    expected = r"| **C1** | statement 1 \| of &lt;all> (§2) | 0.63 | accuracy of 0.64 | reproduced | quick | 1.5 s |"
+    expected = r"| **C1** | statement 1 \| of &lt;all> (§2) | 0.63 | accuracy of 0.64 | reproduced | quick |"
     assert lines[2] == expected
     assert "| `torchrun train --preset paper` | paper scale |" in lines[5]
     assert lines[4].endswith("|  | not run | retrain |")

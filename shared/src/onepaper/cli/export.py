@@ -26,6 +26,8 @@ class ExportOptions:
     """name of shipped weights, or the folder of a training run"""
     folder: Annotated[Path | None, "positional"] = None
     """the new folder"""
+    dry_run: bool = False
+    """print what would be written, and do nothing"""
 
 
 EXPORT_VERB = Verb(
@@ -60,6 +62,9 @@ def run_export(call: Invocation) -> int:
     networks = [path for path in sorted(source.rglob("*")) if _is_copied(path, source)]
     if not any(path.suffix == ".safetensors" for path in networks):
         raise UsageError(f"{source} holds no weights (*.safetensors), expected the folder of a finished training")
+    if options.dry_run:
+        print(f"would write {len(networks)} files of {source} and a model card to {folder}")
+        return 0
     check_writable(folder.parent, "folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder.parent) as scratch:
