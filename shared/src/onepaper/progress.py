@@ -84,3 +84,13 @@ def track(items: Iterable[T], description: str, total: int | None = None, unit: 
         for item in items:
             yield item
             shown.update()
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration in a few characters: `0.3 s`, `4 min 5 s`, `2 h 3 min`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from onepaper.claims import ClaimContext
-from onepaper.claims.report import format_seconds, print_outcomes, render_report
+from onepaper.claims.report import print_outcomes, render_report
 from onepaper.claims.results import Outcome, read_result, recorded_outcomes
+from onepaper.progress import format_seconds
 from onepaper.runs import environment, hardware
 
 from . import toy_ledger

@@ -12,6 +12,7 @@ from onepaper.claims import Rule
 from onepaper.claims.artifacts import page_part, recorded_page_part
 from onepaper.claims.results import MeasuredValue, Outcome, PaperLedger, by_origin, count_verdicts
 from onepaper.display.html import render
+from onepaper.progress import format_seconds
 from onepaper.runs import write_atomic
 
 # Verdict or state -> its colour in the terminal. The report's template has its own in CSS.
@@ -55,16 +56,6 @@ def print_outcomes(outcomes: Sequence[Outcome], title: str) -> None:
         table.add_row(*map(Text, cells), verdict, Text(seconds))
     # In a log or a pipe there is no width to ask for, and rich's 80 columns would fold every cell.
     Console(width=None if sys.stdout.isatty() else 140).print(table)
-
-
-def format_seconds(seconds: float) -> str:
-    """A duration in a few characters: `0.3 s`, `4 min 5 s`, `2 h 3 min`."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def write_report(path: Path, paper: PaperLedger, outcomes: Sequence[Outcome], record: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from onepaper.accelerator import DEVICES
 from onepaper.claims import TIERS, Claim, ClaimsOptions, Tier, check_ledger
-from onepaper.claims.report import format_seconds, print_outcomes, write_report
+from onepaper.claims.report import print_outcomes, write_report
 from onepaper.claims.results import (
     Outcome,
     PaperLedger,
@@ -28,7 +28,7 @@ from onepaper.claims.results import (
 from onepaper.claims.workers import Work, measure_all
 from onepaper.config import check_choice, check_positive, check_seed, outside_identity, to_dict
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.progress import bar, write_line
+from onepaper.progress import bar, format_seconds, write_line
 from onepaper.runs import Run
 
 INTERRUPTED = 130

@@ -13,9 +13,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from onepaper.claims.report import format_seconds
 from onepaper.claims.results import Outcome, PaperLedger, count_verdicts, recorded_outcomes
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.progress import format_seconds
 from onepaper.runs import write_atomic
 
 _INLINE = re.compile(r"(<!-- result:([^:]+?):(.+?) -->)(.*?)(<!-- /result -->)", re.DOTALL)

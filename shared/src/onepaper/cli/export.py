@@ -45,7 +45,7 @@ def run_export(call: Invocation) -> int:
         UsageError: unknown weights, or a folder that holds something.
         OnePaperError: damaged weights, or a place that cannot be written to.
     """
-    from onepaper.claims.model_card import model_card
+    from onepaper.cli.model_card import model_card
 
     paper, options = call.paper, call.options
     if not options.weights or options.folder is None:
