@@ -37,6 +37,39 @@ def test_wrong_tables(content: bytes, message: str, tmp_path: Path) -> None:
         tables.read_table(tmp_path / "a.csv", ["name"])
 
 
+def read(path: Path) -> list[tuple[str, dict[str, str]]]:
+    return list(tables.numbered_rows(path, ("a", "b"), ("c",)))
+
+
+def test_written_tables_are_read_with_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("\ufeff" + tables.table_text(("b", "a"), [("1", 'odd "value",\nü'), ("2", "x")]))
+    found = read(path)
+    assert [values for _, values in found] == [{"b": "1", "a": 'odd "value",\nü'}, {"b": "2", "a": "x"}]
+    assert found[1][0] == f"{path}, line 4"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "has no column 'a', expected a, b"),
+        (b"a,b,a\n1,2,3\n", "has a column twice"),
+        (b"a,b,winner\n", "unknown column 'winner'"),
+        (b"a,b\n\n", "holds no rows"),
+        (b"a,b\n1\n", "line 2: expected 2 cells, as in the first line, found 1"),
+        (b"a,b,c\n1, ,3\n", "line 2: b is empty"),
+        (b"\xff\xfe\x00", "no UTF-8 text"),
+        (b'a,"b"x\n', "no table"),
+        (b"a,b\n" + b"1" * 200_000 + b",2\n", "no table"),
+    ],
+)
+def test_wrong_columns(content: bytes, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=expected):
+        read(path)
+
+
 def test_wrong_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jsonl"
     for content, message in ((b'{"a": 1}\n[1]\n', "line 2"), (b"", "holds no lines"), (b"{", "line 1: no JSON")):

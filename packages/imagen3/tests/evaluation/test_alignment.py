@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.testing.mutations import fuzz
-from scipy.special import softmax
 
 from imagen3.evaluation import alignment
 from imagen3.evaluation.alignment import Question
@@ -28,15 +27,6 @@ def test_clip_score() -> None:
         alignment.clip_score(pictures * 0, texts)
     with pytest.raises(UsageError, match="expected two equal ones"):
         alignment.clip_score(pictures, texts[:2])
-
-
-def test_probabilities() -> None:
-    logits = np.random.default_rng(0).normal(0, 50, (4, 7))
-    expected = softmax(logits, axis=1)[:, [2, 5]].sum(1)
-    np.testing.assert_allclose(alignment.yes_probability(logits, [2, 5]), expected, rtol=1e-9)
-    np.testing.assert_allclose(
-        alignment.sequence_probability([np.log([0.5, 0.125]), np.log([0.3])]), [0.25, 0.3], rtol=1e-9
-    )
 
 
 def test_vqa_scores() -> None:
@@ -81,8 +71,6 @@ def test_files_of_questions(tmp_path: Path) -> None:
     found = alignment.read_questions(path)
     assert found["a"][0] == "a red dog"
     assert [(own.number, own.parents) for own in found["a"][1]] == [(1, ()), (2, (1,))]
-    assert alignment.uncovered_words("a large dogs playing", found["a"][1]) == {"large", "dogs", "playing"}
-    assert alignment.uncovered_words("there", found["a"][1]) == set()
     path.write_bytes(DSG.replace(b"x,2,1,", b"x,2,one,"))
     with pytest.raises(UsageError, match="expected numbers as proposition_id"):
         alignment.read_questions(path)

@@ -50,8 +50,6 @@ def test_agreement() -> None:
     assert (same.agree, same.of, right.agree, right.of) == (2, 3, 1, 2)
     with pytest.raises(UsageError, match="different pairs"):
         meta.agreement(truth, {("a", "b"): "first"})
-    scores = {name: np.full(20, value) for name, value in (("a", 2.0), ("b", 1.0), ("c", 1.0))}
-    assert meta.metric_verdicts(scores) == {("a", "b"): "first", ("a", "c"): "first", ("b", "c"): "tie"}
 
 
 def test_pair_accuracy_and_interval() -> None:

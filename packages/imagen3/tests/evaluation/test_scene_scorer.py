@@ -59,13 +59,3 @@ def test_sides() -> None:
     assert scene_scorer.on_side(found, "dog", "above", "cat") == 1
     assert scene_scorer.on_side(found, "cat", "below", "dog") == 0
     assert scene_scorer.on_side(found, "dog", "above", "owl") == 0
-
-
-def test_facts() -> None:
-    dog = KINDS[0]
-    scene = Scene("numeric_simple", 64, "white", (Placed(dog, 0, 0), Placed(dog, 16, 32)))
-    wanted = scene_scorer.scene_facts(scene, (), 64)
-    assert wanted == {("dog", 0, 0, 0), ("dog", 1, 2, 0)}
-    shown = scene_scorer.scene_facts(None, [Found(dog, 1, 1, 1.0)], 64)
-    assert scene_scorer.facts_f1(wanted, shown) == pytest.approx(2 / 3)
-    assert scene_scorer.facts_f1(set(), set()) == 1.0

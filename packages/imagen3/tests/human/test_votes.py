@@ -33,7 +33,7 @@ def test_columns_may_be_in_another_order_and_optional_ones_missing(tmp_path: Pat
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([], "has no lines"),
+        ([], "holds no rows"),
         ([VOTE, VOTE], "line 3: vote_id 'v1' is there twice"),
         ([VOTE._replace(choice="up")], "unknown choice in .*line 2:"),
         ([VOTE._replace(aspect="beauty")], "unknown aspect in .*line 2:"),

@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from onepaper.config import shortened
+from onepaper.config import shortened, unknown
 from onepaper.errors import UsageError
 
 LARGEST_BYTES = 200_000_000
@@ -31,36 +31,68 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path} is no UTF-8 text; save it again as UTF-8") from None
 
 
+def table_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """CSV text with a header."""
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return content.getvalue()
+
+
 def read_table(path: Path, columns: Sequence[str] = ()) -> list[Row]:
-    """The rows of a CSV file, or of a TSV file by its ending, by the names in its first line.
+    """`numbered_rows` without the lines, with any further columns."""
+    return [row for _, row in numbered_rows(path, columns)]
+
+
+def numbered_rows(
+    path: Path, columns: Sequence[str] = (), optional: Sequence[str] | None = None
+) -> Iterator[tuple[str, Row]]:
+    """File and line, and the values by column, of each row of a CSV file, or of a TSV file by its ending.
 
     Args:
         path: of the file.
-        columns: that it has to have; others are kept too.
+        columns: that it has to have, in any order.
+        optional: further columns that it may have, and then no value of `columns` may be empty; None: any columns.
 
     Raises:
-        UsageError: as of `read_text`, a column is missing, a row has too few or too many cells, or there is none.
+        UsageError: as of `read_text`, a column is missing, unknown or there twice, a row has too few or too many cells,
+            an empty value, or there is no row.
     """
     text = read_text(path)
     if "\0" in text:
         raise UsageError(f"{path} holds a zero byte; save it again as text")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    found = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    empty = True
     try:
-        names = reader.fieldnames or []
-        for name in columns:
-            if name not in names:
-                raise UsageError(f"{path} has no column '{name}', expected {', '.join(columns)} in its first line")
-        for row in reader:
-            if None in row or None in row.values():
-                raise UsageError(f"{path}, line {reader.line_num}: expected {len(names)} cells, as in the first line")
-            found.append({name: value.strip() for name, value in row.items()})
+        names = next(reader, [])
+        _check_header(path, names, columns, optional)
+        for cells in filter(None, reader):
+            where, empty = f"{path}, line {reader.line_num}", False
+            if len(cells) != len(names):
+                raise UsageError(f"{where}: expected {len(names)} cells, as in the first line, found {len(cells)}")
+            row = {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+            for name in columns if optional is not None else ():
+                if not row[name]:
+                    raise UsageError(f"{where}: {name} is empty")
+            yield where, row
     except csv.Error as error:
-        raise UsageError(f"{path}, near line {reader.line_num + 1}: no table ({error}); save it again as CSV") from None
-    if not found:
+        raise UsageError(f"{path}, near line {reader.line_num}: no table ({error}); save it again as CSV") from None
+    if empty:
         raise UsageError(f"{path} holds no rows; expected a line of names and rows below it")
-    return found
+
+
+def _check_header(path: Path, names: Sequence[str], columns: Sequence[str], optional: Sequence[str] | None) -> None:
+    for name in columns:
+        if name not in names:
+            raise UsageError(f"{path} has no column '{name}', expected {', '.join(columns)} in its first line")
+    if len(set(names)) < len(names):
+        raise UsageError(f"{path} has a column twice, expected each once")
+    if optional is not None:
+        for name in names:
+            if name not in (*columns, *optional):
+                raise UsageError(f"{path}: {unknown('column', name, (*columns, *optional))}")
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from onepaper.config import shortened
 from onepaper.errors import OnePaperError, UsageError
-from scipy.special import log_softmax
 
 from imagen3.data.tables import read_table
 
@@ -56,16 +55,6 @@ def clip_score(
             raise OnePaperError("an embedding is zero or not finite; look at the pictures and texts, or the network")
         units.append(own / norms)
     return weight * np.maximum((units[0] * units[1]).sum(1), 0.0)
-
-
-def yes_probability(logits: Float[np.ndarray, "count vocabulary"], yes: Sequence[int]) -> Float[np.ndarray, " count"]:
-    """Of a decoder: the probability of the tokens that begin a yes, at the first position of the answer."""
-    return np.exp(log_softmax(logits.astype(np.float64), axis=1))[:, list(yes)].sum(1)
-
-
-def sequence_probability(log_probabilities: Sequence[Float[np.ndarray, " tokens"]]) -> Float[np.ndarray, " count"]:
-    r"""Of an encoder with decoder: $\exp(\frac{1}{T} \sum_t \log p_t)$ of the tokens of the answer "Yes"."""
-    return np.exp([np.mean(own) for own in log_probabilities])
 
 
 def vqa_scores(
@@ -163,13 +152,3 @@ def question_score(questions: Sequence[Question], probabilities: Mapping[int, fl
         counted = all(true[parent] for parent in question.parents)
         values[question.number] = (float(own >= YES) if binary else own) if counted else 0.0
     return float(np.mean(list(values.values())))
-
-
-def uncovered_words(prompt: str, questions: Sequence[Question]) -> set[str]:
-    """Words of at least four letters of a prompt that no question has, by their first four letters."""
-
-    def stems(text: str) -> dict[str, str]:
-        return {word[:4]: word for word in re.findall(r"[a-z]{4,}", text.lower())}
-
-    asked = stems(" ".join(question.text for question in questions))
-    return {word for stem, word in stems(prompt).items() if stem not in asked}

@@ -60,11 +60,6 @@ def metric_verdict(first: Float[np.ndarray, " prompts"], second: Float[np.ndarra
     return "first" if (np.sign(kept) * rankdata(np.abs(kept))).sum() > 0 else "second"
 
 
-def metric_verdicts(scores: Mapping[str, Float[np.ndarray, " prompts"]]) -> dict[Pair, Verdict]:
-    """The verdict of a metric on every pair of systems."""
-    return {(one, two): metric_verdict(scores[one], scores[two]) for one, two in combinations(scores, 2)}
-
-
 class Agreement(NamedTuple):
     """Pairs of systems on which verdicts agree, with a 95% interval (Clopper and Pearson, 1934)."""
 

@@ -16,7 +16,7 @@ from onepaper.config import shortened
 from onepaper.errors import OnePaperError, UsageError
 from scipy.ndimage import gaussian_filter
 
-from imagen3.data.scenes import KINDS, Kind, Scene, draw_scene, random_scenes, sprite, sprite_size
+from imagen3.data.scenes import KINDS, Kind, draw_scene, random_scenes, sprite, sprite_size
 
 # A place is an object where the correlation with its template is at least this high ...
 THRESHOLD = 0.7
@@ -202,19 +202,3 @@ def check_scorer(
             f"expected {least:.0%}; use larger pictures"
         )
     return check
-
-
-def scene_facts(scene: Scene | None, found: Sequence[Found], size: int) -> set[tuple[str, int, int, int]]:
-    """Facts (object, row and column of its cell of four, which of several) of a scene, or of what was found."""
-    objects = found if scene is None else scene.objects
-    middle = sprite_size(size) // 2
-    cells = [
-        (thing.kind.singular, 4 * (thing.row + middle) // size, 4 * (thing.column + middle) // size)
-        for thing in objects
-    ]
-    return {(*cell, cells[:index].count(cell)) for index, cell in enumerate(cells)}
-
-
-def facts_f1(wanted: set[tuple[str, int, int, int]], shown: set[tuple[str, int, int, int]]) -> float:
-    r"""$2 |A \cap B| / (|A| + |B|)$, the agreement of two sets of facts, such as those of a detailed prompt."""
-    return 2 * len(wanted & shown) / (len(wanted) + len(shown)) if wanted or shown else 1.0

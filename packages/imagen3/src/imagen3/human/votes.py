@@ -11,8 +11,8 @@ from onepaper.config import check_choice, shortened, unknown
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
 
+from imagen3.data.tables import numbered_rows, table_text
 from imagen3.human.questions import QUESTIONS
-from imagen3.human.tables import read_table, table_text
 
 CHOICES = ("left", "tie", "right")
 
@@ -52,11 +52,11 @@ def read_votes(path: Path, models: Sequence[str] = ()) -> list[Vote]:
         models: names that may occur; empty for any.
 
     Raises:
-        UsageError: as `imagen3.human.tables.read_table`, an unknown value, a picture compared with itself, or a vote
+        UsageError: as `imagen3.data.tables.numbered_rows`, an unknown value, a picture compared with itself, or a vote
             that is there twice. The message names the line.
     """
     votes = dict[str, Vote]()
-    for where, values in read_table(path, Vote._fields[:-4], Vote._fields[-4:]):
+    for where, values in numbered_rows(path, Vote._fields[:-4], Vote._fields[-4:]):
         vote = Vote(**values)
         check_choice(f"choice in {where}:", vote.choice, CHOICES)
         check_choice(f"aspect in {where}:", vote.aspect, QUESTIONS)

@@ -14,7 +14,17 @@ from torch import Tensor, nn
 
 from imagen3.config import DenoiserConfig
 from imagen3.models.attention import attend
-from imagen3.models.mmdit import MLP_RATIO, TIME_FEATURES, TIME_SCALE, HeadNorm, check_latents, initialize, modulate
+from imagen3.models.mmdit import (
+    MLP_RATIO,
+    TIME_FEATURES,
+    TIME_SCALE,
+    HeadNorm,
+    check_latents,
+    from_patches,
+    initialize,
+    modulate,
+    to_patches,
+)
 from imagen3.models.positions import apply_rotary, frequency_features, rotary_angles, spanned_table
 from imagen3.text.encoder import TextFeatures
 
@@ -142,7 +152,7 @@ class CrossDiT(nn.Module):
         config = self.config
         check_latents(z, config)
         rows, columns = z.shape[2] // config.patch, z.shape[3] // config.patch
-        x = self.patches(rearrange(z, "b c (h p) (w q) -> b (h w) (c p q)", p=config.patch, q=config.patch))
+        x = self.patches(to_patches(z, config.patch))
         angles = None
         if config.positions == "table":
             x = x + spanned_table(config.table_size, rows, columns, config.width).to(x.device, x.dtype)
@@ -157,10 +167,7 @@ class CrossDiT(nn.Module):
         for block in self.blocks:
             x = block(x, words, condition, mask, angles, rows)
         shift, scale = (self.final_table + level[:, None]).chunk(2, dim=1)
-        patches = self.final(modulate(x, shift, scale)).float()
-        return rearrange(
-            patches, "b (h w) (c p q) -> b c (h p) (w q)", h=rows, w=columns, p=config.patch, q=config.patch
-        )
+        return from_patches(self.final(modulate(x, shift, scale)).float(), rows, config.patch)
 
     def _size(self, height: int, width: int, device: torch.device) -> Float[Tensor, "1 D"]:
         sides = torch.tensor([height, width], dtype=torch.float32, device=device)

@@ -20,8 +20,10 @@ from imagen3.models.mmdit import (
     Block,
     HeadNorm,
     check_latents,
+    from_patches,
     initialize,
     modulate,
+    to_patches,
 )
 from imagen3.models.positions import apply_rotary, frequency_features, padded_angles
 from imagen3.text.encoder import TextFeatures
@@ -95,7 +97,7 @@ class Flux(nn.Module):
         config = self.config
         check_latents(z, config)
         rows, columns = z.shape[2] // config.patch, z.shape[3] // config.patch
-        image = self.patches(rearrange(z, "b c (h p) (w q) -> b (h w) (c p q)", p=config.patch, q=config.patch))
+        image = self.patches(to_patches(z, config.patch))
         length = text.tokens.shape[1]
         angles = padded_angles(rows, columns, length, config.width // config.heads).to(z.device)
         mask = F.pad(text.mask, (0, rows * columns), value=True)[:, None, None] if config.mask_padding else None
@@ -111,10 +113,7 @@ class Flux(nn.Module):
         for block in self.single_blocks:
             x = block(x, condition, mask, angles)
         shift, scale = self.final_modulation(condition)[:, None].chunk(2, dim=-1)
-        patches = self.final(modulate(x[:, length:], shift, scale)).float()
-        return rearrange(
-            patches, "b (h w) (c p q) -> b c (h p) (w q)", h=rows, w=columns, p=config.patch, q=config.patch
-        )
+        return from_patches(self.final(modulate(x[:, length:], shift, scale)).float(), rows, config.patch)
 
 
 def flux_parameter_count(config: DenoiserConfig) -> int:

@@ -153,7 +153,7 @@ class MMDiT(nn.Module):
         config = self.config
         check_latents(z, config)
         rows, columns = z.shape[2] // config.patch, z.shape[3] // config.patch
-        image = self.patches(rearrange(z, "b c (h p) (w q) -> b (h w) (c p q)", p=config.patch, q=config.patch))
+        image = self.patches(to_patches(z, config.patch))
         angles = None
         if config.positions == "table":
             table = position_table(config.table_size, rows, columns, config.width)
@@ -173,10 +173,17 @@ class MMDiT(nn.Module):
         for block in self.blocks:
             words, image = block(words, image, condition, mask, angles)
         shift, scale = self.final_modulation(condition)[:, None].chunk(2, dim=-1)
-        patches = self.final(modulate(image, shift, scale)).float()
-        return rearrange(
-            patches, "b (h w) (c p q) -> b c (h p) (w q)", h=rows, w=columns, p=config.patch, q=config.patch
-        )
+        return from_patches(self.final(modulate(image, shift, scale)).float(), rows, config.patch)
+
+
+def to_patches(z: Float[Tensor, "B C H W"], patch: int) -> Float[Tensor, "B L D"]:
+    """Squares of latents as rows, from the left to the right and downwards."""
+    return rearrange(z, "b c (h p) (w q) -> b (h w) (c p q)", p=patch, q=patch)
+
+
+def from_patches(x: Float[Tensor, "B L D"], rows: int, patch: int) -> Float[Tensor, "B C H W"]:
+    """The inverse of `to_patches`, of so many rows of squares."""
+    return rearrange(x, "b (h w) (c p q) -> b c (h p) (w q)", h=rows, p=patch, q=patch)
 
 
 def modulate(

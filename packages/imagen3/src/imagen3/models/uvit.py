@@ -11,7 +11,16 @@ from onepaper.fingerprint.marks import unmeasured
 from torch import Tensor, nn
 
 from imagen3.config import DenoiserConfig
-from imagen3.models.mmdit import TIME_FEATURES, TIME_SCALE, Block, check_latents, initialize, modulate
+from imagen3.models.mmdit import (
+    TIME_FEATURES,
+    TIME_SCALE,
+    Block,
+    check_latents,
+    from_patches,
+    initialize,
+    modulate,
+    to_patches,
+)
 from imagen3.models.positions import frequency_features, rotary_angles
 from imagen3.text.encoder import TextFeatures
 
@@ -77,13 +86,13 @@ class UViT(nn.Module):
         x = self.latents_in(z)
         for block in self.before:
             x = block(x, condition)
-        image = self.down(rearrange(x, "b c (h p) (w q) -> b (h w) (c p q)", p=patch, q=patch))
+        image = self.down(to_patches(x, patch))
         words = self.text_in(text.tokens)
         angles = rotary_angles(rows, columns, words.shape[1], config.width // config.heads).to(z.device)
         mask = F.pad(text.mask, (0, rows * columns), value=True)[:, None, None] if config.mask_padding else None
         for block in self.blocks:
             words, image = block(words, image, condition, mask, angles)
-        x = x + rearrange(self.up(image), "b (h w) (c p q) -> b c (h p) (w q)", h=rows, p=patch, q=patch)
+        x = x + from_patches(self.up(image), rows, patch)
         for block in self.behind:
             x = block(x, condition)
         shift, scale = self.final_modulation(condition)[:, None].chunk(2, dim=-1)

@@ -51,10 +51,3 @@ def tone_of(picture: UInt8[np.ndarray, "height width 3"]) -> str:
     if len(nearest) < LEAST_SHARE * picture.shape[0] * picture.shape[1]:
         return ""
     return names[np.bincount(nearest, minlength=len(names)).argmax()]
-
-
-def with_tone(picture: UInt8[np.ndarray, "height width 3"], tone: str) -> UInt8[np.ndarray, "height width 3"]:
-    """An emoji with its neutral yellow in another tone, as the variants by tone are drawn."""
-    near = np.linalg.norm(to_lab(picture) - to_lab(np.array(NEUTRAL, np.uint8)), axis=-1) < NEAR
-    changed = picture.astype(np.int64) + near[..., None] * (np.array(TONES[tone]) - np.array(NEUTRAL))
-    return changed.clip(0, 255).astype(np.uint8)

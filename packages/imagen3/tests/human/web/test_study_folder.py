@@ -35,7 +35,7 @@ def test_digest_changes_with_what_raters_see(study_folder: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        (b"prompt_id,prompt\n", "has no lines"),
+        (b"prompt_id,prompt\n", "holds no rows"),
         (b"prompt_id,prompt,mood\n", "unknown column 'mood'"),
         (b"prompt_id,prompt\na,one\na,two\n", "line 3: prompt_id 'a' is there twice"),
         (b"prompt_id,prompt\n../a,one\n", "expected the name of a file"),

@@ -22,9 +22,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
+from imagen3.data.tables import table_text
 from imagen3.human.board import board_of
 from imagen3.human.questions import question_of
-from imagen3.human.tables import table_text
 from imagen3.human.votes import Vote
 from imagen3.human.web.store import CountAnswer, RatingStore, Task
 from imagen3.human.web.study_folder import REFERENCES, PictureStore

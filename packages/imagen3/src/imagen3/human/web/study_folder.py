@@ -15,8 +15,8 @@ from onepaper.progress import track
 from onepaper.runs import write_atomic
 from PIL import Image, ImageOps
 
+from imagen3.data.tables import numbered_rows
 from imagen3.human.questions import question_of
-from imagen3.human.tables import read_table
 from imagen3.human.votes import pair_indices
 
 REFERENCES = "references"
@@ -102,7 +102,7 @@ def read_study(folder: Path, aspects: Sequence[str]) -> StudyFolder:
 
 def _read_prompts(path: Path) -> list[Prompt]:
     prompts = dict[str, Prompt]()
-    for where, values in read_table(path, Prompt._fields[:2], Prompt._fields[2:]):
+    for where, values in numbered_rows(path, Prompt._fields[:2], Prompt._fields[2:]):
         prompt = Prompt(**values)
         name = prompt.prompt_id
         if "/" in name or name.startswith("."):
