@@ -92,6 +92,25 @@ def test_rows_and_resume(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert recorder.starts[-1]["id"] is None
 
 
+def test_a_training_goes_on_without_its_tracker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder()
+    library = fake_wandb(recorder)
+    monkeypatch.setitem(sys.modules, "wandb", library)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    run = Run.open(tmp_path, paper="books", verb="train", config=Config(), options=TrainingOptions(tracker="wandb"))
+    with run, Logs(tmp_path, 0) as logs:
+        logs.write(1, {"loss": 1.0})
+        monkeypatch.setattr(recorder, "rows", None)  # the library fails from here on
+        logs.write(2, {"loss": 0.5})
+        logs.write(3, {"loss": 0.4})
+    assert [json.loads(row)["step"] for row in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [1, 2, 3]
+    assert [record.getMessage().split(" (")[0] for record in caplog.records] == [
+        "step 2: the tracker failed and is left out"
+    ]
+
+
 def test_without_a_tracker_nothing_is_written(tmp_path: Path) -> None:
     with Logs(tmp_path, 0) as logs:
         logs.write(1, {"loss": 1.0})

@@ -18,7 +18,10 @@ from imagen3.training.recipe import draw_samples, train_system
 
 def test_stages(config: SystemConfig, tmp_path: Path) -> None:
     run = Run(tmp_path, {"config": {}})
-    first = train_system(config, run, seed=1)
+    logged: list[int] = []
+    first = train_system(config, run, seed=1, hooks=[lambda step, state, row: logged.append(step)])
+    assert logged[-1] == config.denoiser_training.loop.steps
+    assert config.autoencoder_training.loop.steps in logged
     assert first is not None
     made = (tmp_path / "autoencoder" / "model.safetensors").stat().st_mtime_ns
     again = train_system(config, run, seed=1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import math
 import os
 import shutil
@@ -58,8 +59,17 @@ class Logs:
             self._rows.write(json.dumps(self.last) + "\n")
             self._rows.flush()
             self._tensorboard.write(step, finite)
-        if self._tracker is not None:
-            self._tracker.write(step, finite)
+        self._track(step, finite)
+
+    def _track(self, step: int, row: Mapping[str, float]) -> None:
+        """Send a row to the tracker, without which the training goes on where it fails."""
+        if self._tracker is None:
+            return
+        try:
+            self._tracker.write(step, row)
+        except Exception as error:
+            logging.getLogger(__name__).warning("step %d: the tracker failed and is left out (%s)", step, error)
+            self._tracker = None
 
     def show(self, step: int, files: Mapping[str, bytes]) -> None:
         """Write the samples of this step: files, the page of all steps, and the kinds that TensorBoard displays."""

@@ -1,7 +1,7 @@
 """Training of the autoencoder."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ from jaxtyping import Float
 from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
-from onepaper.torch.steps import TorchTask
-from onepaper.training import LoopOptions, fit
+from onepaper.torch.steps import TorchState, TorchTask
+from onepaper.training import Hook, LoopOptions, fit
 from torch import Tensor
 
 from imagen3.config import SystemConfig
@@ -44,6 +44,7 @@ def train_autoencoder(
     loop: LoopOptions | None = None,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[AnyAutoencoder, bool]:
     """Train, or resume from the newest checkpoint of `run`; the model with averaged weights, and whether it is done.
 
@@ -56,6 +57,7 @@ def train_autoencoder(
         loop: in place of that of the configuration.
         seed: of the initial weights, the batches and the noise.
         accelerator: device, precision and processes.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
     """
     training = config.autoencoder_training
     accelerator = accelerator or Accelerator()
@@ -80,6 +82,7 @@ def train_autoencoder(
         run,
         seed=seed,
         evaluate=evaluate,
+        hooks=hooks,
         processes=accelerator,
         description="autoencoder",
     )

@@ -1,6 +1,6 @@
 """Training of the denoiser on cached latents and text features."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchTask
-from onepaper.training import LoopOptions, fit
+from onepaper.training import Hook, LoopOptions, fit
 from torch import Tensor, nn
 
 from imagen3.config import SystemConfig
@@ -84,6 +84,7 @@ def train_denoiser(
     seed: int = 0,
     accelerator: Accelerator | None = None,
     draw: Callable[[nn.Module], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[Any]] = (),
 ) -> tuple[nn.Module, bool]:
     """Train, or resume from the newest checkpoint of `run`; the model with averaged weights, and whether it is done.
 
@@ -97,6 +98,7 @@ def train_denoiser(
         seed: of the initial weights, the batches, captions and noise.
         accelerator: device, precision and processes.
         draw: samples of a model as files by name, asked for with every evaluation.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
     """
     training = config.denoiser_training
     accelerator = accelerator or Accelerator()
@@ -127,6 +129,7 @@ def train_denoiser(
         with task.evaluating(state) as model:
             return draw(model)
 
+    snapshots = [snapshot_hook(run.folder, training.loop, accelerator)] if training.averages and run else []
     fitted = fit(
         task,
         batches,
@@ -135,7 +138,7 @@ def train_denoiser(
         seed=seed,
         evaluate=evaluate,
         draw=show if draw else None,
-        hooks=[snapshot_hook(run.folder, training.loop, accelerator)] if training.averages and run else [],
+        hooks=[*snapshots, *hooks],
         processes=accelerator,
         description="denoiser",
     )

@@ -1,5 +1,6 @@
 """The recipe of a system: autoencoder, cached features, denoiser."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from onepaper.display.file_bytes import picture_png, tile_pictures
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.state_files import save_pretrained
+from onepaper.training import Hook
 from onepaper.training.stages import Stage, run_stages
 from torch import nn
 
@@ -38,6 +40,7 @@ def train_system(
     seed: int = 0,
     accelerator: Accelerator | None = None,
     max_minutes: float = 0.0,
+    hooks: Sequence[Hook[Any]] = (),
 ) -> System | None:
     """Train all stages below the folder of `run`; the same command skips what is done and resumes the rest.
 
@@ -48,6 +51,7 @@ def train_system(
         seed: of all stages.
         accelerator: device, precision and processes.
         max_minutes: of this command, shared out over the stages; 0 sets no limit.
+        hooks: of both trainings, called as `hook(step, state, row)` after each log row.
 
     Returns:
         The system, or None where the time ended before the denoiser had begun.
@@ -61,7 +65,9 @@ def train_system(
 
     def autoencoder_stage(part: Run, minutes: float) -> bool:
         loop = replace(config.autoencoder_training.loop, max_minutes=minutes)
-        model, finished = train_autoencoder(config, pictures, part, loop=loop, seed=seed, accelerator=accelerator)
+        model, finished = train_autoencoder(
+            config, pictures, part, loop=loop, seed=seed, accelerator=accelerator, hooks=hooks
+        )
         if accelerator.is_main:
             save_pretrained(part.folder, model, config.autoencoder)
         return finished
@@ -89,6 +95,7 @@ def train_system(
             seed=seed,
             accelerator=accelerator,
             draw=draw if accelerator.world == 1 else None,
+            hooks=hooks,
         )
         if accelerator.is_main:
             save_pretrained(part.folder, model, config.denoiser)

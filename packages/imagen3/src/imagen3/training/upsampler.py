@@ -1,6 +1,6 @@
 """Training of an upsampler on pictures and what remains of them at half the size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -10,8 +10,8 @@ from jaxtyping import UInt8
 from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
-from onepaper.torch.steps import TorchTask
-from onepaper.training import LoopOptions, fit
+from onepaper.torch.steps import TorchState, TorchTask
+from onepaper.training import Hook, LoopOptions, fit
 from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
@@ -85,6 +85,7 @@ def train_upsampler(
     loop: LoopOptions | None = None,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[Upsampler, bool]:
     """Train, or resume from the newest checkpoint of `run`; the upsampler, and whether the training is done.
 
@@ -96,6 +97,7 @@ def train_upsampler(
         loop: in place of that of the configuration.
         seed: of the initial weights, the batches, the degradations and the noise.
         accelerator: device, precision and processes.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: the denoiser does not fit the system.
@@ -139,6 +141,7 @@ def train_upsampler(
         run,
         seed=seed,
         evaluate=evaluate,
+        hooks=hooks,
         processes=accelerator,
         description="upsampler",
     )
