@@ -30,6 +30,12 @@ def test_shipped_weights(paper: Paper, name: str, tmp_path: Path) -> None:
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert card.startswith(f"---\nlicense: apache-2.0\nlibrary_name: onepaper-{paper.name}\n")
     assert "licences/LICENSE" in card
+    rows = {line.split(" | ")[0].removeprefix("| ") for line in card.splitlines() if " | " in line}
+    results = paper.results_folder()
+    assert results is not None
+    for claim in paper.claims():
+        rests = any(asset.startswith(f"assets/weights/{name}/") for asset in claim.assets)
+        assert (claim.id in rows) == (rests and (results / f"{claim.id}.json").is_file()), claim.id
     for part in card.split("](")[1:]:
         target = part.split(")")[0]
         assert target.startswith("https://") or (folder / target).is_file(), target

@@ -40,6 +40,15 @@ def test_weights_in_one_variant_are_found(text_pipeline, tmp_path):
         open_pipeline(tmp_path)
 
 
+def test_plain_weights_beside_a_variant_are_read(text_pipeline, tmp_path):
+    text_pipeline.save_pretrained(tmp_path)
+    weights = tmp_path / "unet" / "diffusion_pytorch_model.safetensors"
+    shutil.copyfile(weights, weights.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    shutil.copyfile(weights, weights.with_name("diffusion_pytorch_model.bf16.safetensors"))
+    for name, tensor in open_pipeline(tmp_path).unet.state_dict().items():
+        assert torch.equal(text_pipeline.unet.state_dict()[name], tensor)
+
+
 def test_a_pipeline_saved_without_its_third_text_encoder(flow_pipeline, tmp_path):
     flow_pipeline.save_pretrained(tmp_path)
     assert open_pipeline(tmp_path).text_encoder_3 is None

@@ -5,28 +5,50 @@ import pytest
 import scipy.linalg
 from onepaper.errors import OnePaperError, UsageError
 
-from imagen3.evaluation.distances import frechet_distance, kernel_distance
+from imagen3.evaluation.distances import frechet, kernel_distance
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(300, 6)), RANDOM.normal(size=(200, 6)) @ RANDOM.normal(size=(6, 6)) + 0.5
+
+
+def by_eigenvalues(first: np.ndarray, second: np.ndarray) -> float:
+    """The distance by the eigenvalues of a symmetric product, which also holds for singular covariances."""
+    covariances = [np.cov(features, rowvar=False) for features in (first, second)]
+    values, vectors = np.linalg.eigh(covariances[0])
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    product = np.linalg.eigvalsh(root @ covariances[1] @ root).clip(0)
+    means = np.square(first.mean(0) - second.mean(0)).sum()
+    return float(means + sum(np.trace(own) for own in covariances) - 2 * np.sqrt(product).sum())
+
+
+@pytest.mark.parametrize(("first", "second", "dim"), [(200, 300, 8), (40, 30, 64), (300, 20, 32)])
+def test_frechet_by_eigenvalues(first: int, second: int, dim: int) -> None:
+    x, y = RANDOM.normal(size=(first, dim)), 0.5 + RANDOM.normal(size=(second, dim)) @ RANDOM.normal(size=(dim, dim))
+    found = frechet(x, y)
+    assert found.distance == pytest.approx(by_eigenvalues(x, y), rel=1e-6)
+    biased = any("biased upward" in note for note in found.notes)
+    assert biased == (min(first, second) <= dim)
+    assert found.notes[-1] == "sets of different sizes have different biases"
 
 
 def test_frechet_by_the_root_of_a_matrix() -> None:
     first, second = np.cov(X.T), np.cov(Y.T)
     root = scipy.linalg.sqrtm(first @ second).real
     expected = np.square(X.mean(0) - Y.mean(0)).sum() + np.trace(first + second - 2 * root)
-    assert frechet_distance(X, Y) == pytest.approx(expected, rel=1e-8)
-    assert frechet_distance(Y, X) == pytest.approx(expected, rel=1e-8)
+    assert frechet(X, Y).distance == pytest.approx(expected, rel=1e-8)
+    assert frechet(Y, X).distance == pytest.approx(expected, rel=1e-8)
 
 
 def test_frechet_of_one_dimension_and_rotations() -> None:
     first, second = X[:, :1], 3 * X[:, :1] + 2
     difference, spread = first.mean() - second.mean(), first.std(ddof=1) - second.std(ddof=1)
-    assert frechet_distance(first, second) == pytest.approx(difference**2 + spread**2)
+    assert frechet(first, second).distance == pytest.approx(difference**2 + spread**2)
     rotation = np.linalg.qr(RANDOM.normal(size=(6, 6)))[0]
-    assert frechet_distance(X @ rotation, Y @ rotation) == pytest.approx(frechet_distance(X, Y))
-    assert frechet_distance(X, X) < 1e-6
-    assert np.isfinite(frechet_distance(X[:4], Y[:4]))  # fewer samples than dimensions
+    assert frechet(X @ rotation, Y @ rotation).distance == pytest.approx(frechet(X, Y).distance)
+    assert frechet(X, X).distance < 1e-6
+    assert frechet(X[:4], Y[:4]).distance == pytest.approx(
+        by_eigenvalues(X[:4], Y[:4])
+    )  # fewer samples than dimensions
 
 
 def test_kernel_distance() -> None:
@@ -41,7 +63,7 @@ def test_kernel_distance() -> None:
     assert kernel_distance(X, Y, 2.0, block=64) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("distance", [frechet_distance, lambda a, b: kernel_distance(a, b, 1.0)])
+@pytest.mark.parametrize("distance", [frechet, lambda a, b: kernel_distance(a, b, 1.0)])
 def test_wrong_values(distance) -> None:  # noqa: ANN001
     with pytest.raises(UsageError, match="of equal dim"):
         distance(X, Y[:, :5])

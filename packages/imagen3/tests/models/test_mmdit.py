@@ -10,7 +10,7 @@ from onepaper.errors import UsageError
 from onepaper.torch.state_files import save_pretrained
 
 from imagen3.config import DenoiserConfig
-from imagen3.models.mmdit import Block, MMDiT, parameter_count
+from imagen3.models.mmdit import Block, MMDiT, from_patches, parameter_count, to_patches
 from imagen3.models.networks import open_network
 from imagen3.text.encoder import TextFeatures
 
@@ -155,3 +155,10 @@ def test_wrong_shapes_and_saved_weights(tmp_path: Path) -> None:
     again = open_network(save_pretrained(tmp_path, model, model.config))
     z, t = torch.randn(1, 4, 4, 4), torch.tensor([0.5])
     assert torch.equal(again(z, t, words), model(z, t, words))
+
+
+def test_patches_are_squares_by_rows() -> None:
+    z = torch.arange(2 * 3 * 4 * 6.0).reshape(2, 3, 4, 6)
+    patches = to_patches(z, 2)
+    assert torch.equal(patches[1, 4], z[1, :, 2:4, 2:4].flatten())  # the second of the second row of three
+    assert torch.equal(from_patches(patches, 2, 2), z)

@@ -11,8 +11,8 @@ from onepaper.paper import Invocation
 
 from imagen3.cli.options import EvaluateOptions
 from imagen3.cli.tables import print_tables, write_tables
-from imagen3.evaluation.distances import Features
-from imagen3.evaluation.distribution import cmmd, frechet, frechet_infinity, kid, neighbour_scores
+from imagen3.evaluation.distances import Features, frechet
+from imagen3.evaluation.distribution import cmmd, frechet_infinity, kid, neighbour_scores
 from imagen3.evaluation.features import colour_features, latent_features
 from imagen3.pretrained.systems import open_system
 

@@ -4,31 +4,57 @@ They are biased by the number of samples: compare sets of equal size only. None 
 or CMMD, which are these distances between features of networks that are not part of this package.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float
 from onepaper.errors import OnePaperError, UsageError
 
 Features = Float[np.ndarray, "count dim"]
 
+# An eigenvalue below 0 by more than this share of the largest is no rounding.
+ROUNDING = 1e-6
 
-def frechet_distance(first: Features, second: Features) -> float:
-    r"""$|m_1 - m_2|^2 + \mathrm{tr}(S_1 + S_2 - 2 (S_1 S_2)^{1/2})$ of the means and unbiased covariances.
 
-    The trace of the root is the sum of the roots of the eigenvalues of $S_1^{1/2} S_2 S_1^{1/2}$, which is symmetric;
-    eigenvalues and results below 0 by rounding are taken as 0.
+class Frechet(NamedTuple):
+    """A Frechet distance, and what had to be corrected on the way."""
+
+    distance: float
+    notes: tuple[str, ...]
+
+
+def frechet(first: Features, second: Features) -> Frechet:
+    r"""$|m_1 - m_2|^2 + \mathrm{tr}(S_1) + \mathrm{tr}(S_2) - 2\,\|X_1 X_2^T\|_* / \sqrt{(n_1 - 1)(n_2 - 1)}$.
+
+    The nuclear norm of the product of the centred features is $\mathrm{tr}((S_1 S_2)^{1/2})$: no root of a matrix is
+    needed, and no value can be complex. With fewer samples than dimensions this is far faster than eigenvalues of the
+    covariances; otherwise both are reduced to their dimensions first.
 
     Raises:
         UsageError: fewer than two samples, or features of different widths.
-        OnePaperError: features that are not finite.
+        OnePaperError: features that are not finite, or a result below 0 by more than rounding.
     """
-    first, second = _checked(first, second)
+    first, second = checked(first, second)
+    centred = [own - own.mean(0) for own in (first, second)]
+    # R of a QR decomposition has the same products as the features, and at most as many rows as dimensions.
+    reduced = [np.asarray(np.linalg.qr(own, mode="r")) if len(own) > own.shape[1] else own for own in centred]
+    traces = [np.square(own).sum() / (len(own) - 1) for own in centred]
+    product = np.linalg.svd(reduced[0] @ reduced[1].T, compute_uv=False).sum()
+    root = product / np.sqrt((len(first) - 1) * (len(second) - 1))
     difference = first.mean(0) - second.mean(0)
-    covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in (first, second)]
-    values, vectors = np.linalg.eigh(covariances[0])
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    product = np.linalg.eigvalsh(root @ covariances[1] @ root).clip(0)
-    distance = difference @ difference + sum(np.trace(own) for own in covariances) - 2 * np.sqrt(product).sum()
-    return max(float(distance), 0.0)
+    distance = float(difference @ difference + sum(traces) - 2 * root)
+    if distance < -ROUNDING * (sum(traces) + 1):
+        raise OnePaperError(
+            f"the Frechet distance is {distance:.3g}, which rounding does not explain; check the features"
+        )
+    notes = []
+    if distance < 0:
+        notes.append(f"{distance:.1e} was rounded to 0")
+    if min(len(first), len(second)) <= first.shape[1]:
+        notes.append(f"{min(len(first), len(second))} samples of {first.shape[1]} features: strongly biased upward")
+    if len(first) != len(second):
+        notes.append("sets of different sizes have different biases")
+    return Frechet(max(distance, 0.0), tuple(notes))
 
 
 def kernel_distance(first: Features, second: Features, width: float, *, block: int = 1024) -> float:
@@ -46,7 +72,7 @@ def kernel_distance(first: Features, second: Features, width: float, *, block: i
         UsageError: fewer than two samples, or features of different widths.
         OnePaperError: features that are not finite.
     """
-    first, second = _checked(first, second)
+    first, second = checked(first, second)
     centre = first.mean(0)
     first, second = first - centre, second - centre
 
@@ -62,11 +88,24 @@ def kernel_distance(first: Features, second: Features, width: float, *, block: i
     return 1000 * max(distance, 0.0)
 
 
-def _checked(first: Features, second: Features) -> tuple[Features, Features]:
+def check_shapes(first: Features, second: Features) -> None:
+    """Raise `UsageError` for fewer than two samples, features of different widths, or complex ones."""
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise UsageError(f"features have shapes {first.shape} and {second.shape}, expected [count, dim] of equal dim")
     if min(len(first), len(second)) < 2:
         raise UsageError(f"there are {len(first)} and {len(second)} samples, expected at least 2 of each")
+    if np.iscomplexobj(first) or np.iscomplexobj(second):
+        raise UsageError("features are complex numbers, expected real ones")
+
+
+def checked(first: Features, second: Features) -> tuple[Features, Features]:
+    """Features in double precision.
+
+    Raises:
+        UsageError: as of `check_shapes`.
+        OnePaperError: features that are not finite.
+    """
+    check_shapes(first, second)
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise OnePaperError("features are not finite; look for pictures that are not, or use another extractor")
     return first.astype(np.float64), second.astype(np.float64)

@@ -12,53 +12,9 @@ from jaxtyping import Float
 from onepaper.config import check_between
 from onepaper.errors import OnePaperError, UsageError
 
-from imagen3.evaluation.distances import Features, frechet_distance
+from imagen3.evaluation.distances import Features, check_shapes, checked, frechet
 
 CMMD_WIDTH = 10.0
-
-# An eigenvalue below 0 by more than this share of the largest is no rounding.
-ROUNDING = 1e-6
-
-
-class Frechet(NamedTuple):
-    """A Frechet distance, and what had to be corrected on the way."""
-
-    distance: float
-    notes: tuple[str, ...]
-
-
-def frechet(first: Features, second: Features) -> Frechet:
-    r"""$|m_1 - m_2|^2 + \mathrm{tr}(S_1) + \mathrm{tr}(S_2) - 2\,\|X_1 X_2^T\|_* / \sqrt{(n_1 - 1)(n_2 - 1)}$.
-
-    The nuclear norm of the product of the centred features is $\mathrm{tr}((S_1 S_2)^{1/2})$: no root of a matrix is
-    needed, and no value can be complex. With fewer samples than dimensions this is far faster than eigenvalues of the
-    covariances; otherwise both are reduced to their dimensions first.
-
-    Raises:
-        UsageError: fewer than two samples, or features of different widths.
-        OnePaperError: features that are not finite, or a result below 0 by more than rounding.
-    """
-    first, second = checked(first, second)
-    centred = [own - own.mean(0) for own in (first, second)]
-    # R of a QR decomposition has the same products as the features, and at most as many rows as dimensions.
-    reduced = [np.asarray(np.linalg.qr(own, mode="r")) if len(own) > own.shape[1] else own for own in centred]
-    traces = [np.square(own).sum() / (len(own) - 1) for own in centred]
-    product = np.linalg.svd(reduced[0] @ reduced[1].T, compute_uv=False).sum()
-    root = product / np.sqrt((len(first) - 1) * (len(second) - 1))
-    difference = first.mean(0) - second.mean(0)
-    distance = float(difference @ difference + sum(traces) - 2 * root)
-    if distance < -ROUNDING * (sum(traces) + 1):
-        raise OnePaperError(
-            f"the Frechet distance is {distance:.3g}, which rounding does not explain; check the features"
-        )
-    notes = []
-    if distance < 0:
-        notes.append(f"{distance:.1e} was rounded to 0")
-    if min(len(first), len(second)) <= first.shape[1]:
-        notes.append(f"{min(len(first), len(second))} samples of {first.shape[1]} features: strongly biased upward")
-    if len(first) != len(second):
-        notes.append("sets of different sizes have different biases")
-    return Frechet(max(distance, 0.0), tuple(notes))
 
 
 def frechet_infinity(
@@ -76,7 +32,8 @@ def frechet_infinity(
     if len(second) < 20:
         raise UsageError(f"there are {len(second)} samples, expected at least 20 to extrapolate their number")
     sizes = np.linspace(max(len(second) // 10, 2), len(second), points).astype(int)
-    distances = [frechet_distance(first, second[generator.choice(len(second), size, replace=False)]) for size in sizes]
+    parts = [second[generator.choice(len(second), size, replace=False)] for size in sizes]
+    distances = [frechet(first, part).distance for part in parts]
     slope, intercept = np.polyfit(1 / sizes, distances, 1)
     return float(intercept), float(slope)
 
@@ -213,26 +170,3 @@ def neighbour_scores(real: Features, drawn: Features, *, nearest: int = 5, block
         float(counts.mean() / nearest),
         float(np.concatenate(covered).mean()),
     )
-
-
-def check_shapes(first: Features, second: Features) -> None:
-    """Raise `UsageError` for fewer than two samples, features of different widths, or complex ones."""
-    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
-        raise UsageError(f"features have shapes {first.shape} and {second.shape}, expected [count, dim] of equal dim")
-    if min(len(first), len(second)) < 2:
-        raise UsageError(f"there are {len(first)} and {len(second)} samples, expected at least 2 of each")
-    if np.iscomplexobj(first) or np.iscomplexobj(second):
-        raise UsageError("features are complex numbers, expected real ones")
-
-
-def checked(first: Features, second: Features) -> tuple[Features, Features]:
-    """Features in double precision.
-
-    Raises:
-        UsageError: as of `check_shapes`.
-        OnePaperError: features that are not finite.
-    """
-    check_shapes(first, second)
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise OnePaperError("features are not finite; look for pictures that are not, or use another extractor")
-    return first.astype(np.float64), second.astype(np.float64)

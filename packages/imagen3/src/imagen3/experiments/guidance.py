@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from imagen3.config import SamplingOptions
 from imagen3.data.pictures import Pictures, load_pictures
-from imagen3.evaluation.distances import frechet_distance, kernel_distance
+from imagen3.evaluation.distances import frechet, kernel_distance
 from imagen3.evaluation.features import colour_features, latent_features
 from imagen3.pretrained.systems import System, open_system
 from imagen3.sampling import generate
@@ -44,9 +44,9 @@ def distances(weight: float, seed: int) -> dict[str, float]:
     colours, drawn_colours = colour_features(real), colour_features(drawn)
     mean, spread = colours.mean(0), colours.std(0) + 1e-6
     return {
-        "FD of latents": frechet_distance(
+        "FD of latents": frechet(
             latent_features(system.autoencoder, real), latent_features(system.autoencoder, drawn)
-        ),
+        ).distance,
         "MMD of colours": kernel_distance((colours - mean) / spread, (drawn_colours - mean) / spread, KERNEL_WIDTH),
     }
 
