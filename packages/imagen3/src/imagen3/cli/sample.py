@@ -41,9 +41,10 @@ def sample_verb(call: Invocation) -> None:
     latent_size(system.config, options.size)
     if system.encoder.count_cut([options.prompt]):
         print(f"the prompt is longer than {system.config.text.max_tokens} tokens; the rest is cut", file=sys.stderr)
-    if mark and options.scale * system.config.data.size < SMALLEST_SIDE:
+    side = min(options.size or (system.config.data.size,)) * options.upscale * options.scale
+    if mark and side < SMALLEST_SIDE:
         raise UsageError(
-            f"scale is {options.scale}, expected files of at least {SMALLEST_SIDE} pixels a side to be marked"
+            f"scale is {options.scale}: files would have {side} pixels a side, expected at least {SMALLEST_SIDE} to be marked"
         )
     sampling = options.sampling(system.config.sampling)
     average = "averaged" if options.average is None else f"average of relative width {options.average}"
