@@ -44,7 +44,8 @@ def sample_verb(call: Invocation) -> None:
     side = min(options.size or (system.config.data.size,)) * options.upscale * options.scale
     if mark and side < SMALLEST_SIDE:
         raise UsageError(
-            f"scale is {options.scale}: files would have {side} pixels a side, expected at least {SMALLEST_SIDE} to be marked"
+            f"scale is {options.scale}: files would have {side} pixels a side, expected at least {SMALLEST_SIDE} "
+            "to be marked"
         )
     sampling = options.sampling(system.config.sampling)
     average = "averaged" if options.average is None else f"average of relative width {options.average}"
