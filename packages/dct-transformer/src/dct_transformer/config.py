@@ -138,6 +138,9 @@ class DataConfig:
     """stamps: small pictures of animals, food, plants and others, included; images: your folder or shards"""
     path: Path | None = None
     """of images: a folder of image files, where subfolders may be classes, or a .tar shard or a folder of them"""
+    stored: bool = False
+    """of images: take the coefficients that are in JPEG files and decode no pixels; the random part of a file begins
+    at block boundaries and is not resampled"""
     zoom: float = 1.3
     """each image is a random square of at least 1 / zoom of its short side; 1: always the centre"""
     flip: bool = True
@@ -149,6 +152,8 @@ class DataConfig:
         check_choice("dataset", self.dataset, ("stamps", "images"))
         if (self.dataset == "images") != (self.path is not None):
             raise UsageError("dataset 'images' needs --data.path, and 'stamps' takes none")
+        if self.stored and self.dataset != "images":
+            raise UsageError("--data.stored takes coefficients from JPEG files; give --data.dataset images --data.path")
         check_between("data.zoom", self.zoom, 1.0, 10.0)
         check_between("data.guidance_dropout", self.guidance_dropout, 0.0, 1.0)
 

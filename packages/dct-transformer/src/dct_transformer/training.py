@@ -15,7 +15,8 @@ from torch import Tensor
 from dct_transformer.config import ExperimentConfig
 from dct_transformer.data.chunks import Chunk
 from dct_transformer.data.examples import centre_examples, chunk_batches
-from dct_transformer.data.images import Images, open_images
+from dct_transformer.data.images import Images
+from dct_transformer.data.stored_images import open_pictures
 from dct_transformer.evaluation.exact_likelihood import likelihood
 from dct_transformer.models.dct_transformer import DCTransformer
 
@@ -36,7 +37,7 @@ def load_images(config: ExperimentConfig) -> Images:
     Raises:
         UsageError: no images, or another number of classes than the network has.
     """
-    images = open_images(config.data, config.model.height, config.model.width)
+    images = open_pictures(config.data, config.model)
     if config.model.classes and len(images.classes) != config.model.classes:
         raise UsageError(
             f"the images have {len(images.classes)} classes, expected {config.model.classes}; set --model.classes"

@@ -11,7 +11,12 @@ def test_train_then_sample_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFi
     exported = tmp_path / "exported"
     words = ("--preset", "smoke", "--loop.steps", "4", "--output", run, "--export", str(exported))
     assert run_verb("dct-transformer", "train", *words) == 0
-    assert {file.name for file in exported.iterdir()} == {"SHA256SUMS", "config.json", "model.safetensors"}
+    assert {file.name for file in exported.iterdir()} == {
+        "SHA256SUMS",
+        "classes.json",
+        "config.json",
+        "model.safetensors",
+    }
     assert (tmp_path / "run" / "pretrained" / "model.safetensors").is_file()
     assert list((tmp_path / "run" / "samples").rglob("sample-0.png"))
     out = str(tmp_path / "samples")

@@ -38,9 +38,9 @@ def train_verb(call: Invocation) -> None:
             draw=draw_previews if plain else None,
         )
         if accelerator.is_main:
-            print(f"weights: {save_network(run.folder / 'pretrained', model)}")
+            print(f"weights: {save_network(run.folder / 'pretrained', model, classes=images.classes)}")
             if options.export is not None:
-                print(f"weights: {save_network(options.export, model, half=True)}")
+                print(f"weights: {save_network(options.export, model, half=True, classes=images.classes)}")
                 write_sums(options.export)
             print(f"next: onepaper {call.paper.name} sample --weights {run.folder}")
 
