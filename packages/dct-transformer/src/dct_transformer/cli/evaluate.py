@@ -78,8 +78,8 @@ def _originals(images: Images, height: int, width: int, count: int) -> np.ndarra
 
 
 def _coded(model: DCTransformer, originals: np.ndarray) -> np.ndarray:
-    codec, size = model.config.codec, originals.shape[1:3]
-    return np.stack([decode(encode(image, codec), *size, codec) for image in originals])
+    codec, (height, width) = model.config.codec, originals.shape[1:3]
+    return np.stack([decode(encode(image, codec), height, width, codec) for image in originals])
 
 
 def _print_table(columns: dict[str, dict[str, float]]) -> None:

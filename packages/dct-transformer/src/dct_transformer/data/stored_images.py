@@ -86,11 +86,11 @@ class StoredImages(Images):
 
     def _part_of(self, image: DctImage, place: Sequence[float]) -> DctImage:
         unit, sides = unit_size(image), (image.height, image.width)
-        begins = [
+        top, left = (
             int(share * ((side - own) // step + 1)) * step
             for share, side, own, step in zip(place, sides, self.size, unit, strict=True)
-        ]
-        return crop(image, *begins, *self.size)
+        )
+        return crop(image, top, left, *self.size)
 
 
 def open_pictures(data: DataConfig, config: ModelConfig) -> Images:

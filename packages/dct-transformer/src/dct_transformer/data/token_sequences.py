@@ -57,7 +57,8 @@ class PixelTokens:
 
     def __init__(self, height: int, width: int, codec: CodecConfig) -> None:
         self.shape, self.codec = (height, width, 3), codec
-        self.vocabulary, self.stop, self.length = 256, None, 3 * height * width
+        self.vocabulary, self.length = 256, 3 * height * width
+        self.stop: int | None = None
 
     def encode(self, picture: Picture) -> Int[np.ndarray, "length"]:
         """As of `Tokenizer`."""
@@ -83,7 +84,8 @@ class JpegTokens:
         self.codec = codec
         grey = self._file(np.full((height, width, 3), 128, np.uint8))
         self._header = grey[: grey.index(_SCAN) + _SCAN_HEADER]
-        self.vocabulary, self.stop, self.length = 257, 256, 3 * height * width
+        self.vocabulary, self.length = 257, 3 * height * width
+        self.stop: int | None = 256
 
     def _file(self, picture: Picture) -> bytes:
         content = io.BytesIO()
@@ -94,7 +96,7 @@ class JpegTokens:
     def encode(self, picture: Picture) -> Int[np.ndarray, "length"]:
         """As of `Tokenizer`."""
         scan = self._file(picture)[len(self._header) : -len(_END)]
-        return np.append(np.frombuffer(scan, np.uint8).astype(np.int64), self.stop)
+        return np.append(np.frombuffer(scan, np.uint8).astype(np.int64), self.vocabulary - 1)
 
     def decode(self, tokens: Int[np.ndarray, "length"]) -> Picture | None:
         """As of `Tokenizer`; a file that libjpeg refuses is no picture."""

@@ -72,7 +72,7 @@ def frechet_distance(first: Features, second: Features) -> float:
     _check(first, second, 2)
     centred = [features - features.mean(0) for features in (first, second)]
     # R of a QR decomposition has the same products as the features, and at most as many rows as dimensions.
-    reduced = [np.linalg.qr(own, mode="r") if len(own) > own.shape[1] else own for own in centred]
+    reduced = [np.asarray(np.linalg.qr(own, mode="r")) if len(own) > own.shape[1] else own for own in centred]
     root = np.linalg.svd(reduced[0] @ reduced[1].T, compute_uv=False).sum()
     traces = sum(np.square(own).sum() / (len(own) - 1) for own in centred)
     difference = first.mean(0) - second.mean(0)

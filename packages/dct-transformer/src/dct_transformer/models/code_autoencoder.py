@@ -26,7 +26,8 @@ class CodeAutoencoder(nn.Module):
     def __init__(self, height: int, width: int, levels: tuple[int, ...], dim: int) -> None:
         super().__init__()
         self.levels, self.grid = levels, (height // STRIDE, width // STRIDE)
-        self.vocabulary, self.stop, self.length = int(np.prod(levels)), None, self.grid[0] * self.grid[1]
+        self.vocabulary, self.length = int(np.prod(levels)), self.grid[0] * self.grid[1]
+        self.stop: int | None = None
         self.encoder = nn.Sequential(
             nn.Conv2d(3, dim, 4, 2, 1),
             nn.GELU(),
@@ -67,7 +68,7 @@ class CodeAutoencoder(nn.Module):
         """The codes of a picture, row by row."""
         batch = torch.from_numpy(np.ascontiguousarray(picture))[None].to(self.sizes.device)
         levels = rearrange(self.indices(batch)[0].cpu().numpy().astype(np.int64), "f r c -> f (r c)")
-        return np.ravel_multi_index(tuple(levels), self.levels)
+        return np.asarray(np.ravel_multi_index(tuple(levels), self.levels))
 
     @torch.inference_mode()
     def decode(self, tokens: Int[np.ndarray, "length"]) -> UInt8[np.ndarray, "height width 3"]:
