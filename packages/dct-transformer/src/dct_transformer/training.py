@@ -11,6 +11,7 @@ from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
 from onepaper.training import Hook, fit
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from dct_transformer.config import ExperimentConfig
 from dct_transformer.data.chunks import Chunk
@@ -117,5 +118,13 @@ def train(
 
 
 def _network(model: Any) -> DCTransformer:
+    """The model itself; of a sharded one a complete copy, since FSDP gathers parameters only for its own passes."""
     assert isinstance(model, DCTransformer)
-    return model
+    state = model.state_dict()
+    if not any(isinstance(value, DTensor) for value in state.values()):
+        return model
+    whole = {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in state.items()}
+    with torch.random.fork_rng(devices=[]):
+        network = DCTransformer(model.config)
+    network.load_state_dict(whole)
+    return network.to(whole["begin"].device).eval()
