@@ -82,7 +82,7 @@ class Residual(nn.Module):
     def __init__(self, dim: int, branch: nn.Module, dropout: float, *, rezero: bool) -> None:
         super().__init__()
         self.norm, self.branch, self.dropout = nn.LayerNorm(dim), branch, nn.Dropout(dropout)
-        self.gate = nn.Parameter(torch.zeros(())) if rezero else None
+        self.gate = nn.Parameter(torch.zeros(1)) if rezero else None  # FSDP shards no scalars
 
     def forward(self, x: Tensor, *inputs: object) -> Tensor:
         """Add the branch."""
