@@ -102,14 +102,17 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Residual(dim, Attention(dim, heads, dropout, causal=decoder), dropout, rezero=rezero)
         self.cross = Residual(dim, Attention(dim, heads, dropout), dropout, rezero=rezero) if decoder else None
-        self.feed_forward = nn.ModuleList(
-            Residual(
-                dim,
-                nn.Sequential(nn.Linear(dim, MLP_RATIO * dim), nn.GELU(), nn.Linear(MLP_RATIO * dim, dim)),
-                dropout,
-                rezero=rezero,
+        # A sequence and not a list of modules: blocks are what FSDP shards, not their layers.
+        self.feed_forward = nn.Sequential(
+            *(
+                Residual(
+                    dim,
+                    nn.Sequential(nn.Linear(dim, MLP_RATIO * dim), nn.GELU(), nn.Linear(MLP_RATIO * dim, dim)),
+                    dropout,
+                    rezero=rezero,
+                )
+                for _ in range(feed_forwards)
             )
-            for _ in range(feed_forwards)
         )
 
     def memory(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,9 +126,7 @@ class Block(nn.Module):
         x = self.attention(x, None, cache)
         if self.cross is not None:
             x = self.cross(x, memory)
-        for layer in self.feed_forward:
-            x = layer(x)
-        return x
+        return self.feed_forward(x)
 
 
 class Stack(nn.Module):
