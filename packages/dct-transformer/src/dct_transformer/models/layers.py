@@ -102,7 +102,6 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Residual(dim, Attention(dim, heads, dropout, causal=decoder), dropout, rezero=rezero)
         self.cross = Residual(dim, Attention(dim, heads, dropout), dropout, rezero=rezero) if decoder else None
-        # A sequence and not a list of modules: blocks are what FSDP shards, not their layers.
         self.feed_forward = nn.Sequential(
             *(
                 Residual(
@@ -140,8 +139,10 @@ class Stack(nn.Module):
         self, dim: int, heads: int, feed_forwards: Sequence[int], dropout: float, *, rezero: bool, decoder: bool
     ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(
-            Block(dim, heads, count, dropout, rezero=rezero, decoder=decoder) for count in feed_forwards
+        # A sequence and not a list of modules, each of which FSDP would gather in its own forward pass only, and keys of
+        # the memory are computed in another one.
+        self.blocks = nn.Sequential(
+            *(Block(dim, heads, count, dropout, rezero=rezero, decoder=decoder) for count in feed_forwards)
         )
 
     def memories(self, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:
