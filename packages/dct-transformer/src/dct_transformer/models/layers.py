@@ -139,8 +139,8 @@ class Stack(nn.Module):
         self, dim: int, heads: int, feed_forwards: Sequence[int], dropout: float, *, rezero: bool, decoder: bool
     ) -> None:
         super().__init__()
-        # A sequence and not a list of modules, each of which FSDP would gather in its own forward pass only, and keys of
-        # the memory are computed in another one.
+        # A sequence and not a list: FSDP gathers the modules of a list in their own forward pass only, and the keys of
+        # the memory are computed outside of it.
         self.blocks = nn.Sequential(
             *(Block(dim, heads, count, dropout, rezero=rezero, decoder=decoder) for count in feed_forwards)
         )
