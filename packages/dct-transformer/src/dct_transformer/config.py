@@ -138,6 +138,9 @@ class DataConfig:
     """stamps: small pictures of animals, food, plants and others, included; images: your folder or shards"""
     path: Path | None = None
     """of images: a folder of image files, where subfolders may be classes, or a .tar shard or a folder of them"""
+    stored: bool = False
+    """of images: take the coefficients that are in JPEG files and decode no pixels; the random part of a file begins
+    at block boundaries and is not resampled"""
     zoom: float = 1.3
     """each image is a random square of at least 1 / zoom of its short side; 1: always the centre"""
     flip: bool = True
@@ -149,6 +152,8 @@ class DataConfig:
         check_choice("dataset", self.dataset, ("stamps", "images"))
         if (self.dataset == "images") != (self.path is not None):
             raise UsageError("dataset 'images' needs --data.path, and 'stamps' takes none")
+        if self.stored and self.dataset != "images":
+            raise UsageError("--data.stored takes coefficients from JPEG files; give --data.dataset images --data.path")
         check_between("data.zoom", self.zoom, 1.0, 10.0)
         check_between("data.guidance_dropout", self.guidance_dropout, 0.0, 1.0)
 
@@ -168,6 +173,52 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+
+
+@dataclass(frozen=True)
+class BaselineConfig:
+    """A causal Transformer over another sequence of the same pictures, to compare lists of triples with."""
+
+    tokens: Literal["pixels", "jpeg-bytes", "codes"] = "jpeg-bytes"
+    """pixels: red, green and blue of each pixel of the coded pictures, row by row; jpeg-bytes: entropy-coded bytes of
+    their JPEG files; codes: quantised features of an autoencoder, which is trained first and loses other detail"""
+    data: DataConfig = DataConfig()
+    height: int = 16
+    """pixels"""
+    width: int = 16
+    codec: CodecConfig = CodecConfig()
+    """of the coded pictures"""
+    dim: int = 64
+    """width of the Transformer, and of the autoencoder"""
+    heads: int = 4
+    layers: int = 4
+    dropout: float = 0.1
+    levels: tuple[int, ...] = (8, 5, 5)
+    """of codes: levels of each feature; their product is the size of the vocabulary"""
+    batch_size: int = 32
+    optimizer: OptimizerOptions = OptimizerOptions(
+        name="adam", lr=1e-3, clip_norm=1.0, warmup_steps=100, schedule="cosine", final_fraction=0.05
+    )
+    loop: LoopOptions = LoopOptions(steps=2000, log_every=50, checkpoint_every=500)
+    """of each training: for codes that of the autoencoder, and that of the Transformer"""
+
+    def __post_init__(self) -> None:
+        check_choice("tokens", self.tokens, ("pixels", "jpeg-bytes", "codes"))
+        for name in ("height", "width"):
+            check_between(name, getattr(self, name), 1, LARGEST_IMAGE)
+        for name in ("dim", "heads", "layers", "batch_size"):
+            check_positive(name, getattr(self, name))
+        if self.dim % (2 * self.heads):
+            raise UsageError(f"dim is {self.dim} for {self.heads} heads, expected a multiple of {2 * self.heads}")
+        check_between("dropout", self.dropout, 0.0, 0.9)
+        if not self.levels or any(not 2 <= levels <= 64 for levels in self.levels):
+            raise UsageError(f"levels are {self.levels}, expected 2 to 64 for each feature")
+        if self.tokens == "jpeg-bytes" and self.codec.block != 8:
+            raise UsageError(f"block is {self.codec.block}, expected 8, which JPEG files have")
+        if self.tokens == "codes" and (self.height % 4 or self.width % 4):
+            raise UsageError(f"codes need sides that are multiples of 4, not {self.width} x {self.height}")
+        if self.data.stored:
+            raise UsageError("baselines are trained on pixels; leave out --data.stored")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dct_transformer.cli.options import (
     StatsOptions,
     TrainOptions,
 )
-from dct_transformer.config import ExperimentConfig
+from dct_transformer.config import BaselineConfig, ExperimentConfig
 from dct_transformer.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -26,15 +26,15 @@ PAPER = Paper(
     aliases=ALIASES,
     verbs=(
         Verb(
-            "train", "train a network on lists of triples", "dct_transformer.cli.train:train_verb", TrainOptions,
-            "laptop-16", (ExperimentConfig,),
+            "train", "train a network on lists of triples, or a baseline", "dct_transformer.cli.train:train_verb",
+            TrainOptions, "laptop-16", (ExperimentConfig, BaselineConfig),
         ),
         Verb(
             "sample", "draw pictures, or complete one: colourise, upscale, in-paint",
             "dct_transformer.cli.sample:sample_verb", SampleOptions,
         ),
         Verb(
-            "evaluate", "measure the likelihood of held-out images",
+            "evaluate", "measure likelihoods of held-out images and distances of samples: FD-Haar, FID, sFID",
             "dct_transformer.cli.evaluate:evaluate_verb", EvaluateOptions,
         ),
         Verb(
@@ -42,7 +42,10 @@ PAPER = Paper(
             "dct_transformer.cli.encode:encode_verb", EncodeOptions,
         ),
         Verb("decode", "write the picture of a list", "dct_transformer.cli.decode:decode_verb", DecodeOptions),
-        Verb("stats", "lengths of the lists of images", "dct_transformer.cli.stats:stats_verb", StatsOptions),
+        Verb(
+            "stats", "what the lists of images are like: lengths, bands, entropies",
+            "dct_transformer.cli.stats:stats_verb", StatsOptions,
+        ),
     ),
     claims_in="dct_transformer.claims:CLAIMS",
     cost_of="dct_transformer.cli.costs:cost_of",

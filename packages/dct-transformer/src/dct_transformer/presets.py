@@ -7,7 +7,7 @@ from onepaper.optimizer import OptimizerOptions
 from onepaper.paper import Preset
 from onepaper.training import LoopOptions
 
-from dct_transformer.config import ChunkConfig, CodecConfig, DataConfig, ExperimentConfig, ModelConfig
+from dct_transformer.config import BaselineConfig, ChunkConfig, CodecConfig, DataConfig, ExperimentConfig, ModelConfig
 
 _IMAGES = DataConfig("images", Path("images"), zoom=1.0)
 
@@ -114,6 +114,16 @@ PRESETS = {
             optimizer=OptimizerOptions(name="adam", lr=3e-3, clip_norm=1.0, warmup_steps=5, schedule="cosine"),
             loop=LoopOptions(steps=40, log_every=10, evaluate_every=20, checkpoint_every=20),
         ),
+    ),
+    "baseline-pixels": Preset(
+        "baseline: a Transformer over the pixels of coded stamps of 16 x 16",
+        BaselineConfig(tokens="pixels", batch_size=16),
+    ),
+    "baseline-jpeg-bytes": Preset(
+        "baseline: a Transformer over the bytes of their JPEG files", BaselineConfig(tokens="jpeg-bytes")
+    ),
+    "baseline-codes": Preset(
+        "baseline: a Transformer over the codes of a small autoencoder", BaselineConfig(tokens="codes")
     ),
 }  # fmt: skip
 ALIASES = {"laptop": "laptop-16"}

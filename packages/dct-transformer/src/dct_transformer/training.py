@@ -11,11 +11,13 @@ from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
 from onepaper.training import Hook, fit
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from dct_transformer.config import ExperimentConfig
 from dct_transformer.data.chunks import Chunk
 from dct_transformer.data.examples import centre_examples, chunk_batches
-from dct_transformer.data.images import Images, open_images
+from dct_transformer.data.images import Images
+from dct_transformer.data.stored_images import open_pictures
 from dct_transformer.evaluation.exact_likelihood import likelihood
 from dct_transformer.models.dct_transformer import DCTransformer
 
@@ -36,7 +38,7 @@ def load_images(config: ExperimentConfig) -> Images:
     Raises:
         UsageError: no images, or another number of classes than the network has.
     """
-    images = open_images(config.data, config.model.height, config.model.width)
+    images = open_pictures(config.data, config.model)
     if config.model.classes and len(images.classes) != config.model.classes:
         raise UsageError(
             f"the images have {len(images.classes)} classes, expected {config.model.classes}; set --model.classes"
@@ -116,5 +118,13 @@ def train(
 
 
 def _network(model: Any) -> DCTransformer:
+    """The model itself; of a sharded one a complete copy, since FSDP gathers parameters only for its own passes."""
     assert isinstance(model, DCTransformer)
-    return model
+    state = model.state_dict()
+    if not any(isinstance(value, DTensor) for value in state.values()):
+        return model
+    whole = {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in state.items()}
+    with torch.random.fork_rng(devices=[]):
+        network = DCTransformer(model.config)
+    network.load_state_dict(whole)
+    return network.to(whole["begin"].device).eval()

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 from onepaper.testing import check_one_line_error, run_verb
+from PIL import Image
+
+from dct_transformer.data.images import photographs
 
 
 def test_train_then_sample_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -11,7 +14,12 @@ def test_train_then_sample_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFi
     exported = tmp_path / "exported"
     words = ("--preset", "smoke", "--loop.steps", "4", "--output", run, "--export", str(exported))
     assert run_verb("dct-transformer", "train", *words) == 0
-    assert {file.name for file in exported.iterdir()} == {"SHA256SUMS", "config.json", "model.safetensors"}
+    assert {file.name for file in exported.iterdir()} == {
+        "SHA256SUMS",
+        "classes.json",
+        "config.json",
+        "model.safetensors",
+    }
     assert (tmp_path / "run" / "pretrained" / "model.safetensors").is_file()
     assert list((tmp_path / "run" / "samples").rglob("sample-0.png"))
     out = str(tmp_path / "samples")
@@ -27,3 +35,36 @@ def test_train_then_sample_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFi
     check_one_line_error(capsys.readouterr().err, "dim is 0")
     assert run_verb("dct-transformer", "train", "--export", "/proc/weights") == 1
     check_one_line_error(capsys.readouterr().err, "choose another --export")
+
+
+@pytest.mark.parametrize("preset", ["baseline-jpeg-bytes", "baseline-codes"])
+def test_baselines(preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--preset", preset, "--loop.steps", "3", "--dim", "16", "--layers", "1", "--output", str(tmp_path / "run"))
+    assert run_verb("dct-transformer", "train", *words) == 0
+    out = capsys.readouterr().out
+    assert "bits per image" in out
+    assert "of 16 drawn sequences are pictures" in out
+    assert (tmp_path / "run" / "baseline.json").is_file()
+    assert run_verb("dct-transformer", "train", *words, "--export", str(tmp_path / "weights")) == 2
+    check_one_line_error(capsys.readouterr().err, "leave it out for baselines")
+
+
+def test_laptop_32(tmp_path: Path) -> None:
+    """Steps of the larger preset."""
+    words = ("--preset", "laptop-32", "--loop.steps", "2", "--loop.evaluate-every", "0", "--batch-size", "2")
+    assert run_verb("dct-transformer", "train", *words, "--output", str(tmp_path / "run")) == 0
+    assert (tmp_path / "run" / "pretrained" / "classes.json").is_file()
+
+
+def test_stored_coefficients(tmp_path: Path) -> None:
+    """A training on the coefficients in JPEG files, and an evaluation on them."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for name, photo in list(photographs().items())[:10]:
+        Image.fromarray(photo).save(folder / f"{name}.jpg", quality=60)
+    data = ("--data.dataset", "images", "--data.path", str(folder), "--data.stored")
+    words = ("--preset", "laptop-32", "--model.classes", "0", "--loop.steps", "2", "--loop.evaluate-every", "0")
+    run = str(tmp_path / "run")
+    assert run_verb("dct-transformer", "train", *words, "--batch-size", "2", *data, "--output", run) == 0
+    words = ("--weights", run, *data, "--no-distances", "--output", str(tmp_path / "evaluation"))
+    assert run_verb("dct-transformer", "evaluate", *words) == 0

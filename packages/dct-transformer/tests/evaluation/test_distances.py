@@ -6,6 +6,7 @@ from onepaper.errors import UsageError
 from scipy.linalg import sqrtm
 
 from dct_transformer.evaluation.distances import compare, frechet_distance, precision_recall
+from dct_transformer.evaluation.haar import haar_features
 
 
 def test_frechet_distance_of_normal_distributions() -> None:
@@ -16,6 +17,11 @@ def test_frechet_distance_of_normal_distributions() -> None:
     one, two = (np.cov(part, rowvar=False) for part in (first, second))
     expected = np.square(first.mean(0) - second.mean(0)).sum() + np.trace(one + two - 2 * np.real(sqrtm(one @ two)))
     assert frechet_distance(first, second) == pytest.approx(expected)
+    wide = [np.concatenate([part[:3], np.ones((3, 1))], axis=1) for part in (first, second)]  # fewer than dimensions
+    one, two = (np.cov(part, rowvar=False) for part in wide)
+    root = np.sqrt(np.linalg.eigvals(one @ two).real.clip(0)).sum()
+    few = np.square(wide[0].mean(0) - wide[1].mean(0)).sum() + np.trace(one + two) - 2 * root
+    assert frechet_distance(*wide) == pytest.approx(few)
     order = [2, 0, 3, 1]
     assert frechet_distance(first[:, order], second[:, order]) == pytest.approx(expected)
     assert frechet_distance(first, first) < 1e-9
@@ -28,17 +34,21 @@ def test_precision_and_recall() -> None:
     found = np.concatenate([near + 0.01, near + 900])
     assert precision_recall(found, real) == (0.5, pytest.approx(1 / 3))
     assert precision_recall(real, real) == (1, 1)
+    whole = precision_recall(found, real)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dct_transformer.evaluation.distances.BLOCK", 7)
+        assert precision_recall(found, real) == whole
 
 
 def test_comparison_of_pictures() -> None:
     generator = np.random.default_rng(0)
     pictures = generator.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
-    same = compare(pictures, pictures)
-    assert (same.precision, same.recall) == (1, 1)
-    assert max(same.fd_haar, same.sfd_haar) < 1e-6
-    grey = compare(np.full_like(pictures, 128), pictures)
-    assert grey.fd_haar > 1
-    assert grey.recall == 0
+    same = compare(haar_features(pictures), haar_features(pictures))
+    assert (same["precision"], same["recall"]) == (1, 1)
+    assert max(same["fd_haar"], same["sfd_haar"]) < 1e-6
+    grey = compare(haar_features(np.full_like(pictures, 128)), haar_features(pictures))
+    assert grey["fd_haar"] > 1
+    assert grey["recall"] == 0
 
 
 def test_wrong_features() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from onepaper.config import check_between, check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.errors import UsageError
 from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
 
-from dct_transformer.config import CodecConfig, DataConfig, SamplingOptions
+from dct_transformer.config import ChunkConfig, CodecConfig, DataConfig, SamplingOptions
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class SampleOptions(VerbOptions):
     count: int = 16
     """pictures to draw"""
     label: str = ""
-    """class by its number, of a class-conditional network; empty: none"""
+    """class by its name (of stamps-16 such as animals/birds) or number, of a class-conditional network; empty: none"""
     task: Literal["generate", "colorize", "upscale", "inpaint"] = "generate"
     """generate: from nothing; colorize: chroma of an image; upscale: the finer bands of an image; inpaint: the
     right half of an image"""
@@ -56,14 +57,21 @@ class EvaluateOptions(VerbOptions):
     """a network that ships with the package, or the folder of a training run"""
     data: DataConfig = DataConfig()
     count: int = 0
-    """held-out images; 0: all"""
+    """held-out images whose likelihood is measured, and references of the distances; 0: all"""
     distances: bool = True
-    """draw as many samples, and measure their distances from the images: of a network without a condition, with sides
-    that are multiples of 8; --no-distances: likelihoods alone"""
+    """draw as many samples as there are references, and measure their distances from them: of a network without a
+    condition, and with wavelet features of images with sides that are multiples of 8; --no-distances: likelihoods
+    alone"""
+    references: Literal["held-out", "training"] = "held-out"
+    """of the distances; those of training images are in use for published FIDs"""
+    inception: Path | None = None
+    """file of the Inception network (pt_inception-2015-12-05-6726825d.pth or inception-2015-12-05.pt), for FID, sFID,
+    precision and recall; none: distances of wavelet features, FD-Haar and sFD-Haar"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_non_negative("count", self.count)
+        check_choice("references", self.references, ("held-out", "training"))
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,12 @@ class StatsOptions(PlainOptions):
     """a folder of images or a .tar shard; None: the photographs that are included"""
     size: int = 256
     """pixels, to which images are cropped and resampled"""
+    stored: bool = False
+    """take the coefficients that are in JPEG files, at their own size and with their own tables"""
     codec: CodecConfig = CodecConfig()
+    chunk: ChunkConfig = ChunkConfig()
 
     def __post_init__(self) -> None:
         check_positive("size", self.size)
+        if self.stored and self.path is None:
+            raise UsageError("--stored takes the coefficients of JPEG files; give their folder with --path")

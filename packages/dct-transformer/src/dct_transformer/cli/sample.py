@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from onepaper.config import unknown
 from onepaper.display.file_bytes import picture_png, tile_pictures
 from onepaper.display.gallery import save_samples, write_gallery
 from onepaper.errors import UsageError
@@ -16,7 +17,7 @@ from dct_transformer.data.examples import image_example
 from dct_transformer.data.images import photographs, resize
 from dct_transformer.evaluation.heat_maps import detail_counts, heat_map
 from dct_transformer.models.dct_transformer import DCTransformer
-from dct_transformer.pretrained.networks import open_network
+from dct_transformer.pretrained.networks import class_names, open_network
 from dct_transformer.representation.triples import Triples
 from dct_transformer.sampling import Known, known_bands, known_luma, known_region, pixels, sample
 
@@ -68,8 +69,14 @@ def sample_verb(call: Invocation) -> None:
 def _labels(model: DCTransformer, options: SampleOptions) -> list[int] | None:
     if not options.label:
         return None
+    if not model.config.classes:
+        raise UsageError(f"label is '{options.label}', and {options.weights} has no classes; leave out --label")
+    names = class_names(options.weights)
+    if options.label in names:
+        return [names.index(options.label)] * options.count
     if not options.label.isdecimal():
-        raise UsageError(f"label is '{options.label}', expected the number of a class, 0 to {model.config.classes - 1}")
+        numbers = [str(number) for number in range(model.config.classes)]
+        raise UsageError(unknown("label", options.label, names or numbers))
     return [int(options.label)] * options.count
 
 

@@ -1,8 +1,10 @@
 """Pictures that ship with the package, folders of images, and tar shards of them."""
 
+import copy
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import UInt8
@@ -39,9 +41,9 @@ class Images:
         unpacked: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
         self.files, self.labels, self.classes, self.size = list(files), list(labels), tuple(classes), size
-        self._kept: dict[int, np.ndarray] = {}
         self._keep = len(self.files) * size[0] * size[1] * 3 <= MOST_BYTES
         self._unpacked = unpacked
+        self.forget()
 
     def __len__(self) -> int:
         return len(self.files)
@@ -54,13 +56,19 @@ class Images:
             self._kept[index] = image
         return image
 
-    def part(self, held_out: bool) -> "Images":
+    def part(self, held_out: bool) -> Self:
         """Every tenth image, or all others."""
         chosen = [index for index in range(len(self)) if (index % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == held_out]
         if not chosen:
             raise UsageError(f"{len(self)} images have no held-out part, expected at least {HELD_OUT_EVERY}")
-        files, labels = [self.files[index] for index in chosen], [self.labels[index] for index in chosen]
-        return Images(files, labels, self.classes, self.size, self._unpacked)
+        part = copy.copy(self)
+        part.files, part.labels = [self.files[index] for index in chosen], [self.labels[index] for index in chosen]
+        part.forget()
+        return part
+
+    def forget(self) -> None:
+        """Keep no image in memory."""
+        self._kept: dict[int, np.ndarray] = {}
 
 
 def open_images(config: DataConfig, height: int, width: int) -> Images:
@@ -76,18 +84,23 @@ def open_images(config: DataConfig, height: int, width: int) -> Images:
     return open_path(config.path, size, check=True)
 
 
-def open_path(path: Path, size: tuple[int, int], *, check: bool = False) -> Images:
-    """Images of a folder, of a .tar shard, or of a folder of shards.
+class ImageFiles(NamedTuple):
+    """Files with the classes that their folders are."""
+
+    paths: list[Path]
+    labels: list[int]
+    classes: list[str]
+    unpacked: tempfile.TemporaryDirectory[str] | None
+    """where shards were unpacked, which lasts as long as it is referred to"""
+
+
+def find_image_files(path: Path) -> ImageFiles:
+    """The image files of a folder, of a .tar shard, or of a folder of shards.
 
     Names of the folders that files are in are their classes, the keys before the last slash in a shard.
 
-    Args:
-        path: folder or shard.
-        size: height and width; images are cropped at the centre and resampled.
-        check: read every file first.
-
     Raises:
-        UsageError: nothing there, or files that cannot be read.
+        UsageError: nothing there.
     """
     if not path.exists():
         raise UsageError(f"{path} does not exist; give a folder of images or a .tar shard")
@@ -100,13 +113,28 @@ def open_path(path: Path, size: tuple[int, int], *, check: bool = False) -> Imag
         for number, shard in enumerate(shards):
             extract_archive(shard, root / f"{number:06d}")
     files = image_files(root)
-    if check:
-        files = readable_images(files, size=size)
     names = [str(file.relative_to(root).parent.as_posix()) for file in files]
     if shards:
         names = [name.partition("/")[2] for name in names]
     classes = sorted(set(names))
-    return Images(files, [classes.index(name) for name in names], classes, size, unpacked)
+    return ImageFiles(files, [classes.index(name) for name in names], classes, unpacked)
+
+
+def open_path(path: Path, size: tuple[int, int], *, check: bool = False) -> Images:
+    """The images that `find_image_files` finds.
+
+    Args:
+        path: folder or shard.
+        size: height and width; images are cropped at the centre and resampled.
+        check: read every file first.
+
+    Raises:
+        UsageError: nothing there, or files that cannot be read.
+    """
+    found = find_image_files(path)
+    if check:
+        readable_images(found.paths, size=size)
+    return Images(found.paths, found.labels, found.classes, size, found.unpacked)
 
 
 def photographs() -> dict[str, UInt8[np.ndarray, "height width 3"]]:

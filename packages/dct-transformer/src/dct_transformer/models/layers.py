@@ -82,7 +82,7 @@ class Residual(nn.Module):
     def __init__(self, dim: int, branch: nn.Module, dropout: float, *, rezero: bool) -> None:
         super().__init__()
         self.norm, self.branch, self.dropout = nn.LayerNorm(dim), branch, nn.Dropout(dropout)
-        self.gate = nn.Parameter(torch.zeros(())) if rezero else None
+        self.gate = nn.Parameter(torch.zeros(1)) if rezero else None  # FSDP shards no scalars
 
     def forward(self, x: Tensor, *inputs: object) -> Tensor:
         """Add the branch."""
@@ -102,14 +102,16 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Residual(dim, Attention(dim, heads, dropout, causal=decoder), dropout, rezero=rezero)
         self.cross = Residual(dim, Attention(dim, heads, dropout), dropout, rezero=rezero) if decoder else None
-        self.feed_forward = nn.ModuleList(
-            Residual(
-                dim,
-                nn.Sequential(nn.Linear(dim, MLP_RATIO * dim), nn.GELU(), nn.Linear(MLP_RATIO * dim, dim)),
-                dropout,
-                rezero=rezero,
+        self.feed_forward = nn.Sequential(
+            *(
+                Residual(
+                    dim,
+                    nn.Sequential(nn.Linear(dim, MLP_RATIO * dim), nn.GELU(), nn.Linear(MLP_RATIO * dim, dim)),
+                    dropout,
+                    rezero=rezero,
+                )
+                for _ in range(feed_forwards)
             )
-            for _ in range(feed_forwards)
         )
 
     def memory(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,9 +125,7 @@ class Block(nn.Module):
         x = self.attention(x, None, cache)
         if self.cross is not None:
             x = self.cross(x, memory)
-        for layer in self.feed_forward:
-            x = layer(x)
-        return x
+        return self.feed_forward(x)
 
 
 class Stack(nn.Module):
@@ -139,8 +139,10 @@ class Stack(nn.Module):
         self, dim: int, heads: int, feed_forwards: Sequence[int], dropout: float, *, rezero: bool, decoder: bool
     ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(
-            Block(dim, heads, count, dropout, rezero=rezero, decoder=decoder) for count in feed_forwards
+        # A sequence and not a list: FSDP gathers the modules of a list in their own forward pass only, and the keys of
+        # the memory are computed outside of it.
+        self.blocks = nn.Sequential(
+            *(Block(dim, heads, count, dropout, rezero=rezero, decoder=decoder) for count in feed_forwards)
         )
 
     def memories(self, tokens: Tensor) -> list[tuple[Tensor, Tensor]]:

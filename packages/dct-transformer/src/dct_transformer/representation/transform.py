@@ -36,11 +36,14 @@ def rgb_to_ycbcr(image: UInt8[np.ndarray, "height width 3"]) -> Int16[np.ndarray
     $$Y = 0.299 R + 0.587 G + 0.114 B, \quad C_b = 128 + 0.564 (B - Y), \quad C_r = 128 + 0.713 (R - Y)$$
     """
     # float32 represents the fixed-point sums, below 2^24, exactly; a matrix product of floats uses the BLAS library.
-    sums = image.reshape(-1, 3).astype(np.float32) @ (_FORWARD.T.astype(np.float32))
-    # Chroma is rounded down at exactly one half, luma up (jccolor.c).
-    rounded = np.floor((sums + np.array([_HALF, _HALF - 1, _HALF - 1], np.float32)) / (1 << 16))
-    rounded[:, 0] -= 128
-    return np.ascontiguousarray(rounded.T.reshape(3, *image.shape[:2]).astype(np.int16))
+    planes = image.reshape(-1, 3).T.astype(np.float32, order="C")
+    sums = _FORWARD.astype(np.float32) @ planes
+    # Chroma is rounded down at exactly one half, luma up (jccolor.c). Division by a power of two is exact.
+    sums += np.array([[_HALF], [_HALF - 1], [_HALF - 1]], np.float32)
+    sums *= np.float32(1 / (1 << 16))
+    np.floor(sums, out=sums)
+    sums[0] -= 128
+    return sums.astype(np.int16).reshape(3, *image.shape[:2])
 
 
 def ycbcr_to_rgb(planes: Float[np.ndarray, "3 height width"]) -> UInt8[np.ndarray, "height width 3"]:
@@ -56,17 +59,20 @@ def downsample(
 ) -> Int16[np.ndarray, "small_height small_width"]:
     """Means of `steps` pixels, with libjpeg's rounding: alternately down and up at one half (jcsample.c).
 
-    The last row and column are repeated where the size is no multiple.
+    The last row and column are repeated where the size is no multiple. The number of pixels of a mean is a power of
+    two.
     """
     rows, columns = steps
     if steps == (1, 1):
         return plane.astype(np.int16)
     plane = pad(plane, -plane.shape[0] % rows, -plane.shape[1] % columns)
-    height, width = plane.shape[0] // rows, plane.shape[1] // columns
-    total = plane.reshape(height, rows, width, columns).sum(axis=(1, 3), dtype=np.int32)
-    count = rows * columns
-    bias = np.where(np.arange(width) % 2, count // 2, (count - 1) // 2)
-    return ((total + bias) // count).astype(np.int16)
+    count, shift = rows * columns, (rows * columns).bit_length() - 1
+    total = np.tile(np.array([(count - 1) // 2, count // 2], np.int16), -(-plane.shape[1] // (2 * columns)))
+    total = total[: plane.shape[1] // columns]
+    for row in range(rows):
+        for column in range(columns):
+            total = total + plane[row::rows, column::columns]
+    return (total >> shift).astype(np.int16)
 
 
 def pad(plane: np.ndarray, rows: int, columns: int) -> np.ndarray:

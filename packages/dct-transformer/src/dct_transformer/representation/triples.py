@@ -94,9 +94,12 @@ class Layout:
         parts: list[Triples] = []
         size = self.block**2
         for plane, (coefficients, places) in enumerate(zip(image.planes, self.plane_positions, strict=True)):
-            by_channel = coefficients.reshape(-1, size).T
-            channels, blocks = np.nonzero(by_channel)
-            parts.append(Triples(channels + plane * size, places[blocks], by_channel[channels, blocks]))
+            by_channel = np.ascontiguousarray(coefficients.reshape(-1, size).T)
+            occupied = by_channel != 0  # numpy lists the true values of booleans faster than non-zero integers
+            listed = np.flatnonzero(occupied)
+            channels = np.repeat(np.arange(size), np.count_nonzero(occupied, axis=1))
+            blocks = listed - channels * len(places)
+            parts.append(Triples(channels + plane * size, places[blocks], by_channel.ravel()[listed]))
         joined = Triples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
         order = np.argsort(self.keys(joined.channels, joined.positions), kind="stable")
         return Triples(
