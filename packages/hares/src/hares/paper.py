@@ -23,7 +23,7 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "pre-train a network: SimCLR, COLA or supervised",
+            "pre-train a network: SimCLR, COLA, CPC, BYOL-A or supervised",
             "hares.cli.train:run",
             TrainOptions,
             "laptop-simclr",
