@@ -14,6 +14,8 @@ from torch import Tensor
 from hares.data.embedded import RATE
 from hares.data.mini import MiniTask
 from hares.data.tasks import DOMAINS
+from hares.features.keys import arrays_digest, embedding_identity
+from hares.features.store import Features, FeatureStore
 from hares.probing.logistic import PENALTIES, LinearProbe, fit_logistic
 from hares.probing.scores import Score, bootstrap_over_groups, resampled_means
 
@@ -81,23 +83,38 @@ def embed_batches(embedding: Embedding, parts: Float32[np.ndarray, "parts length
 
 
 def embed_parts(
-    embedding: Embedding, clips: Sequence[Float32[np.ndarray, " samples"]], seconds: float
-) -> tuple[Float32[np.ndarray, "parts dim"], npt.NDArray[np.int64]]:
-    """Embeddings of the parts of all clips, and the clip of each part.
+    embedding: Embedding,
+    clips: Sequence[Float32[np.ndarray, " samples"]],
+    seconds: float,
+    store: FeatureStore | None = None,
+) -> Features:
+    """Embeddings of the parts of all clips, and the clip of each part; those of a store are not computed again.
 
     Raises:
-        UsageError: an embedding is not finite.
+        UsageError: an embedding is not finite, or has no identity, which a store needs.
     """
     length = round(seconds * RATE)
-    cut = [cut_parts(samples, length) for samples in clips]
-    owners = np.repeat(np.arange(len(cut)), [len(parts) for parts in cut])
-    return embed_batches(embedding, np.concatenate(cut)), owners
+
+    def compute(start: int, stop: int) -> Features:
+        cut = [cut_parts(samples, length) for samples in clips[start:stop]]
+        owners = np.repeat(np.arange(start, stop), [len(parts) for parts in cut])
+        return Features(embed_batches(embedding, np.concatenate(cut)), owners)
+
+    if store is None:
+        return compute(0, len(clips))
+    description = {"audio": arrays_digest(clips), "embedding": embedding_identity(embedding), "length": str(length)}
+    return store.get(description, len(clips), compute)
 
 
-def evaluate_task(embedding: Embedding, task: MiniTask) -> TaskResult:
+def evaluate_task(embedding: Embedding, task: MiniTask, store: FeatureStore | None = None) -> TaskResult:
     """Score one task: each fold is tested with a probe of the others, whose penalty the next fold chooses.
 
     The probe sees every part of a clip as a row; in the test, probabilities are averaged over the parts of a clip.
+
+    Args:
+        embedding: frozen.
+        task: with its clips.
+        store: keeps the embeddings of the clips.
 
     Raises:
         UsageError: the embedding expects another sampling rate than the clips have, or is not finite.
@@ -105,7 +122,7 @@ def evaluate_task(embedding: Embedding, task: MiniTask) -> TaskResult:
     if embedding.rate != RATE:
         raise UsageError(f"the embedding expects {embedding.rate} Hz; the clips have {RATE} Hz")
     clips = task.clips()
-    features, owners = embed_parts(embedding, [clip.samples for clip in clips], task.crop_seconds)
+    features, owners = embed_parts(embedding, [clip.samples for clip in clips], task.crop_seconds, store)
     classes = sorted({clip.label for clip in clips})
     labels = np.array([classes.index(clip.label) for clip in clips])
     folds = np.array([clip.fold for clip in clips])

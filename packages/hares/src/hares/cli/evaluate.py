@@ -8,6 +8,7 @@ from torch import nn
 
 from hares.data.mini import MINI_TASKS, mini_task
 from hares.evaluation import Embedding, TaskResult, domain_gaps, evaluate_task, mean_by_domain
+from hares.features.store import FeatureStore
 from hares.figures import radar
 from hares.hear import open_embedding
 from hares.pretrained.peers import PEERS
@@ -19,6 +20,7 @@ def run(call: Invocation) -> None:
     if options.dry_run:
         print(f"would evaluate {', '.join(options.embeddings)} on {', '.join(options.tasks)}")
         return
+    store = FeatureStore(options.features) if options.features else None
     opened: dict[str, Embedding] = {}
     for name in options.embeddings:
         try:
@@ -31,7 +33,7 @@ def run(call: Invocation) -> None:
     for name, embedding in opened.items():
         if isinstance(embedding, nn.Module):
             embedding.to(choose_device(options.device))
-        found[name] = [evaluate_task(embedding, mini_task(task)) for task in options.tasks]
+        found[name] = [evaluate_task(embedding, mini_task(task), store) for task in options.tasks]
         print(f"{name}:")
         for line in _lines(found[name]):
             print(f"  {line}", flush=True)

@@ -33,6 +33,8 @@ class EvaluateOptions(VerbOptions):
     installed module with the HEAR interface"""
     tasks: tuple[str, ...] = MINI_NAMES
     """mini tasks to score"""
+    features: Path | None = None
+    """folder in which embeddings of clips are kept, for the same network and audio; None: they are computed"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,6 +55,8 @@ class ScoreOptions(VerbOptions):
     """as of evaluate"""
     probe: Literal["paper", "logistic", "mlp", "svm", "ridge", "knn"] = "paper"
     """paper: linear, one hidden layer for AudioSet, support vectors for ESC-50"""
+    features: Path | None = None
+    """folder in which embeddings of clips are kept: an interrupted scoring goes on there; None: none are kept"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
