@@ -17,7 +17,7 @@ from hares.data.tasks import DOMAINS
 from hares.features.keys import arrays_digest, embedding_identity
 from hares.features.store import Features, FeatureStore
 from hares.probing.logistic import PENALTIES, LinearProbe, fit_logistic
-from hares.probing.scores import Score, bootstrap_over_groups, resampled_means
+from hares.probing.scores import Score, bootstrap_over_groups, ranking_precision, resampled_means
 
 _BATCH = 64
 
@@ -34,14 +34,17 @@ class Embedding(Protocol):
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Which clips of a task are classified correctly; clips of a group are not independent."""
+    """Which clips of a task are classified correctly; clips of a group are not independent.
+
+    Where a clip has several classes, `correct` is the precision of their ranking (`ranking_precision`).
+    """
 
     task: str
     domain: str
     correct: npt.NDArray[np.float64]
     groups: tuple[str, ...]
     chance: float
-    """share of the most frequent class"""
+    """share of the most frequent class, or the precision of the ranking by frequency"""
 
     def score(self) -> Score:
         """Accuracy with its 95% interval over groups."""
@@ -123,8 +126,10 @@ def evaluate_task(embedding: Embedding, task: MiniTask, store: FeatureStore | No
         raise UsageError(f"the embedding expects {embedding.rate} Hz; the clips have {RATE} Hz")
     clips = task.clips()
     features, owners = embed_parts(embedding, [clip.samples for clip in clips], task.crop_seconds, store)
-    classes = sorted({clip.label for clip in clips})
-    labels = np.array([classes.index(clip.label) for clip in clips])
+    named = [clip.label.split(" ") if task.several else [clip.label] for clip in clips]
+    classes = sorted({name for names in named for name in names})
+    truth = np.array([[float(name in names) for name in classes] for names in named])
+    labels = truth if task.several else truth.argmax(1)
     folds = np.array([clip.fold for clip in clips])
     correct = np.zeros(len(clips))
     count = int(folds.max()) + 1
@@ -132,28 +137,34 @@ def evaluate_task(embedding: Embedding, task: MiniTask, store: FeatureStore | No
         chosen = (fold + 1) % count
         inner = ~np.isin(folds[owners], (fold, chosen))
         probes = fit_logistic(features[inner], labels[owners[inner]], len(classes))
-        scores = [_accuracy(probe, features, owners, labels, folds == chosen).mean() for probe in probes]
+        scores = [_correct(probe, features, owners, truth, folds == chosen).mean() for probe in probes]
         best = PENALTIES[int(np.argmax(scores))]
         outer = folds[owners] != fold
         (probe,) = fit_logistic(features[outer], labels[owners[outer]], len(classes), (best,))
-        correct[folds == fold] = _accuracy(probe, features, owners, labels, folds == fold)
-    chance = float(np.bincount(labels).max() / len(labels))
+        correct[folds == fold] = _correct(probe, features, owners, truth, folds == fold)
+    frequencies = np.broadcast_to(truth.mean(0), truth.shape)
+    chance = float(ranking_precision(truth, frequencies).mean()) if task.several else float(frequencies.max())
     return TaskResult(task.name, task.domain, correct, tuple(clip.group for clip in clips), chance)
 
 
-def _accuracy(
+def _correct(
     probe: LinearProbe,
     features: Float32[np.ndarray, "parts dim"],
     owners: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.int64],
+    truth: npt.NDArray[np.float64],
     tested: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float64]:
-    """Of each tested clip, whether the mean of its parts' probabilities is largest at its label."""
+    """Of each tested clip, whether the mean of its parts' probabilities is largest at its label.
+
+    Of a task with several classes a clip, the precision of the ranking of the classes.
+    """
     kept = tested[owners]
     probabilities = probe.probabilities(features[kept])
-    sums = np.zeros((len(labels), probabilities.shape[1]))
+    sums = np.zeros((len(truth), probabilities.shape[1]))
     np.add.at(sums, owners[kept], probabilities)
-    return (sums.argmax(1) == labels)[tested].astype(np.float64)
+    if probe.link == "sigmoid":
+        return ranking_precision(truth[tested], sums[tested])
+    return (sums.argmax(1) == truth.argmax(1))[tested].astype(np.float64)
 
 
 def mean_by_domain(results: Sequence[TaskResult]) -> dict[str, float]:

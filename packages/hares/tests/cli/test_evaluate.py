@@ -56,7 +56,12 @@ def test_gaps_and_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert next(line.split() for line in lines if "from " in line and "clip" not in line) == [
         *("simclr", "environment", "+100.0%", "[+100.0%,", "+100.0%]", "from", "statistics")
     ]
-    assert (tmp_path / "radar.png").read_bytes()[:4] == b"\x89PNG"
+    for name in ("radar.png", "gaps.png"):
+        assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
+    assert not (tmp_path / "ranks.png").exists()
+    assert run_verb("hares", *words, "random") == 0
+    assert (tmp_path / "ranks.png").read_bytes()[:4] == b"\x89PNG"
+    assert any(line.startswith("mean ranks: simclr ") for line in capsys.readouterr().out.splitlines())
 
 
 def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:
