@@ -59,8 +59,9 @@ def test_gaps_and_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     for name in ("radar.png", "gaps.png"):
         assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
     assert not (tmp_path / "ranks.png").exists()
-    assert run_verb("hares", *words, "random") == 0
-    assert (tmp_path / "ranks.png").read_bytes()[:4] == b"\x89PNG"
+    words = ("evaluate", "--output", str(tmp_path / "three"), *words[3:], "random")
+    assert run_verb("hares", *words) == 0
+    assert (tmp_path / "three" / "ranks.png").read_bytes()[:4] == b"\x89PNG"
     assert any(line.startswith("mean ranks: simclr ") for line in capsys.readouterr().out.splitlines())
 
 

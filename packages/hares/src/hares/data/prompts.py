@@ -90,7 +90,7 @@ def prepare_prompts(debian: Path, folder: Path) -> dict[str, int]:
 
 
 def _files(debian: Path, pattern: str) -> list[Path]:
-    """Files of a pattern in a fixed order; not digits and letters alone where there are sentences."""
+    """Files of a pattern, in a fixed order."""
     found = sorted(path for path in debian.glob(pattern) if path.is_file() and not path.is_symlink())
     if not found:
         raise UsageError(f"{debian} has no {pattern}; extract the Debian packages {', '.join(PACKAGES)} there")

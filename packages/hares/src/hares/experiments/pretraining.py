@@ -29,9 +29,9 @@ ARCHITECTURES: dict[str, EncoderConfig] = {
     "slowfast-nfnet": TINY,
     "slowfast-resnet50": SLOWFAST,
     "cnn14": EncoderConfig(architecture="cnn14", front_end=SMALL_FRONT_END, width=4),
-    "vit": EncoderConfig(architecture="vit", front_end=SMALL_FRONT_END, width=64, depths=(1, 1, 2, 2)),
+    "vit": EncoderConfig(architecture="vit", front_end=SMALL_FRONT_END, width=64, depths=(1, 2, 2, 2)),
 }
-"""Of equal cost within a quarter."""
+"""Of equal cost within a fifth."""
 NORMS: tuple[Norm, ...] = ("batch", "none", "layer", "instance")
 _LABELS = {"sounds": "kind", "syllables": "vowel", "notes": "family"}
 

@@ -49,5 +49,5 @@ def arrays_digest(arrays: Iterable[npt.NDArray[np.float32]]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{len(array)}\n".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array))  # pyright: ignore
     return digest.hexdigest()
