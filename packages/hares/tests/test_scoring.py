@@ -12,6 +12,7 @@ from onepaper.errors import UsageError
 from torch import Tensor
 
 from hares.data.tasks import TASKS, task_of
+from hares.features.store import FeatureStore
 from hares.scoring import embed_clips, part_seconds, score_task
 from hares.suite.records import SuiteClip, SuiteData
 
@@ -115,3 +116,29 @@ def test_parts(make: Maker, name: str, seconds: float, count: int) -> None:
 
 def test_every_task_has_a_length() -> None:
     assert all(part_seconds(task) > 0 for task in TASKS)
+
+
+def test_features_are_kept_for_equal_audio(make: Maker, tmp_path: Path) -> None:
+    class Counting(Spectrum):
+        identity, calls = "spectrum", 0
+
+        def __call__(self, samples: Tensor) -> Tensor:
+            self.calls += 1
+            return super().__call__(samples)
+
+    data, store = (
+        make("voxforge", 24 * ["train"] + 6 * ["validation"] + 6 * ["test"], 0.2),
+        FeatureStore(tmp_path / "f"),
+    )
+    embedding = Counting()
+    first = score_task(embedding, data, store=store)
+    calls = embedding.calls
+    assert score_task(embedding, data, store=store) == first == score_task(Spectrum(), data)
+    assert embedding.calls == calls
+    # One sample of one file changes.
+    path = data.clips[3].path
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    score_task(embedding, data, store=store)
+    assert embedding.calls == 2 * calls

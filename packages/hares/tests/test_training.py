@@ -1,24 +1,29 @@
-"""Training learns, repeats, and resumes to the same bits; views are mixed in the chosen domain."""
+"""Training learns, repeats, and resumes to the same bits, with each objective; the target network of BYOL follows."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from onepaper.runs import Run
+from onepaper.torch.accelerator import Accelerator
 from onepaper.training import LoopOptions
 
-from hares.config import TrainConfig
-from hares.data.pool import open_pool
+from hares.config import CpcConfig, Objective, TrainConfig
+from hares.data.pool import crop_batches, open_pool
+from hares.models.byol import Byol
 from hares.models.encoder import Encoder
 from hares.presets import PRESETS
-from hares.spectrograms.log_mel import log_of_power, mel_power, standardize
-from hares.training import make_views, train
+from hares.training import PretrainingTask, train
 
 SMOKE: TrainConfig = replace(
-    PRESETS["smoke"].config, batch_size=4, seconds=0.3, loop=LoopOptions(steps=2, log_every=1, checkpoint_every=1)
+    PRESETS["smoke"].config,
+    batch_size=4,
+    seconds=0.3,
+    cpc=CpcConfig(frames=16, hop=4, context=8),
+    loop=LoopOptions(steps=2, log_every=1, checkpoint_every=1),
 )
 
 
@@ -26,8 +31,8 @@ def _flat(encoder: Encoder) -> np.ndarray:
     return torch.cat([value.flatten() for value in encoder.state_dict().values()]).numpy()
 
 
-@pytest.mark.parametrize("objective", ["simclr", "cola", "supervised"])
-def test_resume_gives_the_same_bits(objective: Literal["simclr", "cola", "supervised"], tmp_path: Path) -> None:
+@pytest.mark.parametrize("objective", get_args(Objective))
+def test_resume_gives_the_same_bits(objective: Objective, tmp_path: Path) -> None:
     config = replace(SMOKE, objective=objective)
     stopped = replace(config, loop=replace(config.loop, max_minutes=1e-9))
     pool, logged = open_pool(config.pool, config.encoder.front_end.rate), list[int]()
@@ -41,18 +46,19 @@ def test_resume_gives_the_same_bits(objective: Literal["simclr", "cola", "superv
     assert np.abs(whole - untrained).max() > 1e-5
 
 
-@pytest.mark.parametrize("domain", ["power", "log", "none"])
-def test_views_are_mixed_where_the_configuration_says(domain: Literal["power", "log", "none"]) -> None:
-    config = replace(SMOKE, mix_domain=domain)
-    front_end = config.encoder.front_end
-    samples = torch.randn(3, 8000, generator=torch.Generator().manual_seed(0))
-    views, partners, ratios = make_views(samples, config, torch.Generator().manual_seed(1))
-    power = mel_power(samples, front_end)
-    weights = ratios[:, None, None]
-    if domain == "power":
-        expected = log_of_power(weights * power + (1 - weights) * power[partners], front_end)
-    else:
-        plain = log_of_power(power, front_end)
-        expected = weights * plain + (1 - weights) * plain[partners]
-    torch.testing.assert_close(views, standardize(expected))
-    assert (domain == "none") == bool((ratios == 1).all())
+def test_the_target_network_is_a_moving_average() -> None:
+    config = replace(SMOKE, objective="byol")
+    pool = open_pool(config.pool, config.encoder.front_end.rate)
+    task = PretrainingTask(config, 0, Accelerator())
+    state = task.init(0)
+    assert isinstance(state.model, Byol)
+    pairs = state.model.pairs()
+    expected = [target.detach().clone() for target, _ in pairs]
+    assert all(torch.equal(target, online) for target, online in pairs)
+    batches = crop_batches(pool, config)
+    for step in range(2):
+        state, _ = task.step(state, batches(step))
+        expected = [0.99 * old + 0.01 * online for old, (_, online) in zip(expected, pairs, strict=True)]
+    assert all(target.grad is None for target, _ in pairs)
+    torch.testing.assert_close([target for target, _ in pairs], expected)
+    assert any(not torch.equal(target, online) for target, online in pairs)

@@ -22,7 +22,8 @@ Architecture = Literal[
     "statistics",
 ]
 Norm = Literal["batch", "none", "layer", "instance"]
-Objective = Literal["simclr", "cola", "supervised"]
+Objective = Literal["simclr", "cola", "cpc", "byol", "supervised"]
+CONTRASTIVE: tuple[Objective, ...] = ("simclr", "cola", "cpc")
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,46 @@ class PoolConfig:
 
 
 @dataclass(frozen=True)
+class CpcConfig:
+    """Contrastive predictive coding (van den Oord et al., 2018) of windows of the spectrogram, in both directions."""
+
+    frames: int = 32
+    """frames of a window, each of which the encoder embeds"""
+    hop: int = 16
+    """frames between windows"""
+    ahead: int = 3
+    """how many windows ahead are predicted"""
+    context: int = 256
+    """units of the recurrent network of each direction"""
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "hop", "ahead", "context"):
+            check_positive(name, getattr(self, name))
+
+
+@dataclass(frozen=True)
+class ByolConfig:
+    """BYOL with the augmentations of BYOL-A (Niizumi et al., 2021)."""
+
+    decay: float = 0.99
+    """share of the target network's weights that a step keeps"""
+    mix: float = 0.4
+    """largest weight of another example of the batch, mixed with an example as powers"""
+    scales: tuple[float, float] = (0.6, 1.5)
+    """range of the crop's size, in both axes, as a share of the spectrogram's"""
+    canvas: float = 1.5
+    """length of the area of zeros around the spectrogram from which is cropped, as a share of its length"""
+
+    def __post_init__(self) -> None:
+        check_between("decay", self.decay, 0.0, 1.0)
+        check_between("mix", self.mix, 0.0, 1.0)
+        if not 0 < self.scales[0] <= self.scales[1]:
+            raise UsageError(f"scales are {self.scales}, expected two positive numbers in increasing order")
+        if self.canvas < 1:
+            raise UsageError(f"canvas is {self.canvas}, expected at least 1")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A pre-training (paper, section 3 and appendix C)."""
 
@@ -151,6 +192,11 @@ class TrainConfig:
     """units of the projector's three hidden layers"""
     projection: int = 512
     """units of its output; the paper gives no value"""
+    cpc: CpcConfig = CpcConfig()
+    byol: ByolConfig = ByolConfig()
+    cached_rows: int = 0
+    """of simclr, cola and cpc: spectrograms (or windows) whose activations are in memory at a time, at the cost of a
+    second forward pass; 0 keeps those of all"""
     batch_size: int = 4096
     optimizer: OptimizerOptions = OptimizerOptions(
         name="adam", lr=2e-4, schedule="cosine", warmup_steps=5000, clip_norm=0.0, ema_decay=0.0
@@ -168,4 +214,15 @@ class TrainConfig:
             raise UsageError(f"batch_size is {self.batch_size}, expected at least 2: a loss contrasts examples")
         if self.encoder.architecture == "statistics":
             raise UsageError("architecture 'statistics' has no parameters to train; choose a network")
+        check_non_negative("cached_rows", self.cached_rows)
+        if self.cached_rows and self.objective not in CONTRASTIVE:
+            raise UsageError(f"cached_rows is for {', '.join(CONTRASTIVE)}, not for {self.objective}; set it to 0")
+        frames = 1 + (round(self.seconds * self.encoder.front_end.rate) - self.encoder.front_end.window) // (
+            self.encoder.front_end.hop
+        )
+        if self.objective == "cpc" and frames < self.cpc.frames + self.cpc.ahead * self.cpc.hop:
+            needed = self.cpc.frames + self.cpc.ahead * self.cpc.hop
+            raise UsageError(
+                f"a crop has {frames} frames, expected at least {needed} to predict {self.cpc.ahead} ahead"
+            )
         check_non_negative("shortest crop", self.seconds * self.encoder.front_end.rate - self.encoder.front_end.window)

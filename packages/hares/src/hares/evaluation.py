@@ -14,8 +14,10 @@ from torch import Tensor
 from hares.data.embedded import RATE
 from hares.data.mini import MiniTask
 from hares.data.tasks import DOMAINS
+from hares.features.keys import arrays_digest, embedding_identity
+from hares.features.store import Features, FeatureStore
 from hares.probing.logistic import PENALTIES, LinearProbe, fit_logistic
-from hares.probing.scores import Score, bootstrap_over_groups, resampled_means
+from hares.probing.scores import Score, bootstrap_over_groups, ranking_precision, resampled_means
 
 _BATCH = 64
 
@@ -32,14 +34,17 @@ class Embedding(Protocol):
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Which clips of a task are classified correctly; clips of a group are not independent."""
+    """Which clips of a task are classified correctly; clips of a group are not independent.
+
+    Where a clip has several classes, `correct` is the precision of their ranking (`ranking_precision`).
+    """
 
     task: str
     domain: str
     correct: npt.NDArray[np.float64]
     groups: tuple[str, ...]
     chance: float
-    """share of the most frequent class"""
+    """share of the most frequent class, or the precision of the ranking by frequency"""
 
     def score(self) -> Score:
         """Accuracy with its 95% interval over groups."""
@@ -81,23 +86,38 @@ def embed_batches(embedding: Embedding, parts: Float32[np.ndarray, "parts length
 
 
 def embed_parts(
-    embedding: Embedding, clips: Sequence[Float32[np.ndarray, " samples"]], seconds: float
-) -> tuple[Float32[np.ndarray, "parts dim"], npt.NDArray[np.int64]]:
-    """Embeddings of the parts of all clips, and the clip of each part.
+    embedding: Embedding,
+    clips: Sequence[Float32[np.ndarray, " samples"]],
+    seconds: float,
+    store: FeatureStore | None = None,
+) -> Features:
+    """Embeddings of the parts of all clips, and the clip of each part; those of a store are not computed again.
 
     Raises:
-        UsageError: an embedding is not finite.
+        UsageError: an embedding is not finite, or has no identity, which a store needs.
     """
     length = round(seconds * RATE)
-    cut = [cut_parts(samples, length) for samples in clips]
-    owners = np.repeat(np.arange(len(cut)), [len(parts) for parts in cut])
-    return embed_batches(embedding, np.concatenate(cut)), owners
+
+    def compute(start: int, stop: int) -> Features:
+        cut = [cut_parts(samples, length) for samples in clips[start:stop]]
+        owners = np.repeat(np.arange(start, stop), [len(parts) for parts in cut])
+        return Features(embed_batches(embedding, np.concatenate(cut)), owners)
+
+    if store is None:
+        return compute(0, len(clips))
+    description = {"audio": arrays_digest(clips), "embedding": embedding_identity(embedding), "length": str(length)}
+    return store.get(description, len(clips), compute)
 
 
-def evaluate_task(embedding: Embedding, task: MiniTask) -> TaskResult:
+def evaluate_task(embedding: Embedding, task: MiniTask, store: FeatureStore | None = None) -> TaskResult:
     """Score one task: each fold is tested with a probe of the others, whose penalty the next fold chooses.
 
     The probe sees every part of a clip as a row; in the test, probabilities are averaged over the parts of a clip.
+
+    Args:
+        embedding: frozen.
+        task: with its clips.
+        store: keeps the embeddings of the clips.
 
     Raises:
         UsageError: the embedding expects another sampling rate than the clips have, or is not finite.
@@ -105,9 +125,11 @@ def evaluate_task(embedding: Embedding, task: MiniTask) -> TaskResult:
     if embedding.rate != RATE:
         raise UsageError(f"the embedding expects {embedding.rate} Hz; the clips have {RATE} Hz")
     clips = task.clips()
-    features, owners = embed_parts(embedding, [clip.samples for clip in clips], task.crop_seconds)
-    classes = sorted({clip.label for clip in clips})
-    labels = np.array([classes.index(clip.label) for clip in clips])
+    features, owners = embed_parts(embedding, [clip.samples for clip in clips], task.crop_seconds, store)
+    named = [clip.label.split(" ") if task.several else [clip.label] for clip in clips]
+    classes = sorted({name for names in named for name in names})
+    truth = np.array([[float(name in names) for name in classes] for names in named])
+    labels = truth if task.several else truth.argmax(1)
     folds = np.array([clip.fold for clip in clips])
     correct = np.zeros(len(clips))
     count = int(folds.max()) + 1
@@ -115,28 +137,34 @@ def evaluate_task(embedding: Embedding, task: MiniTask) -> TaskResult:
         chosen = (fold + 1) % count
         inner = ~np.isin(folds[owners], (fold, chosen))
         probes = fit_logistic(features[inner], labels[owners[inner]], len(classes))
-        scores = [_accuracy(probe, features, owners, labels, folds == chosen).mean() for probe in probes]
+        scores = [_correct(probe, features, owners, truth, folds == chosen).mean() for probe in probes]
         best = PENALTIES[int(np.argmax(scores))]
         outer = folds[owners] != fold
         (probe,) = fit_logistic(features[outer], labels[owners[outer]], len(classes), (best,))
-        correct[folds == fold] = _accuracy(probe, features, owners, labels, folds == fold)
-    chance = float(np.bincount(labels).max() / len(labels))
+        correct[folds == fold] = _correct(probe, features, owners, truth, folds == fold)
+    frequencies = np.broadcast_to(truth.mean(0), truth.shape)
+    chance = float(ranking_precision(truth, frequencies).mean()) if task.several else float(frequencies.max())
     return TaskResult(task.name, task.domain, correct, tuple(clip.group for clip in clips), chance)
 
 
-def _accuracy(
+def _correct(
     probe: LinearProbe,
     features: Float32[np.ndarray, "parts dim"],
     owners: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.int64],
+    truth: npt.NDArray[np.float64],
     tested: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float64]:
-    """Of each tested clip, whether the mean of its parts' probabilities is largest at its label."""
+    """Of each tested clip, whether the mean of its parts' probabilities is largest at its label.
+
+    Of a task with several classes a clip, the precision of the ranking of the classes.
+    """
     kept = tested[owners]
     probabilities = probe.probabilities(features[kept])
-    sums = np.zeros((len(labels), probabilities.shape[1]))
+    sums = np.zeros((len(truth), probabilities.shape[1]))
     np.add.at(sums, owners[kept], probabilities)
-    return (sums.argmax(1) == labels)[tested].astype(np.float64)
+    if probe.link == "sigmoid":
+        return ranking_precision(truth[tested], sums[tested])
+    return (sums.argmax(1) == truth.argmax(1))[tested].astype(np.float64)
 
 
 def mean_by_domain(results: Sequence[TaskResult]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from onepaper.weights import find_weights
 from torch import Tensor, nn
 
 from hares.evaluation import Embedding
+from hares.features.keys import tensors_digest
 from hares.models.encoder import Encoder
 from hares.presets import LAPTOP, STATISTICS
 from hares.pretrained.peers import PEERS, VoiceActivity
@@ -106,6 +107,9 @@ class HearEmbedding:
         self.rate = int(getattr(self._model, "sample_rate", 0))
         if self.rate not in _HEAR_RATES:
             raise UsageError(f"'{module}' has the sampling rate {self.rate}, expected one of {_HEAR_RATES}")
+        # The interface names neither version nor weights; of a network they are known.
+        if isinstance(self._model, nn.Module):
+            self.identity = f"{module} {type(self._model).__qualname__} {tensors_digest(self._model)}"
 
     def __call__(self, samples: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch dim"]:
         """The embeddings of clips."""

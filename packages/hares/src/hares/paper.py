@@ -2,7 +2,7 @@
 
 from onepaper.paper import Paper, Verb
 
-from hares.cli.options import EvaluateOptions, ScoreOptions, TrainOptions
+from hares.cli.options import EvaluateOptions, GalleryOptions, PrepareOptions, ScoreOptions, TrainOptions
 from hares.config import TrainConfig
 from hares.presets import ALIASES, PRESETS
 
@@ -23,7 +23,7 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "pre-train a network: SimCLR, COLA or supervised",
+            "pre-train a network: SimCLR, COLA, CPC, BYOL-A or supervised",
             "hares.cli.train:run",
             TrainOptions,
             "laptop-simclr",
@@ -34,6 +34,18 @@ PAPER = Paper(
             "score embeddings on mini-HARES, by domain and with intervals",
             "hares.cli.evaluate:run",
             EvaluateOptions,
+        ),
+        Verb(
+            "gallery",
+            "make a page of clips and their nearest neighbours, to listen to",
+            "hares.cli.gallery:run",
+            GalleryOptions,
+        ),
+        Verb(
+            "prepare",
+            "make the mini tasks of speech that need Debian packages",
+            "hares.cli.prepare:run",
+            PrepareOptions,
         ),
         Verb(
             "score",

@@ -50,6 +50,13 @@ _SUPERVISED = replace(PAPER_LOSS, objective="supervised", batch_size=1024, loop=
 PRESETS = {
     "laptop-simclr": Preset("a small Slowfast NFNet by SimCLR on a folder of audio, in minutes", LAPTOP),
     "laptop-cola": Preset("the same network by COLA", replace(LAPTOP, objective="cola")),
+    "laptop-cpc": Preset(
+        "the same network by contrastive predictive coding of windows, without augmentation",
+        replace(LAPTOP, objective="cpc", mix_domain="none"),
+    ),
+    "laptop-byol": Preset(
+        "the same network by BYOL with the augmentations of BYOL-A", replace(LAPTOP, objective="byol")
+    ),
     "laptop-supervised": Preset(
         "the same network with the folders' names as labels", replace(LAPTOP, objective="supervised")
     ),
@@ -77,4 +84,18 @@ PRESETS = {
         for name, encoder in ENCODERS.items()
     },
 }
+# Of BYOL-A (Niizumi et al., 2021): 100 epochs of AudioSet.
+PRESETS["paper-byola"] = Preset(
+    "the CNN of BYOL-A by BYOL-A, as its own authors train it (paper, table 4)",
+    TrainConfig(
+        encoder=replace(ENCODERS["byola-cnn"], front_end=replace(SMALL_FRONT_END, fft=1024, window=1024)),
+        objective="byol",
+        seconds=0.96,
+        projection=256,
+        batch_size=256,
+        optimizer=OptimizerOptions(name="adam", lr=3e-4, clip_norm=0.0, ema_decay=0.0),
+        loop=LoopOptions(steps=750_000, log_every=100, checkpoint_every=5000),
+    ),
+    unsure=UNSURE,
+)
 ALIASES = {"laptop": "laptop-simclr", "paper": "paper-simclr-slowfast-nfnet-f0"}

@@ -4,18 +4,23 @@ This is not the schedule of the paper, which embeds random crops for 400,000 ste
 is one row. The validation part, which the paper ignores, only chooses the probe's setting.
 """
 
+import functools
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32
 from onepaper.audio import read_audio
+from onepaper.data import file_sha256
 from onepaper.errors import UsageError
 from onepaper.progress import track
 
 from hares.data.tasks import Task
 from hares.evaluation import Embedding, cut_parts, embed_batches
+from hares.features.keys import embedding_identity
+from hares.features.store import Features, FeatureStore
 from hares.probing.probes import GRIDS, Probe, ProbeKind, fit_probes
 from hares.probing.scores import Score, bootstrap_over_groups, mean_average_precision
 from hares.suite.records import SuiteClip, SuiteData
@@ -24,7 +29,7 @@ from hares.suite.records import SuiteClip, SuiteData
 _WHOLE = {"esc50": 5.0, "speech_commands_v1": 1.0, "speech_commands_v2": 1.0, "nsynth_instrument": 4.0}
 _OVERLAPPING = {"audioset": 10}
 _PROBES: dict[str, ProbeKind] = {"linear": "logistic", "mlp": "mlp", "svm": "svm"}
-_PENDING = 256
+_CLIPS = 64
 
 Labels = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
@@ -50,7 +55,14 @@ class SuiteResult:
     note: str
 
 
-def score_task(embedding: Embedding, data: SuiteData, probe: ProbeKind | None = None, *, seed: int = 0) -> SuiteResult:
+def score_task(
+    embedding: Embedding,
+    data: SuiteData,
+    probe: ProbeKind | None = None,
+    *,
+    seed: int = 0,
+    store: FeatureStore | None = None,
+) -> SuiteResult:
     """Score an embedding on the test part, or on every fold with the others as training.
 
     Args:
@@ -58,12 +70,13 @@ def score_task(embedding: Embedding, data: SuiteData, probe: ProbeKind | None = 
         data: a task with its clips.
         probe: kind; None takes that of the paper (linear, one hidden layer for AudioSet, support vectors for ESC-50).
         seed: of the probe.
+        store: keeps the embeddings of the clips.
 
     Raises:
         UsageError: a file that cannot be read, or embeddings that are not finite.
     """
     kind = probe or _PROBES[data.task.probe]
-    features, owners = embed_clips(embedding, data)
+    features, owners = embed_clips(embedding, data, store)
     parts = np.array([clip.part for clip in data.clips])
     if data.folds:
         folds = sorted(set(parts))
@@ -96,28 +109,56 @@ def score_task(embedding: Embedding, data: SuiteData, probe: ProbeKind | None = 
     return _result(data, scores, tested, kind)
 
 
-def embed_clips(
-    embedding: Embedding, data: SuiteData
-) -> tuple[Float32[np.ndarray, "parts dim"], npt.NDArray[np.int64]]:
+def embed_clips(embedding: Embedding, data: SuiteData, store: FeatureStore | None = None) -> Features:
     """Embeddings of the parts of all clips, and the clip of each part; only some clips are in memory at a time.
 
+    Args:
+        embedding: frozen.
+        data: a task with its clips.
+        store: keeps finished parts of the embeddings, so that an interrupted scoring goes on, and another one with the
+            same embedding and audio begins with the probe.
+
     Raises:
-        UsageError: a file that cannot be read, or embeddings that are not finite.
+        UsageError: a file that cannot be read, embeddings that are not finite, or an embedding without an identity,
+            which a store needs.
     """
+    title = f"embedding {data.task.name}"
+    if store is None:
+        ranges = range(0, len(data.clips), _CLIPS)
+        parts = [
+            _embed_range(embedding, data, start, min(start + _CLIPS, len(data.clips)))
+            for start in track(ranges, title, total=len(ranges))
+        ]
+        return Features(np.concatenate([part.rows for part in parts]), np.concatenate([part.owners for part in parts]))
+    description = {
+        "audio": _audio_digest(data),
+        "embedding": embedding_identity(embedding),
+        "parts": f"{part_seconds(data.task)} s, {_OVERLAPPING.get(data.task.name, 0)}",
+    }
+    return store.get(description, len(data.clips), partial(_embed_range, embedding, data), title)
+
+
+def _embed_range(embedding: Embedding, data: SuiteData, start: int, stop: int) -> Features:
+    """Embeddings of some of the clips."""
     length = round(part_seconds(data.task) * embedding.rate)
     count = _OVERLAPPING.get(data.task.name, 0)
-    rows: list[npt.NDArray[np.float32]] = []
-    pending: list[npt.NDArray[np.float32]] = []
-    owners: list[int] = []
-    for index, clip in enumerate(track(data.clips, f"embedding {data.task.name}", total=len(data.clips))):
-        samples = read_audio(clip.path, rate=embedding.rate, start=clip.start, seconds=clip.seconds).samples
-        cut = cut_parts(samples, length, count)
-        pending.append(cut)
-        owners += [index] * len(cut)
-        if sum(map(len, pending)) >= _PENDING or index + 1 == len(data.clips):
-            rows.append(embed_batches(embedding, np.concatenate(pending)))
-            pending = []
-    return np.concatenate(rows), np.array(owners)
+    cut = [
+        cut_parts(
+            read_audio(clip.path, rate=embedding.rate, start=clip.start, seconds=clip.seconds).samples, length, count
+        )
+        for clip in data.clips[start:stop]
+    ]
+    owners = np.repeat(np.arange(start, stop), [len(parts) for parts in cut])
+    return Features(embed_batches(embedding, np.concatenate(cut)), owners)
+
+
+def _audio_digest(data: SuiteData) -> str:
+    """SHA-256 over the content of all files and what is read of them."""
+    digest = hashlib.sha256()
+    content = functools.cache(file_sha256)
+    for clip in track(data.clips, f"reading {data.task.name}", total=len(data.clips)):
+        digest.update(f"{content(clip.path)} {clip.start} {clip.seconds}\n".encode())
+    return digest.hexdigest()
 
 
 def part_seconds(task: Task) -> float:

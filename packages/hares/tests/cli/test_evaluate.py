@@ -15,7 +15,9 @@ from hares.evaluation import TaskResult
 
 def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--embeddings", "statistics", "--tasks", "mini_sounds", "mini_vowels")
-    assert run_verb("hares", "evaluate", *words, "--output", str(tmp_path)) == 0
+    features = tmp_path / "features"
+    assert run_verb("hares", "evaluate", *words, "--output", str(tmp_path), "--features", str(features)) == 0
+    assert len([path for path in features.iterdir() if path.is_dir()]) == 2
     assert set(json.loads((tmp_path / "evaluation.json").read_text())["statistics"]) == {"mini_sounds", "mini_vowels"}
     assert not (tmp_path / "radar.png").exists()
     lines = capsys.readouterr().out.splitlines()
@@ -43,7 +45,7 @@ def test_a_peer_that_is_not_installed_is_left_out(
 
 
 def test_gaps_and_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def fake(embedding: Any, task: MiniTask) -> TaskResult:
+    def fake(embedding: Any, task: MiniTask, store: Any) -> TaskResult:
         correct = np.ones(4) * (embedding.embed_dim > 200)
         return TaskResult(task.name, task.domain, correct, ("a", "a", "b", "b"), 0.5)
 
@@ -54,7 +56,13 @@ def test_gaps_and_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert next(line.split() for line in lines if "from " in line and "clip" not in line) == [
         *("simclr", "environment", "+100.0%", "[+100.0%,", "+100.0%]", "from", "statistics")
     ]
-    assert (tmp_path / "radar.png").read_bytes()[:4] == b"\x89PNG"
+    for name in ("radar.png", "gaps.png"):
+        assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
+    assert not (tmp_path / "ranks.png").exists()
+    words = ("evaluate", "--output", str(tmp_path / "three"), *words[3:], "random")
+    assert run_verb("hares", *words) == 0
+    assert (tmp_path / "three" / "ranks.png").read_bytes()[:4] == b"\x89PNG"
+    assert any(line.startswith("mean ranks: simclr ") for line in capsys.readouterr().out.splitlines())
 
 
 def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:

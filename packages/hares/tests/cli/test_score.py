@@ -26,7 +26,8 @@ def esc50(tmp_path: Path) -> Path:
 
 def test_score(esc50: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("score", "--data", f"esc50={esc50}", "--embedding", "statistics", "--output", str(tmp_path / "run"))
-    assert run_verb("hares", *words, "--probe", "ridge") == 0
+    assert run_verb("hares", *words, "--probe", "ridge", "--features", str(tmp_path / "features")) == 0
+    assert len([path for path in (tmp_path / "features").iterdir() if path.is_dir()]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["esc50", "100.0%"]
     assert "partial (1/12), no HARES score" in lines[1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onepaper.claims import ClaimContext
 
-from hares.data.mini import MINI_TASKS
+from hares.data.mini import EMBEDDED_TASKS
 from hares.experiments import mini
 
 
@@ -12,7 +12,7 @@ def test_differences_are_over_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         mini,
         "_evaluate",
-        lambda name: {task.name: np.full(len(task.clips()), float(name == "simclr")) for task in MINI_TASKS},
+        lambda name: {task.name: np.full(len(task.clips()), float(name == "simclr")) for task in EMBEDDED_TASKS},
     )
     evidence = mini.compare(ClaimContext())
     for other in ("random", "statistics"):

@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, label_ranking_average_precision_score
 
 from hares.data.published import published_rows
 from hares.data.tasks import TASKS
-from hares.probing.scores import bootstrap_over_groups, domain_means, hares_score, mean_average_precision
+from hares.probing.scores import (
+    bootstrap_over_groups,
+    domain_means,
+    hares_score,
+    mean_average_precision,
+    rank_test,
+    ranking_precision,
+)
 
 
 def test_interval_has_the_standard_error_of_group_means() -> None:
@@ -55,3 +62,29 @@ def test_average_precision_is_that_of_scikit_learn(ties: bool) -> None:
         mean_average_precision(0 * truth, scores)
     with pytest.raises(UsageError, match="finite"):
         mean_average_precision(truth, scores * np.nan)
+
+
+def test_ranking_precision_is_that_of_scikit_learn() -> None:
+    generator = np.random.default_rng(3)
+    truth = (generator.random((30, 6)) < 0.3).astype(float)
+    truth[:, 0] = 1.0
+    scores = generator.integers(0, 5, (30, 6)).astype(float)  # with ties
+    found = ranking_precision(truth, scores)
+    assert found.mean() == pytest.approx(label_ranking_average_precision_score(truth, scores))
+    assert found[3] == pytest.approx(label_ranking_average_precision_score(truth[3:4], scores[3:4]))
+
+
+def test_ranks_of_a_textbook_example() -> None:
+    """Four classifiers on fourteen data sets have a critical difference of 1.25 (Demsar, 2006, section 3.2.2)."""
+    generator = np.random.default_rng(0)
+    scores = {name: {str(task): float(generator.normal()) for task in range(14)} for name in "abcd"}
+    ranks, difference, p_value = rank_test(scores)
+    assert difference == pytest.approx(1.25, abs=0.005)
+    assert sum(ranks.values()) == pytest.approx(10.0)
+    assert 0.0 <= p_value <= 1.0
+    scores["a"] = dict.fromkeys(scores["a"], 10.0)
+    assert rank_test(scores)[0]["a"] == 1.0
+    equal = {name: dict.fromkeys("xy", 0.5) for name in "abc"}
+    assert rank_test(equal)[::2] == (dict.fromkeys("abc", 2.0), 1.0)
+    with pytest.raises(UsageError, match="ranks need 3 and 2"):
+        rank_test({"a": {"x": 1.0, "y": 1.0}, "b": {"x": 0.0, "y": 1.0}})

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from onepaper.config import check_choice, outside_identity
+from onepaper.config import check_choice, check_positive, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import TrainingOptions, VerbOptions
 
-from hares.data.tasks import MINI_NAMES, READINGS
+from hares.data.tasks import EMBEDDED_NAMES, MINI_NAMES, READINGS
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,12 @@ class EvaluateOptions(VerbOptions):
     """simclr (ships with the package), statistics (mean and deviation of log-mel bands), random (the network of simclr,
     not trained), silero-vad (a peer, left out if it is not installed), the folder of a training run, or hear:MODULE, an
     installed module with the HEAR interface"""
-    tasks: tuple[str, ...] = MINI_NAMES
-    """mini tasks to score"""
+    tasks: tuple[str, ...] = EMBEDDED_NAMES
+    """mini tasks to score; mini_languages, mini_speakers and mini_intents need --prepared"""
+    prepared: Path | None = None
+    """the folder that prepare made; None: $ONEPAPER_DATA/hares-mini"""
+    features: Path | None = None
+    """folder in which embeddings of clips are kept, for the same network and audio; None: they are computed"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,6 +45,38 @@ class EvaluateOptions(VerbOptions):
                 raise UsageError(f"{name} is empty, expected at least one name")
         for name in self.tasks:
             check_choice("tasks", name, MINI_NAMES)
+
+
+@dataclass(frozen=True)
+class GalleryOptions(VerbOptions):
+    """Options of `gallery`."""
+
+    embedding: str = "simclr"
+    """as of evaluate"""
+    task: str = "mini_sounds"
+    """mini task whose clips are compared"""
+    prepared: Path | None = None
+    """the folder that prepare made; None: $ONEPAPER_DATA/hares-mini"""
+    queries: int = 8
+    """clips whose neighbours are shown, at equal distances in the task's table"""
+    neighbours: int = 4
+    """clips that are shown beside each"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("task", self.task, MINI_NAMES)
+        for name in ("queries", "neighbours"):
+            check_positive(name, getattr(self, name))
+
+
+@dataclass(frozen=True)
+class PrepareOptions(VerbOptions):
+    """Options of `prepare`."""
+
+    debian: Path | None = None
+    """folder into which Debian packages of spoken prompts were extracted; without it, the packages are named"""
+    folder: Path = Path("hares-mini")
+    """where the mini tasks go"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +89,8 @@ class ScoreOptions(VerbOptions):
     """as of evaluate"""
     probe: Literal["paper", "logistic", "mlp", "svm", "ridge", "knn"] = "paper"
     """paper: linear, one hidden layer for AudioSet, support vectors for ESC-50"""
+    features: Path | None = None
+    """folder in which embeddings of clips are kept: an interrupted scoring goes on there; None: none are kept"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

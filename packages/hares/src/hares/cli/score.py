@@ -10,6 +10,7 @@ from torch import nn
 
 from hares.cli.options import ScoreOptions
 from hares.data.tasks import TASKS
+from hares.features.store import FeatureStore
 from hares.hear import open_embedding
 from hares.probing.scores import domain_means, hares_score
 from hares.scoring import SuiteResult, score_task
@@ -29,13 +30,14 @@ def run(call: Invocation) -> None:
     embedding = open_embedding(options.embedding)
     if isinstance(embedding, nn.Module):
         embedding.to(choose_device(options.device))
+    store = FeatureStore(options.features) if options.features else None
     kind = None if options.probe == "paper" else options.probe
     # Tables are read before the run folder is created, and before hours of embedding.
     opened = {name: open_task(name, Path(folder)) for name, folder in given.items()}
     found: dict[str, SuiteResult] = {}
     with call.open_run() as folder:
         for name, data in opened.items():
-            found[name] = score_task(embedding, data, kind, seed=options.seed)
+            found[name] = score_task(embedding, data, kind, seed=options.seed, store=store)
             print(_line(name, found[name]))
             folder.write_json("scores.json", {task: to_dict(result) for task, result in found.items()})
     scores = {result.task: result.score for result in found.values()}

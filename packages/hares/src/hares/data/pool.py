@@ -11,7 +11,7 @@ from onepaper.errors import UsageError
 from onepaper.progress import track
 
 from hares.config import PoolConfig, TrainConfig
-from hares.data.embedded import RATE, embedded_clips
+from hares.data.embedded import RATE
 from hares.data.mini import MINI_TASKS, mini_task
 
 Samples = npt.NDArray[np.float32]
@@ -37,8 +37,7 @@ def open_pool(config: PoolConfig, rate: int) -> Pool:
         task = mini_task(config.task)
         if rate != RATE:
             raise UsageError(f"embedded clips have {RATE} Hz, the front end {rate}; train on a folder instead")
-        found = embedded_clips(task.source, task.label)
-        pieces = [(clip.samples, clip.label) for clip in found]
+        pieces = [(clip.samples, clip.label) for clip in task.clips()]
     else:
         if config.path is None:
             raise UsageError(

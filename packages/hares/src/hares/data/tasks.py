@@ -60,7 +60,17 @@ TASKS = (
 
 # Names for options, which are read without the libraries of audio.
 READINGS = (*(task.name for task in TASKS), "speech_commands_v1_raw30")
-MINI_NAMES = ("mini_sounds", "mini_vowels", "mini_instruments", "mini_pitch")
+EMBEDDED_NAMES = (
+    "mini_sounds",
+    "mini_birds",
+    "mini_scenes",
+    "mini_vowels",
+    "mini_instruments",
+    "mini_pitch",
+    "mini_tags",
+)
+PREPARED_NAMES = ("mini_languages", "mini_speakers", "mini_intents")
+MINI_NAMES = (*EMBEDDED_NAMES, *PREPARED_NAMES)
 
 
 def task_of(name: str) -> Task:

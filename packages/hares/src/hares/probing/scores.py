@@ -1,11 +1,13 @@
-"""Scores: intervals by bootstrap over groups, means over domains, and the HARES score."""
+"""Scores: intervals by bootstrap over groups, means over domains, the HARES score, and ranks of embeddings."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from onepaper.errors import UsageError
+from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
 from hares.data.tasks import DOMAINS, TASKS
 
@@ -87,6 +89,20 @@ def mean_average_precision(truth: npt.NDArray[np.number], scores: npt.NDArray[np
     return float(np.mean(found)), truth.shape[1] - len(found)
 
 
+def ranking_precision(truth: npt.NDArray[np.number], scores: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Of each row, the mean over its classes of the share of true ones among those that score as high or higher.
+
+    Args:
+        truth: zeros and ones [clips, classes], at least one 1 a clip.
+        scores: [clips, classes].
+    """
+    is_true = truth.astype(bool)
+    # [clip, class, other]: whether the other class scores at least as high.
+    above = scores[:, None, :] >= scores[:, :, None]
+    precision = (above & is_true[:, None, :]).sum(2) / above.sum(2)
+    return (precision * is_true).sum(1) / is_true.sum(1)
+
+
 def domain_means(scores: Mapping[str, float]) -> dict[str, float]:
     """The mean of each domain whose tasks of HARES are all there."""
     found: dict[str, float] = {}
@@ -107,3 +123,28 @@ def hares_score(scores: Mapping[str, float]) -> float | None:
     if unknown := set(scores) - names:
         raise UsageError(f"{sorted(unknown)[0]} is not a task of HARES; expected {', '.join(sorted(names))}")
     return float(np.mean(list(scores.values()))) if names == set(scores) else None
+
+
+def rank_test(scores: Mapping[str, Mapping[str, float]]) -> tuple[dict[str, float], float, float]:
+    r"""Mean ranks over tasks, the critical difference of two ranks, and the p-value of Friedman's test (Demsar, 2006).
+
+    The difference is Nemenyi's at 5%, $q \sqrt{k (k + 1) / (6 n)}$ for k embeddings and n tasks, with q from the
+    studentised range.
+
+    Args:
+        scores: embedding -> task -> score, of the same tasks; rank 1 is the highest score, and ties share their mean.
+
+    Raises:
+        UsageError: fewer than three embeddings or two tasks, or embeddings with different tasks.
+    """
+    tasks = list(next(iter(scores.values()), {}))
+    if len(scores) < 3 or len(tasks) < 2 or any(list(each) != tasks for each in scores.values()):
+        raise UsageError(f"{len(scores)} embeddings, {len(tasks)} tasks; ranks need 3 and 2, the same tasks for all")
+    table = np.array([[scores[name][task] for name in scores] for task in tasks])
+    means = rankdata(-table, axis=1).mean(0)
+    count = len(scores)
+    quantile = float(studentized_range.ppf(0.95, count, np.inf)) / math.sqrt(2.0)
+    difference = quantile * math.sqrt(count * (count + 1) / (6.0 * len(tasks)))
+    tied = (table == table[:, :1]).all()
+    p_value = 1.0 if tied else float(friedmanchisquare(*table.T).pvalue)
+    return dict(zip(scores, means.tolist(), strict=True)), difference, p_value

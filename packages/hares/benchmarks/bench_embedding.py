@@ -1,0 +1,69 @@
+"""Embedding of clips by our networks and by a peer, in clips of one second a second.
+
+    python bench_embedding.py [--rounds 5] [--threads 1] [--output FILE]
+
+Networks take turns in one process. Decoding and resampling are measured beside them, on files of 44.1 kHz that are
+read at 16 kHz: their share of the time shows whether they are the bottleneck.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from onepaper.audio import read_audio, write_wav
+from onepaper.benchmark import write_result
+from onepaper.errors import UsageError
+
+from hares.hear import open_embedding
+from hares.models.encoder import Encoder
+from hares.presets import ENCODERS
+
+CLIPS = 16
+
+
+def main() -> None:
+    """Measure all, and print clips a second."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    samples = 0.1 * torch.randn(CLIPS, 16_000, generator=torch.Generator().manual_seed(0))
+    calls: dict[str, Callable[[], object]] = {}
+    for name in ("statistics", "simclr", "silero-vad"):
+        try:
+            calls[name] = partial(open_embedding(name), samples)
+        except UsageError as error:
+            print(f"left out: {error}")
+    torch.manual_seed(0)
+    for name in ("byola-cnn", "slowfast-resnet50", "slowfast-nfnet-f0"):
+        calls[name] = partial(Encoder(ENCODERS[name]).eval(), samples)
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        paths = [
+            write_wav(Path(folder) / f"{index}.wav", np.random.default_rng(index).normal(0, 0.1, 44_100), 44_100)
+            for index in range(CLIPS)
+        ]
+        calls["decode and resample"] = lambda: [read_audio(path, rate=16_000) for path in paths]
+        times: dict[str, list[float]] = {name: [] for name in calls}
+        for index in range(given.rounds + 1):
+            for name, call in calls.items():
+                begun = time.perf_counter()
+                call()
+                if index:  # the first round warms up
+                    times[name].append(time.perf_counter() - begun)
+    rates = {name: CLIPS / statistics.median(each) for name, each in times.items()}
+    print(json.dumps({name: round(rate, 1) for name, rate in rates.items()}, indent=1))
+    result = {"threads": given.threads, "clips a second": rates, "times": times}
+    write_result(given.output, result, ("torch", "silero-vad", "numpy", "soxr"))
+
+
+if __name__ == "__main__":
+    main()
