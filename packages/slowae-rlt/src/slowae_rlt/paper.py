@@ -10,7 +10,7 @@ from slowae_rlt.cli.options import (
     GenerateOptions,
     TrainOptions,
 )
-from slowae_rlt.config import ExperimentConfig, RunLengthExperiment
+from slowae_rlt.config import ExperimentConfig, RunLengthExperiment, VectorQuantizedExperiment
 from slowae_rlt.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -27,11 +27,11 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "train a slow autoencoder, or a language model of its events",
+            "train a slow autoencoder, a VQ-VAE, or a language model of events",
             "slowae_rlt.cli.train:train_verb",
             TrainOptions,
             "laptop",
-            (ExperimentConfig, RunLengthExperiment),
+            (ExperimentConfig, RunLengthExperiment, VectorQuantizedExperiment),
         ),
         Verb("encode", "a recording to a file of events", "slowae_rlt.cli.encode:encode_verb", EncodeOptions),
         Verb("decode", "a file of events to sound", "slowae_rlt.cli.decode:decode_verb", DecodeOptions),

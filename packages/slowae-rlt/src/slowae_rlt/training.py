@@ -15,13 +15,16 @@ from onepaper.jax.steps import JaxState, JaxTask
 from onepaper.runs import Run
 from onepaper.training import Hook, fit
 
-from slowae_rlt.config import ExperimentConfig
+from slowae_rlt.config import ExperimentConfig, ModelConfig, VectorQuantizedExperiment
 from slowae_rlt.data.mel import log_mel, window_context
+from slowae_rlt.data.mu_law import mu_law_symbols
 from slowae_rlt.data.recordings import crop_batches, load_recordings
 from slowae_rlt.events.event_rate import ControllerState, count_changes, update_weight
 from slowae_rlt.events.schmitt_trigger import quantize_by_scan, straight_through
 from slowae_rlt.events.slowness import margin_loss, slowness
+from slowae_rlt.models.decoders import Decoder
 from slowae_rlt.models.slow_autoencoder import SlowAE
+from slowae_rlt.models.waveform_decoder import WaveformDecoder
 
 # An event rate below this part of its target is a collapse: the decoder learns without the codes.
 COLLAPSED_SHARE = 0.2
@@ -52,22 +55,32 @@ def crop_context(model: SlowAE) -> tuple[int, int]:
 
 
 def reconstruction_error(
-    model: SlowAE, codes: Float[Array, "batch T C"], samples: Float[Array, "batch samples"]
+    decoder: Decoder,
+    config: ModelConfig,
+    codes: Float[Array, "batch T C"],
+    samples: Float[Array, "batch samples"],
+    context: tuple[int, int],
 ) -> Float[Array, " batch"]:
-    """Mean absolute error of the log-mel spectrogram of a crop, in units of the scaled logarithm.
+    """Nats a sample of the mu-law codes of a crop, or the mean absolute error of its log-mel spectrogram.
 
-    Up to a constant it is the negative log-likelihood of a Laplace distribution.
+    The unit of the latter is that of the scaled logarithm; up to a constant it is the negative log-likelihood of a
+    Laplace distribution.
 
     Args:
-        model: whose decoder predicts.
-        codes: q / k of the crop with the decoder's context.
-        samples: of the crop with the context of `crop_context`.
+        decoder: whose predictions are compared.
+        config: of its model.
+        codes: of the crop with the decoder's context.
+        samples: of the crop with samples before and after it.
+        context: their numbers.
     """
-    mel = model.config.decoder.mel
-    before, after = crop_context(model)
+    before, after = context
+    if isinstance(decoder, WaveformDecoder):
+        known = samples[:, before - decoder.history : samples.shape[1] - after]
+        return decoder.nats(codes, mu_law_symbols(known)).mean(axis=1)
+    mel = config.decoder.mel
     around = window_context(mel)
-    target = log_mel(samples[:, before - around : samples.shape[1] - after + around], mel, model.config.sample_rate)
-    return jnp.abs(model.decoder(codes) - target).mean(axis=(1, 2))
+    target = log_mel(samples[:, before - around : samples.shape[1] - after + around], mel, config.sample_rate)
+    return jnp.abs(decoder(codes) - target).mean(axis=(1, 2))
 
 
 def make_loss(config: ExperimentConfig) -> Callable[[Any, Any, PRNGKeyArray], Any]:
@@ -82,7 +95,7 @@ def make_loss(config: ExperimentConfig) -> Callable[[Any, Any, PRNGKeyArray], An
         autoencoder, count = model.autoencoder, samples.shape[0]
         z = autoencoder.encoder(samples)
         codes = straight_through(z, quantizer.levels, quantizer.margin)
-        error = reconstruction_error(autoencoder, codes, samples)
+        error = reconstruction_error(autoencoder.decoder, config.model, codes, samples, crop_context(autoencoder))
         slow = slowness(z, penalty.penalty, group_axis=penalty.group_axis)
         total = error + model.weight[...] * slow
         if quantizer.bound == "margin":
@@ -111,8 +124,11 @@ def evaluate_held_out(model: SlowAE, crops: Float[np.ndarray, "count samples"]) 
     def measure(model: SlowAE, samples: Array) -> tuple[Array, Array, Array]:
         levels = quantize_by_scan(model.encoder(samples), quantizer.levels, quantizer.margin)
         codes = levels.astype(jnp.float32) / quantizer.levels
-        shuffled = reconstruction_error(model, jnp.roll(codes, 1, axis=0), samples)
-        return reconstruction_error(model, codes, samples).mean(), shuffled.mean(), levels
+        right, shuffled = (
+            reconstruction_error(model.decoder, model.config, own, samples, crop_context(model)).mean()
+            for own in (codes, jnp.roll(codes, 1, axis=0))
+        )
+        return right, shuffled, levels
 
     error, shuffled, levels = measure(model, jnp.asarray(crops))
     changes = np.asarray(count_changes(levels)) * model.config.grid_rate / (levels.shape[1] - 1)
@@ -143,7 +159,7 @@ def make_warning(config: ExperimentConfig) -> Callable[[int, JaxState, Mapping[s
     return warn
 
 
-def load_checked_recordings(config: ExperimentConfig) -> Recordings:
+def load_checked_recordings(config: ExperimentConfig | VectorQuantizedExperiment) -> Recordings:
     """The recordings of a training.
 
     Raises:
