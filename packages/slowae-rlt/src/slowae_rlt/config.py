@@ -12,6 +12,12 @@ from onepaper.training import LoopOptions
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
 
+# Other codecs, by bits a second: modes of Codec2, of which 700 is 700C, and a target of Opus, which is not exact.
+PEERS = ("codec2-3200", "codec2-1200", "codec2-700", "opus-6000")
+
+# Measures of decoded speech by other libraries.
+METRICS = ("stoi", "pesq")
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -374,6 +380,10 @@ class RunLengthConfig:
     dropout: float = 0.1
     mask_values: bool = True
     """a value that cannot follow has probability 0: two runs in a row differ, but for those of the largest length"""
+    conditions: tuple[str, ...] = ()
+    """names of what sequences can be conditioned on: languages of the prompts; none: no conditions"""
+    null_share: float = 0.1
+    """share of the sequences of a training that get no condition, so that the model can do without one"""
 
     def __post_init__(self) -> None:
         for name in ("channels", "levels", "max_length", "width", "depth", "heads", "mlp_ratio"):
@@ -384,6 +394,9 @@ class RunLengthConfig:
             raise UsageError(f"width is {self.width}, expected a multiple of heads, which is {self.heads}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout is {self.dropout}, expected at least 0 and less than 1")
+        if len(set(self.conditions)) < len(self.conditions):
+            raise UsageError(f"conditions are {', '.join(self.conditions)}, expected each once")
+        check_between("null_share", self.null_share, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -401,6 +414,11 @@ class RunLengthExperiment:
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+        if self.model.conditions and (self.data.dataset, self.model.conditions) != ("prompts", self.data.languages):
+            raise UsageError(
+                f"conditions are {', '.join(self.model.conditions)}, expected the languages of the prompts, "
+                f"{', '.join(self.data.languages)}"
+            )
 
 
 @dataclass(frozen=True)

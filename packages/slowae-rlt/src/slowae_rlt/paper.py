@@ -3,6 +3,7 @@
 from onepaper.paper import Paper, Verb
 
 from slowae_rlt.cli.options import (
+    CompareCodecsOptions,
     DecodeOptions,
     EncodeOptions,
     EvaluateLanguageModelOptions,
@@ -52,6 +53,12 @@ PAPER = Paper(
             "bits a second of a language model of events and of n-grams",
             "slowae_rlt.cli.evaluate_language_model:evaluate_language_model_verb",
             EvaluateLanguageModelOptions,
+        ),
+        Verb(
+            "compare-codecs",
+            "bits a second and errors of this package's codecs, Codec2 and Opus",
+            "slowae_rlt.cli.compare_codecs:compare_codecs_verb",
+            CompareCodecsOptions,
         ),
     ),
     claims_in="slowae_rlt.claims:CLAIMS",

@@ -121,6 +121,25 @@ _PAPER_VQ = VectorQuantizedExperiment(
     loop=_PAPER.loop,
 )
 
+_LAPTOP_RLT = RunLengthExperiment(
+    data=DataConfig(languages=LANGUAGES),
+    model=RunLengthConfig(dropout=0.3),
+    optimizer=OptimizerOptions(
+        name="adamw",
+        lr=2e-3,
+        betas=(0.9, 0.99),
+        clip_norm=1.0,
+        weight_decay=0.05,
+        decay="matrices",
+        warmup_steps=50,
+        schedule="cosine",
+        final_fraction=0.05,
+        ema_decay=0.99,
+        ema_warmup=True,
+    ),
+    loop=LoopOptions(steps=350, log_every=50, evaluate_every=50, checkpoint_every=350),
+)
+
 PRESETS = {
     "paper-75hz": Preset(
         "24 kHz, a grid of 500 Hz, 4 channels of 15 levels, 75 events a second", _PAPER, unsure=_UNSURE
@@ -168,24 +187,11 @@ PRESETS = {
     },
     "laptop-rlt": Preset(
         "a run-length Transformer of the events of `laptop`, in five languages: the language model that ships",
-        RunLengthExperiment(
-            data=DataConfig(languages=LANGUAGES),
-            model=RunLengthConfig(dropout=0.3),
-            optimizer=OptimizerOptions(
-                name="adamw",
-                lr=2e-3,
-                betas=(0.9, 0.99),
-                clip_norm=1.0,
-                weight_decay=0.05,
-                decay="matrices",
-                warmup_steps=50,
-                schedule="cosine",
-                final_fraction=0.05,
-                ema_decay=0.99,
-                ema_warmup=True,
-            ),
-            loop=LoopOptions(steps=350, log_every=50, evaluate_every=50, checkpoint_every=350),
-        ),
+        _LAPTOP_RLT,
+    ),
+    "laptop-rlt-languages": Preset(
+        "the same, conditioned on the language",
+        replace(_LAPTOP_RLT, model=replace(_LAPTOP_RLT.model, conditions=LANGUAGES)),
     ),
     "smoke-rlt": Preset(
         "a few steps of a tiny run-length Transformer of the events of band energies",
