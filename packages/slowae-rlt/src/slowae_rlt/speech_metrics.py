@@ -2,7 +2,6 @@
 
 import importlib
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -54,31 +53,27 @@ def perceived_quality(found: Float[np.ndarray, " samples"], true: Float[np.ndarr
     return float(score) if score > 0 else float("nan")
 
 
-class PhoneRecognizer:
-    """Phones of English speech, by pocketsphinx with its own acoustic model and its model of phone sequences.
+def recognize_phones(samples: Float[np.ndarray, " samples"], rate: int) -> list[str]:
+    """Phones of English speech without silence and noises, by pocketsphinx, its acoustic model and its phone n-grams.
 
     Raises:
         UsageError: pocketsphinx is not installed.
     """
-
-    def __init__(self) -> None:
-        sphinx = load_metric("pocketsphinx")
-        self._decoder: Any = sphinx.Decoder(
-            lm=None,
-            allphone=sphinx.get_model_path("en-us/en-us-phone.lm.bin"),
-            lw=2.0,
-            beam=1e-20,
-            pbeam=1e-20,
-            loglevel="FATAL",
-        )
-
-    def phones(self, samples: Float[np.ndarray, " samples"], rate: int) -> list[str]:
-        """Of a recording, without silence and noises."""
-        heard = as_integers(resample(samples.astype(np.float32), rate, RECOGNIZER_RATE))
-        self._decoder.start_utt()
-        self._decoder.process_raw(heard.tobytes(), full_utt=True)
-        self._decoder.end_utt()
-        return [segment.word for segment in self._decoder.seg() or () if segment.word not in NO_PHONES]
+    sphinx = load_metric("pocketsphinx")
+    heard = as_integers(resample(samples.astype(np.float32), rate, RECOGNIZER_RATE))
+    # A new decoder for each recording: it adapts to those before.
+    decoder = sphinx.Decoder(
+        lm=None,
+        allphone=sphinx.get_model_path("en-us/en-us-phone.lm.bin"),
+        lw=2.0,
+        beam=1e-20,
+        pbeam=1e-20,
+        loglevel="FATAL",
+    )
+    decoder.start_utt()
+    decoder.process_raw(heard.tobytes(), full_utt=True)
+    decoder.end_utt()
+    return [segment.word for segment in decoder.seg() or () if segment.word not in NO_PHONES]
 
 
 def edit_distance(found: list[str], true: list[str]) -> int:
