@@ -323,9 +323,9 @@ class VectorQuantizedExperiment:
             )
 
     @property
-    def crop_codes(self) -> int:
-        """Codes of a crop."""
-        return round(self.data.crop_seconds * self.model.code_rate)
+    def crop_samples(self) -> int:
+        """Samples of a crop."""
+        return round(self.data.crop_seconds * self.model.code_rate) * self.model.samples_per_code
 
 
 @dataclass(frozen=True)
@@ -358,6 +358,11 @@ class ExperimentConfig:
     def crop_steps(self) -> int:
         """Grid steps of a crop."""
         return round(self.data.crop_seconds * self.model.grid_rate)
+
+    @property
+    def crop_samples(self) -> int:
+        """Samples of a crop."""
+        return self.crop_steps * self.model.encoder.stride
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,9 @@ from slowae_rlt.models.waveform_decoder import WaveformDecoder
 COLLAPSED_SHARE = 0.2
 
 HELD_OUT_CROPS = 64
+
+CodecExperiment = ExperimentConfig | VectorQuantizedExperiment
+ModelT = TypeVar("ModelT", bound=nnx.Module)
 
 Recordings = Mapping[str, Sequence[Float[np.ndarray, " samples"]]]
 
@@ -159,7 +162,7 @@ def make_warning(config: ExperimentConfig) -> Callable[[int, JaxState, Mapping[s
     return warn
 
 
-def load_checked_recordings(config: ExperimentConfig | VectorQuantizedExperiment) -> Recordings:
+def load_checked_recordings(config: CodecExperiment) -> Recordings:
     """The recordings of a training.
 
     Raises:
@@ -169,11 +172,60 @@ def load_checked_recordings(config: ExperimentConfig | VectorQuantizedExperiment
 
 
 def held_out_crops(
-    config: ExperimentConfig, recordings: Sequence[Float[np.ndarray, " samples"]], context: tuple[int, int]
+    config: CodecExperiment, recordings: Sequence[Float[np.ndarray, " samples"]], context: tuple[int, int]
 ) -> Float[np.ndarray, "count samples"]:
     """The same crops at every evaluation."""
-    length = config.crop_steps * config.model.encoder.stride
-    return crop_batches(recordings, length, context, HELD_OUT_CROPS, seed=0)(0)
+    return crop_batches(recordings, config.crop_samples, context, HELD_OUT_CROPS, seed=0)(0)
+
+
+def fit_on_crops(
+    config: CodecExperiment,
+    build: Callable[[nnx.Rngs], ModelT],
+    loss: Callable[[Any, Any, PRNGKeyArray], Any],
+    context: tuple[int, int],
+    evaluate: Callable[[ModelT, Float[np.ndarray, "count samples"]], dict[str, float]],
+    run: Run | None,
+    *,
+    seed: int,
+    accelerator: Accelerator | None,
+    recordings: Recordings | None,
+    hooks: Sequence[Hook[JaxState]],
+) -> ModelT:
+    """A model trained on crops of recordings with so many samples around them; arguments as for `train`.
+
+    Raises:
+        UsageError: missing or damaged data, or micro-batches.
+    """
+    if config.optimizer.accumulation > 1:
+        raise UsageError("accumulation is above 1, expected 1: event rate and codebook are those of the whole batch")
+    processes = accelerator or Accelerator()
+    task = JaxTask(build, loss, config.optimizer, total_steps=config.loop.steps, accelerator=processes)
+
+    def model_of(state: JaxState) -> ModelT:
+        return task.model(state)  # type: ignore[return-value]
+
+    recordings = recordings or load_checked_recordings(config)
+    batches = crop_batches(
+        recordings["train"],
+        config.crop_samples,
+        context,
+        config.batch_size,
+        seed=seed,
+        rank=processes.rank,
+        world=processes.world,
+    )
+    crops = held_out_crops(config, recordings["validation"], context)
+    fitted = fit(
+        task,
+        batches,
+        config.loop,
+        run,
+        seed=seed,
+        evaluate=lambda state: evaluate(model_of(state), crops),
+        hooks=hooks,
+        processes=processes,
+    )
+    return model_of(fitted.state)
 
 
 def train(
@@ -198,42 +250,16 @@ def train(
     Raises:
         UsageError: missing or damaged data.
     """
-    if config.optimizer.accumulation > 1:
-        raise UsageError("accumulation is above 1, expected 1: the controller counts the events of the whole batch")
-    processes = accelerator or Accelerator()
-    task = JaxTask(
+    trained = fit_on_crops(
+        config,
         lambda rngs: TrainedModel(config, rngs),
         make_loss(config),
-        config.optimizer,
-        total_steps=config.loop.steps,
-        accelerator=processes,
-    )
-
-    def model_of(state: JaxState) -> SlowAE:
-        model = task.model(state)
-        assert isinstance(model, TrainedModel)
-        return model.autoencoder
-
-    recordings = recordings or load_checked_recordings(config)
-    context = crop_context(SlowAE(config.model, nnx.Rngs(0)))
-    batches = crop_batches(
-        recordings["train"],
-        config.crop_steps * config.model.encoder.stride,
-        context,
-        config.batch_size,
-        seed=seed,
-        rank=processes.rank,
-        world=processes.world,
-    )
-    crops = held_out_crops(config, recordings["validation"], context)
-    fitted = fit(
-        task,
-        batches,
-        config.loop,
+        crop_context(SlowAE(config.model, nnx.Rngs(0))),
+        lambda model, crops: evaluate_held_out(model.autoencoder, crops),
         run,
         seed=seed,
-        evaluate=lambda state: evaluate_held_out(model_of(state), crops),
+        accelerator=accelerator,
+        recordings=recordings,
         hooks=(make_warning(config), *hooks),
-        processes=processes,
     )
-    return model_of(fitted.state)
+    return trained.autoencoder

@@ -9,17 +9,15 @@ import numpy as np
 from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
-from onepaper.jax.steps import JaxState, JaxTask
+from onepaper.jax.steps import JaxState
 from onepaper.runs import Run
-from onepaper.training import Hook, fit
+from onepaper.training import Hook
 
 from slowae_rlt.config import VectorQuantizedExperiment
-from slowae_rlt.data.recordings import crop_batches, load_recordings
 from slowae_rlt.models.codebook import nearest_codes
 from slowae_rlt.models.vq_autoencoder import VQAutoencoder
-from slowae_rlt.training import HELD_OUT_CROPS, Recordings, reconstruction_error
+from slowae_rlt.training import Recordings, fit_on_crops, reconstruction_error
 
 
 def context_codes(model: VQAutoencoder) -> int:
@@ -90,16 +88,6 @@ def evaluate_held_out_codes(model: VQAutoencoder, crops: Float[np.ndarray, "coun
     }
 
 
-def held_out_code_crops(
-    config: VectorQuantizedExperiment,
-    recordings: Sequence[Float[np.ndarray, " samples"]],
-    context: tuple[int, int],
-) -> Float[np.ndarray, "count samples"]:
-    """The same crops at every evaluation."""
-    length = config.crop_codes * config.model.samples_per_code
-    return crop_batches(recordings, length, context, HELD_OUT_CROPS, seed=0)(0)
-
-
 def train_vq(
     config: VectorQuantizedExperiment,
     run: Run | None = None,
@@ -122,42 +110,15 @@ def train_vq(
     Raises:
         UsageError: missing or damaged data.
     """
-    if config.optimizer.accumulation > 1:
-        raise UsageError("accumulation is above 1, expected 1: the codebook follows the vectors of the whole batch")
-    processes = accelerator or Accelerator()
-    task = JaxTask(
+    return fit_on_crops(
+        config,
         lambda rngs: VQAutoencoder(config.model, rngs),
         make_loss(config),
-        config.optimizer,
-        total_steps=config.loop.steps,
-        accelerator=processes,
-    )
-
-    def model_of(state: JaxState) -> VQAutoencoder:
-        model = task.model(state)
-        assert isinstance(model, VQAutoencoder)
-        return model
-
-    recordings = recordings or load_recordings(config.data, config.model.sample_rate)
-    context = crop_context(VQAutoencoder(config.model, nnx.Rngs(0)))
-    batches = crop_batches(
-        recordings["train"],
-        config.crop_codes * config.model.samples_per_code,
-        context,
-        config.batch_size,
-        seed=seed,
-        rank=processes.rank,
-        world=processes.world,
-    )
-    crops = held_out_code_crops(config, recordings["validation"], context)
-    fitted = fit(
-        task,
-        batches,
-        config.loop,
+        crop_context(VQAutoencoder(config.model, nnx.Rngs(0))),
+        evaluate_held_out_codes,
         run,
         seed=seed,
-        evaluate=lambda state: evaluate_held_out_codes(model_of(state), crops),
+        accelerator=accelerator,
+        recordings=recordings,
         hooks=hooks,
-        processes=processes,
     )
-    return model_of(fitted.state)

@@ -16,9 +16,9 @@ SMOKE = PRESETS["smoke-rlt"].config
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["raster_baseline", "conditions"])
 def test_measured_names_are_those_of_the_rule(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(SMOKE, loop=replace(SMOKE.loop, steps=2), data=DataConfig(languages=("fr", "it")))
+    config = replace(SMOKE, loop=replace(SMOKE.loop, steps=2), data=DataConfig(languages=("en", "it")))
     monkeypatch.setattr(baselines, "BASE", config)
-    conditioned = replace(config, model=replace(config.model, conditions=("fr", "it")))
+    conditioned = replace(config, model=replace(config.model, conditions=("en", "it")))
     monkeypatch.setattr(baselines, "CONDITIONED", conditioned)
     (claim,) = [claim for claim in CLAIMS if claim.measure.endswith(f":{name}")]
     evidence, decision = claim.run(ClaimContext(tier="full", seeds=(0,)))
