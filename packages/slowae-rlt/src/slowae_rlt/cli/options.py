@@ -110,10 +110,10 @@ class EvaluateLanguageModelOptions(VerbOptions):
 class CompareCodecsOptions(VerbOptions):
     """Options of `compare-codecs`."""
 
-    weights: tuple[str, ...] = ("laptop", "laptop-waveform")
+    weights: tuple[str, ...] = ("laptop", "identity")
     """slow autoencoders that ship with the package, folders of training runs, or `identity`"""
-    vq_weights: tuple[str, ...] = ("laptop-vq",)
-    """the same of VQ-VAEs"""
+    vq_weights: tuple[str, ...] = ()
+    """folders of training runs of VQ-VAEs, such as of the preset laptop-vq; none ships"""
     peers: tuple[str, ...] = PEERS
     """other codecs; they need the extra `metrics`"""
     metrics: tuple[str, ...] = ("stoi", "pesq")
