@@ -128,9 +128,9 @@ def open_peer(name: str) -> SpeechCodec:
 def align(found: Float[np.ndarray, " n"], true: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
     """Decoded speech without the delay at which its energies agree best, cut or filled up to the true length."""
     window = np.hanning(ENVELOPE)
-    energies = [np.sqrt(np.convolve(np.square(side), window, "same")) for side in (found, true)]
+    energy, expected = (np.sqrt(np.convolve(np.square(side), window, "same")) for side in (found, true))
     lags = correlation_lags(len(found), len(true))
-    agreement = np.where((lags >= 0) & (lags <= LONGEST_DELAY), correlate(*energies), -np.inf)
+    agreement = np.where((lags >= 0) & (lags <= LONGEST_DELAY), correlate(energy, expected), -np.inf)
     shifted = found[lags[agreement.argmax()] :][: len(true)]
     return np.pad(shifted, (0, len(true) - len(shifted)))
 

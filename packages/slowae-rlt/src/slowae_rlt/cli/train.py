@@ -29,8 +29,10 @@ def train_verb(call: Invocation) -> None:
     with Accelerator(options) as accelerator:
         recordings = load_checked_recordings(config)  # inputs are validated before the run folder is created
         with call.open_run(main_process=accelerator.is_main) as run:
-            fit = train_vq if isinstance(config, VectorQuantizedExperiment) else train
-            model = fit(config, run, seed=options.seed, accelerator=accelerator, recordings=recordings)
+            if isinstance(config, VectorQuantizedExperiment):
+                model = train_vq(config, run, seed=options.seed, accelerator=accelerator, recordings=recordings)
+            else:
+                model = train(config, run, seed=options.seed, accelerator=accelerator, recordings=recordings)
             if accelerator.is_main:
                 print(f"weights: {model.save_pretrained(run.folder / 'pretrained')}")
                 if options.export is not None:
