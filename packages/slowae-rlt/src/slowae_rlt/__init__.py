@@ -12,6 +12,7 @@ __getattr__: Callable[[str], Any]
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "codec_comparison": ["compare_codecs", "events_codec", "vq_codec"],
         "config": ["ExperimentConfig", "ModelConfig", "QuantizerConfig", "SlownessConfig"],
         "presets": ["PRESETS"],
         "data.mu_law": ["decode_mu_law", "encode_mu_law"],
@@ -27,10 +28,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models.band_energies": ["BandEnergies"],
         "models.slow_autoencoder": ["SlowAE"],
         "models.run_length_transformer": ["RunLengthTransformer"],
-        "pretrained.codecs": ["open_codec"],
+        "models.vq_autoencoder": ["VQAutoencoder"],
+        "pretrained.codecs": ["open_codec", "open_vq"],
         "pretrained.language_models": ["open_language_model", "save_language_model"],
         "run_length.generation": ["sample_events"],
         "run_length.ngrams": ["EventNgrams"],
+        "run_length.ranking": ["rank_samples"],
         "training": ["train"],
+        "vq_training": ["train_vq"],
     },
 )

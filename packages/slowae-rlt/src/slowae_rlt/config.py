@@ -12,6 +12,12 @@ from onepaper.training import LoopOptions
 
 LANGUAGES = ("en", "es", "fr", "it", "ru")
 
+# Other codecs, by bits a second: modes of Codec2, of which 700 is 700C, and a target of Opus, which is not exact.
+PEERS = ("codec2-3200", "codec2-1200", "codec2-700", "opus-6000")
+
+# Measures of decoded speech by other libraries.
+METRICS = ("stoi", "pesq")
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -154,19 +160,49 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
-class DecoderConfig:
-    """A network that predicts a log-mel spectrogram from levels; sound by the method of Griffin and Lim (1984)."""
+class WaveformConfig:
+    """Causal gated convolutions of mu-law codes (van den Oord et al., 2016), of two taps each."""
 
+    width: int = 32
+    skip: int = 64
+    """width of the sum of all layers' outputs, from which the code is predicted"""
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64) * 2
+    """in samples"""
+
+    def __post_init__(self) -> None:
+        check_positive("width", self.width)
+        check_positive("skip", self.skip)
+        if not self.dilations:
+            raise UsageError("dilations is empty, expected at least one number")
+        for value in self.dilations:
+            check_positive("dilations", value)
+
+    @property
+    def history(self) -> int:
+        """Codes before a sample that its probabilities depend on."""
+        return sum(self.dilations) + 1
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """A network from levels to a log-mel spectrogram, or to probabilities of mu-law codes."""
+
+    kind: Literal["mel", "waveform"] = "mel"
+    """mel: a log-mel spectrogram, and sound by the method of Griffin and Lim (1984); waveform: sampled codes"""
     width: int = 96
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     """of the residual blocks on the grid"""
     frame_steps: int = 4
     """grid steps of a spectrogram frame"""
     frame_dilations: tuple[int, ...] = (1, 2, 4)
-    """of the residual blocks on frames"""
+    """of mel: of the residual blocks on frames"""
     mel: MelConfig = MelConfig(hop=64)
+    """of mel: what is predicted; also what reconstructions are compared in"""
+    waveform: WaveformConfig = WaveformConfig()
+    """of waveform"""
 
     def __post_init__(self) -> None:
+        check_choice("kind", self.kind, ("mel", "waveform"))
         for name in ("width", "frame_steps"):
             check_positive(name, getattr(self, name))
         for value in (*self.dilations, *self.frame_dilations):
@@ -202,6 +238,97 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class CodebookConfig:
+    """The codes of a VQ-VAE."""
+
+    codes: int = 512
+    """K"""
+    dim: int = 32
+    """D, length of a vector"""
+    stages: int = 3
+    """convolutions of stride 2 after the grid: a code has 2 to the power of it grid steps"""
+    decay: float = 0.99
+    """gamma, of the moving averages of counts and sums"""
+    commitment: float = 0.25
+    """weight of the squared distance of the encoder's vectors to their codes"""
+    revive_below: float = 0.02
+    """a code with a smaller average count in a batch is replaced by a vector of the batch"""
+
+    def __post_init__(self) -> None:
+        for name in ("codes", "dim", "stages"):
+            check_positive(name, getattr(self, name))
+        check_between("decay", self.decay, 0.0, 1.0)
+        check_non_negative("commitment", self.commitment)
+        if not 0 < self.revive_below < 1:
+            raise UsageError(f"revive_below is {self.revive_below}, expected more than 0 and less than 1")
+
+
+@dataclass(frozen=True)
+class VectorQuantizedConfig:
+    """A VQ-VAE of the networks of a slow autoencoder."""
+
+    sample_rate: int = 8000
+    """f_s, in Hz"""
+    encoder: EncoderConfig = EncoderConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    codebook: CodebookConfig = CodebookConfig()
+
+    def __post_init__(self) -> None:
+        _ = self.networks  # validates
+
+    @property
+    def networks(self) -> ModelConfig:
+        """A slow autoencoder whose encoder and decoder have a channel for each dimension of the vectors."""
+        quantizer = QuantizerConfig(channels=self.codebook.dim, levels=1)
+        return ModelConfig(self.sample_rate, quantizer, self.encoder, self.decoder)
+
+    @property
+    def steps_per_code(self) -> int:
+        """Grid steps of a code."""
+        return 2**self.codebook.stages
+
+    @property
+    def samples_per_code(self) -> int:
+        """Samples of a code."""
+        return self.steps_per_code * self.encoder.stride
+
+    @property
+    def code_rate(self) -> float:
+        """Codes a second."""
+        return self.sample_rate / self.samples_per_code
+
+
+@dataclass(frozen=True)
+class VectorQuantizedExperiment:
+    """Data, model and training of a VQ-VAE."""
+
+    data: DataConfig = DataConfig(crop_seconds=0.96)
+    model: VectorQuantizedConfig = VectorQuantizedConfig()
+    batch_size: int = 8
+    optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, clip_norm=1.0)
+    loop: LoopOptions = LoopOptions(steps=3000, log_every=50, checkpoint_every=500)
+
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+        codes = self.data.crop_seconds * self.model.code_rate
+        if codes < 1 or abs(codes - round(codes)) > 1e-9:
+            raise UsageError(
+                f"crop_seconds is {self.data.crop_seconds}, expected a whole number of codes of "
+                f"{self.model.samples_per_code} samples"
+            )
+        if self.model.steps_per_code % self.model.decoder.frame_steps:
+            raise UsageError(
+                f"decoder.frame_steps is {self.model.decoder.frame_steps}, expected a divisor of the "
+                f"{self.model.steps_per_code} grid steps of a code"
+            )
+
+    @property
+    def crop_samples(self) -> int:
+        """Samples of a crop."""
+        return round(self.data.crop_seconds * self.model.code_rate) * self.model.samples_per_code
+
+
+@dataclass(frozen=True)
 class ExperimentConfig:
     """Data, model and training of a slow autoencoder."""
 
@@ -232,6 +359,11 @@ class ExperimentConfig:
         """Grid steps of a crop."""
         return round(self.data.crop_seconds * self.model.grid_rate)
 
+    @property
+    def crop_samples(self) -> int:
+        """Samples of a crop."""
+        return self.crop_steps * self.model.encoder.stride
+
 
 @dataclass(frozen=True)
 class RunLengthConfig:
@@ -253,6 +385,10 @@ class RunLengthConfig:
     dropout: float = 0.1
     mask_values: bool = True
     """a value that cannot follow has probability 0: two runs in a row differ, but for those of the largest length"""
+    conditions: tuple[str, ...] = ()
+    """names of what sequences can be conditioned on: languages of the prompts; none: no conditions"""
+    null_share: float = 0.1
+    """share of the sequences of a training that get no condition, so that the model can do without one"""
 
     def __post_init__(self) -> None:
         for name in ("channels", "levels", "max_length", "width", "depth", "heads", "mlp_ratio"):
@@ -263,6 +399,9 @@ class RunLengthConfig:
             raise UsageError(f"width is {self.width}, expected a multiple of heads, which is {self.heads}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout is {self.dropout}, expected at least 0 and less than 1")
+        if len(set(self.conditions)) < len(self.conditions):
+            raise UsageError(f"conditions are {', '.join(self.conditions)}, expected each once")
+        check_between("null_share", self.null_share, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -280,6 +419,11 @@ class RunLengthExperiment:
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+        if self.model.conditions and (self.data.dataset, self.model.conditions) != ("prompts", self.data.languages):
+            raise UsageError(
+                f"conditions are {', '.join(self.model.conditions)}, expected the languages of the prompts, "
+                f"{', '.join(self.data.languages)}"
+            )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from onepaper.paper import Paper, Verb
 
 from slowae_rlt.cli.options import (
+    CompareCodecsOptions,
     DecodeOptions,
     EncodeOptions,
     EvaluateLanguageModelOptions,
@@ -10,7 +11,7 @@ from slowae_rlt.cli.options import (
     GenerateOptions,
     TrainOptions,
 )
-from slowae_rlt.config import ExperimentConfig, RunLengthExperiment
+from slowae_rlt.config import ExperimentConfig, RunLengthExperiment, VectorQuantizedExperiment
 from slowae_rlt.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -27,11 +28,11 @@ PAPER = Paper(
     verbs=(
         Verb(
             "train",
-            "train a slow autoencoder, or a language model of its events",
+            "train a slow autoencoder, a VQ-VAE, or a language model of events",
             "slowae_rlt.cli.train:train_verb",
             TrainOptions,
             "laptop",
-            (ExperimentConfig, RunLengthExperiment),
+            (ExperimentConfig, RunLengthExperiment, VectorQuantizedExperiment),
         ),
         Verb("encode", "a recording to a file of events", "slowae_rlt.cli.encode:encode_verb", EncodeOptions),
         Verb("decode", "a file of events to sound", "slowae_rlt.cli.decode:decode_verb", DecodeOptions),
@@ -52,6 +53,12 @@ PAPER = Paper(
             "bits a second of a language model of events and of n-grams",
             "slowae_rlt.cli.evaluate_language_model:evaluate_language_model_verb",
             EvaluateLanguageModelOptions,
+        ),
+        Verb(
+            "compare-codecs",
+            "bits a second and errors of this package's codecs, Codec2 and Opus",
+            "slowae_rlt.cli.compare_codecs:compare_codecs_verb",
+            CompareCodecsOptions,
         ),
     ),
     claims_in="slowae_rlt.claims:CLAIMS",

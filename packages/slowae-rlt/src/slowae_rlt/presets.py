@@ -9,6 +9,7 @@ from onepaper.training import LoopOptions
 
 from slowae_rlt.config import (
     LANGUAGES,
+    CodebookConfig,
     ControllerConfig,
     DataConfig,
     DecoderConfig,
@@ -20,6 +21,9 @@ from slowae_rlt.config import (
     RunLengthConfig,
     RunLengthExperiment,
     SlownessConfig,
+    VectorQuantizedConfig,
+    VectorQuantizedExperiment,
+    WaveformConfig,
 )
 
 _LAPTOP = ExperimentConfig(
@@ -43,6 +47,36 @@ _SMOKE = replace(
     loop=LoopOptions(steps=60, log_every=20, evaluate_every=0, checkpoint_every=30),
 )
 
+# Short crops: on a CPU the memory of activations at every sample is what takes time.
+_LAPTOP_WAVEFORM = replace(
+    _LAPTOP,
+    data=DataConfig(crop_seconds=0.256),
+    model=ModelConfig(decoder=DecoderConfig("waveform", width=64)),
+    loop=LoopOptions(steps=1200, log_every=50, evaluate_every=300, checkpoint_every=300),
+)
+
+_SMOKE_WAVEFORM = replace(
+    _SMOKE,
+    model=replace(
+        _SMOKE.model,
+        decoder=DecoderConfig(
+            "waveform", width=16, dilations=(1, 2), waveform=WaveformConfig(8, 16, dilations=(1, 2, 4, 8))
+        ),
+    ),
+)
+
+_LAPTOP_VQ = VectorQuantizedExperiment(batch_size=8, optimizer=_LAPTOP.optimizer, loop=_LAPTOP.loop)
+
+_SMOKE_VQ = VectorQuantizedExperiment(
+    data=DataConfig(crop_seconds=0.256),
+    model=VectorQuantizedConfig(
+        encoder=_SMOKE.model.encoder, decoder=_SMOKE.model.decoder, codebook=CodebookConfig(codes=32, dim=8)
+    ),
+    batch_size=4,
+    optimizer=_LAPTOP.optimizer,
+    loop=_SMOKE.loop,
+)
+
 # The operating point of the paper: sample rate, grid, channels, levels and target are stated or measured from the
 # published audio; networks and training are ours.
 _PAPER = ExperimentConfig(
@@ -52,7 +86,11 @@ _PAPER = ExperimentConfig(
         quantizer=QuantizerConfig(channels=4, levels=7),
         encoder=EncoderConfig("waveform", strides=(2, 2, 2, 2, 3), width=512, dilations=(1, 2, 4, 8, 16) * 2),
         decoder=DecoderConfig(
-            width=512, dilations=(1, 2, 4, 8, 16) * 2, frame_dilations=(1, 2, 4, 8), mel=MelConfig(80, 192, 768)
+            "waveform",
+            width=512,
+            dilations=(1, 2, 4, 8, 16) * 2,
+            mel=MelConfig(80, 192, 768),
+            waveform=WaveformConfig(512, 256, tuple(2**power for power in range(10)) * 3),
         ),
     ),
     slowness=SlownessConfig("group", controller=ControllerConfig(target_rate=75.0, initial=1.0, step=1e-3)),
@@ -73,9 +111,38 @@ _UNSURE = (
     "loop.steps",
 )
 
+_PAPER_VQ = VectorQuantizedExperiment(
+    data=DataConfig("audio", Path("audio"), crop_seconds=1.024),
+    model=VectorQuantizedConfig(
+        24_000, _PAPER.model.encoder, _PAPER.model.decoder, CodebookConfig(codes=2048, dim=128)
+    ),
+    batch_size=_PAPER.batch_size,
+    optimizer=_PAPER.optimizer,
+    loop=_PAPER.loop,
+)
+
+_LAPTOP_RLT = RunLengthExperiment(
+    data=DataConfig(languages=LANGUAGES),
+    model=RunLengthConfig(dropout=0.3),
+    optimizer=OptimizerOptions(
+        name="adamw",
+        lr=2e-3,
+        betas=(0.9, 0.99),
+        clip_norm=1.0,
+        weight_decay=0.05,
+        decay="matrices",
+        warmup_steps=50,
+        schedule="cosine",
+        final_fraction=0.05,
+        ema_decay=0.99,
+        ema_warmup=True,
+    ),
+    loop=LoopOptions(steps=350, log_every=50, evaluate_every=50, checkpoint_every=350),
+)
+
 PRESETS = {
     "paper-75hz": Preset(
-        "24 kHz, a grid of 500 Hz, 4 channels of 15 levels, 75 events a second; log-mel decoder", _PAPER, unsure=_UNSURE
+        "24 kHz, a grid of 500 Hz, 4 channels of 15 levels, 75 events a second", _PAPER, unsure=_UNSURE
     ),
     **{
         f"paper-{target}hz": Preset(
@@ -120,24 +187,11 @@ PRESETS = {
     },
     "laptop-rlt": Preset(
         "a run-length Transformer of the events of `laptop`, in five languages: the language model that ships",
-        RunLengthExperiment(
-            data=DataConfig(languages=LANGUAGES),
-            model=RunLengthConfig(dropout=0.3),
-            optimizer=OptimizerOptions(
-                name="adamw",
-                lr=2e-3,
-                betas=(0.9, 0.99),
-                clip_norm=1.0,
-                weight_decay=0.05,
-                decay="matrices",
-                warmup_steps=50,
-                schedule="cosine",
-                final_fraction=0.05,
-                ema_decay=0.99,
-                ema_warmup=True,
-            ),
-            loop=LoopOptions(steps=350, log_every=50, evaluate_every=50, checkpoint_every=350),
-        ),
+        _LAPTOP_RLT,
+    ),
+    "laptop-rlt-languages": Preset(
+        "the same, conditioned on the language",
+        replace(_LAPTOP_RLT, model=replace(_LAPTOP_RLT.model, conditions=LANGUAGES)),
     ),
     "smoke-rlt": Preset(
         "a few steps of a tiny run-length Transformer of the events of band energies",
@@ -151,6 +205,15 @@ PRESETS = {
     ),
     "laptop": Preset("log-mel inputs and outputs at 8 kHz, 75 events a second: the model that ships", _LAPTOP),
     "smoke": Preset("a few steps of a tiny model", _SMOKE),
+    "laptop-waveform": Preset("the same with an autoregressive decoder of mu-law codes", _LAPTOP_WAVEFORM),
+    "laptop-vq": Preset("a VQ-VAE of the networks of `laptop`: 62.5 codes of 9 bits a second", _LAPTOP_VQ),
+    "smoke-vq": Preset("a few steps of a tiny VQ-VAE", _SMOKE_VQ),
+    "paper-vq625": Preset(
+        "the VQ-VAE of the paper's comparison: 24 kHz, 62.5 codes a second",
+        _PAPER_VQ,
+        unsure=("model.codebook", "model.encoder", "model.decoder", "batch_size", "optimizer", "loop.steps"),
+    ),
+    "smoke-waveform": Preset("a few steps of a tiny model with an autoregressive decoder", _SMOKE_WAVEFORM),
 }
 
 ALIASES: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,18 +15,24 @@ from onepaper.jax.steps import JaxState, JaxTask
 from onepaper.runs import Run
 from onepaper.training import Hook, fit
 
-from slowae_rlt.config import ExperimentConfig
+from slowae_rlt.config import ExperimentConfig, ModelConfig, VectorQuantizedExperiment
 from slowae_rlt.data.mel import log_mel, window_context
+from slowae_rlt.data.mu_law import mu_law_symbols
 from slowae_rlt.data.recordings import crop_batches, load_recordings
 from slowae_rlt.events.event_rate import ControllerState, count_changes, update_weight
 from slowae_rlt.events.schmitt_trigger import quantize_by_scan, straight_through
 from slowae_rlt.events.slowness import margin_loss, slowness
+from slowae_rlt.models.decoders import Decoder
 from slowae_rlt.models.slow_autoencoder import SlowAE
+from slowae_rlt.models.waveform_decoder import WaveformDecoder
 
 # An event rate below this part of its target is a collapse: the decoder learns without the codes.
 COLLAPSED_SHARE = 0.2
 
 HELD_OUT_CROPS = 64
+
+CodecExperiment = ExperimentConfig | VectorQuantizedExperiment
+ModelT = TypeVar("ModelT", bound=nnx.Module)
 
 Recordings = Mapping[str, Sequence[Float[np.ndarray, " samples"]]]
 
@@ -52,22 +58,32 @@ def crop_context(model: SlowAE) -> tuple[int, int]:
 
 
 def reconstruction_error(
-    model: SlowAE, codes: Float[Array, "batch T C"], samples: Float[Array, "batch samples"]
+    decoder: Decoder,
+    config: ModelConfig,
+    codes: Float[Array, "batch T C"],
+    samples: Float[Array, "batch samples"],
+    context: tuple[int, int],
 ) -> Float[Array, " batch"]:
-    """Mean absolute error of the log-mel spectrogram of a crop, in units of the scaled logarithm.
+    """Nats a sample of the mu-law codes of a crop, or the mean absolute error of its log-mel spectrogram.
 
-    Up to a constant it is the negative log-likelihood of a Laplace distribution.
+    The unit of the latter is that of the scaled logarithm; up to a constant it is the negative log-likelihood of a
+    Laplace distribution.
 
     Args:
-        model: whose decoder predicts.
-        codes: q / k of the crop with the decoder's context.
-        samples: of the crop with the context of `crop_context`.
+        decoder: whose predictions are compared.
+        config: of its model.
+        codes: of the crop with the decoder's context.
+        samples: of the crop with samples before and after it.
+        context: their numbers.
     """
-    mel = model.config.decoder.mel
-    before, after = crop_context(model)
+    before, after = context
+    if isinstance(decoder, WaveformDecoder):
+        known = samples[:, before - decoder.history : samples.shape[1] - after]
+        return decoder.nats(codes, mu_law_symbols(known)).mean(axis=1)
+    mel = config.decoder.mel
     around = window_context(mel)
-    target = log_mel(samples[:, before - around : samples.shape[1] - after + around], mel, model.config.sample_rate)
-    return jnp.abs(model.decoder(codes) - target).mean(axis=(1, 2))
+    target = log_mel(samples[:, before - around : samples.shape[1] - after + around], mel, config.sample_rate)
+    return jnp.abs(decoder(codes) - target).mean(axis=(1, 2))
 
 
 def make_loss(config: ExperimentConfig) -> Callable[[Any, Any, PRNGKeyArray], Any]:
@@ -82,7 +98,7 @@ def make_loss(config: ExperimentConfig) -> Callable[[Any, Any, PRNGKeyArray], An
         autoencoder, count = model.autoencoder, samples.shape[0]
         z = autoencoder.encoder(samples)
         codes = straight_through(z, quantizer.levels, quantizer.margin)
-        error = reconstruction_error(autoencoder, codes, samples)
+        error = reconstruction_error(autoencoder.decoder, config.model, codes, samples, crop_context(autoencoder))
         slow = slowness(z, penalty.penalty, group_axis=penalty.group_axis)
         total = error + model.weight[...] * slow
         if quantizer.bound == "margin":
@@ -111,8 +127,11 @@ def evaluate_held_out(model: SlowAE, crops: Float[np.ndarray, "count samples"]) 
     def measure(model: SlowAE, samples: Array) -> tuple[Array, Array, Array]:
         levels = quantize_by_scan(model.encoder(samples), quantizer.levels, quantizer.margin)
         codes = levels.astype(jnp.float32) / quantizer.levels
-        shuffled = reconstruction_error(model, jnp.roll(codes, 1, axis=0), samples)
-        return reconstruction_error(model, codes, samples).mean(), shuffled.mean(), levels
+        right, shuffled = (
+            reconstruction_error(model.decoder, model.config, own, samples, crop_context(model)).mean()
+            for own in (codes, jnp.roll(codes, 1, axis=0))
+        )
+        return right, shuffled, levels
 
     error, shuffled, levels = measure(model, jnp.asarray(crops))
     changes = np.asarray(count_changes(levels)) * model.config.grid_rate / (levels.shape[1] - 1)
@@ -143,7 +162,7 @@ def make_warning(config: ExperimentConfig) -> Callable[[int, JaxState, Mapping[s
     return warn
 
 
-def load_checked_recordings(config: ExperimentConfig) -> Recordings:
+def load_checked_recordings(config: CodecExperiment) -> Recordings:
     """The recordings of a training.
 
     Raises:
@@ -153,11 +172,60 @@ def load_checked_recordings(config: ExperimentConfig) -> Recordings:
 
 
 def held_out_crops(
-    config: ExperimentConfig, recordings: Sequence[Float[np.ndarray, " samples"]], context: tuple[int, int]
+    config: CodecExperiment, recordings: Sequence[Float[np.ndarray, " samples"]], context: tuple[int, int]
 ) -> Float[np.ndarray, "count samples"]:
     """The same crops at every evaluation."""
-    length = config.crop_steps * config.model.encoder.stride
-    return crop_batches(recordings, length, context, HELD_OUT_CROPS, seed=0)(0)
+    return crop_batches(recordings, config.crop_samples, context, HELD_OUT_CROPS, seed=0)(0)
+
+
+def fit_on_crops(
+    config: CodecExperiment,
+    build: Callable[[nnx.Rngs], ModelT],
+    loss: Callable[[Any, Any, PRNGKeyArray], Any],
+    context: tuple[int, int],
+    evaluate: Callable[[ModelT, Float[np.ndarray, "count samples"]], dict[str, float]],
+    run: Run | None,
+    *,
+    seed: int,
+    accelerator: Accelerator | None,
+    recordings: Recordings | None,
+    hooks: Sequence[Hook[JaxState]],
+) -> ModelT:
+    """A model trained on crops of recordings with so many samples around them; arguments as for `train`.
+
+    Raises:
+        UsageError: missing or damaged data, or micro-batches.
+    """
+    if config.optimizer.accumulation > 1:
+        raise UsageError("accumulation is above 1, expected 1: event rate and codebook are those of the whole batch")
+    processes = accelerator or Accelerator()
+    task = JaxTask(build, loss, config.optimizer, total_steps=config.loop.steps, accelerator=processes)
+
+    def model_of(state: JaxState) -> ModelT:
+        return task.model(state)  # type: ignore[return-value]
+
+    recordings = recordings or load_checked_recordings(config)
+    batches = crop_batches(
+        recordings["train"],
+        config.crop_samples,
+        context,
+        config.batch_size,
+        seed=seed,
+        rank=processes.rank,
+        world=processes.world,
+    )
+    crops = held_out_crops(config, recordings["validation"], context)
+    fitted = fit(
+        task,
+        batches,
+        config.loop,
+        run,
+        seed=seed,
+        evaluate=lambda state: evaluate(model_of(state), crops),
+        hooks=hooks,
+        processes=processes,
+    )
+    return model_of(fitted.state)
 
 
 def train(
@@ -182,42 +250,16 @@ def train(
     Raises:
         UsageError: missing or damaged data.
     """
-    if config.optimizer.accumulation > 1:
-        raise UsageError("accumulation is above 1, expected 1: the controller counts the events of the whole batch")
-    processes = accelerator or Accelerator()
-    task = JaxTask(
+    trained = fit_on_crops(
+        config,
         lambda rngs: TrainedModel(config, rngs),
         make_loss(config),
-        config.optimizer,
-        total_steps=config.loop.steps,
-        accelerator=processes,
-    )
-
-    def model_of(state: JaxState) -> SlowAE:
-        model = task.model(state)
-        assert isinstance(model, TrainedModel)
-        return model.autoencoder
-
-    recordings = recordings or load_checked_recordings(config)
-    context = crop_context(SlowAE(config.model, nnx.Rngs(0)))
-    batches = crop_batches(
-        recordings["train"],
-        config.crop_steps * config.model.encoder.stride,
-        context,
-        config.batch_size,
-        seed=seed,
-        rank=processes.rank,
-        world=processes.world,
-    )
-    crops = held_out_crops(config, recordings["validation"], context)
-    fitted = fit(
-        task,
-        batches,
-        config.loop,
+        crop_context(SlowAE(config.model, nnx.Rngs(0))),
+        lambda model, crops: evaluate_held_out(model.autoencoder, crops),
         run,
         seed=seed,
-        evaluate=lambda state: evaluate_held_out(model_of(state), crops),
+        accelerator=accelerator,
+        recordings=recordings,
         hooks=(make_warning(config), *hooks),
-        processes=processes,
     )
-    return model_of(fitted.state)
+    return trained.autoencoder

@@ -6,6 +6,7 @@ import pytest
 from onepaper.testing import check_one_line_error, run_verb
 
 from slowae_rlt.events.container import load_events
+from slowae_rlt.run_length import ranking
 
 
 def test_generate(language_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,6 +17,19 @@ def test_generate(language_weights: Path, tmp_path: Path, capsys: pytest.Capture
     assert "sample-0.wav" in (tmp_path / "g" / "index.html").read_text()
 
 
+def test_the_best_of_several(language_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third of three draws has the lowest entropy."""
+    keys = iter([(False, 3.0), (False, 2.0), (False, 1.0)])
+    monkeypatch.setattr(ranking, "trained_classifier", lambda: None)
+    monkeypatch.setattr(ranking, "rank_key", lambda classifier, sound: next(keys))
+    words = ("--weights", str(language_weights), "--output")
+    assert run_verb("slowae-rlt", "generate", *words, str(tmp_path / "all"), "--count", "3") == 0
+    assert run_verb("slowae-rlt", "generate", *words, str(tmp_path / "best"), "--draws", "3", "--count", "1") == 0
+    best = load_events(tmp_path / "best" / "sample-0.sae")
+    assert best == load_events(tmp_path / "all" / "sample-2.sae")
+    assert not (tmp_path / "best" / "sample-1.sae").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -23,6 +37,8 @@ def test_generate(language_weights: Path, tmp_path: Path, capsys: pytest.Capture
         (("--prompt", "en/agent-loginok", "--seconds", "2"), "expected fewer than 32"),
         (("--seconds", "0"), "seconds is 0"),
         (("--count", "0"), "count is 0"),
+        (("--draws", "1"), "draws is 1"),
+        (("--condition", "it"), "unknown condition 'it'"),
         (("--sampling.nucleus", "0"), "nucleus is 0"),
         (("--weights", "laptop"), "codec.json cannot be read"),
     ],

@@ -40,3 +40,13 @@ def test_wrong_values(
     assert run_verb("slowae-rlt", "train", "--preset", "smoke", *words, "--output", str(tmp_path / "run")) == 2
     check_one_line_error(capsys.readouterr().err, expected)
     assert not (tmp_path / "run").exists()
+
+
+def test_train_a_vq_autoencoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert run_verb("slowae-rlt", "train", "--preset", "smoke-vq", "--output", str(run), "--loop.steps", "2") == 0
+    assert "compare-codecs --vq-weights" in capsys.readouterr().out
+    words = ("--weights", "--vq-weights", str(run), "--peers", "--metrics", "--count", "1")
+    assert run_verb("slowae-rlt", "compare-codecs", *words, "--output", str(tmp_path / "c")) == 0
+    # 32 codes of 5 bits
+    assert float(capsys.readouterr().out.splitlines()[2].split("|")[2]) == pytest.approx(312.5, abs=10)

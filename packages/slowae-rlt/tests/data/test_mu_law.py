@@ -1,12 +1,13 @@
 """The table of codes is that of the published audio."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onepaper.errors import UsageError
 
-from slowae_rlt.data.mu_law import TABLE, decode_mu_law, encode_mu_law
+from slowae_rlt.data.mu_law import TABLE, decode_mu_law, encode_mu_law, mu_law_symbols
 
 CODES = np.arange(-128, 128)
 
@@ -45,3 +46,9 @@ def test_refused() -> None:
         encode_mu_law(np.array([0.0, np.nan]))
     with pytest.raises(UsageError, match="expected -128 to 127"):
         decode_mu_law(np.array([128]))
+
+
+def test_symbols_in_jax_are_the_codes() -> None:
+    samples = np.concatenate([TABLE, np.random.default_rng(0).uniform(-1, 1, 5000), [-1.0, 1.0, 0.0]])
+    found = mu_law_symbols(jnp.asarray(samples.astype(np.float32)))
+    np.testing.assert_array_equal(found, encode_mu_law(samples.astype(np.float32)) + 128)

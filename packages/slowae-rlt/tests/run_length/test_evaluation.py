@@ -15,6 +15,7 @@ SEQUENCES = Sequences(
     np.random.default_rng(1).integers(1, 257, (ROWS, 20)).astype(np.int32),
     np.arange(20) < np.arange(1, ROWS + 1)[:, None],
     np.full(ROWS, 250),
+    np.full(ROWS, -1),
 )
 
 

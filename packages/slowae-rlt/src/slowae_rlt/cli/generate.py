@@ -12,7 +12,8 @@ from slowae_rlt.data.recordings import read_recording
 from slowae_rlt.events.container import save_events
 from slowae_rlt.figures import draw_events
 from slowae_rlt.pretrained.language_models import open_language_model
-from slowae_rlt.run_length.generation import known_events, sample_events
+from slowae_rlt.run_length.generation import find_condition, known_events, sample_events
+from slowae_rlt.run_length.ranking import rank_samples
 
 
 def generate_verb(call: Invocation) -> None:
@@ -32,8 +33,18 @@ def generate_verb(call: Invocation) -> None:
         samples = read_recording(options.audio, rate) if options.audio is not None else find_prompt(source, rate)
         prompt = codec.encode(samples[: round(options.seconds * rate)])
         known_events(prompt, language_model.model.config.length)  # validated before the run folder is created
+    find_condition(language_model.model.config, options.condition)
     with call.open_run() as run:
-        found = sample_events(language_model, options.count, prompt=prompt, options=options.sampling, seed=options.seed)
+        found = sample_events(
+            language_model,
+            options.draws or options.count,
+            prompt=prompt,
+            options=options.sampling,
+            condition=options.condition,
+            seed=options.seed,
+        )
+        if options.draws:
+            found = rank_samples(codec, found, options.count, seed=options.seed)
         files = {}
         for number, events in enumerate(found):
             save_events(events, run.folder / f"sample-{number}.sae")

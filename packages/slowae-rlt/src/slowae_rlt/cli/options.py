@@ -7,7 +7,7 @@ from onepaper.config import check_choice, check_non_negative, check_positive, ou
 from onepaper.errors import UsageError
 from onepaper.paper import TrainingOptions, VerbOptions
 
-from slowae_rlt.config import LANGUAGES, EventSamplingOptions
+from slowae_rlt.config import LANGUAGES, METRICS, PEERS, EventSamplingOptions
 
 _NUCLEUS = EventSamplingOptions(nucleus=0.95)
 
@@ -74,12 +74,18 @@ class GenerateOptions(VerbOptions):
     """of the recording, from its beginning, that are given"""
     count: int = 2
     """number of samples"""
+    condition: str = ""
+    """of a model with conditions, e.g. `fr` of a training with the preset laptop-rlt-languages; empty: none"""
+    draws: int = 0
+    """draw so many and keep the `count` of them with the lowest entropy of phone predictions; 0: no ranking"""
     sampling: EventSamplingOptions = _NUCLEUS
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive("seconds", self.seconds)
         check_positive("count", self.count)
+        if self.draws and self.draws < self.count:
+            raise UsageError(f"draws is {self.draws}, expected at least count, which is {self.count}, or 0")
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,33 @@ class EvaluateLanguageModelOptions(VerbOptions):
         check_languages(self.languages)
         for order in self.orders:
             check_non_negative("order", order)
+
+
+@dataclass(frozen=True)
+class CompareCodecsOptions(VerbOptions):
+    """Options of `compare-codecs`."""
+
+    weights: tuple[str, ...] = ("laptop", "identity")
+    """slow autoencoders that ship with the package, folders of training runs, or `identity`"""
+    vq_weights: tuple[str, ...] = ()
+    """folders of training runs of VQ-VAEs, such as of the preset laptop-vq; none ships"""
+    peers: tuple[str, ...] = PEERS
+    """other codecs; they need the extra `metrics`"""
+    metrics: tuple[str, ...] = ("stoi", "pesq")
+    """besides the log-mel distance; they need the extra `metrics`"""
+    languages: tuple[str, ...] = ("en",)
+    """of the held-out prompts: en, es, fr, it, ru"""
+    count: int = 20
+    """number of held-out prompts, in the order of their names"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_languages(self.languages)
+        check_positive("count", self.count)
+        for peer in self.peers:
+            check_choice("peer", peer, PEERS)
+        for metric in self.metrics:
+            check_choice("metric", metric, METRICS)
 
 
 def check_languages(languages: tuple[str, ...]) -> None:

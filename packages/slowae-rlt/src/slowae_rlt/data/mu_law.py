@@ -3,8 +3,9 @@ r"""8-bit mu-law codes of audio samples: what the autoregressive decoder models.
 The table equals the sample values of the audio that the authors published, code by code.
 """
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 from onepaper.errors import UsageError
 
 MU = 255
@@ -46,3 +47,12 @@ def decode_mu_law(codes: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape
     if codes.size and not (codes.min() >= -128 and codes.max() <= 127):
         raise UsageError(f"mu-law codes are {codes.min()} to {codes.max()}, expected -128 to 127")
     return TABLE[codes.astype(np.int64) + 128]
+
+
+# Lower edges of the codes -127 to 127, where the formula of `encode_mu_law` changes.
+_EDGES = np.sign(np.arange(-127, 128)) * (np.power(1.0 + MU, np.abs(np.arange(-127, 128)) / 128.0) - 1.0) / MU
+
+
+def mu_law_symbols(samples: Float[Array, "*shape"]) -> Int[Array, "*shape"]:
+    """Codes + 128, 0 to 255, of samples in JAX: the number of lower edges of codes that are not above a sample."""
+    return jnp.searchsorted(jnp.asarray(_EDGES, jnp.float32), samples, side="right").astype(jnp.int32)

@@ -1,12 +1,17 @@
 """The encoder: samples to latents on a grid."""
 
+import functools
+from typing import Any, Protocol
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
 from slowae_rlt.config import MelConfig, ModelConfig
 from slowae_rlt.data.mel import log_mel, window_context
+from slowae_rlt.data.recordings import check_samples
 from slowae_rlt.models.convolutions import Convolution, ResidualStack
 
 # Standard deviation of initial latents: small, so that few are beyond 1, but not zero, where no level would change.
@@ -14,6 +19,18 @@ INITIAL_SCALE = 0.5
 
 # Narrowest of the strided layers.
 SMALLEST_WIDTH = 16
+
+# Samples that are encoded at once. Every recording is computed in windows of one shape, one after the other, so that
+# its codes do not depend on what else is encoded, nor on where it is cut.
+WINDOW_SAMPLES = 8192
+
+
+class WindowEncoder(Protocol):
+    """A network from samples with context to latents."""
+
+    def context(self) -> tuple[int, int]:
+        """Samples before the first latent's own, and after the last one's."""
+        ...
 
 
 class Encoder(nnx.Module):
@@ -69,3 +86,35 @@ class Encoder(nnx.Module):
         states = self.stack(self.project(features))  # type: ignore[arg-type]
         latents = self.head(self.norm(states)).astype(jnp.float32)
         return jnp.tanh(latents) if self.config.quantizer.bound == "tanh" else latents
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _encode_window(graph: Any, state: Any, samples: Float[Array, "1 samples"]) -> Float[Array, "1 T C"]:
+    return nnx.merge(graph, state)(samples)
+
+
+def encode_windows(
+    encoder: WindowEncoder, samples: Float[np.ndarray, " samples"], stride: int
+) -> Float[np.ndarray, "T C"]:
+    """Latents of a recording; around it there is silence.
+
+    Args:
+        encoder: a module.
+        samples: of the recording.
+        stride: samples of a latent.
+
+    Raises:
+        UsageError: samples that are no mono recording, see `check_samples`.
+    """
+    check_samples(samples)
+    steps, size = -(-len(samples) // stride), max(1, WINDOW_SAMPLES // stride)
+    before, after = encoder.context()
+    windows = -(-steps // size)
+    padded = np.zeros(before + windows * size * stride + after, np.float32)
+    padded[before : before + len(samples)] = samples
+    graph, state = nnx.split(encoder)
+    found = [
+        np.asarray(_encode_window(graph, state, padded[None, start : start + before + size * stride + after]))[0]
+        for start in range(0, windows * size * stride, size * stride)
+    ]
+    return np.concatenate(found)[:steps]

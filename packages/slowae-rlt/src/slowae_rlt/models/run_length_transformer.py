@@ -113,12 +113,25 @@ class RunLengthTransformer(nnx.Module):
         # Of the next event: its channel, the last value there, the time since the event before, the ends of all runs.
         self.next_channel, self.last_value = embed(config.channels), embed(values + 1)
         self.gap, self.remaining = embed(lengths), embed(config.channels * lengths)
+        # Of the whole sequence; the last row stands for none.
+        self.condition = embed(len(config.conditions) + 1) if config.conditions else None
         self.blocks = nnx.List([Block(config, rngs) for _ in range(config.depth)])
         self.norm = nnx.LayerNorm(width, rngs=rngs)
         self.value_head = nnx.Linear(width, values, rngs=rngs)
         self.chosen_value = embed(values)
         self.length_hidden = nnx.Linear(2 * width, width, rngs=rngs)
         self.length_head = nnx.Linear(width, config.max_length, rngs=rngs)
+
+    def embed_condition(self, condition: Int[Array, " B"] | None) -> Float[Array, "*B width"]:
+        """What is added to the inputs of sequences; 0 for a model without conditions.
+
+        Args:
+            condition: the number of each; None or -1: none.
+        """
+        if self.condition is None:
+            return jnp.zeros(())
+        none = len(self.config.conditions)
+        return self.condition(jnp.array([none]) if condition is None else jnp.where(condition < 0, none, condition))
 
     def embed(self, before: Previous, known: NextEvent) -> Float[Array, "*B width"]:
         """The input at an event: the one before it, and what is known of it."""
@@ -151,7 +164,11 @@ class RunLengthTransformer(nnx.Module):
         return self.length_head(jax.nn.gelu(hidden)).astype(jnp.float32)
 
     def states(
-        self, values: Int[Array, "B N"], lengths: Int[Array, "B N"], key: PRNGKeyArray | None = None
+        self,
+        values: Int[Array, "B N"],
+        lengths: Int[Array, "B N"],
+        key: PRNGKeyArray | None = None,
+        condition: Int[Array, " B"] | None = None,
     ) -> tuple[Float[Array, "B N width"], NextEvent]:
         """The state at each event from those before it, and what is known of it.
 
@@ -159,6 +176,7 @@ class RunLengthTransformer(nnx.Module):
             values: of the events, 0 to 2k.
             lengths: 1 to `max_length`.
             key: of the dropout; None: none.
+            condition: the number of that of each sequence; None or -1: none.
         """
         known = next_events(values, lengths, self.config.channels)
         shifted = (jnp.pad(array[:, :-1], ((0, 0), (1, 0))) for array in (values, lengths, known.channel, known.start))
@@ -170,7 +188,8 @@ class RunLengthTransformer(nnx.Module):
             kept = jax.random.bernoulli(own_key, 1 - self.config.dropout, x.shape)
             return jnp.where(kept, x / (1 - self.config.dropout), 0.0)
 
-        x = drop(self.embed(Previous(*shifted), known), keys[0])
+        given = self.embed_condition(condition)
+        x = drop(self.embed(Previous(*shifted), known) + (given[:, None] if given.ndim else given), keys[0])
         positions = jnp.arange(values.shape[1])
         index = positions[:, None] - positions
         time = known.start[:, :, None] - known.start[:, None]
@@ -179,9 +198,15 @@ class RunLengthTransformer(nnx.Module):
             x = x + drop(block.mlp(x), keys[2 * number + 2])
         return self.norm(x), known
 
-    def nats(self, values: Int[Array, "B N"], lengths: Int[Array, "B N"], key: PRNGKeyArray | None = None) -> Nats:
+    def nats(
+        self,
+        values: Int[Array, "B N"],
+        lengths: Int[Array, "B N"],
+        key: PRNGKeyArray | None = None,
+        condition: Int[Array, " B"] | None = None,
+    ) -> Nats:
         r"""$-\ln p(v_n \mid \cdot)$ and $-\ln p(l_n \mid v_n, \cdot)$; arguments as for `states`."""
-        states, known = self.states(values, lengths, key)
+        states, known = self.states(values, lengths, key, condition)
         log_values = jax.nn.log_softmax(self.value_logits(states, known))
         log_lengths = jax.nn.log_softmax(self.length_logits(states, values))
         return Nats(
@@ -196,7 +221,12 @@ class RunLengthTransformer(nnx.Module):
         return Cache(jnp.zeros(shape), jnp.zeros(shape), jnp.zeros((batch, length), jnp.int32))
 
     def step(
-        self, before: Previous, known: NextEvent, position: Int[Array, ""], cache: Cache
+        self,
+        before: Previous,
+        known: NextEvent,
+        position: Int[Array, ""],
+        cache: Cache,
+        condition: Int[Array, " B"] | None = None,
     ) -> tuple[Float[Array, "B width"], Cache]:
         """The state at one event, and the longer cache.
 
@@ -205,12 +235,13 @@ class RunLengthTransformer(nnx.Module):
             known: of this event.
             position: of it in the sequence.
             cache: of the events before.
+            condition: the number of that of each sequence; None or -1: none.
         """
         length = cache.starts.shape[1]
         starts = cache.starts.at[:, position].set(known.start)
         index = (position - jnp.arange(length))[None]
         time = (known.start[:, None] - starts)[:, None]
-        x = self.embed(before, known)[:, None]
+        x = (self.embed(before, known) + self.embed_condition(condition))[:, None]
         keys, values = cache.keys, cache.values
         for number, block in enumerate(self.blocks):
             q, k, v = block.project(x)

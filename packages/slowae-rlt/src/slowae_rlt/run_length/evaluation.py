@@ -24,8 +24,8 @@ class Scorer(Protocol):
 
 
 @nnx.jit
-def _nats(model: RunLengthTransformer, values: jax.Array, lengths: jax.Array) -> Nats:
-    return model.nats(values, lengths)
+def _nats(model: RunLengthTransformer, values: jax.Array, lengths: jax.Array, conditions: jax.Array) -> Nats:
+    return model.nats(values, lengths, condition=conditions)
 
 
 def sequence_nats(model: RunLengthTransformer, sequences: Sequences) -> Nats:
@@ -33,7 +33,8 @@ def sequence_nats(model: RunLengthTransformer, sequences: Sequences) -> Nats:
     parts = []
     for start in range(0, len(sequences.values), BATCH):
         rows = np.arange(start, start + BATCH).clip(max=len(sequences.values) - 1)
-        found = _nats(model, jnp.asarray(sequences.values[rows]), jnp.asarray(sequences.lengths[rows]))
+        known = (sequences.values, sequences.lengths, sequences.conditions)
+        found = _nats(model, *(jnp.asarray(part[rows]) for part in known))
         parts.append([np.asarray(part)[: len(sequences.values) - start] for part in found])
     return Nats(*(np.concatenate(part) for part in zip(*parts, strict=True)))  # type: ignore[arg-type]
 

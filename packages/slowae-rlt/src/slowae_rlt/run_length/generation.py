@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from onepaper.config import check_positive
+from onepaper.config import check_positive, unknown
 from onepaper.errors import UsageError
 
-from slowae_rlt.config import EventSamplingOptions
+from slowae_rlt.config import EventSamplingOptions, RunLengthConfig
 from slowae_rlt.events.event_list import Events
 from slowae_rlt.events.next_event import advance, initial_state, next_event
 from slowae_rlt.events.run_lengths import place_runs
@@ -53,7 +53,7 @@ def draw(
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _sample(
-    graph: Any, options: EventSamplingOptions, count: int, state: Any, given: Given, key: Any
+    graph: Any, options: EventSamplingOptions, count: int, state: Any, given: Given, key: Any, condition: Any
 ) -> tuple[Any, Any, Any]:
     model = nnx.merge(graph, state)
     length, rows = given.values.shape[0], jnp.arange(count)
@@ -63,7 +63,7 @@ def _sample(
         events, before, cache = carry
         position, own = inputs
         known = next_event(events)
-        states, cache = model.step(before, known, position, cache)
+        states, cache = model.step(before, known, position, cache, condition)
         keys = jax.random.split(jax.random.fold_in(key, position))
         logits = model.value_logits(states, known)
         value = jnp.where(own.is_given, own.values, draw(keys[0], logits, options, rows))
@@ -101,12 +101,22 @@ def known_events(prompt: Events | None, length: int) -> Given:
     return Given(values, lengths, is_given, has_ended)
 
 
+def find_condition(config: RunLengthConfig, name: str) -> int:
+    """The number of a condition, -1 for an empty name (`UsageError` if the model has none of that name)."""
+    if not name:
+        return -1
+    if name not in config.conditions:
+        raise UsageError(unknown("condition", name, config.conditions or ["(the model has none)"]))
+    return config.conditions.index(name)
+
+
 def sample_events(
     language_model: LanguageModel,
     count: int = 1,
     *,
     prompt: Events | None = None,
     options: EventSamplingOptions | None = None,
+    condition: str = "",
     seed: int = 0,
 ) -> list[Events]:
     """Sequences of the model's length; sequence i depends on (seed, i), not on the others.
@@ -119,10 +129,12 @@ def sample_events(
         count: number of sequences.
         prompt: events of the codec, whose sequence goes on.
         options: temperature and nucleus.
+        condition: one of those of the model; empty: none.
         seed: of the draws.
 
     Raises:
-        UsageError: a prompt of another codec or one that leaves no room, or probabilities that are not finite.
+        UsageError: a condition that the model has not, a prompt of another codec or one that leaves no room, or
+            probabilities that are not finite.
     """
     check_positive("count", count)
     model, codec = language_model.model, language_model.codec
@@ -130,8 +142,9 @@ def sample_events(
     if prompt is not None and prompt.model != codec.digest():
         raise UsageError(f"the prompt has events of another codec; encode it with '{language_model.codec_name}'")
     given = known_events(prompt, config.length)
+    number = jnp.full(count, find_condition(config, condition))
     graph, state = nnx.split(model)
-    found = _sample(graph, options or EventSamplingOptions(), count, state, given, jax.random.key(seed))
+    found = _sample(graph, options or EventSamplingOptions(), count, state, given, jax.random.key(seed), number)
     drawn_values, drawn_lengths, finite = map(np.asarray, found)
     if not finite.all():
         raise UsageError(f"the model is not finite at event {int(finite.argmin())}; use weights of another training")

@@ -9,6 +9,7 @@ from onepaper.data import random_batches
 from onepaper.errors import UsageError
 
 from slowae_rlt.config import RunLengthConfig
+from slowae_rlt.data.prompts import split_prompts
 from slowae_rlt.events.run_lengths import encode_runs, place_runs
 from slowae_rlt.pretrained.codecs import Codec
 
@@ -24,12 +25,14 @@ class Sequences(NamedTuple):
         lengths: in grid steps.
         counts: whether an event is complete within its part of the recording.
         steps: grid steps that the events that count describe.
+        conditions: the number of the condition at the start of the sequence, -1 for none.
     """
 
     values: Int[np.ndarray, "B N"]
     lengths: Int[np.ndarray, "B N"]
     counts: Bool[np.ndarray, "B N"]
     steps: Int[np.ndarray, " B"]
+    conditions: Int[np.ndarray, " B"]
 
 
 def join_levels(codec: Codec, recordings: Sequence[Float[np.ndarray, " samples"]]) -> Int[np.ndarray, "T C"]:
@@ -37,10 +40,29 @@ def join_levels(codec: Codec, recordings: Sequence[Float[np.ndarray, " samples"]
     return codec.encode(np.concatenate(recordings)).raster().astype(np.int8)
 
 
-def cut_sequences(levels: Int[np.ndarray, "T C"], starts: Int[np.ndarray, " B"], config: RunLengthConfig) -> Sequences:
-    """The first events from each start on, encoded again from the raster: a slice of events would begin in mid-run."""
-    shape = (len(starts), config.length)
-    found = Sequences(np.zeros(shape, np.int32), np.ones(shape, np.int32), np.zeros(shape, bool), np.zeros(len(starts)))
+def cut_sequences(
+    levels: Int[np.ndarray, "T C"],
+    starts: Int[np.ndarray, " B"],
+    config: RunLengthConfig,
+    labels: Int[np.ndarray, " T"] | None = None,
+) -> Sequences:
+    """The first events from each start on, encoded again from the raster: a slice of events would begin in mid-run.
+
+    Args:
+        levels: of recordings.
+        starts: grid steps.
+        config: of the model.
+        labels: the number of the condition at each grid step; None: no conditions.
+    """
+    shape, count = (len(starts), config.length), len(starts)
+    conditions = np.full(count, -1) if labels is None else labels[starts]
+    found = Sequences(
+        np.zeros(shape, np.int32),
+        np.ones(shape, np.int32),
+        np.zeros(shape, bool),
+        np.zeros(count),
+        conditions.astype(np.int32),
+    )
     for row, start in enumerate(starts):
         part = levels[start : start + STEPS_PER_EVENT * config.length]
         runs = encode_runs(part, config.max_length)
@@ -56,6 +78,16 @@ def cut_sequences(levels: Int[np.ndarray, "T C"], starts: Int[np.ndarray, " B"],
         found.counts[row, :count] = True
         found.steps[row] = place_runs(lengths[:count], config.channels).ends.min()
     return found
+
+
+def language_labels(languages: Sequence[str], stride: int, part: str, steps: int) -> Int[np.ndarray, " T"]:
+    """The number of the language of the prompts of a part at each grid step, in the order of `join_levels`."""
+    prompts = split_prompts(tuple(languages))[part]
+    of_samples = np.repeat(
+        [languages.index(prompt.name.partition("/")[0]) for prompt in prompts],
+        [len(prompt.samples) for prompt in prompts],
+    )
+    return of_samples[::stride][:steps].astype(np.int32)
 
 
 def check_levels(levels: Int[np.ndarray, "T C"], config: RunLengthConfig, part: str) -> None:
@@ -78,27 +110,35 @@ def sequence_batches(
     batch_size: int,
     *,
     seed: int,
+    labels: Int[np.ndarray, " T"] | None = None,
     rank: int = 0,
     world: int = 1,
 ) -> Callable[[int], Sequences]:
-    """Sequences that begin anywhere, as a function of the step."""
+    """Sequences that begin anywhere, as a function of the step; labels as for `cut_sequences`."""
     last = len(levels) - STEPS_PER_EVENT * config.length
 
     def make(generator: np.random.Generator, count: int) -> Sequences:
-        return cut_sequences(levels, generator.integers(0, last, count), config)
+        return cut_sequences(levels, generator.integers(0, last, count), config, labels)
 
     return random_batches(make, batch_size, seed=seed, rank=rank, world=world)
 
 
-def successive_sequences(levels: Int[np.ndarray, "T C"], config: RunLengthConfig) -> Sequences:
+def successive_sequences(
+    levels: Int[np.ndarray, "T C"], config: RunLengthConfig, labels: Int[np.ndarray, " T"] | None = None
+) -> Sequences:
     """Complete sequences, each of which begins where the events of the one before it end.
+
+    Args:
+        levels: of recordings.
+        config: of the model.
+        labels: as for `cut_sequences`.
 
     Raises:
         UsageError: there is none.
     """
     rows, start = [], 0
     while start + config.channels < len(levels):
-        row = cut_sequences(levels, np.array([start]), config)
+        row = cut_sequences(levels, np.array([start]), config, labels)
         if not row.counts.all():
             break
         rows.append(row)
