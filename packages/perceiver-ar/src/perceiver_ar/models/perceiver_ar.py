@@ -32,10 +32,6 @@ from perceiver_ar.models.positions import (
 NORM_EPSILON = 1e-5
 
 
-# Inputs embedded at once under rematerialization, in multiples of the attention block length.
-SLICE = 8
-
-
 def dropout(x: Float[Array, "*shape"], rate: float, key: PRNGKeyArray | None) -> Float[Array, "*shape"]:
     """Inverted dropout; the identity without a key, that is, outside training."""
     if key is None or rate == 0:
@@ -272,9 +268,9 @@ class PerceiverAR(nnx.Module):
         return self.cross.keys_values(self.embed_inputs(*inputs), inputs.position_ids)
 
     def _attend_slices(self, attend_slice: Callable[..., PartialAttention], *operands: Any) -> list[PartialAttention]:
-        """Attention to slices of the inputs, [B, M, ...]; a single slice unless `remat` is set and there are many."""
+        """Attention to slices of the inputs, [B, M, ...], of a block length each; without `remat` to all at once."""
         total = jax.tree.leaves(operands)[0].shape[1]
-        size = SLICE * self.config.chunk
+        size = self.config.chunk
         if not total:
             return []
         if not self.config.remat or total <= size:
