@@ -16,6 +16,8 @@ from onepaper.training import read_metrics
 from perceiver_ar import training
 from perceiver_ar.config import DataConfig, ExperimentConfig, ModelConfig
 from perceiver_ar.data.copy_task import mirrored
+from perceiver_ar.data.corpus import Corpus, InMemory
+from perceiver_ar.data.text import ByteText
 from perceiver_ar.evaluation.copies import copy_accuracy
 from perceiver_ar.models.perceiver_ar import PerceiverAR
 from perceiver_ar.parallel import MeshAccelerator
@@ -108,6 +110,21 @@ def test_a_training_on_documents_resumes_with_the_same_bits(tmp_path: Path) -> N
     for one, other in zip(model_arrays(straight).items(), model_arrays(resumed).items(), strict=True):
         assert one[0] == other[0]
         np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_documents_of_ones_own_are_trained_on_with_hooks() -> None:
+    codec = ByteText()
+    documents = InMemory([codec.encode("z" * 200)])
+    corpus = Corpus(codec, documents, documents, documents)
+    config = replace(TEXT, loop=replace(TEXT.loop, steps=40, log_every=20))
+    rows = []
+    model = train(config, corpus=corpus, hooks=[lambda step, state, row: rows.append((step, row["nats"]))])
+    assert [step for step, _ in rows] == [20, 40]
+    assert rows[1][1] < rows[0][1]
+    tokens = jnp.asarray(documents[0])[None, : TEXT.model.context_length]
+    assert set(np.asarray(model(tokens).argmax(axis=-1)).ravel()) == {int(codec.encode("z")[1])}
+    with pytest.raises(UsageError, match="vocab_size is 7, but the data have 259 ids"):
+        train(SMOKE, corpus=corpus)
 
 
 def test_what_cannot_be_trained_raise_errors() -> None:

@@ -1,11 +1,12 @@
 """Options of the machine (device, precision, threads, shards), and the processes of a run."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from onepaper.config import check_between, check_choice, check_positive, outside_identity
-from onepaper.errors import OnePaperError
+from onepaper.errors import OnePaperError, PeerLostError
 
 T = TypeVar("T")
 
@@ -50,6 +51,19 @@ class AcceleratorOptions(DeviceOptions):
 # A run may continue on another machine.
 outside_identity(DeviceOptions, "device", "threads")
 outside_identity(AcceleratorOptions, "compile", "shards")
+
+
+# What the messages of gloo, NCCL and JAX's coordination service have in common when a process is gone.
+_LOST = re.compile(r"gloo|nccl|connection (reset|closed|refused)|heartbeat|coordination service", re.IGNORECASE)
+
+
+def check_peers(error: BaseException | None) -> None:
+    """Raise `PeerLostError` if `error` is a back end's about a process that does not answer any more."""
+    if isinstance(error, RuntimeError | ValueError) and _LOST.search(str(error)):
+        raise PeerLostError(
+            "another process of this run was lost; its own messages say why. Start all processes again by the same "
+            "command: a training goes on from its last checkpoint"
+        ) from error
 
 
 class Processes:

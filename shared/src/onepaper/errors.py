@@ -29,3 +29,7 @@ def explain_os_error(path: Path) -> Iterator[None]:
     except OSError as error:
         problem = error.strerror or error
         raise OnePaperError(f"cannot write {path}: {problem}; free space and run the same command") from error
+
+
+class PeerLostError(OnePaperError):
+    """Another process of this run ended; leaving the run in good order would wait for it in vain."""

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
 
 from compose_diffusion.algebra.canvas import CanvasRegion, Layout, read_layout
 
@@ -41,3 +42,9 @@ def test_a_bad_layout_is_refused_by_name(changes, message, tmp_path):
 def test_no_file(tmp_path):
     with pytest.raises(UsageError, match="nowhere.json"):
         read_layout(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damaged_layouts(tmp_path, count):
+    found = fuzz(read_layout, tmp_path / "layout.json", [json.dumps(LAYOUT).encode()], count)
+    assert any(isinstance(layout, Layout) for layout in found)

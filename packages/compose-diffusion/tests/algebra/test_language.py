@@ -8,6 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
+from onepaper.text import read_text
 
 from compose_diffusion.algebra.composition import mixture, negation
 from compose_diffusion.algebra.expression_tree import And, ExpressionError, Name, Not, Or, Power, Sum, Times
@@ -237,3 +239,10 @@ def test_without_its_text_a_tree_is_shown_in_canonical_form():
     with pytest.raises(ExpressionError) as caught:
         build(And((A, Name("unknown_name"))), leaf)
     assert caught.value.__notes__ == ["  a & unknown_name\n      ^"]
+
+
+@pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damaged_expressions(tmp_path, count):
+    valid = [b"digits[3] & 2*shape[x=0.5] - thick / 2", b"mixture(a[1], 0.3*b['a prompt'], c)", b"(a | b) & -0.5*c"]
+    found = fuzz(lambda path: parse(read_text(path)), tmp_path / "expression.txt", valid, count)
+    assert any(not isinstance(tree, str) for tree in found)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
 from PIL import Image
 
 from compose_diffusion.data.image_folder import open_image_folder
@@ -160,3 +161,9 @@ def test_depth_orientation_and_transparency(folder):
     np.testing.assert_allclose(grey, np.rot90(np.arange(64).reshape(8, 8), -1) / 127.5 - 1, atol=1e-6)
     Image.fromarray(np.zeros((8, 8, 4), np.uint8)).save(folder / "images" / "a.png")
     np.testing.assert_array_equal(opened(folder)(np.array([0]))["images"], 1)  # white behind
+
+
+@pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damaged_labels(folder, count):
+    valid = b"image,class\nb.png,0\nmore/c.png,1\n"
+    fuzz(lambda _: opened(folder, "class", num_classes=3), folder / "labels.csv", [valid], count)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from onepaper.config import to_dict
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.testing.mutations import fuzz
 from safetensors.torch import save_file
 
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
@@ -204,3 +205,14 @@ def test_respacing_keeps_the_published_time_steps(count):
 def test_respacing_cannot_add_levels():
     with pytest.raises(UsageError, match="num_levels is 11, expected a number from 1 to 10"):
         respaced(cosine_schedule(10), 11)
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+def test_damaged_checkpoints(tmp_path, ending, count):
+    path, state = tmp_path / f"a.{ending}", {"first.weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
+    if ending == "pt":
+        torch.save(state, path)
+    else:
+        save_file(state, path)
+    fuzz(read_tensors, path, [path.read_bytes()], count)

@@ -6,6 +6,7 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler
 from onepaper.data import write_sums
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
 
 from compose_diffusion.evaluation.reused_models import SHIPPED_WEIGHTS
 from compose_diffusion.pretrained.folders import open_network, open_pipeline
@@ -145,3 +146,9 @@ def test_weights_that_are_not_finite_are_named(folder, make_unet):
     network.save_pretrained(folder / "unet")
     with pytest.raises(UsageError, match=r"model.safetensors: conv_in.* is not finite"):
         open_pipeline(folder)
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"])
+def test_damaged_settings_of_folders_without_checksums(folder, name, count):
+    fuzz(lambda _: open_pipeline(folder), folder / name, [(folder / name).read_bytes()], count)

@@ -1,7 +1,7 @@
 """Training: the loss at the latents, as a sum (paper) or a mean, and batches of the copy task and of documents."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +10,7 @@ from onepaper.data import random_batches
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.steps import JaxState, JaxTask
 from onepaper.runs import Run
-from onepaper.training import fit
+from onepaper.training import Hook, fit
 
 from perceiver_ar.config import ExperimentConfig
 from perceiver_ar.data import copy_task
@@ -77,7 +77,15 @@ def load_checked_corpus(config: ExperimentConfig) -> Corpus | None:
     if config.data.kind == "copy":
         copy_task.check_fits(config.model)
         return None
-    corpus = load(config.data)
+    return check_corpus(load(config.data), config)
+
+
+def check_corpus(corpus: Corpus, config: ExperimentConfig) -> Corpus:
+    """The corpus itself.
+
+    Raises:
+        UsageError: a model that does not fit it.
+    """
     check_fits(config.model, corpus.codec)
     return corpus
 
@@ -88,7 +96,9 @@ def train(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
+    corpus: Corpus | None = None,
     draw: Callable[[PerceiverAR], Mapping[str, bytes]] | None = None,
+    hooks: Sequence[Hook[JaxState]] = (),
 ) -> PerceiverAR:
     """Train from a configuration, or from the newest checkpoint of `run`; returns the averaged model.
 
@@ -97,14 +107,16 @@ def train(
         run: where logs and checkpoints go; None keeps nothing.
         seed: of the initial weights, the batches and dropout.
         accelerator: devices; None: one.
+        corpus: documents of one's own in three parts; None: those that `config.data` names.
         draw: samples of a model as files by name, asked for with every evaluation of a run.
+        hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Raises:
         UsageError: missing data, or a model that does not fit them.
     """
     accelerator = accelerator or Accelerator()
     processes = {"rank": accelerator.rank, "world": accelerator.world}
-    corpus = load_checked_corpus(config)
+    corpus = load_checked_corpus(config) if corpus is None else check_corpus(corpus, config)
     if corpus is None:
         batches = copy_batches(config, seed=seed, **processes)
     else:
@@ -116,7 +128,7 @@ def train(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    evaluate_held_out = held_out_evaluation(config)
+    evaluate_held_out = held_out_evaluation(config, corpus)
 
     def evaluate(state: JaxState) -> dict[str, float]:
         model = task.model(state)
@@ -136,6 +148,7 @@ def train(
         seed=seed,
         evaluate=evaluate,
         draw=None if draw is None else samples,
+        hooks=hooks,
         processes=accelerator,
     )
     model = task.model(fitted.state)

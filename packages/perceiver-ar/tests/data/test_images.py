@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
 from PIL import Image
 
 from perceiver_ar.config import EOS, SOS, DataConfig
@@ -192,3 +193,10 @@ def test_bad_pictures_raise_one_line(tmp_path: Path) -> None:
         image_codec(config).encode(np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(UsageError, match="has the value 17"):
         ImageCodec(1, 1, 1, 17).encode(np.full((1, 1, 1), 17, np.uint8))
+
+
+@pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damaged_batches(tmp_path: Path, count: int) -> None:
+    batch = tmp_path / "train_data_batch_1.npz"
+    np.savez(batch, data=np.zeros((2, 3 * 64 * 64), np.uint8), labels=np.arange(2))
+    fuzz(batch_images, batch, [batch.read_bytes()], count)

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
 
 from simplex_cir.data import fasta
 from simplex_cir.data.dataset import decode
@@ -64,3 +65,12 @@ def test_only_whole_sequences_are_aligned(tmp_path: Path) -> None:
     file.write_text(">a\nACGT\n" * 20)
     assert read_fasta(file, 4).aligned
     assert not read_fasta(file, 2).aligned
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damaged_files(tmp_path: Path, count: int) -> None:
+    plain = b">one\n" + b"ACGT" * 20 + b"\n>two\n" + b"acgu" * 20 + b"\n"
+    for name, content in (("a.fa", plain), ("a.fa.gz", gzip.compress(plain))):
+        found = fuzz(lambda path: read_fasta(path, 4), tmp_path / name, [content], count)
+        assert any(not isinstance(data, str) for data in found)
+    fuzz(lambda path: read_text(path, 4), tmp_path / "a.txt", [b"some words of a text, " * 9], count)

@@ -61,9 +61,9 @@ def measure_all(paper: PaperLedger, work: Sequence[Work], jobs: int) -> Iterator
     alone = [item for item in work if item.claim.alone]
     with temporary_folder(work[0].folder) as session:
         if beside:
-            with _thread_limit(max(1, (os.cpu_count() or 1) // jobs)):
+            with _worker_environment(max(1, (os.cpu_count() or 1) // jobs)):
                 yield from _in_workers(paper, beside, jobs, session)
-        with _thread_limit(os.cpu_count() or 1):
+        with _worker_environment(os.cpu_count() or 1):
             for item in alone:
                 yield from _in_workers(paper, [item], 1, session)
 
@@ -154,7 +154,7 @@ def _one_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _thread_limit(threads: int) -> Iterator[None]:
+def _worker_environment(threads: int) -> Iterator[None]:
     """Environment variables for the processes that are started meanwhile; what the user has set stays."""
     eigen = f"--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads={threads}"
     wanted: Mapping[str, Any] = {
@@ -162,6 +162,8 @@ def _thread_limit(threads: int) -> Iterator[None]:
         "OPENBLAS_NUM_THREADS": str(threads),
         **({} if "XLA_FLAGS" in os.environ or threads > 1 else {"XLA_FLAGS": eigen}),
         QUIET_VARIABLE: "1",
+        # A training step allocates hundreds of megabytes anew; in huge pages that takes a tenth to a quarter less time.
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update({name: value for name, value in wanted.items() if before[name] is None})

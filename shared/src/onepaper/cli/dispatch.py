@@ -17,7 +17,7 @@ from onepaper.cli.help import paper_help, print_list, top_help
 from onepaper.cli.long_running import StopRequest, stop_on_signals
 from onepaper.cli.parsing import parse, read_config, take_option
 from onepaper.config import from_dict, unknown
-from onepaper.errors import OnePaperError, UsageError
+from onepaper.errors import OnePaperError, PeerLostError, UsageError
 from onepaper.paper import Invocation, Paper, load_paper, paper_names, resolve
 from onepaper.runs import RECORD_NAME, read_record
 
@@ -31,6 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _check_text(words)
         status = _dispatch(words)
+    except PeerLostError as error:
+        status = _fail(str(error), error.exit_code)
+        sys.stdout.flush()
+        os._exit(status)  # at the interpreter's usual end the back ends would wait for the lost process
     except OnePaperError as error:
         status = _fail(str(error), error.exit_code)
         # Notes (PEP 678), such as an expression with a caret below it, keep their line breaks.

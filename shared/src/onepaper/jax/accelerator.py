@@ -9,7 +9,7 @@ from flax import nnx
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from onepaper.accelerator import AcceleratorOptions, DeviceOptions, Processes
+from onepaper.accelerator import AcceleratorOptions, DeviceOptions, Processes, check_peers
 from onepaper.data import map_arrays
 from onepaper.errors import UsageError
 
@@ -116,7 +116,9 @@ class Accelerator(Processes):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self.world > 1:
+            check_peers(error)
         self.close()
 
 

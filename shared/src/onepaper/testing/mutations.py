@@ -115,6 +115,10 @@ def fuzz(
         AssertionError: another exception, a message of several lines, or memory beyond `LARGEST_MEMORY`; the file is
             left at `path`.
     """
+    for content in (*valid, b"another format"):  # what the reader imports takes memory, too
+        path.write_bytes(content)
+        with contextlib.suppress(OnePaperError):
+            read(path)
     source = random.Random(seed)
     results: list[object] = []
     for number in range(examples):

@@ -13,7 +13,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from onepaper.accelerator import AcceleratorOptions, Processes
+from onepaper.accelerator import AcceleratorOptions, Processes, check_peers
 from onepaper.errors import UsageError
 
 
@@ -162,5 +162,7 @@ class Accelerator(Processes):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self.world > 1:
+            check_peers(error)
         self.close()

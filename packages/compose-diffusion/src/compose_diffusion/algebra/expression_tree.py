@@ -13,6 +13,10 @@ from compose_diffusion.algebra.composition import NEGATION_STRENGTH
 _BARE_CONDITION = re.compile(r"""[^\[\]"'\s]([^\[\]"]*[^\[\]"\s])?""")
 
 
+# Characters of a message.
+LONGEST_PROBLEM = 400
+
+
 class ExpressionError(UsageError):
     """An error in an expression: a message of one line, and a note (PEP 678) that marks its position by a caret.
 
@@ -23,6 +27,8 @@ class ExpressionError(UsageError):
     """
 
     def __init__(self, problem: str, text: str, position: int) -> None:
+        if len(problem) > LONGEST_PROBLEM:  # the expression may hold a word of any length
+            problem = f"{problem[: LONGEST_PROBLEM // 2]} ... {problem[-LONGEST_PROBLEM // 2 :]}"
         super().__init__(f"{problem} (character {position + 1} of the expression)")
         self.position = position
         # One space for each white-space character, so that the caret is below its character.

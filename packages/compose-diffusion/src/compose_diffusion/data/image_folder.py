@@ -12,6 +12,7 @@ centre and resized; transparent pixels become white.
 
 import csv
 import io
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -129,9 +130,12 @@ def open_image_folder(
         raise UsageError(
             f"{where} has positions from {values.min():g} to {values.max():g}, expected 0 to 1; divide by the size"
         )
-    missing = [file for file in dict.fromkeys(files) if not (folder / "images" / file).is_file()]
+    # `Path.is_file` raises for names that no file can have
+    missing = [file for file in dict.fromkeys(files) if not os.path.isfile(folder / "images" / file)]  # noqa: PTH113
     if missing:
-        raise UsageError(f"{where} names {len(missing)} files that are not in {folder / 'images'}, first {missing[0]}")
+        raise UsageError(
+            f"{where} names {len(missing)} files that are not in {folder / 'images'}, first {missing[0][:200]}"
+        )
     values = values.astype(np.int64 if condition == "class" else np.float32)
     return ImageFolder(folder, files, values, image_size, image_channels).readable(unreadable)
 

@@ -61,7 +61,7 @@ def open_pipeline(folder: Path) -> DiffusionPipeline:
             return DiffusionPipeline.from_pretrained(
                 folder, variant=_variant(folder), **READING, **dict.fromkeys(absent)
             )
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+    except Exception as error:  # settings of any kind reach the constructors of diffusers
         raise UsageError(f"{folder} cannot be read as a pipeline: {_first_line(error)}") from error
 
 
@@ -81,7 +81,7 @@ def open_network(folder: Path) -> nn.Module:
     try:
         loader: Any = kind
         network = loader.from_pretrained(folder, variant=_variant(folder), **READING)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # as above
         raise UsageError(f"{folder} cannot be read as a network: {_first_line(error)}") from error
     return cast(nn.Module, network).eval()
 

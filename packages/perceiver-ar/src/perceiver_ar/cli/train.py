@@ -26,7 +26,7 @@ def train_verb(call: Invocation) -> None:
             draw = None
             if corpus is not None and config.samples and accelerator.world == 1:
                 draw = SampleLogger(corpus.codec, config.samples, SAMPLES.sampling, SAMPLES.tokens)
-            model = train(config, run, seed=options.seed, accelerator=accelerator, draw=draw)
+            model = train(config, run, seed=options.seed, accelerator=accelerator, corpus=corpus, draw=draw)
             if accelerator.is_main:
                 codec = None if corpus is None else corpus.codec
                 folder = save_network(run.folder / "pretrained", Network(model, config.data, codec))

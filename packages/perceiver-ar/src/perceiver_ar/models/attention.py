@@ -32,7 +32,7 @@ GPU_KERNEL: Literal["xla", "cudnn"] = "cudnn"
 
 
 # Longest block on a CPU: the scores of larger blocks do not fit its cache, which is up to four times slower.
-CPU_BLOCK = 128
+CPU_BLOCK = 256
 
 
 Kind = Literal["indexed", "full", "causal"]
@@ -273,43 +273,47 @@ def _attention_backward(kind: Kind, chunk: int, saved: Any, cotangents: Any) -> 
     values_bar, log_sum_bar = cotangents
     offset = (values_bar * values).sum(axis=-1) - log_sum_bar
     scale = q.shape[-1] ** -0.5
+    product = functools.partial(jnp.einsum, preferred_element_type=jnp.float32)
     rows = jnp.stack([log_sum, offset], axis=-1)
     q_blocks, index_blocks, bar_blocks, row_blocks = _query_blocks(chunk, q, query_index, values_bar, rows)
+    bar_blocks = bar_blocks.astype(v.dtype)
+    # Products with P^T are computed as [d, n] times [n, m]: CPUs contract the last axis of the first factor faster.
+    transposed_q, transposed_bar = (rearrange(blocks, "... n d -> ... d n") for blocks in (q_blocks, bar_blocks))
 
     def over_keys(q_bar: Any, block: Any) -> tuple[Any, Any]:
         k, v, key_index, dropped = block
 
         def over_queries(carry: Any, block: Any) -> tuple[Any, Any]:
-            q, query_index, values_bar, rows, q_bar = block
+            q, transposed_q, query_index, bar, transposed_bar, rows, q_bar = block
 
             def visit(carry: Any, q_bar: Any) -> Any:
                 k_bar, v_bar = carry
                 scores, seen = _scores(q, k, query_index, key_index, dropped)
                 weights = jnp.where(seen, jnp.exp(scores - rows[..., :1]), 0.0)
-                bar = values_bar.astype(v.dtype)
-                v_bar += jnp.einsum("bhnm,bhnd->bhmd", weights.astype(v.dtype), bar, preferred_element_type=jnp.float32)
-                slope = jnp.einsum("bhnd,bhmd->bhnm", bar, v, preferred_element_type=jnp.float32) - rows[..., 1:]
+                v_bar += product("bhdn,bhnm->bhdm", transposed_bar, weights.astype(v.dtype))
+                slope = product("bhnd,bhmd->bhnm", bar, v) - rows[..., 1:]
                 scores_bar = (weights * slope * scale).astype(q.dtype)
-                k_bar += jnp.einsum("bhnm,bhnd->bhmd", scores_bar, q, preferred_element_type=jnp.float32)
-                q_bar += jnp.einsum("bhnm,bhmd->bhnd", scores_bar, k, preferred_element_type=jnp.float32)
+                k_bar += product("bhdn,bhnm->bhdm", transposed_q, scores_bar)
+                q_bar += product("bhnm,bhmd->bhnd", scores_bar, k)
                 return (k_bar, v_bar), q_bar
 
             return jax.lax.cond(
                 _any_seen(query_index, key_index), visit, lambda carry, q_bar: (carry, q_bar), carry, q_bar
             )
 
-        start = jnp.zeros(k.shape, jnp.float32), jnp.zeros(v.shape, jnp.float32)
-        blocks = q_blocks, index_blocks, bar_blocks, row_blocks, q_bar
+        start = tuple(jnp.zeros((*array.shape[:2], array.shape[3], array.shape[2])) for array in (k, v))
+        blocks = q_blocks, transposed_q, index_blocks, bar_blocks, transposed_bar, row_blocks, q_bar
         (k_bar, v_bar), q_bar = jax.lax.scan(over_queries, start, blocks)
         return q_bar, (k_bar, v_bar)
 
     start = jnp.zeros(q_blocks.shape, jnp.float32)
     q_bar, (k_bar, v_bar) = jax.lax.scan(over_keys, start, _key_blocks(chunk, k, v, key_index, dropped))
 
-    def unblock(blocks: Any, like: Any) -> Any:
-        return rearrange(blocks, "blocks b h t d -> b (blocks t) h d")[:, : like.shape[1]].astype(like.dtype)
+    def unblock(axes: str, blocks: Any, like: Any) -> Any:
+        return rearrange(blocks, f"blocks {axes} -> b (blocks t) h d")[:, : like.shape[1]].astype(like.dtype)
 
-    return unblock(q_bar, q), unblock(k_bar, k), unblock(v_bar, v), None, None, None
+    of_keys = (unblock("b h d t", blocks, like) for blocks, like in ((k_bar, k), (v_bar, v)))
+    return unblock("b h t d", q_bar, q), *of_keys, None, None, None
 
 
 _attention: Any = jax.custom_vjp(_attention_values, nondiff_argnums=(0, 1))

@@ -14,6 +14,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 from onepaper.errors import UsageError
+from onepaper.jax.linear import Linear
 
 
 def check_ids(name: str, ids: np.ndarray, vocab_size: int) -> None:
@@ -39,11 +40,11 @@ class AdaptiveEmbedding(nnx.Module):
         self.tables = nnx.List(
             [nnx.Embed(high - low, narrow, embedding_init=initial, rngs=rngs) for low, high, narrow in bands]
         )
-        self.projections = nnx.List([nnx.Linear(narrow, width, use_bias=False, rngs=rngs) for _, _, narrow in bands])
+        self.projections = nnx.List([Linear(narrow, width, use_bias=False, rngs=rngs) for _, _, narrow in bands])
         self.bias = nnx.Param(jnp.zeros(bands[-1][1]))
         # The initial probability of a band is proportional to its number of words, so the first loss is near ln V.
         sizes = jnp.array([high - low for low, high, _ in bands[1:]], jnp.float32)
-        self.clusters = nnx.Linear(
+        self.clusters = Linear(
             width,
             len(bands) - 1,
             kernel_init=nnx.initializers.zeros,

@@ -13,6 +13,7 @@ from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
+from onepaper.jax.linear import Linear
 from onepaper.jax.state_files import load_pretrained, save_pretrained
 
 from perceiver_ar.config import ModelConfig
@@ -29,10 +30,6 @@ from perceiver_ar.models.positions import (
 
 # Of layer normalization: the default of Haiku, which the official code uses.
 NORM_EPSILON = 1e-5
-
-
-# Inputs embedded at once under rematerialization, in multiples of the attention block length.
-SLICE = 8
 
 
 def dropout(x: Float[Array, "*shape"], rate: float, key: PRNGKeyArray | None) -> Float[Array, "*shape"]:
@@ -81,13 +78,13 @@ class Block(nnx.Module):
         self.heads = config.num_cross_heads if cross else config.heads
         self.norm_query = nnx.LayerNorm(width, epsilon=NORM_EPSILON, rngs=rngs)
         self.norm_inputs = nnx.LayerNorm(inner, epsilon=NORM_EPSILON, rngs=rngs) if cross else None
-        self.query = nnx.Linear(width, inner, rngs=rngs)
-        self.key = nnx.Linear(inner, inner, rngs=rngs)
-        self.value = nnx.Linear(inner, inner, rngs=rngs)
-        self.out = nnx.Linear(inner, width, rngs=rngs)
+        self.query = Linear(width, inner, rngs=rngs)
+        self.key = Linear(inner, inner, rngs=rngs)
+        self.value = Linear(inner, inner, rngs=rngs)
+        self.out = Linear(inner, width, rngs=rngs)
         self.norm_hidden = nnx.LayerNorm(width, epsilon=NORM_EPSILON, rngs=rngs)
-        self.hidden = nnx.Linear(width, hidden, rngs=rngs)
-        self.down = nnx.Linear(hidden, width, rngs=rngs)
+        self.hidden = Linear(width, hidden, rngs=rngs)
+        self.down = Linear(hidden, width, rngs=rngs)
 
     def queries(
         self, z: Float[Array, "batch latents width"], position_ids: Int[Array, "batch latents"]
@@ -144,7 +141,7 @@ class PerceiverAR(nnx.Module):
         learned = config.uses_absolute_positions and config.position_tables == "learned"
         sizes = config.axis_sizes if learned else ()
         self.tables = nnx.List([nnx.Embed(size, embed_dim, embedding_init=initial, rngs=rngs) for size in sizes])
-        self.latent_in = nnx.Linear(embed_dim, width, rngs=rngs)
+        self.latent_in = Linear(embed_dim, width, rngs=rngs)
         self.cross = Block(config, rngs, cross=True)
         if config.depth:
             stacked = nnx.vmap(lambda key: Block(config, nnx.Rngs(key), cross=False))
@@ -153,7 +150,7 @@ class PerceiverAR(nnx.Module):
         # Zero weights make the first loss exactly ln V (official code, perceiver_ar_model.py).
         zeros = nnx.initializers.zeros
         tied = bool(config.adaptive_cutoffs)
-        self.head = None if tied else nnx.Linear(width, config.vocab_size, kernel_init=zeros, rngs=rngs)
+        self.head = None if tied else Linear(width, config.vocab_size, kernel_init=zeros, rngs=rngs)
 
     def __call__(
         self,
@@ -271,9 +268,9 @@ class PerceiverAR(nnx.Module):
         return self.cross.keys_values(self.embed_inputs(*inputs), inputs.position_ids)
 
     def _attend_slices(self, attend_slice: Callable[..., PartialAttention], *operands: Any) -> list[PartialAttention]:
-        """Attention to slices of the inputs, [B, M, ...]; a single slice unless `remat` is set and there are many."""
+        """Attention to slices of the inputs, [B, M, ...], of a block length each; without `remat` to all at once."""
         total = jax.tree.leaves(operands)[0].shape[1]
-        size = SLICE * self.config.chunk
+        size = self.config.chunk
         if not total:
             return []
         if not self.config.remat or total <= size:

@@ -19,6 +19,7 @@ from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
+from onepaper.jax.linear import Linear
 from onepaper.jax.state_files import flatten, load_pretrained, save_pretrained
 
 from perceiver_ar.config import PAD, TransformerXLConfig
@@ -57,16 +58,16 @@ class Layer(nnx.Module):
         width, hidden, heads = config.width, config.mlp_ratio * config.width, config.heads
         self.config = config
         self.norm = nnx.LayerNorm(width, epsilon=NORM_EPSILON, rngs=rngs)
-        self.query = nnx.Linear(width, width, rngs=rngs)
-        self.key = nnx.Linear(width, width, rngs=rngs)
-        self.value = nnx.Linear(width, width, rngs=rngs)
-        self.distance = nnx.Linear(width, width, use_bias=False, rngs=rngs)
+        self.query = Linear(width, width, rngs=rngs)
+        self.key = Linear(width, width, rngs=rngs)
+        self.value = Linear(width, width, rngs=rngs)
+        self.distance = Linear(width, width, use_bias=False, rngs=rngs)
         self.content_bias = nnx.Param(jnp.zeros((heads, width // heads)))
         self.distance_bias = nnx.Param(jnp.zeros((heads, width // heads)))
-        self.out = nnx.Linear(width, width, rngs=rngs)
+        self.out = Linear(width, width, rngs=rngs)
         self.norm_hidden = nnx.LayerNorm(width, epsilon=NORM_EPSILON, rngs=rngs)
-        self.hidden = nnx.Linear(width, hidden, rngs=rngs)
-        self.down = nnx.Linear(hidden, width, rngs=rngs)
+        self.hidden = Linear(width, hidden, rngs=rngs)
+        self.down = Linear(hidden, width, rngs=rngs)
 
     def __call__(
         self,
@@ -109,7 +110,7 @@ class TransformerXL(nnx.Module):
         stacked = nnx.vmap(lambda key: Layer(config, nnx.Rngs(key)))
         self.layers = stacked(jax.random.split(rngs.params(), config.depth))
         self.norm = nnx.LayerNorm(config.width, epsilon=NORM_EPSILON, rngs=rngs)
-        self.head = nnx.Linear(config.width, config.vocab_size, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.head = Linear(config.width, config.vocab_size, kernel_init=nnx.initializers.zeros, rngs=rngs)
         start = self.empty_memory(stateful_rows)
         self.states = MemoryVariable(start.states) if stateful_rows else None
         self.present = MemoryVariable(start.present) if stateful_rows else None

@@ -15,6 +15,9 @@ from onepaper.text import read_text
 from simplex_cir.data.dataset import SPLIT_SEED, Dataset, encode, split
 
 GZIP_MAGIC = b"\x1f\x8b"
+
+# Bytes decompressed at a time.
+PIECE = 1 << 20
 # Largest text of a compressed file: a small file may expand a thousandfold.
 MAX_CHARACTERS = 1 << 29
 
@@ -62,8 +65,10 @@ def _read_lines(path: Path) -> list[str]:
     if not compressed:
         return read_text(path).splitlines()
     try:
+        content = bytearray()
         with gzip.open(path) as file:
-            content = file.read(MAX_CHARACTERS + 1)
+            while len(content) <= MAX_CHARACTERS and (more := file.read(PIECE)):
+                content += more
         if len(content) > MAX_CHARACTERS:
             raise UsageError(
                 f"{path} has more than {MAX_CHARACTERS >> 20} MiB of text when decompressed, expected at most that; "
