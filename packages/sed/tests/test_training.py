@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from onepaper.accelerator import AcceleratorOptions
 from onepaper.errors import UsageError
+from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.custom_steps import CustomJaxTask
 from onepaper.jax.steps import JaxState
 from onepaper.runs import Run
@@ -279,3 +281,24 @@ def test_a_collapse_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     assert not caplog.records
     warn_of_collapse(7, JaxState({}, 7), {"embedding_spread": 0.04})
     assert "step 7: the embeddings have nearly collapsed, their mean squared distance is 4.0%" in caplog.text
+
+
+def test_bfloat16_multiplies_and_float32_is_kept() -> None:
+    """The estimates are those of float32 but for rounding; weights, moments and averages stay in float32."""
+    table = jnp.asarray(embedding_table(SMOKE)[1])
+    config = replace(SMOKE, optimizer=replace(SMOKE.optimizer, ema_decay=0.5))
+    found = {}
+    for precision in ("fp32", "bf16"):
+        task = CustomJaxTask(
+            lambda rngs: EmbeddingDiffusion(SMOKE.model, rngs, table), make_loss(SMOKE), config.optimizer,
+            direction=make_direction(config), total_steps=10,
+            accelerator=Accelerator(AcceleratorOptions("cpu", precision=precision)),
+        )  # fmt: skip
+        state = task.init(0)
+        for _ in range(3):
+            state, metrics = task.step(state, np.asarray(TOKENS))
+        floats = [leaf for leaf in jax.tree.leaves(state.arrays) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+        assert all(leaf.dtype == jnp.float32 for leaf in floats)
+        found[precision] = float(metrics["loss"])
+    assert found["bf16"] != found["fp32"]
+    assert found["bf16"] == pytest.approx(found["fp32"], rel=2e-2)
