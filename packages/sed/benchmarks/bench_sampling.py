@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from onepaper.benchmark import alternate, pin, run_script, write_result
-from peers import CASES, EMBED, VOCABULARY, encoder, torch_sample
+from peers import CASES, EMBED, encoder, torch_sample
 
 PRESET, STEPS, COUNT = "laptop", 50, 64
 CURVE, CURVE_SAMPLES = (10, 20, 50, 100, 250), 128
@@ -27,16 +27,11 @@ PACKAGES = ("jax", "flax", "torch", "numpy")
 
 
 def _network() -> Any:
-    import jax
-    from flax import nnx
-
-    from sed.diffusion.embeddings import random_table
+    """The network that ships, which has the shape of the preset."""
     from sed.models.denoiser import EmbeddingDiffusion
-    from sed.presets import PRESETS
+    from sed.pretrained.networks import open_network
 
-    return EmbeddingDiffusion(
-        PRESETS[PRESET].config.model, nnx.Rngs(0), random_table(jax.random.key(0), VOCABULARY, EMBED)
-    )
+    return open_network("kjv", EmbeddingDiffusion).model
 
 
 def compiled() -> Callable[[], Any]:
