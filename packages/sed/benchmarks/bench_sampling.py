@@ -111,7 +111,7 @@ def curve(samples: int, threads: int) -> dict[str, Any]:
     task = held_out_task(network, corpus, "unconditional", samples)
     rows = sweep(network, evaluators, task, [Setting(steps, 1.0) for steps in CURVE], SamplingOptions())
     held_out = {name: float(value) for name, value in evaluators.measure(task.tokens).items()}
-    steps = {setting.steps: {name: float(value) for name, value in row.items()} for setting, row in rows.items()}
+    steps = {str(setting.steps): {name: float(value) for name, value in row.items()} for setting, row in rows.items()}
     return {"held-out text": held_out, **steps}
 
 
