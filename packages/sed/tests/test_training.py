@@ -8,24 +8,30 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from onepaper.accelerator import AcceleratorOptions
 from onepaper.errors import UsageError
+from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.custom_steps import CustomJaxTask
+from onepaper.jax.steps import JaxState
 from onepaper.runs import Run
 
 from sed import training
 from sed.config import EmbeddingConfig, ExperimentConfig, SpanConfig
 from sed.data.corpus import Corpus
 from sed.models.denoiser import EmbeddingDiffusion
+from sed.models.learned import LearnedEmbeddings
 from sed.presets import PRESETS
 from sed.training import (
     embedding_table,
     infill_error,
     load_checked_corpus,
     make_direction,
+    make_learned_loss,
     make_loss,
     train,
     train_autoregressive,
     train_masked,
+    warn_of_collapse,
 )
 
 SMOKE: ExperimentConfig = PRESETS["smoke"].config
@@ -223,3 +229,76 @@ def test_a_corpus_must_fit_the_model() -> None:
         train(SMOKE, corpus=corpus._replace(validation=np.arange(SMOKE.model.vocab_size + 1)))
     with pytest.raises(UsageError, match="the validation part has 3 tokens"):
         train(SMOKE, corpus=corpus._replace(validation=corpus.test[:3]))
+
+
+LEARNED = replace(SMOKE, embeddings=EmbeddingConfig("learned"))
+
+
+def test_learned_embeddings_get_the_gradient_of_both_losses() -> None:
+    """Against differences along a random direction; the readout's part is not zero."""
+    config = with_kind("off")  # an own estimate depends on the rows too, but no gradient goes through it
+    table = jnp.asarray(embedding_table(LEARNED)[1])
+    graph, params, rest = nnx.split(LearnedEmbeddings(config.model, nnx.Rngs(0), table), nnx.Param, ...)
+    params["network"]["predict"]["kernel"][...] = 0.3 * jax.random.normal(jax.random.key(2), (32, 16))
+
+    @jax.jit
+    def losses(rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        model = nnx.merge(graph, params, rest, copy=True)
+        model.rows[...] = rows
+        _, weight, logged = make_learned_loss(config)(model, TOKENS, jax.random.key(1))
+        assert set(logged) > {"embedding_spread"}
+        return logged["mse"] / weight, logged["readout_nats"] / weight
+
+    along = jax.random.normal(jax.random.key(3), table.shape)
+    for number in range(2):
+        gradient = jax.grad(lambda rows: losses(rows)[number])(table)  # noqa: B023
+        # The readout is sure of almost all tokens at first: rows that are near one another have a gradient to measure.
+        step = 1e-2 * along
+        difference = losses(table + step)[number] - losses(table - step)[number]
+        assert np.abs(gradient).max() > 0
+        np.testing.assert_allclose(difference, 2 * (gradient * step).sum(), rtol=0.05, atol=1e-4)
+
+
+def test_learned_embeddings_move_and_resume_to_the_same_bits(tmp_path: Path) -> None:
+    config = short(replace(LEARNED, optimizer=replace(LEARNED.optimizer, ema_decay=0.5)), 6)
+    rows: list[dict[str, float]] = []
+    with Run.open(tmp_path, paper="sed", verb="train", config=config) as run:
+        train(replace(config, loop=replace(config.loop, steps=2)), run, seed=3)
+    with Run.open(tmp_path, paper="sed", verb="train", config=config) as run:
+        resumed = train(config, run, seed=3)
+    network = train(config, seed=3, hooks=[lambda step, state, row: rows.append(dict(row))])
+    assert type(network.model) is EmbeddingDiffusion
+    table, start = np.asarray(network.model.table[...]), embedding_table(config)[1]
+    np.testing.assert_array_equal(table, resumed.model.table[...])
+    np.testing.assert_allclose(np.square(table).sum(axis=1), 16, rtol=1e-4)
+    assert np.abs(table - start).max() > 1e-3
+    assert 0.5 < rows[0]["embedding_spread"] < 1
+
+
+def test_a_collapse_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_collapse(6, JaxState({}, 6), {"embedding_spread": 0.4})
+    warn_of_collapse(6, JaxState({}, 6), {})
+    assert not caplog.records
+    warn_of_collapse(7, JaxState({}, 7), {"embedding_spread": 0.04})
+    assert "step 7: the embeddings have nearly collapsed, their mean squared distance is 4.0%" in caplog.text
+
+
+def test_bfloat16_multiplies_and_float32_is_kept() -> None:
+    """The estimates are those of float32 but for rounding; weights, moments and averages stay in float32."""
+    table = jnp.asarray(embedding_table(SMOKE)[1])
+    config = replace(SMOKE, optimizer=replace(SMOKE.optimizer, ema_decay=0.5))
+    found = {}
+    for precision in ("fp32", "bf16"):
+        task = CustomJaxTask(
+            lambda rngs: EmbeddingDiffusion(SMOKE.model, rngs, table), make_loss(SMOKE), config.optimizer,
+            direction=make_direction(config), total_steps=10,
+            accelerator=Accelerator(AcceleratorOptions("cpu", precision=precision)),
+        )  # fmt: skip
+        state = task.init(0)
+        for _ in range(3):
+            state, metrics = task.step(state, np.asarray(TOKENS))
+        floats = [leaf for leaf in jax.tree.leaves(state.arrays) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+        assert all(leaf.dtype == jnp.float32 for leaf in floats)
+        found[precision] = float(metrics["loss"])
+    assert found["bf16"] != found["fp32"]
+    assert found["bf16"] == pytest.approx(found["fp32"], rel=2e-2)

@@ -44,11 +44,12 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
-    """The fixed table of token embeddings, in which the diffusion runs (paper, section 3.1)."""
+    """The table of token embeddings, in which the diffusion runs (paper, section 3.1); fixed unless it is learned."""
 
-    source: Literal["pretrained", "random", "bits", "file"] = "pretrained"
+    source: Literal["pretrained", "random", "bits", "file", "learned"] = "pretrained"
     """pretrained: of a masked language model of this package; random: Gaussian rows; bits: the token's number in
-    binary (paper, table 5); file: your own table, a row for each token"""
+    binary (paper, table 5); file: your own table, a row for each token; learned: Gaussian rows at first, trained with
+    the network, which may collapse"""
     weights: str = "kjv-embeddings"
     """of pretrained: a masked model that ships with the package, or the folder of its training; its tokenizer is used
     too"""
@@ -59,7 +60,7 @@ class EmbeddingConfig:
     """of file: name of the array in an npz or safetensors file; empty: the only one"""
 
     def __post_init__(self) -> None:
-        check_choice("source", self.source, ("pretrained", "random", "bits", "file"))
+        check_choice("source", self.source, ("pretrained", "random", "bits", "file", "learned"))
         if (self.source == "file") != (self.path is not None):
             raise UsageError(
                 f"embeddings of source '{self.source}' with path {self.path}, expected a path with --embeddings.source "

@@ -1,5 +1,6 @@
 """Training of the denoiser with its readout, of masked models, and of causal models (paper, section 3)."""
 
+import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
@@ -27,13 +29,14 @@ from sed.data.corpus import (
     tokenize,
     window_batches,
 )
-from sed.diffusion.embeddings import bit_table, import_table, random_table
+from sed.diffusion.embeddings import bit_table, import_table, random_table, spread
 from sed.diffusion.spans import sample_mask
 from sed.diffusion.times import low_discrepancy_steps
 from sed.evaluation.evaluators import causal_nats
 from sed.evaluation.held_out import evaluate_denoising, masked_nats
 from sed.models.autoregressive import AutoregressiveLM
 from sed.models.denoiser import EmbeddingDiffusion, add_start_noise
+from sed.models.learned import LearnedEmbeddings
 from sed.models.masked import MaskedLM, mask_tokens
 from sed.pretrained.networks import Network, open_network
 from sed.pretrained.tables import read_table
@@ -45,6 +48,9 @@ PARTS = 4
 RANDOM_TABLE_SEED = 0
 
 HELD_OUT_WINDOWS = 256
+
+# Learned embeddings whose spread over a text is below this have nearly collapsed.
+SMALLEST_SPREAD = 0.1
 
 Table = Float[np.ndarray, "vocab embed"]
 Loss = Callable[[Any, Array, PRNGKeyArray], Any]
@@ -117,6 +123,41 @@ def make_loss(config: ExperimentConfig) -> Loss:
     return loss
 
 
+def make_learned_loss(config: ExperimentConfig) -> Loss:
+    """The same loss with gradients to the embeddings; the spread of those in the batch is logged.
+
+    The squared error alone is least where all embeddings are equal. The cross-entropy of the readout, which then also
+    moves the embeddings, keeps them apart (Li et al., 2022), though by no more than a few $\\sigma_0$.
+    """
+    fixed = make_loss(config)
+
+    def loss(model: LearnedEmbeddings, tokens: Int[Array, "batch length"], key: PRNGKeyArray) -> Any:
+        network = model.with_table()
+        total, weight, logged = fixed(network, tokens, key)
+        return total, weight, {**logged, "embedding_spread": weight * spread(network.table[...][tokens])}
+
+    return loss
+
+
+class LearnedTask(CustomJaxTask):
+    """A task whose model is the network in the embeddings that were learned with it."""
+
+    def model(self, state: JaxState, *, averaged: bool = True, decay: float | None = None) -> nnx.Module:
+        """The network, with averaged weights and embeddings if they are kept."""
+        model = super().model(state, averaged=averaged, decay=decay)
+        assert isinstance(model, LearnedEmbeddings)
+        return model.with_table()
+
+
+def warn_of_collapse(step: int, state: JaxState, row: Mapping[str, Any]) -> None:
+    """Log a warning when learned embeddings have nearly collapsed."""
+    if (found := row.get("embedding_spread", 1.0)) < SMALLEST_SPREAD:
+        logging.getLogger(__name__).warning(
+            "step %d: the embeddings have nearly collapsed, their mean squared distance is %.1f%% of that of "
+            "independent ones; use fixed embeddings, a lower lr, or a larger sigma_0", step, 100 * found,
+        )  # fmt: skip
+
+
 def make_masked_loss(config: MaskedExperiment) -> Loss:
     """Sum over the tokens that are to be predicted, and their number."""
 
@@ -144,11 +185,13 @@ def make_direction(config: ExperimentConfig) -> optax.GradientTransformation:
         return optax.chain(clip, make_optimizer(options))
 
     parts: dict[Hashable, optax.GradientTransformation] = {"network": clipped(), "readout": clipped()}
-    return optax.multi_transform(parts, label_parameters({"readout": "readout"}, "network"))
+    return optax.multi_transform(
+        parts, label_parameters({"readout": "readout", "network/readout": "readout"}, "network")
+    )
 
 
 def embedding_table(config: ExperimentConfig) -> tuple[TextCodec, Table]:
-    """The tokenizer and the fixed embeddings of a training.
+    """The tokenizer and the embeddings of a training, of learned ones the initial values.
 
     Raises:
         UsageError: no such weights or file, or a table of another size than the model's.
@@ -167,7 +210,7 @@ def embedding_table(config: ExperimentConfig) -> tuple[TextCodec, Table]:
     codec = learn_codec(config.data, model.vocab_size)
     if source == "bits":
         return codec, np.asarray(bit_table(model.vocab_size))
-    if source == "random":
+    if source in ("random", "learned"):
         key = jax.random.key(RANDOM_TABLE_SEED)
         return codec, np.asarray(random_table(key, model.vocab_size, model.embed_dim))
     assert config.embeddings.path is not None
@@ -227,9 +270,11 @@ def train(
         UsageError: missing data or embeddings, or a model that does not fit them.
     """
     codec, table = embeddings or embedding_table(config)
-    task = CustomJaxTask(
-        lambda rngs: EmbeddingDiffusion(config.model, rngs, jnp.asarray(table)),
-        make_loss(config),
+    learned = config.embeddings.source == "learned"
+    build, make_task = (LearnedEmbeddings, LearnedTask) if learned else (EmbeddingDiffusion, CustomJaxTask)
+    task = make_task(
+        lambda rngs: build(config.model, rngs, jnp.asarray(table)),
+        make_learned_loss(config) if learned else make_loss(config),
         # Network and readout are clipped by their own transformations.
         replace(config.optimizer, clip_norm=0.0),
         direction=make_direction(config),
@@ -237,7 +282,8 @@ def train(
         accelerator=accelerator,
     )
     corpus = check_corpus(corpus, config) if corpus else load_checked_corpus(config, codec)
-    return _fit(task, config, corpus, evaluate_denoising, run, seed=seed, draw=draw, hooks=hooks)
+    watched = [*hooks, warn_of_collapse]
+    return _fit(task, config, corpus, evaluate_denoising, run, seed=seed, draw=draw, hooks=watched)
 
 
 def train_masked(

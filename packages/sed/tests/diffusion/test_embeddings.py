@@ -13,6 +13,7 @@ from sed.diffusion.embeddings import (
     nearest_tokens,
     normalize_rows,
     random_table,
+    spread,
 )
 
 
@@ -67,3 +68,11 @@ def test_import_refuses(change: object, message: str) -> None:
     table = np.random.default_rng(0).standard_normal((40, 5))
     with pytest.raises(UsageError, match=message):
         import_table(change(table), 3)  # type: ignore[operator]
+
+
+def test_spread_is_the_mean_squared_distance_of_pairs() -> None:
+    x = np.asarray(random_table(jax.random.key(0), 12, 4)).reshape(3, 4, 4)
+    flat = x.reshape(12, 4)
+    distances = np.square(flat[:, None] - flat).sum(axis=-1) / 8
+    assert float(spread(x)) == pytest.approx(distances.mean(), rel=1e-5)
+    assert float(spread(np.broadcast_to(flat[0], (5, 4)))) == pytest.approx(0, abs=1e-6)

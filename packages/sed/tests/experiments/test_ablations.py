@@ -20,6 +20,11 @@ def tiny(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(shipped, "WEIGHTS", str(weights / "kjv"))
     monkeypatch.setattr(shipped, "EVALUATOR", str(weights / "kjv-evaluator"))
     embeddings = EmbeddingConfig(weights=str(weights / "kjv-embeddings"))
+    masked = PRESETS["smoke-embeddings"].config
+    small = {"laptop-embeddings": replace(masked, loop=replace(masked.loop, steps=2, evaluate_every=0)),
+             "laptop-wide": replace(PRESETS["smoke"].config, embeddings=embeddings)}  # fmt: skip
+    for name, config in small.items():
+        monkeypatch.setitem(PRESETS, name, replace(PRESETS[name], config=config))
     for name, value in {
         "STEPS": 2, "SAMPLES": 4, "SAMPLING": SamplingOptions(steps=2),
         "_BASE": replace(PRESETS["smoke"].config, embeddings=embeddings),
@@ -30,7 +35,7 @@ def tiny(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["spaces", "spans"])
+@pytest.mark.parametrize("name", ["spaces", "spans", "dimensions", "widths"])
 def test_measured_names_are_those_of_the_rule(name: str, tiny: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablations, "EmbeddingConfig", lambda source: (
         ablations._BASE.embeddings if source == "pretrained" else EmbeddingConfig(source)

@@ -32,6 +32,16 @@ def bits_to_tokens(x: Float[Array, "*batch bits"], vocab_size: int, unknown: int
     return jnp.where(numbers < vocab_size, numbers, unknown)
 
 
+def spread(embedded: Float[Array, "*batch embed"]) -> Float[Array, ""]:
+    r"""$1 - \lVert\bar x\rVert^2 / D$ for embeddings of norm $\sqrt D$ with the mean $\bar x$.
+
+    The mean squared distance of two of them, relative to that of independent directions: near 1 for embeddings in all
+    directions, 0 where all are equal. It is also the error of the best estimate that does not look at its input, the
+    mean.
+    """
+    return 1.0 - jnp.square(embedded.reshape(-1, embedded.shape[-1]).mean(axis=0)).mean()
+
+
 def nearest_tokens(x: Float[Array, "*batch embed"], table: Float[Array, "vocab embed"]) -> Int[Array, "*batch"]:
     """The token of the nearest row; rows of equal norm are compared by their product with x."""
     return jnp.argmax(x @ table.T, axis=-1)

@@ -63,7 +63,7 @@ def sweep(
 
 
 def sweep_figures(rows: Rows, held_out: Mapping[str, float]) -> dict[str, bytes]:
-    """Figures as PNG by name: AR-NLL by entropy along guidance, and by seconds along steps.
+    """Figures as PNG by name: AR-NLL by entropy along guidance, and by seconds along steps, with held-out text in both.
 
     Args:
         rows: of `sweep`.
@@ -81,6 +81,8 @@ def sweep_figures(rows: Rows, held_out: Mapping[str, float]) -> dict[str, bytes]
             for name, group in groups.items()
         }
 
+    seconds = [row["seconds"] for row in rows.values()]
+    timed = curves(by_guidance, "seconds") | {"held-out text": ([min(seconds), max(seconds)], [held_out["ar_nll"]] * 2)}
     quality = curves(by_steps, "entropy") | {"held-out text": ([held_out["entropy"]], [held_out["ar_nll"]])}
     return {
         name: figure_png(figure)
@@ -88,7 +90,7 @@ def sweep_figures(rows: Rows, held_out: Mapping[str, float]) -> dict[str, bytes]
             ("quality-and-diversity.png", lines(quality, "unigram entropy in nats", "AR-NLL in nats")),
             (
                 "quality-and-time.png",
-                lines(curves(by_guidance, "seconds"), "seconds for a sample", "AR-NLL in nats", log_x=True),
+                lines(timed, "seconds for a sample", "AR-NLL in nats", log_x=True),
             ),
         )
     }

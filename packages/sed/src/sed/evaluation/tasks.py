@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from onepaper.text import KneserNey
 
 from sed.config import SamplingOptions
-from sed.data.corpus import Corpus, check_length, held_out_windows
+from sed.data.corpus import Corpus, TextCodec, check_length, held_out_windows
 from sed.diffusion.spans import task_mask
 from sed.evaluation.evaluators import Evaluators
 from sed.evaluation.statistics import CopyRate
@@ -19,6 +19,9 @@ from sed.models.autoregressive import AutoregressiveLM
 from sed.models.denoiser import EmbeddingDiffusion
 from sed.pretrained.networks import Network
 from sed.sampling import Sampler
+
+# Stands for what was not given, in the files of what was.
+BLANK = "\N{WHITE SQUARE}"
 
 
 class Task(NamedTuple):
@@ -38,6 +41,21 @@ def held_out_task(network: Network[EmbeddingDiffusion], corpus: Corpus, task: st
     check_length(corpus.test, length, "test")
     windows = held_out_windows(corpus.test, length, count, network.data)
     return Task(windows, np.broadcast_to(task_mask(task, length), windows.shape).copy())
+
+
+def task_files(codec: TextCodec, tokens: Int[np.ndarray, "count length"], task: Task) -> dict[str, bytes]:
+    """Samples as text, `sample-0.txt` and so on, and what was given of each as `sample-0.given.txt` for a gallery."""
+    files = {}
+    for number, (row, given) in enumerate(zip(tokens, task.cond_mask, strict=False)):
+        cuts = np.flatnonzero(np.diff(given)) + 1
+        parts = [codec.decode(part) for part in np.split(row, cuts)]
+        shown = [
+            part if kept[0] else BLANK * len(part) for part, kept in zip(parts, np.split(given, cuts), strict=True)
+        ]
+        files[f"sample-{number}.txt"] = "".join(parts).encode()
+        if given.any():
+            files[f"sample-{number}.given.txt"] = "".join(shown).encode()
+    return files
 
 
 def make_evaluators(model: AutoregressiveLM, corpus: Corpus) -> Evaluators:
