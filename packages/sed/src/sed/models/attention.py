@@ -15,6 +15,7 @@ import numpy as np
 from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Bool, Float
+from onepaper.jax.linear import Linear
 
 from sed.config import AutoregressiveConfig, MaskedConfig, ModelConfig
 
@@ -46,12 +47,12 @@ def align_offsets(scores: Float[Array, "*batch length offsets"]) -> Float[Array,
     return rows.reshape(*batch, length, offsets)[..., :length]
 
 
-def linear(inputs: int, outputs: int, rngs: nnx.Rngs, *, scale: float = 1.0, use_bias: bool = True) -> nnx.Linear:
+def linear(inputs: int, outputs: int, rngs: nnx.Rngs, *, scale: float = 1.0, use_bias: bool = True) -> Linear:
     """A linear layer with truncated normal weights of variance `scale`^2 / inputs."""
     if scale == 0.0:
-        return nnx.Linear(inputs, outputs, use_bias=use_bias, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        return Linear(inputs, outputs, use_bias=use_bias, kernel_init=nnx.initializers.zeros, rngs=rngs)
     kernel_init = nnx.initializers.variance_scaling(scale**2, "fan_in", "truncated_normal")
-    return nnx.Linear(inputs, outputs, use_bias=use_bias, kernel_init=kernel_init, rngs=rngs)
+    return Linear(inputs, outputs, use_bias=use_bias, kernel_init=kernel_init, rngs=rngs)
 
 
 class RelativeAttention(nnx.Module):

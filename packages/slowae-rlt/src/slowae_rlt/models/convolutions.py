@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
+from onepaper.jax.linear import Linear
 
 # Positions that a block reads.
 TAPS = 3
@@ -22,7 +23,7 @@ class Convolution(nnx.Module):
         self, inputs: int, outputs: int, taps: int, rngs: nnx.Rngs, *, stride: int = 1, dilation: int = 1
     ) -> None:
         self.taps, self.stride, self.dilation = taps, stride, dilation
-        self.linear = nnx.Linear(taps * inputs, outputs, rngs=rngs)
+        self.linear = Linear(taps * inputs, outputs, rngs=rngs)
 
     def input_length(self, length: int) -> int:
         """Input positions of so many outputs."""
@@ -48,7 +49,7 @@ class ResidualBlock(nnx.Module):
         self.dilation = dilation
         self.norm = nnx.RMSNorm(width, rngs=rngs)
         self.convolution = Convolution(width, width, TAPS, rngs, dilation=dilation)
-        self.linear = nnx.Linear(width, width, rngs=rngs)
+        self.linear = Linear(width, width, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch length width"]) -> Float[Array, "batch shorter width"]:
         """The block at all complete positions."""

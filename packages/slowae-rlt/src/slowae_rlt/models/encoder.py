@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
+from onepaper.jax.linear import Linear
 
 from slowae_rlt.config import MelConfig, ModelConfig
 from slowae_rlt.data.mel import log_mel, window_context
@@ -42,7 +43,7 @@ class Encoder(nnx.Module):
         if encoder.inputs == "mel":
             self.mel = MelConfig(hop=encoder.stride)
             self.strided = nnx.List([])
-            self.project = nnx.Linear(self.mel.bands, encoder.width, rngs=rngs)
+            self.project = Linear(self.mel.bands, encoder.width, rngs=rngs)
         else:
             widths = [max(SMALLEST_WIDTH, encoder.width >> power) for power in reversed(range(len(encoder.strides)))]
             inputs = [1, *widths[:-1]]
@@ -52,11 +53,11 @@ class Encoder(nnx.Module):
                     for before, after, stride in zip(inputs, widths, encoder.strides, strict=True)
                 ]
             )
-            self.project = nnx.Linear(widths[-1], encoder.width, rngs=rngs)
+            self.project = Linear(widths[-1], encoder.width, rngs=rngs)
         self.stack = ResidualStack(encoder.width, encoder.dilations, rngs)
         self.norm = nnx.RMSNorm(encoder.width, rngs=rngs)
         scale = nnx.initializers.variance_scaling(INITIAL_SCALE**2, "fan_in", "normal")
-        self.head = nnx.Linear(encoder.width, config.quantizer.channels, kernel_init=scale, rngs=rngs)
+        self.head = Linear(encoder.width, config.quantizer.channels, kernel_init=scale, rngs=rngs)
 
     def context(self) -> tuple[int, int]:
         """Samples that the first latent needs before those of its grid step, and the last one after its own."""

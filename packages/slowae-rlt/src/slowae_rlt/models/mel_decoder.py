@@ -3,6 +3,7 @@
 from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Float
+from onepaper.jax.linear import Linear
 
 from slowae_rlt.config import ModelConfig
 from slowae_rlt.models.convolutions import ResidualStack
@@ -14,12 +15,12 @@ class MelDecoder(nnx.Module):
     def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
         decoder = config.decoder
         self.frame_steps = decoder.frame_steps
-        self.project = nnx.Linear(config.quantizer.channels, decoder.width, rngs=rngs)
+        self.project = Linear(config.quantizer.channels, decoder.width, rngs=rngs)
         self.stack = ResidualStack(decoder.width, decoder.dilations, rngs)
-        self.pool = nnx.Linear(decoder.frame_steps * decoder.width, decoder.width, rngs=rngs)
+        self.pool = Linear(decoder.frame_steps * decoder.width, decoder.width, rngs=rngs)
         self.frame_stack = ResidualStack(decoder.width, decoder.frame_dilations, rngs)
         self.norm = nnx.RMSNorm(decoder.width, rngs=rngs)
-        self.head = nnx.Linear(decoder.width, decoder.mel.bands, rngs=rngs)
+        self.head = Linear(decoder.width, decoder.mel.bands, rngs=rngs)
 
     @property
     def context(self) -> int:

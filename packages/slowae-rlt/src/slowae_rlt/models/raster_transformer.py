@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
+from onepaper.jax.linear import Linear
 
 from slowae_rlt.config import RunLengthConfig
 from slowae_rlt.models.run_length_transformer import Block
@@ -32,8 +33,8 @@ class RasterTransformer(nnx.Module):
         self.channel = nnx.Embed(config.channels, width, rngs=rngs)
         self.blocks = nnx.List([Block(config, rngs) for _ in range(config.depth)])
         self.norm = nnx.LayerNorm(width, rngs=rngs)
-        self.hidden = nnx.Linear(width, width, rngs=rngs)
-        self.head = nnx.Linear(width, values, rngs=rngs)
+        self.hidden = Linear(width, width, rngs=rngs)
+        self.head = Linear(width, values, rngs=rngs)
 
     def logits(self, levels: Int[Array, "B N C"], key: PRNGKeyArray | None = None) -> Float[Array, "B N C values"]:
         """Logits of the value of each channel, in float32.

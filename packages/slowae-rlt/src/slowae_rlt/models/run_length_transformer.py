@@ -16,6 +16,7 @@ import numpy as np
 from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
+from onepaper.jax.linear import Linear
 
 from slowae_rlt.config import RunLengthConfig
 from slowae_rlt.events.next_event import NextEvent, allowed_values, exclude, next_events
@@ -62,13 +63,13 @@ class Block(nnx.Module):
         width, self.heads = config.width, config.heads
         small = nnx.initializers.variance_scaling(1.0 / (2 * config.depth), "fan_in", "truncated_normal")
         self.norm_attention = nnx.LayerNorm(width, rngs=rngs)
-        self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
-        self.out = nnx.Linear(width, width, kernel_init=small, rngs=rngs)
+        self.qkv = Linear(width, 3 * width, rngs=rngs)
+        self.out = Linear(width, width, kernel_init=small, rngs=rngs)
         self.by_index = nnx.Param(jnp.zeros((DISTANCES, config.heads)))
         self.by_time = nnx.Param(jnp.zeros((DISTANCES, config.heads)))
         self.norm_mlp = nnx.LayerNorm(width, rngs=rngs)
-        self.up = nnx.Linear(width, config.mlp_ratio * width, rngs=rngs)
-        self.down = nnx.Linear(config.mlp_ratio * width, width, kernel_init=small, rngs=rngs)
+        self.up = Linear(width, config.mlp_ratio * width, rngs=rngs)
+        self.down = Linear(config.mlp_ratio * width, width, kernel_init=small, rngs=rngs)
 
     def project(self, x: Float[Array, "B n width"]) -> tuple[Array, Array, Array]:
         """Queries, keys and values, [B, n, h, c]."""
@@ -117,10 +118,10 @@ class RunLengthTransformer(nnx.Module):
         self.condition = embed(len(config.conditions) + 1) if config.conditions else None
         self.blocks = nnx.List([Block(config, rngs) for _ in range(config.depth)])
         self.norm = nnx.LayerNorm(width, rngs=rngs)
-        self.value_head = nnx.Linear(width, values, rngs=rngs)
+        self.value_head = Linear(width, values, rngs=rngs)
         self.chosen_value = embed(values)
-        self.length_hidden = nnx.Linear(2 * width, width, rngs=rngs)
-        self.length_head = nnx.Linear(width, config.max_length, rngs=rngs)
+        self.length_hidden = Linear(2 * width, width, rngs=rngs)
+        self.length_head = Linear(width, config.max_length, rngs=rngs)
 
     def embed_condition(self, condition: Int[Array, " B"] | None) -> Float[Array, "*B width"]:
         """What is added to the inputs of sequences; 0 for a model without conditions.

@@ -18,6 +18,7 @@ from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from onepaper.errors import UsageError
+from onepaper.jax.linear import Linear
 
 from slowae_rlt.config import ModelConfig
 from slowae_rlt.data.mu_law import CODES, TABLE
@@ -35,8 +36,8 @@ class GatedLayer(nnx.Module):
 
     def __init__(self, width: int, skip: int, dilation: int, rngs: nnx.Rngs) -> None:
         self.dilation = dilation
-        self.taps = nnx.Linear(2 * width, 2 * width, use_bias=False, rngs=rngs)
-        self.out = nnx.Linear(width, width + skip, rngs=rngs)
+        self.taps = Linear(2 * width, 2 * width, use_bias=False, rngs=rngs)
+        self.out = Linear(width, width + skip, rngs=rngs)
 
     def __call__(
         self, earlier: Float[Array, "*N width"], x: Float[Array, "*N width"], condition: Float[Array, "*N two_width"]
@@ -78,16 +79,16 @@ class WaveformDecoder(nnx.Module):
     def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
         decoder, waveform = config.decoder, config.decoder.waveform
         self.stride, self.history = config.encoder.stride, waveform.history
-        self.project = nnx.Linear(config.quantizer.channels, decoder.width, rngs=rngs)
+        self.project = Linear(config.quantizer.channels, decoder.width, rngs=rngs)
         self.stack = ResidualStack(decoder.width, decoder.dilations, rngs)
         self.norm = nnx.RMSNorm(decoder.width, rngs=rngs)
-        self.condition = nnx.Linear(decoder.width, 2 * waveform.width * len(waveform.dilations), rngs=rngs)
+        self.condition = Linear(decoder.width, 2 * waveform.width * len(waveform.dilations), rngs=rngs)
         self.embed = nnx.Embed(CODES, waveform.width, rngs=rngs)
         self.layers = nnx.List(
             [GatedLayer(waveform.width, waveform.skip, dilation, rngs) for dilation in waveform.dilations]
         )
-        self.hidden = nnx.Linear(waveform.skip, waveform.skip, rngs=rngs)
-        self.head = nnx.Linear(waveform.skip, CODES, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.hidden = Linear(waveform.skip, waveform.skip, rngs=rngs)
+        self.head = Linear(waveform.skip, CODES, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     @property
     def warm_up(self) -> int:
