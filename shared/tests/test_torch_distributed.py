@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from onepaper.checkpoints import Checkpoints
 from onepaper.errors import OnePaperError
 from onepaper.testing import run_processes
+from onepaper.torch import accelerator
 from onepaper.torch.state_files import read_state
 
 from .distributed_worker import losses, train
@@ -89,3 +90,16 @@ def test_a_killed_run_is_resumed_with_any_number_of_processes(tmp_path):
         _, resumed = train("torch", tmp_path / name, steps=15)
         check_alike(tmp_path / name, expected, 15)
         check_equal_averages(resumed.state, alone.state)
+
+
+def test_inner_blocks_are_sharded_before_outer_ones(monkeypatch):
+    # FSDP2 needs that order; otherwise an outer block has gathered the parameters of the inner ones already
+    inner, outer = torch.nn.ModuleList([torch.nn.Linear(2, 2)]), torch.nn.ModuleList([torch.nn.Sequential()])
+    outer[0].append(inner)
+    model = torch.nn.Sequential(outer)
+    seen = []
+    monkeypatch.setattr(accelerator, "fully_shard", lambda module, mesh: seen.append(module) or module)
+    machine = accelerator.Accelerator()
+    machine._mesh = "mesh"
+    assert machine.wrap(model) is model
+    assert [id(module) for module in seen] == [id(inner[0]), id(outer[0]), id(model)]

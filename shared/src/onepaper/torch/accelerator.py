@@ -91,7 +91,7 @@ class Accelerator(Processes):
         FSDP2 shards each block of every `nn.ModuleList` separately, so that one block at a time is gathered.
         """
         if self._mesh is not None:
-            for stack in [child for child in module.modules() if isinstance(child, nn.ModuleList)]:
+            for stack in reversed([child for child in module.modules() if isinstance(child, nn.ModuleList)]):
                 for block in stack:
                     if not isinstance(block, nn.ModuleList):
                         fully_shard(block, mesh=self._mesh)
