@@ -5,8 +5,9 @@ Low AR-NLL alone says little, since repetitive text has it too: samplers are com
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from onepaper.claims.statistics import Interval, student_t_interval
 from onepaper.display.plots import FONT, INK, MARKERS, PALETTE, SMALL_FONT, place_legend, plot_axes
 
@@ -80,16 +81,11 @@ def draw_frontier(
     """
     figure, axes = plot_axes("entropy of the tokens in nats", "AR-NLL in nats")
 
-    def draw(points: Sequence[FrontierPoint], **style: object) -> None:
-        x, y = ([getattr(point, name).estimate for point in points] for name in ("entropy", "ar_nll"))
-        errors = {
-            f"{axis}err": [
-                [interval.estimate - interval.low for interval in intervals],
-                [interval.high - interval.estimate for interval in intervals],
-            ]
-            for axis, intervals in (("x", [p.entropy for p in points]), ("y", [p.ar_nll for p in points]))
-        }
-        axes.errorbar(x, y, **errors, capsize=2, elinewidth=0.8, linewidth=1.4, markersize=5, **style)  # type: ignore[arg-type]
+    def draw(points: Sequence[FrontierPoint], **style: Any) -> None:
+        ends = np.array([(point.entropy, point.ar_nll) for point in points])  # points, quantities, (estimate, ends)
+        middle, low, high = np.moveaxis(ends, -1, 0)
+        errors = np.stack([middle - low, high - middle])
+        axes.errorbar(*middle.T, xerr=errors[..., 0], yerr=errors[..., 1], capsize=2, elinewidth=0.8, **style)
 
     for number, (name, points) in enumerate(curves.items()):
         color, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]

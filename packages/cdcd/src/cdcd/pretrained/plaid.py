@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
 from onepaper.foreign.arrays import read_npz
@@ -28,7 +29,7 @@ from cdcd.models.attention import LONGEST_WAVELENGTH
 from cdcd.models.denoiser import CategoricalDiffusion
 from cdcd.pretrained.arrays import arrays_of, model_of
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, Float[np.ndarray, "..."]]
 
 MODULES = ("model", "embedding_matrix", "loss_cdf")
 
