@@ -1,6 +1,7 @@
 """Tiny networks for the tests that only read them."""
 
 import os
+import sys
 from pathlib import Path
 
 from onepaper.testing import compile_quickly
@@ -9,6 +10,8 @@ compile_quickly()
 
 import pytest
 from flax import nnx
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the helper modules of this folder
 
 from cdcd.config import DataConfig
 from cdcd.data.corpus import Corpus, load

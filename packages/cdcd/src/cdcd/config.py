@@ -129,6 +129,8 @@ class ModelConfig:
     """channels of the time features and of the MLP on them"""
     time_conditioning: bool = True
     """shift and scale every layer normalisation by the noise level"""
+    time_features: Literal["fourier", "sines"] = "fourier"
+    """fourier: random Fourier features of ln t; sines: sines of multiples of t, those of imported networks of Plaid"""
     rotary: bool = True
     """rotary positions; without any position the network is equivariant to permutations"""
     embed_scale: float = 1e-3
@@ -155,6 +157,7 @@ class ModelConfig:
             raise UsageError(f"vocab_size is {self.vocab_size}, expected at least 2")
         if self.time_width % 2:
             raise UsageError(f"time_width is {self.time_width}, expected an even number: sines and cosines")
+        check_choice("time_features", self.time_features, ("fourier", "sines"))
         check_non_negative("logits_chunk", self.logits_chunk)
 
 

@@ -7,6 +7,7 @@ from cdcd.cli.options import (
     EvaluateOptions,
     EvaluateTranslationOptions,
     FiguresOptions,
+    ImportOptions,
     SampleOptions,
     TrainOptions,
     TranslateOptions,
@@ -46,9 +47,15 @@ PAPER = Paper(
         Verb("sample", "complete and infill text", "cdcd.cli.sample:sample_verb", SampleOptions),
         Verb(
             "evaluate",
-            "measure quality and diversity of completions, and the loss on held-out text",
+            "measure quality and diversity of completions, MAUVE, and the loss on held-out text",
             "cdcd.cli.evaluate:evaluate_verb",
             EvaluateOptions,
+        ),
+        Verb(
+            "import",
+            "convert a network of Plaid's CDCD baseline",
+            "cdcd.cli.import_plaid:import_verb",
+            ImportOptions,
         ),
         Verb(
             "figures",

@@ -10,8 +10,9 @@ from onepaper.claims import ClaimContext
 from cdcd.claims import CLAIMS
 from cdcd.experiments import shipped
 
-# Measures whose sweeps differ only in their options.
 MEASURED = ("loss_over_u", "weight_of_levels", "loss_of_masks", "final_tokens", "steps_of_euler", "temperatures")
+# Measures whose sweeps differ from those only in their options, each of which is compiled.
+SWEEPS = ("heun_against_euler", "guidance", "spacings")
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def tiny(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     shipped.setting.cache_clear()
 
 
-@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("name", [*MEASURED, *(pytest.param(name, marks=pytest.mark.slow) for name in SWEEPS)])
 def test_measured_names_are_those_of_the_rule(name: str, tiny: None) -> None:
     claim = next(claim for claim in CLAIMS if claim.measure.endswith(f":{name}"))
     evidence, decision = claim.run(ClaimContext(tier=claim.tier, seeds=(0, 1, 2)))
@@ -37,6 +38,8 @@ def test_measured_names_are_those_of_the_rule(name: str, tiny: None) -> None:
     # Networks that are not trained give the same tokens after any number of steps, so that there is no gap.
     measured = [measurement for measurement in evidence.measured if "gap" not in measurement.name]
     assert all(np.isfinite(measurement.values).all() for measurement in measured)
+    if name in ("steps_of_euler", "temperatures", *SWEEPS):
+        assert "Quality against entropy" in [artifact.title for artifact in evidence.artifacts]
 
 
 def test_straightness() -> None:

@@ -1,8 +1,8 @@
 """Options of the verbs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from onepaper.config import check_positive, outside_identity
 from onepaper.errors import UsageError
@@ -53,10 +53,53 @@ class EvaluateOptions(VerbOptions):
     prompts: int = 256
     """completions, each of the first half of a window of held-out text"""
     sampling: SamplingOptions = SamplingOptions()
+    steps: tuple[int, ...] = ()
+    """values that replace that of sampling, each a point of the frontier of quality and entropy; empty: none"""
+    softmax_temperatures: tuple[float, ...] = ()
+    """the same of the softmax temperature"""
+    score_temperatures: tuple[float, ...] = ()
+    """the same of the score temperature"""
+    guidance: tuple[float, ...] = ()
+    """the same of guidance"""
+    repeats: int = 3
+    """seeds of each point of the frontier"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive("prompts", self.prompts)
+        check_positive("repeats", self.repeats)
+        for field, values in self.knobs().items():  # values are validated before anything is measured
+            for value in values:
+                replace(self.sampling, **{field: value})
+
+    def knobs(self) -> dict[str, tuple[float, ...]]:
+        """Values of the frontier by field of `SamplingOptions`."""
+        every = {
+            "steps": self.steps,
+            "softmax_temperature": self.softmax_temperatures,
+            "score_temperature": self.score_temperatures,
+            "guidance": self.guidance,
+        }
+        return {field: values for field, values in every.items() if values}
+
+
+@dataclass(frozen=True)
+class ImportOptions(VerbOptions):
+    """Options of `import`."""
+
+    checkpoint: Annotated[Path, "positional"] = Path("plaid")
+    """folder with model.pt, embedding_matrix.pt and loss_cdf.pt of train_cdcd.py, or .npz files of the same arrays"""
+    length: int = 256
+    """positions of a sequence, seq_len of its training"""
+    t_min: float = 2.0
+    """smallest noise level of its training, in its units"""
+    t_max: float = 300.0
+    """largest noise level of its training, in its units"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("length", "t_min", "t_max"):
+            check_positive(name, getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Claims that are measured on the network that ships: the time warping, masks, and samplers of one checkpoint."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from cdcd.config import SamplingOptions
 from cdcd.data.corpus import Corpus, held_out_windows, load
 from cdcd.evaluation.completions import Prompts, held_out_prompts, make_evaluators
 from cdcd.evaluation.evaluators import Evaluators
+from cdcd.evaluation.frontier import FrontierPoint, draw_frontier, frontier_point
 from cdcd.evaluation.held_out import loss_by_level, nats_by_mask
 from cdcd.models.autoregressive import AutoregressiveLM
 from cdcd.models.denoiser import CategoricalDiffusion
@@ -98,10 +99,30 @@ def _table(measured: dict[str, dict[str, Measurement]]) -> Table:
 
 
 def _evidence(
-    measured: dict[str, dict[str, Measurement]], more: Sequence[Measurement] = (), headline: str = ""
+    context: ClaimContext,
+    measured: dict[str, dict[str, Measurement]],
+    curves: Mapping[str, Mapping[str, str]],
+    more: Sequence[Measurement] = (),
 ) -> Evidence:
+    """All measurements, a table of their means, and the frontier of quality and entropy.
+
+    Args:
+        context: of the claim.
+        measured: by quantity and variant.
+        curves: the variant of each label, by the name of the curve.
+        more: measurements that stand in neither the table nor the figure.
+    """
     every = [measurement for by_name in measured.values() for measurement in by_name.values()]
-    return Evidence(headline, [*every, *more], [_table(measured)])
+
+    def point(label: str, variant: str) -> FrontierPoint:
+        return FrontierPoint(label, measured["entropy"][variant].interval(), measured["AR-NLL"][variant].interval())
+
+    found = setting()
+    prompts = _prompts(context, found)
+    text = frontier_point("", [found.evaluators.measure(prompts.tokens, prompts.mask)])
+    points = {name: [point(*item) for item in labelled.items()] for name, labelled in curves.items()}
+    figure = Plot("Quality against entropy", draw_frontier(points, {"held-out text": text}))
+    return Evidence("", [*every, *more], [_table(measured), figure])
 
 
 def loss_over_u(context: ClaimContext) -> Evidence:
@@ -213,7 +234,8 @@ def steps_of_euler(context: ClaimContext) -> Evidence:
             context.seeds, *(nll[f"{steps} steps"].values for steps in (10, 50, 200)), strict=True
         )
     }
-    return _evidence(measured, [Measurement.over_seeds("share of the gap left at 50 steps", gaps)])
+    curves = {"Euler, by steps": {str(steps): f"{steps} steps" for steps in STEP_COUNTS}}
+    return _evidence(context, measured, curves, [Measurement.over_seeds("share of the gap left at 50 steps", gaps)])
 
 
 def heun_against_euler(context: ClaimContext) -> Evidence:
@@ -224,7 +246,11 @@ def heun_against_euler(context: ClaimContext) -> Evidence:
         "Euler 200": SamplingOptions(steps=200),
         "Heun 100": SamplingOptions(steps=100, solver="heun"),
     }
-    return _evidence(_sweep(context, variants, ("AR-NLL", "KN-NLL", "entropy")))
+    curves = {
+        "Euler, by steps": {"10": "Euler 10", "200": "Euler 200"},
+        "Heun, by steps": {"5": "Heun 5", "100": "Heun 100"},
+    }
+    return _evidence(context, _sweep(context, variants, ("AR-NLL", "KN-NLL", "entropy")), curves)
 
 
 def temperatures(context: ClaimContext) -> Evidence:
@@ -245,13 +271,18 @@ def temperatures(context: ClaimContext) -> Evidence:
         order = np.argsort(nll)
         wanted = measured["AR-NLL"]["softmax temperature 0.8"].values[number]
         at_equal[seed] = float(np.interp(wanted, np.array(nll)[order], np.array(entropy)[order]))
-    return _evidence(measured, [Measurement.over_seeds("entropy, score temperature at equal AR-NLL", at_equal)])
+    curves = {"score temperature": dict(zip(map(str, SCORE_TEMPERATURES), names, strict=True))} | {
+        name: {"0.8": f"{name} 0.8"} for name in ("softmax temperature", "nucleus", "initial scale")
+    }
+    more = [Measurement.over_seeds("entropy, score temperature at equal AR-NLL", at_equal)]
+    return _evidence(context, measured, curves, more)
 
 
 def guidance(context: ClaimContext) -> Evidence:
     """Completions by the scale of guidance."""
     variants = {f"guidance {scale:g}": SamplingOptions(steps=SWEEP_STEPS, guidance=scale) for scale in GUIDANCE}
-    return _evidence(_sweep(context, variants, ("AR-NLL", "KN-NLL", "entropy", "repetition")))
+    curves = {"guidance": {f"{scale:g}": f"guidance {scale:g}" for scale in GUIDANCE}}
+    return _evidence(context, _sweep(context, variants, ("AR-NLL", "KN-NLL", "entropy", "repetition")), curves)
 
 
 def spacings(context: ClaimContext) -> Evidence:
@@ -261,4 +292,5 @@ def spacings(context: ClaimContext) -> Evidence:
         for kind, spacing in (("unwarped", "karras"), ("warped", "warped-karras"))
         for rho in RHOS
     }
-    return _evidence(_sweep(context, variants, ("AR-NLL", "KN-NLL", "entropy")))
+    curves = {f"{kind}, by rho": {f"{rho:g}": f"{kind} {rho:g}" for rho in RHOS} for kind in ("unwarped", "warped")}
+    return _evidence(context, _sweep(context, variants, ("AR-NLL", "KN-NLL", "entropy")), curves)

@@ -9,6 +9,7 @@ import numpy as np
 from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Float, Int
+from onepaper.jax.linear import Linear
 
 NORM_EPSILON = 1e-5
 
@@ -40,8 +41,8 @@ class Attention(nnx.Module):
 
     def __init__(self, width: int, heads: int, rngs: nnx.Rngs, *, rotary: bool = True) -> None:
         self.heads, self.rotary = heads, rotary
-        self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
-        self.out = nnx.Linear(width, width, rngs=rngs)
+        self.qkv = Linear(width, 3 * width, rngs=rngs)
+        self.out = Linear(width, width, rngs=rngs)
 
     def project(
         self, x: Float[Array, "batch length width"], positions: Int[Array, " length"]
@@ -64,8 +65,8 @@ class MLP(nnx.Module):
     """Two layers with GELU."""
 
     def __init__(self, width: int, hidden: int, rngs: nnx.Rngs) -> None:
-        self.up = nnx.Linear(width, hidden, rngs=rngs)
-        self.down = nnx.Linear(hidden, width, rngs=rngs)
+        self.up = Linear(width, hidden, rngs=rngs)
+        self.down = Linear(hidden, width, rngs=rngs)
 
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
         """The outputs, to be added to x."""

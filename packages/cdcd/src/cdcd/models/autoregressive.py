@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from onepaper.jax.linear import Linear
 from onepaper.jax.state_files import load_pretrained, save_pretrained
 
 from cdcd.config import AutoregressiveConfig
@@ -60,7 +61,7 @@ class AutoregressiveLM(nnx.Module):
         stacked = nnx.vmap(lambda key: CausalBlock(config, nnx.Rngs(key)))
         self.blocks = stacked(jax.random.split(rngs.params(), config.depth))
         self.norm = nnx.LayerNorm(config.width, epsilon=NORM_EPSILON, rngs=rngs)
-        self.head = nnx.Linear(config.width, config.vocab_size, rngs=rngs)
+        self.head = Linear(config.width, config.vocab_size, rngs=rngs)
 
     def states(self, tokens: Int[Array, "batch length"]) -> Float[Array, "batch length width"]:
         """The state from which each token is predicted: position i sees the tokens before i."""

@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 from onepaper.errors import UsageError
+from onepaper.jax.linear import Linear
 from onepaper.jax.state_files import load_pretrained, save_pretrained
 
 from cdcd.config import ModelConfig, TranslationConfig, WarpConfig
@@ -76,8 +77,8 @@ class TimeFeatures(nnx.Module):
         low, high = np.log(config.warp.t_min), np.log(config.warp.t_max)
         self.middle, self.half_range = (low + high) / 2, (high - low) / 2
         self.frequencies = Fixed(FREQUENCY_SCALE * jax.random.normal(rngs.params(), (width // 2,)))
-        self.first = nnx.Linear(width, width, rngs=rngs)
-        self.second = nnx.Linear(width, width, rngs=rngs)
+        self.first = Linear(width, width, rngs=rngs)
+        self.second = Linear(width, width, rngs=rngs)
 
     def __call__(self, t: Float[Array, " batch"]) -> Float[Array, "batch time"]:
         """Features of noise levels."""
@@ -87,13 +88,33 @@ class TimeFeatures(nnx.Module):
         return jax.nn.gelu(self.second(jax.nn.gelu(self.first(features))))
 
 
+class SineFeatures(nnx.Module):
+    r"""$\tau(t)$ of Plaid: $\sin(f_i t)$ with $f_i$ from $e^{-6}$ to $e^6$, and an MLP of two layers, exact GELU.
+
+    Its noise levels are those of embeddings with 256 channels (official code of Gulrajani and Hashimoto, 2023,
+    `train_cdcd.py`), $16 / \sqrt d$ times those of ours.
+    """
+
+    def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
+        width = config.time_width
+        self.frequencies = Fixed(16 / config.embed_dim**0.5 * jnp.exp(jnp.linspace(-6.0, 6.0, width)))
+        self.first = Linear(width, width, rngs=rngs)
+        self.second = Linear(width, width, rngs=rngs)
+
+    def __call__(self, t: Float[Array, " batch"]) -> Float[Array, "batch time"]:
+        """Features of noise levels."""
+        features = jnp.sin(t[:, None] * self.frequencies[...])
+        hidden = jax.nn.gelu(self.first(features), approximate=False)
+        return jax.nn.gelu(self.second(hidden), approximate=False)
+
+
 class ConditionalNorm(nnx.Module):
     r"""$\mathrm{LN}(x)\,(1 + a(\tau)) + b(\tau)$, which starts as a plain normalisation (paper, section 4.2)."""
 
     def __init__(self, config: ModelConfig | TranslationConfig, rngs: nnx.Rngs) -> None:
         zeros = nnx.initializers.zeros
         self.norm = nnx.LayerNorm(config.width, epsilon=NORM_EPSILON, use_scale=False, use_bias=False, rngs=rngs)
-        self.modulate = nnx.Linear(config.time_width, 2 * config.width, kernel_init=zeros, rngs=rngs)
+        self.modulate = Linear(config.time_width, 2 * config.width, kernel_init=zeros, rngs=rngs)
 
     def __call__(
         self, x: Float[Array, "batch length width"], tau: Float[Array, "batch time"]
@@ -133,13 +154,13 @@ class CategoricalDiffusion(nnx.Module):
             config.embed_scale * jax.random.normal(rngs.params(), (config.vocab_size, config.embed_dim))
         )
         self.warp = LearnedWarp(config.warp, loss_curve(config) if config.warp.initial == "analytic" else None)
-        self.time = TimeFeatures(config, rngs)
+        self.time = (TimeFeatures if config.time_features == "fourier" else SineFeatures)(config, rngs)
         # The noisy and the given embedding, the previous prediction, and the mask.
-        self.embed_inputs = nnx.Linear(3 * config.embed_dim + 1, config.width, rngs=rngs)
+        self.embed_inputs = Linear(3 * config.embed_dim + 1, config.width, rngs=rngs)
         stacked = nnx.vmap(lambda key: Block(config, nnx.Rngs(key)))
         self.blocks = stacked(jax.random.split(rngs.params(), config.depth))
         self.norm = ConditionalNorm(config, rngs)
-        self.head = nnx.Linear(config.width, config.vocab_size, rngs=rngs)
+        self.head = Linear(config.width, config.vocab_size, rngs=rngs)
 
     def embeddings(self) -> Float[Array, "vocab embed"]:
         """The embeddings that noise is added to: normalised unless the configuration says otherwise."""

@@ -11,6 +11,7 @@ import numpy as np
 from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Bool, Float
+from onepaper.jax.linear import Linear
 
 from cdcd.models.attention import NORM_EPSILON, scan_blocks
 
@@ -41,9 +42,9 @@ class MemoryAttention(nnx.Module):
 
     def __init__(self, width: int, heads: int, rngs: nnx.Rngs) -> None:
         self.heads = heads
-        self.query = nnx.Linear(width, width, rngs=rngs)
-        self.key_value = nnx.Linear(width, 2 * width, rngs=rngs)
-        self.out = nnx.Linear(width, width, rngs=rngs)
+        self.query = Linear(width, width, rngs=rngs)
+        self.key_value = Linear(width, 2 * width, rngs=rngs)
+        self.out = Linear(width, width, rngs=rngs)
 
     def keys_values(self, memory: Float[Array, "batch keys width"]) -> tuple[Array, Array]:
         """Keys and values, [batch, keys, heads, channels]."""
@@ -69,8 +70,8 @@ class ReluMLP(nnx.Module):
     """Two layers with ReLU."""
 
     def __init__(self, width: int, hidden: int, rngs: nnx.Rngs) -> None:
-        self.up = nnx.Linear(width, hidden, rngs=rngs)
-        self.down = nnx.Linear(hidden, width, rngs=rngs)
+        self.up = Linear(width, hidden, rngs=rngs)
+        self.down = Linear(hidden, width, rngs=rngs)
 
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
         """The outputs, to be added to x."""
@@ -109,7 +110,7 @@ class Encoder(nnx.Module):
         self, embed_dim: int, width: int, depth: int, heads: int, mlp_ratio: int, rngs: nnx.Rngs, *, remat: bool = False
     ) -> None:
         self.remat = remat
-        self.embed_inputs = nnx.Linear(embed_dim, width, rngs=rngs)
+        self.embed_inputs = Linear(embed_dim, width, rngs=rngs)
         stacked = nnx.vmap(lambda key: EncoderBlock(width, heads, mlp_ratio, nnx.Rngs(key)))
         self.blocks = stacked(jax.random.split(rngs.params(), depth))
         self.norm = nnx.LayerNorm(width, epsilon=NORM_EPSILON, rngs=rngs)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
+from onepaper.jax.linear import Linear
 from onepaper.jax.state_files import load_pretrained, save_pretrained
 
 from cdcd.config import TranslationConfig
@@ -29,8 +30,8 @@ class LengthFeatures(nnx.Module):
         width = config.time_width
         self.longest = config.source_length
         self.frequencies = Fixed(FREQUENCY_SCALE * jax.random.normal(rngs.params(), (width // 2,)))
-        self.first = nnx.Linear(width, width, rngs=rngs)
-        self.second = nnx.Linear(width, width, rngs=rngs)
+        self.first = Linear(width, width, rngs=rngs)
+        self.second = Linear(width, width, rngs=rngs)
 
     def __call__(self, length: Int[Array, " batch"]) -> Float[Array, "batch time"]:
         """Features of lengths in tokens."""
@@ -58,7 +59,7 @@ class TranslationDiffusion(nnx.Module):
         self.source_size = LengthFeatures(config, rngs)
         self.encoder = Encoder(config.embed_dim, width, config.encoder_depth, heads, ratio, rngs, remat=config.remat)
         # The noisy embedding and the previous prediction; the whole target is noisy, so that there is no mask.
-        self.embed_inputs = nnx.Linear(2 * config.embed_dim, width, rngs=rngs)
+        self.embed_inputs = Linear(2 * config.embed_dim, width, rngs=rngs)
         self.positions = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.length, width)))
 
         def make_norm(rngs: nnx.Rngs) -> nnx.Module:
@@ -67,7 +68,7 @@ class TranslationDiffusion(nnx.Module):
         stacked = nnx.vmap(lambda key: DecoderBlock(width, heads, ratio, make_norm, nnx.Rngs(key)))
         self.blocks = stacked(jax.random.split(rngs.params(), config.depth))
         self.norm = ConditionalNorm(config, rngs)
-        self.head = nnx.Linear(width, config.vocab_size, rngs=rngs)
+        self.head = Linear(width, config.vocab_size, rngs=rngs)
 
     def embeddings(self) -> Float[Array, "vocab embed"]:
         """The normalised embeddings, to which noise is added."""

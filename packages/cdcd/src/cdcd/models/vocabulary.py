@@ -9,6 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
+from onepaper.jax.linear import linear_dot_general
 
 from cdcd.diffusion.score import expected_embedding
 
@@ -18,7 +19,8 @@ def compute_logits(
 ) -> Float[Array, "*batch vocab"]:
     """Logits in at least float32; the product is in the precision of the hidden states."""
     dtype = jnp.promote_types(hidden.dtype, jnp.float32)
-    product = jnp.einsum("...h,hv->...v", hidden, kernel.astype(hidden.dtype), preferred_element_type=dtype)
+    contracted = (((hidden.ndim - 1,), (0,)), ((), ()))
+    product = linear_dot_general(hidden, kernel.astype(hidden.dtype), contracted, preferred_element_type=dtype)
     return product + bias
 
 
