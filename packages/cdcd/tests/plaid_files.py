@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-import torch
+import pytest
+
+torch = pytest.importorskip("torch")
 from torch import Tensor
 
 VOCAB, EMBED, WIDTH, BLOCKS, HEADS, TIME, LENGTH, BINS = 11, 6, 16, 2, 2, 8, 5, 7
