@@ -3,6 +3,7 @@ such tests beside their own.
 """
 
 import dataclasses
+import itertools
 import json
 import logging
 import zipfile
@@ -176,7 +177,7 @@ def test_archives(tmp_path: Path, count: int) -> None:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("folder/a.txt", "a" * 500)
         archive.writestr("b.bin", b"\0" * 90)
-    numbers = iter(range(count))
+    numbers = itertools.count()
 
     def read(path: Path) -> object:
         return extract_archive(path, tmp_path / f"out-{next(numbers)}", max_bytes=1_000_000)
