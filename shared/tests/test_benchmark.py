@@ -11,6 +11,7 @@ from onepaper.benchmark import (
     describe_machine,
     log_slope,
     median_ratio,
+    option_parser,
     peak_bytes,
     resident_bytes,
     run_script,
@@ -76,3 +77,13 @@ def test_results_name_the_machine(tmp_path: Path) -> None:
     assert result["rows"] == [1]
     assert set(result["machine"]["versions"]) == {"python", "numpy"}
     assert describe_machine(("numpy",))["cores"] == result["machine"]["cores"]
+
+
+def test_scripts_have_the_options_that_they_ask_for() -> None:
+    given = option_parser("Title.\n\nMore.", rounds=5).parse_args([])
+    assert vars(given) == {"rounds": 5, "threads": 1, "output": None}
+    parser = option_parser("Title.", steps=4, quick="less", measure=("WAY", "SIZE"))
+    given = parser.parse_args(["--quick", "--measure", "a", "2", "--output", "x.json"])
+    assert (given.quick, given.steps, given.measure, given.output) == (True, 4, ["a", "2"], Path("x.json"))
+    assert parser.description == "Title."
+    assert "--measure" not in parser.format_help()

@@ -6,15 +6,13 @@ Each time is measured in a process of its own; the slope is by least squares in 
 Memory is what the compiled gradient of the loss takes in addition to parameters and batch, as XLA reports it.
 """
 
-import argparse
 import json
 import statistics
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from onepaper.benchmark import log_slope, pin, run_script, write_result
+from onepaper.benchmark import log_slope, option_parser, pin, run_script, write_result
 
 # Sequences of the preset laptop; the length is 32.
 BATCHES = (32, 64, 128, 256, 512)
@@ -80,14 +78,9 @@ def measure_memory(chunk: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print as Markdown, write as JSON where asked to."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="three sizes, one round of two steps")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each size")
-    parser.add_argument("--steps", type=int, default=5, help="timed steps of each process")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file")
-    parser.add_argument("--measure", nargs=2, metavar=("KIND", "SIZE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = option_parser(
+        __doc__, steps=5, quick="three sizes, one round of two steps", measure=("KIND", "SIZE")
+    ).parse_args()
     if options.measure:
         pin(options.threads)
         kind, size = options.measure

@@ -7,15 +7,13 @@ clipping to norm 1 and Adam. Programs take turns, each in a process of its own t
 is the median over rounds of medians over steps.
 """
 
-import argparse
 import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
-from onepaper.benchmark import alternate, median_ratio, pin, write_result
+from onepaper.benchmark import alternate, median_ratio, option_parser, pin, write_result
 
 
 class Case(NamedTuple):
@@ -121,14 +119,9 @@ def measure(program: str, case: Case, steps: int, threads: int) -> dict[str, flo
 
 def main() -> None:
     """Measure in alternating processes, print as Markdown, write as JSON where asked to."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the shape of the preset laptop, one round of three steps")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each program")
-    parser.add_argument("--steps", type=int, default=10, help="timed steps of each process")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file")
-    parser.add_argument("--measure", nargs=2, metavar=("PROGRAM", "CASE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = option_parser(
+        __doc__, steps=10, quick="the shape of the preset laptop, one round of three steps", measure=("PROGRAM", "CASE")
+    ).parse_args()
     if options.measure:
         program, name = options.measure
         print(json.dumps(measure(program, CASES[name], options.steps, options.threads)))

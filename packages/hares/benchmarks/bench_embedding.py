@@ -6,7 +6,6 @@ Networks take turns in one process. Decoding and resampling are measured beside 
 read at 16 kHz: their share of the time shows whether they are the bottleneck.
 """
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from onepaper.audio import read_audio, write_wav
-from onepaper.benchmark import write_result
+from onepaper.benchmark import option_parser, write_result
 from onepaper.errors import UsageError
 
 from hares.hear import open_embedding
@@ -30,11 +29,7 @@ CLIPS = 16
 
 def main() -> None:
     """Measure all, and print clips a second."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path)
-    given = parser.parse_args()
+    given = option_parser(__doc__, rounds=5).parse_args()
     torch.set_num_threads(given.threads)
     samples = 0.1 * torch.randn(CLIPS, 16_000, generator=torch.Generator().manual_seed(0))
     calls: dict[str, Callable[[], object]] = {}

@@ -7,16 +7,14 @@ hop) and the logarithm. They take turns in one process, so that the load of the 
 not installed is left out. Numbers are ratios of times, theirs over ours: above 1 ours is faster.
 """
 
-import argparse
 import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
-from onepaper.benchmark import write_result
+from onepaper.benchmark import option_parser, write_result
 
 from hares.config import FrontEndConfig
 from hares.spectrograms.log_mel import log_of_power, mel_power
@@ -69,11 +67,7 @@ def ours(samples: torch.Tensor) -> torch.Tensor:
 
 def main() -> None:
     """Measure the peers that are installed, and print medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path)
-    given = parser.parse_args()
+    given = option_parser(__doc__, rounds=9).parse_args()
     torch.set_num_threads(given.threads)
     samples = 0.1 * torch.randn(CLIPS, round(SECONDS * CONFIG.rate), generator=torch.Generator().manual_seed(0))
     fronts: dict[str, Front] = {"ours": ours}

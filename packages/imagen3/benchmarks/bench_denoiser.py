@@ -6,7 +6,6 @@ Both run in one process and take turns, so that the load of the machine meets bo
 times, diffusers over ours: above 1 ours is faster.
 """
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import torch
 from diffusers import SD3Transformer2DModel
-from onepaper.benchmark import write_result
+from onepaper.benchmark import option_parser, write_result
 from torch import Tensor, nn
 
 from imagen3.models.networks import fill
@@ -98,11 +97,7 @@ def _ratios(run: Callable[[str], None], rounds: int) -> list[float]:
 
 def main() -> None:
     """Measure all cases and print the medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path)
-    given = parser.parse_args()
+    given = option_parser(__doc__, rounds=7).parse_args()
     torch.set_num_threads(given.threads)
     found = {name: measure(case, given.rounds) for name, case in CASES.items()}
     medians = {name: {key: statistics.median(own) for key, own in values.items()} for name, values in found.items()}

@@ -7,16 +7,14 @@ is what perceiver-ar-pytorch does; that peer's own `generate` runs too where it 
 process of its own, and what is compiled or warmed up before is not timed.
 """
 
-import argparse
 import importlib.util
 import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from onepaper.benchmark import alternate, pin, write_result
+from onepaper.benchmark import alternate, option_parser, pin, write_result
 
 CONTEXT, LATENTS, WIDTH, DEPTH, HEADS, VOCABULARY = 2048, 512, 256, 4, 4, 259
 PACKAGES = ("jax", "flax", "torch", "perceiver-ar-pytorch", "numpy")
@@ -122,13 +120,7 @@ def measure(way: str, tokens: int, threads: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure in alternating processes, print as Markdown, write as JSON where asked to."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round, fewer tokens")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each way")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file")
-    parser.add_argument("--measure", nargs=2, metavar=("WAY", "TOKENS"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = option_parser(__doc__, quick="one round, fewer tokens", measure=("WAY", "TOKENS")).parse_args()
     if options.measure:
         print(json.dumps(measure(options.measure[0], int(options.measure[1]), options.threads)))
         return

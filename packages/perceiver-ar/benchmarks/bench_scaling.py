@@ -7,15 +7,22 @@ latents are all of its M inputs. Slopes are least squares in log-log. Then what 
 tokens needs beside its parameters, and how long the laptop presets take to compile from nothing.
 """
 
-import argparse
 import json
 import statistics
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from onepaper.benchmark import log_slope, peak_bytes, pin, reset_peak, resident_bytes, run_script, write_result
+from onepaper.benchmark import (
+    log_slope,
+    option_parser,
+    peak_bytes,
+    pin,
+    reset_peak,
+    resident_bytes,
+    run_script,
+    write_result,
+)
 
 LATENTS, WIDTH, DEPTH, HEADS, BATCH, VOCABULARY = 256, 128, 6, 4, 1, 259
 CONTEXTS = {"perceiver": (512, 1024, 2048, 4096, 8192, 16_384), "decoder": (512, 1024, 2048, 4096, 8192)}
@@ -143,14 +150,9 @@ def measure(what: Sequence[str], steps: int, threads: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print as Markdown, write as JSON where asked to."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="short contexts, one round of two steps, two presets")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each size")
-    parser.add_argument("--steps", type=int, default=3, help="timed steps of each process")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file")
-    parser.add_argument("--measure", nargs=2, metavar=("KIND", "VALUE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = option_parser(
+        __doc__, steps=3, quick="short contexts, one round of two steps, two presets", measure=("KIND", "VALUE")
+    ).parse_args()
     if options.measure:
         print(json.dumps(measure(options.measure, options.steps, options.threads)))
         return

@@ -8,14 +8,12 @@ the peak while stepping above the process after its imports, and what is held be
 of ours the compiled program).
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from onepaper.benchmark import alternate, peak_bytes, pin, reset_peak, resident_bytes, write_result
+from onepaper.benchmark import alternate, option_parser, peak_bytes, pin, reset_peak, resident_bytes, write_result
 
 
 class Case(NamedTuple):
@@ -127,14 +125,9 @@ def measure(program: str, case: Case, steps: int, threads: int) -> dict[str, Any
 
 def main() -> None:
     """Measure in alternating processes, print as Markdown, write as JSON where asked to."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the small shape, one round of two steps")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each program")
-    parser.add_argument("--steps", type=int, default=5, help="timed steps of each process")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file")
-    parser.add_argument("--measure", nargs=2, metavar=("PROGRAM", "CASE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = option_parser(
+        __doc__, steps=5, quick="the small shape, one round of two steps", measure=("PROGRAM", "CASE")
+    ).parse_args()
     if options.measure:
         import json
 

@@ -14,10 +14,9 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from onepaper.benchmark import alternate, pin, run_script, write_result
+from onepaper.benchmark import alternate, option_parser, pin, run_script, write_result
 from peers import CASES, EMBED, encoder, torch_sample
 
 PRESET, STEPS, COUNT = "laptop", 50, 64
@@ -117,17 +116,12 @@ def curve(samples: int, threads: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure in alternating processes, print as Markdown, write as JSON where asked to."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round of two calls, few samples")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each way")
+    parser = option_parser(__doc__, quick="one round of two calls, few samples", measure=("WAY",))
     parser.add_argument("--calls", type=int, default=5, help="timed calls of each process")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file")
-    parser.add_argument("--measure", metavar="WAY", help=argparse.SUPPRESS)
     parser.add_argument("--curve", type=int, metavar="SAMPLES", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        print(json.dumps(measure(options.measure, options.calls, options.threads)))
+        print(json.dumps(measure(options.measure[0], options.calls, options.threads)))
         return
     if options.curve:
         print(json.dumps(curve(options.curve, options.threads)))

@@ -7,17 +7,15 @@ norm 1, Adam and an average of the weights. Programs take turns, each in a proce
 cores; times are medians over steps and rounds.
 """
 
-import argparse
 import importlib.util
 import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from onepaper.benchmark import alternate, median_ratio, pin, write_result
+from onepaper.benchmark import alternate, median_ratio, option_parser, pin, write_result
 from peers import CASES, EMBED, VOCABULARY, Case, encoder, encoder_loss, torch_step, unet
 
 OURS, ENCODER, UNET = "this package", "torch encoder", "denoising-diffusion-pytorch"
@@ -99,14 +97,9 @@ def measure(program: str, name: str, steps: int, threads: int) -> dict[str, Any]
 
 def main() -> None:
     """Measure in alternating processes, print as Markdown, write as JSON where asked to."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the small shape, one round of five steps")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each program")
-    parser.add_argument("--steps", type=int, default=30, help="timed steps of each process")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file")
-    parser.add_argument("--measure", nargs=2, metavar=("PROGRAM", "CASE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = option_parser(
+        __doc__, steps=30, quick="the small shape, one round of five steps", measure=("PROGRAM", "CASE")
+    ).parse_args()
     if options.measure:
         program, name = options.measure
         print(json.dumps(measure(program, name, options.steps, options.threads)))

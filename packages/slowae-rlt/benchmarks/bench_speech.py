@@ -6,16 +6,14 @@ Every way runs in a process of its own, in turns; what is compiled or warmed up 
 measured where it is installed.
 """
 
-import argparse
 import importlib.util
 import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from onepaper.benchmark import alternate, pin, write_result
+from onepaper.benchmark import alternate, option_parser, pin, write_result
 
 PACKAGES = ("jax", "flax", "numpy", "python-rle")
 
@@ -218,15 +216,9 @@ def measure(way: str, threads: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure in alternating processes, print as Markdown, write as JSON where asked to."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each way")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file")
-    parser.add_argument("--measure", metavar="WAY", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = option_parser(__doc__, quick="one round", measure=("WAY",)).parse_args()
     if options.measure:
-        print(json.dumps(measure(options.measure, options.threads)))
+        print(json.dumps(measure(options.measure[0], options.threads)))
         return
     ways = [way for way in WAYS if way != "python_rle" or importlib.util.find_spec("rle")]
     cases = {way: ["--measure", way, "--threads", str(options.threads)] for way in ways}

@@ -62,7 +62,7 @@ def check_peers(error: BaseException | None) -> None:
     if isinstance(error, RuntimeError | ValueError) and _LOST.search(str(error)):
         raise PeerLostError(
             "another process of this run was lost; its own messages say why. Start all processes again by the same "
-            "command: a training goes on from its last checkpoint"
+            f"command: a training goes on from its last checkpoint ({' '.join(str(error).split())[:200]})"
         ) from error
 
 

@@ -6,6 +6,7 @@ A measuring script prints its numbers as JSON on its last line; `run_script` and
     print(median_ratio(times["peer"], times["ours"]))
 """
 
+import argparse
 import json
 import math
 import os
@@ -23,6 +24,31 @@ def describe_machine(packages: Sequence[str]) -> dict[str, Any]:
     """Hardware, load average (times measured on a busy machine are of little value) and versions of `packages`."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {**hardware(), "load_average": load, "versions": environment(packages)}
+
+
+def option_parser(
+    doc: str | None, *, rounds: int = 3, steps: int = 0, quick: str = "", measure: Sequence[str] = ()
+) -> argparse.ArgumentParser:
+    """The options that measuring scripts share: --rounds, --threads, --output, and those that are asked for.
+
+    Args:
+        doc: of the script; its first line describes it.
+        rounds: default of --rounds, the processes or repetitions of each program.
+        steps: default of --steps, timed in each process; 0: no such option.
+        quick: what --quick leaves out; empty: no such option.
+        measure: names of the values of --measure, by which the script starts itself; empty: no such option.
+    """
+    parser = argparse.ArgumentParser(description=(doc or "").strip().partition("\n")[0])
+    if quick:
+        parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--rounds", type=int, default=rounds, help="processes or repetitions of each program")
+    if steps:
+        parser.add_argument("--steps", type=int, default=steps, help="timed steps of each process")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, help="JSON file")
+    if measure:
+        parser.add_argument("--measure", nargs=len(measure), metavar=tuple(measure), help=argparse.SUPPRESS)
+    return parser
 
 
 def pin(cores: int = 1) -> None:

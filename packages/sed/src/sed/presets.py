@@ -108,7 +108,7 @@ _LAPTOP_DATA = DataConfig()
 _LAPTOP_SED = ExperimentConfig(
     _LAPTOP_DATA,
     EmbeddingConfig(),
-    # On CPUs, activations are computed again faster than a loop over blocks stores them (benchmarks/README.md).
+    # On CPUs, to compute activations again takes about as long as to store them in a loop over blocks.
     ModelConfig(self_conditioning="coin", remat=True),
     batch_size=64,
     readout_positions=4,

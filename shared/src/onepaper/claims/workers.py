@@ -162,7 +162,7 @@ def _worker_environment(threads: int) -> Iterator[None]:
         "OPENBLAS_NUM_THREADS": str(threads),
         **({} if "XLA_FLAGS" in os.environ or threads > 1 else {"XLA_FLAGS": eigen}),
         QUIET_VARIABLE: "1",
-        # A training step allocates hundreds of megabytes anew; in huge pages that takes a tenth to a quarter less time.
+        # A training step allocates hundreds of megabytes anew, which huge pages make faster.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
     before = {name: os.environ.get(name) for name in wanted}

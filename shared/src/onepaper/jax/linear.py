@@ -12,9 +12,9 @@ def linear_dot_general(x: Array, kernel: Array, dimension_numbers: Any, **option
     r"""`jax.lax.dot_general` of a linear layer $y = x W$ (`dot_general` of `nnx.Linear`), for reverse mode only.
 
     JAX computes the gradient of the kernel as $(\bar y^T x)^T$. On a CPU, XLA makes of it a product of two transposed
-    arrays and a copy of one, which inside a loop over layers takes about twice the time. Here the product is
-    $x^T \bar y$, or, where there are fewer features than channels, $\bar y^T x$, transposed afterwards: a copy of the
-    narrower array only. Values are the same up to rounding.
+    arrays and a copy of one, which is slow inside a loop over layers. Here the product is $x^T \bar y$, or, where there
+    are fewer features than channels, $\bar y^T x$, transposed afterwards: a copy of the narrower array only. Values
+    are the same up to rounding.
 
     Args:
         x: inputs, with the channels last.
