@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from onepaper.accelerator import AcceleratorOptions
-from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.custom_steps import CustomJaxTask
 from onepaper.testing import run_processes
@@ -15,7 +14,7 @@ from onepaper.training import read_metrics
 
 from cdcd.models.denoiser import CategoricalDiffusion
 from cdcd.presets import PRESETS
-from cdcd.training import make_direction, make_loss, train
+from cdcd.training import make_direction, make_loss
 
 WORKER = Path(__file__).with_name("scale_worker.py")
 
@@ -32,16 +31,9 @@ def test_two_processes_equal_one_device_and_their_run_continues_on_it(tmp_path: 
     alone = losses(tmp_path / "alone", 4, 1)
     assert len(alone) == 4
     assert alone[-1] < alone[0]
-    mesh = losses(tmp_path / "run", 2, 2, devices=2)
+    mesh = losses(tmp_path / "run", 2, 2, devices=2, shards=2)
     np.testing.assert_allclose(mesh, alone[:2], rtol=1e-4)
     np.testing.assert_allclose(losses(tmp_path / "run", 4, 1), alone, rtol=1e-4)
-
-
-def test_split_parameters_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Accelerator()
-    monkeypatch.setattr(machine, "options", AcceleratorOptions("cpu", shards=2))
-    with pytest.raises(UsageError, match="shards is 2, expected 1"):
-        train(PRESETS["smoke"].config, accelerator=machine)
 
 
 def test_bf16_multiplies_in_bfloat16_and_keeps_float32() -> None:

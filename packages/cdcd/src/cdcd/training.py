@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int, PRNGKeyArray
-from onepaper.errors import UsageError
 from onepaper.jax.accelerator import Accelerator
 from onepaper.jax.custom_steps import CustomJaxTask, label_parameters
 from onepaper.jax.steps import JaxState, JaxTask, make_optimizer
@@ -128,15 +127,6 @@ def check_corpus(corpus: Corpus, config: ExperimentConfig | AutoregressiveExperi
     return corpus
 
 
-def check_shards(accelerator: Accelerator) -> None:
-    """Raise `UsageError` for parameters split over devices: the noise levels of a split time warping are wrong."""
-    if accelerator.options.shards > 1:
-        raise UsageError(
-            f"shards is {accelerator.options.shards}, expected 1: the time warping is not computed rightly with its "
-            "parameters split; batches are split over all devices all the same"
-        )
-
-
 def warn(step: int, state: JaxState, row: Mapping[str, Any]) -> None:
     """Log a warning when embeddings are near a collapse, or the range of noise levels begins too high."""
     log = logging.getLogger(__name__)
@@ -193,7 +183,6 @@ def train(
 
     corpus = check_corpus(corpus, config) if corpus else load_checked_corpus(config)
     windows = held_out_windows(corpus.test, config.model.length, HELD_OUT_WINDOWS)
-    check_shards(task.accelerator)
     model = _fit(
         task,
         config,

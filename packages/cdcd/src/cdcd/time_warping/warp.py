@@ -136,8 +136,10 @@ def _floored(sizes: Array, floor: float) -> Array:
 
 
 def _edges(sizes: Array, last: float | None) -> Array:
-    edges = jnp.concatenate([jnp.zeros(1, sizes.dtype), jnp.cumsum(sizes)])
-    return edges if last is None else edges.at[-1].set(last)
+    edges = jnp.cumsum(sizes)
+    # No `.at[-1].set`: in XLA (jax 0.10.2) it changes another element too, where the sizes are sharded over devices.
+    end = edges[-1:] if last is None else jnp.full(1, last, sizes.dtype)
+    return jnp.concatenate([jnp.zeros(1, sizes.dtype), edges[:-1], end])
 
 
 def _bin(x: Array, edges: Array) -> Array:

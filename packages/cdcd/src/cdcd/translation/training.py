@@ -25,7 +25,7 @@ from cdcd.models.translation import TranslationDiffusion
 from cdcd.pretrained.translators import TranslationNetwork
 from cdcd.time_warping.fit import fit_loss
 from cdcd.time_warping.warp import manipulate
-from cdcd.training import LEVELS, check_shards, make_direction, warn
+from cdcd.training import LEVELS, make_direction, warn
 
 # Held-out pairs on which a training is evaluated.
 HELD_OUT_PAIRS = 256
@@ -128,7 +128,6 @@ def train_translation(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    check_shards(task.accelerator)
     return _fit(task, config, corpus, evaluate_denoising, run, seed=seed, draw=draw, hooks=hooks)
 
 
