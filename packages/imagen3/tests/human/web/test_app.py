@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import sqlalchemy
 
 from imagen3.config import StudyRules
 from imagen3.human.votes import read_votes
@@ -73,6 +74,26 @@ def test_nothing_shows_the_model(open_store: Open, serve: Serve, visit: Visit) -
         rater.vote("left")
     lefts = Counter(vote.model_left for vote in store.votes())
     assert len(lefts) == 3
+
+
+def test_no_answer_tells_what_was_shown_before(open_store: Open, serve: Serve, visit: Visit) -> None:
+    """Pictures come whole and alike however they are asked for, whoever has seen them."""
+    store = open_store(rules=StudyRules(ratings=8, submission=8, largest_share=1.0))
+    address = serve(store)
+    rater = visit(address)
+    rater.begin()
+    place = f"/picture/{rater.fields()['task']}/left"
+    first = rater.client.get(place)
+    for headers in (
+        {"If-None-Match": "*"},
+        {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"},
+        {"Range": "bytes=0-99"},
+        {"Accept-Encoding": "gzip"},
+    ):
+        again = rater.client.get(place, headers=headers)
+        assert (again.status_code, again.content) == (200, first.content)
+        assert {*again.headers} == {*first.headers}
+    assert rater.client.head(place).headers["content-length"] == first.headers["content-length"]
 
 
 def test_texts_are_escaped(open_store: Open, serve: Serve, visit: Visit) -> None:
@@ -209,10 +230,11 @@ def test_concurrent_raters(raters: int, votes: int, open_store: Open, pictures_f
     print(f"{raters} raters: 95% of requests within {1000 * np.quantile(seconds, 0.95):.0f} ms")
 
 
-def served_process(study: Path, state: Path) -> tuple[subprocess.Popen[str], str]:
+def served_process(study: Path, state: Path, database: str) -> tuple[subprocess.Popen[str], str]:
     """The verb as a process, and its address once it answers."""
     words = ("rate", "--study", str(study), "--state", str(state), "--port", "0", "--size", "32", "--check-rate", "0")
     words = (*words, "--rules.ratings", "8000", "--rules.submission", "8", "--rules.largest-share", "1")
+    words = (*words, "--database", database)
     command = [sys.executable, "-m", "onepaper", "imagen3", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -223,13 +245,16 @@ def served_process(study: Path, state: Path) -> tuple[subprocess.Popen[str], str
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_killed_server_loses_no_vote(
-    kills: int, study_folder: Path, tmp_path: Path, visit: Visit, request: pytest.FixtureRequest
+    kind: str, kills: int, study_folder: Path, tmp_path: Path, visit: Visit, request: pytest.FixtureRequest
 ) -> None:
     """Ended while raters vote, the last time by SIGTERM; every acknowledged vote is there, and none is there twice."""
-    generator, acknowledged, state = np.random.default_rng(0), list[str](), tmp_path / "state"
+    state = tmp_path / "state"
+    database = f"sqlite:///{state / 'ratings.sqlite'}" if kind == "sqlite" else new_database(request)
+    generator, acknowledged, checked = np.random.default_rng(0), list[str](), 0
     for number in range(kills):
-        process, address = served_process(study_folder, state)
+        process, address = served_process(study_folder, state, database)
         request.addfinalizer(process.kill)
         raters = [visit(address) for _ in range(2)]
         end = process.kill if number < kills - 1 else process.terminate
@@ -251,9 +276,34 @@ def test_a_killed_server_loses_no_vote(
                     rater.page = rater.client.get("/rate").text
         timer.join()
         assert process.wait(timeout=30) == (-signal.SIGKILL if end == process.kill else 128 + signal.SIGTERM)
-    with sqlite3.connect(state / "ratings.sqlite") as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        stored = [row[0] for row in connection.execute("SELECT id FROM tasks WHERE answer IS NOT NULL")]
+        stored = stored_votes(database)
+        assert not set(acknowledged[checked:]) - set(stored), f"after the end number {number + 1}"
+        checked = len(acknowledged)
+    if kind == "sqlite":
+        with sqlite3.connect(state / "ratings.sqlite") as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(acknowledged) >= kills
     assert not set(acknowledged) - set(stored)
     assert len(set(stored)) == len(stored)
+    print(f"{kills} ends on {kind}: {len(acknowledged):,} acknowledged votes, {len(stored):,} stored, none lost")
+
+
+def new_database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database on the server of PostgreSQL of the tests."""
+    url = request.getfixturevalue("postgresql")
+    name = "kills"
+    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.replace("/postgres?", f"/{name}?")
+
+
+def stored_votes(database: str) -> list[str]:
+    """The tasks with an answer in a database."""
+    engine = sqlalchemy.create_engine(database)
+    with engine.connect() as connection:
+        found = list(connection.execute(sqlalchemy.text("SELECT id FROM tasks WHERE answer IS NOT NULL")).scalars())
+    engine.dispose()
+    return found
