@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import html
+import multiprocessing
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,12 +21,14 @@ import httpx
 import numpy as np
 import pytest
 import sqlalchemy
+import uvicorn
 
 from imagen3.config import StudyRules
 from imagen3.human.votes import read_votes
 from imagen3.human.web.app import create_app
+from imagen3.human.web.database import open_engine
 from imagen3.human.web.store import RatingStore
-from imagen3.human.web.study_folder import PictureStore
+from imagen3.human.web.study_folder import PictureStore, read_study
 
 Open, Serve, Visit = Callable[..., RatingStore], Callable[[RatingStore], str], Callable[[str], Any]
 MODELS = ("alpha", "beta", "gamma")
@@ -76,7 +80,7 @@ def test_nothing_shows_the_model(open_store: Open, serve: Serve, visit: Visit) -
     assert len(lefts) == 3
 
 
-def test_no_answer_tells_what_was_shown_before(open_store: Open, serve: Serve, visit: Visit) -> None:
+def test_no_answer_depends_on_what_was_shown_before(open_store: Open, serve: Serve, visit: Visit) -> None:
     """Pictures come whole and alike however they are asked for, whoever has seen them."""
     store = open_store(rules=StudyRules(ratings=8, submission=8, largest_share=1.0))
     address = serve(store)
@@ -244,53 +248,87 @@ def served_process(study: Path, state: Path, database: str) -> tuple[subprocess.
     raise AssertionError("the server did not start")
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_killed_server_loses_no_vote(
-    kind: str, kills: int, study_folder: Path, tmp_path: Path, visit: Visit, request: pytest.FixtureRequest
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ratings.sqlite'}"
+    return new_database(request.getfixturevalue("postgresql"))
+
+
+def votes_until(raters: list[Any], end: Callable[[], object], delay: float) -> list[str]:
+    """Tasks whose votes were acknowledged before the server was gone, so many seconds after the first one."""
+    acknowledged, timer = list[str](), threading.Timer(delay, end)
+    with contextlib.suppress(httpx.TransportError):
+        while True:
+            for rater in raters:
+                if "task" not in rater.fields():  # at the beginning, and after all tasks of a rater
+                    rater.client.cookies.clear()
+                    rater.page = rater.client.get("/").text
+                    rater.begin()
+                form = rater.fields() | {"answer": "left"}
+                # The redirect acknowledges the vote, whatever becomes of the next page.
+                response = rater.client.post("/vote", data=form, follow_redirects=False)
+                assert response.status_code == 303
+                acknowledged.append(form["task"])
+                if timer.ident is None:  # from the first vote on
+                    timer.start()
+                rater.page = rater.client.get("/rate").text
+    timer.join()
+    return acknowledged
+
+
+def test_a_killed_process_loses_no_vote(
+    database: str, study_folder: Path, tmp_path: Path, visit: Visit, request: pytest.FixtureRequest
 ) -> None:
-    """Ended while raters vote, the last time by SIGTERM; every acknowledged vote is there, and none is there twice."""
-    state = tmp_path / "state"
-    database = f"sqlite:///{state / 'ratings.sqlite'}" if kind == "sqlite" else new_database(request)
-    generator, acknowledged, checked = np.random.default_rng(0), list[str](), 0
-    for number in range(kills):
-        process, address = served_process(study_folder, state, database)
+    """The verb, killed while raters vote and started again, the last time ended by SIGTERM."""
+    acknowledged = list[str]()
+    for name, code in (("kill", -signal.SIGKILL), ("terminate", 128 + signal.SIGTERM)):
+        process, address = served_process(study_folder, tmp_path / "state", database)
         request.addfinalizer(process.kill)
-        raters = [visit(address) for _ in range(2)]
-        end = process.kill if number < kills - 1 else process.terminate
-        timer = threading.Timer(generator.uniform(0, 0.3), end)
-        with contextlib.suppress(httpx.TransportError):
-            while True:
-                for rater in raters:
-                    if "task" not in rater.fields():  # at the beginning, and after all tasks of a rater
-                        rater.client.cookies.clear()
-                        rater.page = rater.client.get("/").text
-                        rater.begin()
-                    form = rater.fields() | {"answer": "left"}
-                    # The redirect acknowledges the vote, whatever becomes of the next page.
-                    response = rater.client.post("/vote", data=form, follow_redirects=False)
-                    assert response.status_code == 303
-                    acknowledged.append(form["task"])
-                    if timer.ident is None:  # from the first vote on
-                        timer.start()
-                    rater.page = rater.client.get("/rate").text
-        timer.join()
-        assert process.wait(timeout=30) == (-signal.SIGKILL if end == process.kill else 128 + signal.SIGTERM)
+        acknowledged += votes_until([visit(address) for _ in range(2)], getattr(process, name), 0.1)
+        assert process.wait(timeout=30) == code
+    stored = stored_votes(database)
+    assert not set(acknowledged) - set(stored)
+    assert len(set(stored)) == len(stored)
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_server_killed_at_any_moment_loses_no_vote(
+    kills: int, database: str, study_folder: Path, pictures_folder: Path, visit: Visit
+) -> None:
+    """Every acknowledged vote is there after each of many kills, and none is there twice."""
+    study = read_study(study_folder, ("overall",))
+    rules = StudyRules(ratings=8000, submission=8, largest_share=1.0)
+
+    def serve_until_killed(listener: socket.socket) -> None:
+        store = RatingStore(open_engine(database), study, "digest", rules, np.random.default_rng(), check_rate=0.0)
+        app = create_app(store, PictureStore(pictures_folder))
+        uvicorn.Server(uvicorn.Config(app, log_level="critical")).run(sockets=[listener])
+
+    generator, acknowledged = np.random.default_rng(0), list[str]()
+    for number in range(kills):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            process = multiprocessing.get_context("fork").Process(target=serve_until_killed, args=(listener,))
+            process.start()
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        found = votes_until([visit(address) for _ in range(2)], process.kill, generator.uniform(0, 0.3))
+        process.join(30)
+        assert process.exitcode == -signal.SIGKILL
         stored = stored_votes(database)
-        assert not set(acknowledged[checked:]) - set(stored), f"after the end number {number + 1}"
-        checked = len(acknowledged)
-    if kind == "sqlite":
-        with sqlite3.connect(state / "ratings.sqlite") as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert not set(found) - set(stored), f"after kill {number + 1}"
+        acknowledged += found
     assert len(acknowledged) >= kills
     assert not set(acknowledged) - set(stored)
     assert len(set(stored)) == len(stored)
-    print(f"{kills} ends on {kind}: {len(acknowledged):,} acknowledged votes, {len(stored):,} stored, none lost")
+    if database.startswith("sqlite"):
+        with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    print(f"{kills} kills: {len(acknowledged):,} acknowledged votes, {len(stored):,} stored, none lost")
 
 
-def new_database(request: pytest.FixtureRequest) -> str:
+def new_database(url: str) -> str:
     """The URL of an empty database on the server of PostgreSQL of the tests."""
-    url = request.getfixturevalue("postgresql")
     name = "kills"
     engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
