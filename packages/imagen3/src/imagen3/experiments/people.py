@@ -2,9 +2,10 @@
 
 The people are emoji, drawn in the five skin tones of Unicode; the captions do not name a tone. What the small denoiser
 draws is labelled by the nearest tone, and the tables are those of a folder with a file of labels. Perceived gender and
-age of such small drawings cannot be told, so that only the tone is measured.
+age cannot be seen in such small drawings, so that only the tone is measured.
 """
 
+from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -126,7 +127,7 @@ def prompts_of_one_tone(context: ClaimContext) -> Evidence:
     )
 
 
-def _each(arms: dict[int, ArmResult], measure) -> dict[int, float]:  # noqa: ANN001
+def _each(arms: dict[int, ArmResult], measure: Callable[[Labels], float]) -> dict[int, float]:
     return {seed: measure(labels_of(arm)) for seed, arm in arms.items()}
 
 
