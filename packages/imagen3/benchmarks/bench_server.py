@@ -26,15 +26,15 @@ from PIL import Image
 MODELS, PROMPTS, SIZE = 6, 200, 512
 
 
-def write_study(folder: Path) -> None:
-    """Six models with a picture of noise and colour for each of 200 prompts."""
+def write_study(folder: Path, prompts: int) -> None:
+    """Six models with a picture of noise and colour for each prompt."""
     generator = np.random.default_rng(0)
     folder.mkdir()
     with (folder / "prompts.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("prompt_id", "prompt"), *((f"p{n}", f"prompt {n}") for n in range(PROMPTS))])
+        csv.writer(file).writerows([("prompt_id", "prompt"), *((f"p{n}", f"prompt {n}") for n in range(prompts))])
     for model in range(MODELS):
         (folder / f"model{model}").mkdir()
-        for prompt in range(PROMPTS):
+        for prompt in range(prompts):
             small = generator.integers(0, 256, (8, 8, 3), np.uint8)
             Image.fromarray(small).resize((SIZE, SIZE)).save(folder / f"model{model}" / f"p{prompt}.jpg")
 
@@ -99,9 +99,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1.0)
     given = parser.parse_args()
     if given.quick:
-        given.raters, given.pause, given.minutes = 10, 0.5, 0.05
+        given.raters, given.pause, given.minutes = 4, 0.5, 0.25
     with tempfile.TemporaryDirectory() as place:
-        write_study(Path(place) / "study")
+        write_study(Path(place) / "study", 4 if given.quick else PROMPTS)
         server, address = serve(Path(place))
         try:
             raters = Raters(address, given.pause, time.perf_counter() + 60 * given.minutes)
@@ -112,6 +112,7 @@ def main() -> None:
     found = {
         kind: {"requests": len(own), **{f"p{q}, ms": 1000 * float(np.quantile(own, q / 100)) for q in (50, 95, 99)}}
         for kind, own in raters.seconds.items()
+        if own
     }
     print(json.dumps(found, indent=1))
     settings = {"raters": given.raters, "pause": given.pause, "minutes": given.minutes}
