@@ -34,9 +34,13 @@ def test_a_result_survives_its_file_and_fits_the_schema(paper):
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert set(schema["properties"]) == {f.name for f in dataclasses.fields(Result)}
-    assert set(schema["properties"]) - set(schema["required"]) == {"seeds", "device", "artifacts", "sha256"}, (
-        "absent before"
-    )
+    assert set(schema["properties"]) - set(schema["required"]) == {
+        "seeds",
+        "device",
+        "artifacts",
+        "peak_mib",
+        "sha256",
+    }, "absent before"
     for claim in paper.ledger[:3]:
         path = record(paper, claim)
         jsonschema.validate(json.loads(path.read_text()), schema)

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from onepaper.claims import Artifact, Claim, Decision, Evidence, Measurement, Verdict, check_ledger
 from onepaper.claims.artifacts import RecordedArtifact, copy_artifacts, remove_artifacts, write_artifacts
-from onepaper.claims.evidence import format_value
+from onepaper.claims.evidence import Cost, format_value
 from onepaper.config import config_hash, from_dict, read_json, to_dict
 from onepaper.errors import UsageError
 from onepaper.fingerprint import claim_fingerprint, claim_fingerprints
@@ -136,6 +136,8 @@ class Result:
     """as the option said; empty in older files"""
     artifacts: tuple[RecordedArtifact, ...] | None = None
     """what the claim shows; None in older files, which have none"""
+    peak_mib: int | None = None
+    """peak memory of the process that measured it (on Linux since the claim began); None in older files"""
     sha256: str = ""
     """of all other fields, see `digest_of`; empty in older files"""
 
@@ -146,7 +148,7 @@ class Result:
         evidence: Evidence,
         decision: Decision,
         *,
-        seconds: float,
+        cost: Cost,
         code_hash: str,
         package_folder: Path,
         seeds: Sequence[int] = (),
@@ -163,7 +165,8 @@ class Result:
             paper=claim.paper,
             headline=evidence.headline or "; ".join(map(str, evidence.measured)) or decision.reason,
             measured=tuple(MeasuredValue.of(measurement) for measurement in evidence.measured),
-            seconds=round(seconds, 2),
+            seconds=round(cost.seconds, 2),
+            peak_mib=round(cost.peak / 2**20),
             command=command_line(),
             commit=git_commit(package_folder),
             hardware=hardware(),

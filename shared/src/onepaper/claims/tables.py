@@ -65,11 +65,12 @@ def all_claims_table(papers: Sequence[PaperLedger]) -> str:
             _verdict_cell(outcome),
             outcome.claim.tier if outcome.claim.rule.needs_measure else "",
             format_seconds(outcome.result.seconds) if outcome.result else "",
+            f"{outcome.result.peak_mib:,} MiB" if outcome.result and outcome.result.peak_mib else "",
         )
         for paper in papers
         for outcome in recorded_outcomes(paper)
     ]
-    return markdown_table(("package", "id", "claim", "measured here", "verdict", "tier", "time"), rows)
+    return markdown_table(("package", "id", "claim", "measured here", "verdict", "tier", "time", "memory"), rows)
 
 
 def render_file(path: Path, paper: PaperLedger, check: bool = False) -> bool:
