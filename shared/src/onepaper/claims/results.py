@@ -3,7 +3,7 @@
 import functools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -79,7 +79,9 @@ class MeasuredValue:
 
     @property
     def text(self) -> str:
-        """The value with its interval and unit."""
+        """The value with its interval and unit; a count is written in full."""
+        if self.kind == "exact" and self.unit in ("", "%") and self.mean is not None and float(self.mean).is_integer():
+            return f"{self.mean:,.0f}{self.unit}"
         return format_value(self.mean, *self._ends, self.unit)
 
     @property
@@ -178,6 +180,17 @@ class Result:
             device=device,
         )
 
+    @property
+    def summary(self) -> str:
+        """The headline; of one that lists more than four quantities, those that the rule compares."""
+        known = set(_texts(self.rule.data))
+        compared = [value for value in self.measured if value.name in known]
+        lists_all = all(value.name in self.headline for value in self.measured)
+        if len(self.measured) <= 4 or not compared or len(compared) == len(self.measured) or not lists_all:
+            return self.headline
+        basis = ", ".join(dict.fromkeys(value.basis for value in compared))
+        return f"{'; '.join(f'{value.name} {value.text}' for value in compared)} ({basis})"
+
     def value(self, name: str) -> MeasuredValue:
         """The measured value of that name.
 
@@ -189,6 +202,15 @@ class Result:
                 return measured
         known = ", ".join(repr(measured.name) for measured in self.measured)
         raise UsageError(f"the result of {self.id} has no value '{name}', expected one of: {known or 'none exist'}")
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Every text in a rule's data, the names of quantities among them."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict | list | tuple):
+        for part in data.values() if isinstance(data, dict) else data:
+            yield from _texts(part)
 
 
 def write_result(folder: Path, result: Result, artifacts: Sequence[Artifact] = ()) -> Path:
@@ -331,7 +353,7 @@ class Outcome:
         """What was found, in a line."""
         if self.state == "stated":
             return self.claim.rule.decide(Evidence("", ())).reason
-        return self.error or (self.result.headline if self.result is not None else "")
+        return self.error or (self.result.summary if self.result is not None else "")
 
 
 def finished_outcome(

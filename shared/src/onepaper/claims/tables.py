@@ -107,7 +107,7 @@ def _fill_inline(text: str, paper: PaperLedger, path: Path) -> str:
         if outcome is None or outcome.result is None:
             raise UsageError(f"{path}: '{opening}' has no recorded result; record {claim_id} or remove the marker")
         result = outcome.result
-        value = getattr(result, name) if name in ("headline", "verdict") else result.value(name).short
+        value = getattr(outcome, name) if name in ("headline", "verdict") else result.value(name).short
         return f"{opening}{value}{f' ({outcome.mark})' if outcome.mark else ''}{closing}"
 
     return _INLINE.sub(fill, text)
