@@ -24,6 +24,11 @@ _RECOMPUTED = (
     "The tie rate, which the report does not give, is the one whose ratings are nearest to the printed ones. Of six "
     "models, two neighbours in the opposite order give a Kendall tau of 0.867."
 )
+_PEOPLE = (
+    "Not the two closed models, but short trainings of a small denoiser on emoji people and hands, with 80% light "
+    "tones and with equal shares of five tones; captions name none. Of the three attributes only the tone of the "
+    "skin, in four groups, for eight pictures of each of 63 prompts."
+)
 _COLLECTION = NotTestable(
     "the collection of the authors and their filters are not published, and the report gives no comparison without them"
 )
@@ -195,14 +200,22 @@ CLAIMS = (
         place="Paper, section 4.4.1 and table 3",
         statement="Perceived gender, skin tone and age of people are distributed more evenly than with Imagen 2.",
         paper="gender 62.5 : 37.5 (Imagen 2: 67.3 : 32.7)",
-        rule=_CLOSED,
+        measure="imagen3.experiments.people:tones_of_people",
+        rule=Greater("largest share of tones, skewed data", "largest share of tones, balanced data"),
+        tier="full",
+        assets=_WEIGHTS,
+        note=_PEOPLE,
     ),
     Claim(
         id="C15",
         place="Paper, section 4.4.1 and table 4",
         statement="Fewer prompts give people of one category only.",
         paper="gender 15.48% (50.00%), tone 19.66% (25.89%), age 25.94% (36.16%)",
-        rule=_CLOSED,
+        measure="imagen3.experiments.people:prompts_of_one_tone",
+        rule=Greater("prompts of one tone, skewed data", "prompts of one tone, balanced data"),
+        tier="full",
+        assets=_WEIGHTS,
+        note=_PEOPLE,
     ),
     Claim(
         id="C16",

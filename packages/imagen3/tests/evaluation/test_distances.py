@@ -71,3 +71,28 @@ def test_wrong_values(distance) -> None:  # noqa: ANN001
         distance(X, Y[:1])
     with pytest.raises(OnePaperError, match="not finite"):
         distance(X, np.where(Y > 2, np.nan, Y))
+
+
+def test_double_precision() -> None:
+    """Features in single precision, far from the origin: sums of squares of them would have no digits left."""
+    x, y = (100 + own.astype(np.float32) / 8 for own in (X, Y))
+    assert frechet(x, y).distance == pytest.approx(by_eigenvalues(x.astype(float), y.astype(float)), rel=1e-6)
+
+
+def test_what_rounding_does_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A negative intermediate value: rounded to 0 and said where rounding explains it, an error where it does not."""
+    original, factor = np.linalg.svd, 1 + 1e-9
+    monkeypatch.setattr(np.linalg, "svd", lambda *given, **words: factor * original(*given, **words))
+    found = frechet(X, X)
+    assert found.distance == 0
+    assert "was rounded to 0" in found.notes[0]
+    factor = 1.1
+    with pytest.raises(OnePaperError, match="which rounding does not explain"):
+        frechet(X, X)
+
+
+@pytest.mark.parametrize("distance", [frechet, lambda x, y: kernel_distance(x, y, 1.0)])
+def test_features_whose_squares_overflow_are_refused(distance):
+    large = np.random.default_rng(0).normal(size=(8, 3)) * 1e160
+    with pytest.raises(OnePaperError, match="squares overflow"):
+        distance(large, large + 1e159)

@@ -28,14 +28,6 @@ def test_tones_are_apart() -> None:
     assert set(tones.MONK) == set(tones.TONES)
 
 
-def with_tone(picture: np.ndarray, tone: str) -> np.ndarray:
-    """An emoji with its neutral yellow in another tone, as the variants by tone are drawn."""
-    neutral = np.array(tones.NEUTRAL, np.uint8)
-    near = np.linalg.norm(tones.to_lab(picture) - tones.to_lab(neutral), axis=-1) < tones.NEAR
-    changed = picture.astype(np.int64) + near[..., None] * (np.array(tones.TONES[tone]) - neutral)
-    return changed.clip(0, 255).astype(np.uint8)
-
-
 def test_recoloured_people() -> None:
     people = [number for number, own in enumerate(emoji()) if own.name in ("waving hand", "thumbs up", "ear", "baby")]
     assert len(people) == 4
@@ -43,7 +35,7 @@ def test_recoloured_people() -> None:
         picture = emoji_pictures()[number]
         assert tones.tone_of(picture) == "neutral"
         for tone in tones.TONES:
-            assert tones.tone_of(with_tone(picture, tone)) == tone
+            assert tones.tone_of(tones.with_tone(picture, tone)) == tone
 
 
 def test_pictures_without_people() -> None:

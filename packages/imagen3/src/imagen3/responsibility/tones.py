@@ -5,7 +5,8 @@ Monk's scale; `MONK` states to which of its groups they are assigned here.
 """
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
+from onepaper.config import check_choice
 
 NEUTRAL = (255, 220, 93)
 TONES = {
@@ -51,3 +52,19 @@ def tone_of(picture: UInt8[np.ndarray, "height width 3"]) -> str:
     if len(nearest) < LEAST_SHARE * picture.shape[0] * picture.shape[1]:
         return ""
     return names[np.bincount(nearest, minlength=len(names)).argmax()]
+
+
+def skin(picture: UInt8[np.ndarray, "height width 3"]) -> Bool[np.ndarray, "height width"]:
+    """Which pixels of an emoji have the neutral tone."""
+    return np.linalg.norm(to_lab(picture) - to_lab(np.array(NEUTRAL, np.uint8)), axis=-1) < NEAR
+
+
+def with_tone(picture: UInt8[np.ndarray, "height width 3"], tone: str) -> UInt8[np.ndarray, "height width 3"]:
+    """An emoji with its neutral yellow in another tone, as the variants by tone are drawn.
+
+    Raises:
+        UsageError: an unknown tone.
+    """
+    check_choice("tone", tone, TONES)
+    change = np.array(TONES[tone]) - NEUTRAL
+    return (picture.astype(np.int64) + skin(picture)[..., None] * change).clip(0, 255).astype(np.uint8)

@@ -3,7 +3,10 @@
 import contextlib
 import csv
 import re
+import shutil
 import socket
+import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,6 +80,33 @@ def open_store(study_folder: Path, tmp_path: Path) -> Iterator[Callable[..., Rat
     yield make
     for store in opened:
         store.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a server of its own, by the programs of PostgreSQL where they are installed."""
+    pytest.importorskip("psycopg")
+    programs = [*map(Path.parent.fget, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")))]  # pyright: ignore
+    found = shutil.which("initdb")
+    folder = programs[-1] if programs else Path(found).parent if found else None
+    if folder is None:
+        pytest.skip("initdb of PostgreSQL is not installed")
+    with tempfile.TemporaryDirectory(prefix="pg") as place:
+        data, user = Path(place) / "data", {}
+        if Path("/proc/self").stat().st_uid == 0:  # PostgreSQL refuses to run as root
+            shutil.chown(place, "postgres")
+            user = {"user": "postgres", "group": "postgres"}
+
+        def run(*words: str) -> None:
+            subprocess.run([folder / words[0], *words[1:]], check=True, stdout=subprocess.DEVNULL, cwd=place, **user)
+
+        run("initdb", "-D", str(data), "-U", "test", "--auth=trust", "--no-sync")
+        options = f"-k {place} -c listen_addresses=''"
+        run("pg_ctl", "-D", str(data), "-o", options, "-l", str(Path(place) / "log"), "-w", "start")
+        try:
+            yield f"postgresql+psycopg://test@/postgres?host={place}"
+        finally:
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
 
 
 @pytest.fixture

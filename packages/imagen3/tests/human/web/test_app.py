@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import html
+import multiprocessing
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,12 +20,15 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import sqlalchemy
+import uvicorn
 
 from imagen3.config import StudyRules
 from imagen3.human.votes import read_votes
 from imagen3.human.web.app import create_app
+from imagen3.human.web.database import open_engine
 from imagen3.human.web.store import RatingStore
-from imagen3.human.web.study_folder import PictureStore
+from imagen3.human.web.study_folder import PictureStore, read_study
 
 Open, Serve, Visit = Callable[..., RatingStore], Callable[[RatingStore], str], Callable[[str], Any]
 MODELS = ("alpha", "beta", "gamma")
@@ -73,6 +78,26 @@ def test_nothing_shows_the_model(open_store: Open, serve: Serve, visit: Visit) -
         rater.vote("left")
     lefts = Counter(vote.model_left for vote in store.votes())
     assert len(lefts) == 3
+
+
+def test_no_answer_depends_on_what_was_shown_before(open_store: Open, serve: Serve, visit: Visit) -> None:
+    """Pictures come whole and alike however they are asked for, whoever has seen them."""
+    store = open_store(rules=StudyRules(ratings=8, submission=8, largest_share=1.0))
+    address = serve(store)
+    rater = visit(address)
+    rater.begin()
+    place = f"/picture/{rater.fields()['task']}/left"
+    first = rater.client.get(place)
+    for headers in (
+        {"If-None-Match": "*"},
+        {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"},
+        {"Range": "bytes=0-99"},
+        {"Accept-Encoding": "gzip"},
+    ):
+        again = rater.client.get(place, headers=headers)
+        assert (again.status_code, again.content) == (200, first.content)
+        assert {*again.headers} == {*first.headers}
+    assert rater.client.head(place).headers["content-length"] == first.headers["content-length"]
 
 
 def test_texts_are_escaped(open_store: Open, serve: Serve, visit: Visit) -> None:
@@ -209,10 +234,11 @@ def test_concurrent_raters(raters: int, votes: int, open_store: Open, pictures_f
     print(f"{raters} raters: 95% of requests within {1000 * np.quantile(seconds, 0.95):.0f} ms")
 
 
-def served_process(study: Path, state: Path) -> tuple[subprocess.Popen[str], str]:
+def served_process(study: Path, state: Path, database: str) -> tuple[subprocess.Popen[str], str]:
     """The verb as a process, and its address once it answers."""
     words = ("rate", "--study", str(study), "--state", str(state), "--port", "0", "--size", "32", "--check-rate", "0")
     words = (*words, "--rules.ratings", "8000", "--rules.submission", "8", "--rules.largest-share", "1")
+    words = (*words, "--database", database)
     command = [sys.executable, "-m", "onepaper", "imagen3", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -222,38 +248,100 @@ def served_process(study: Path, state: Path) -> tuple[subprocess.Popen[str], str
     raise AssertionError("the server did not start")
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
-def test_a_killed_server_loses_no_vote(
-    kills: int, study_folder: Path, tmp_path: Path, visit: Visit, request: pytest.FixtureRequest
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ratings.sqlite'}"
+    return new_database(request.getfixturevalue("postgresql"))
+
+
+def votes_until(raters: list[Any], end: Callable[[], object], delay: float) -> list[str]:
+    """Tasks whose votes were acknowledged before the server was gone, so many seconds after the first one."""
+    acknowledged, timer = list[str](), threading.Timer(delay, end)
+    with contextlib.suppress(httpx.TransportError):
+        while True:
+            for rater in raters:
+                if "task" not in rater.fields():  # at the beginning, and after all tasks of a rater
+                    rater.client.cookies.clear()
+                    rater.page = rater.client.get("/").text
+                    rater.begin()
+                form = rater.fields() | {"answer": "left"}
+                # The redirect acknowledges the vote, whatever becomes of the next page.
+                response = rater.client.post("/vote", data=form, follow_redirects=False)
+                assert response.status_code == 303
+                acknowledged.append(form["task"])
+                if timer.ident is None:  # from the first vote on
+                    timer.start()
+                rater.page = rater.client.get("/rate").text
+    timer.join()
+    return acknowledged
+
+
+def test_a_killed_process_loses_no_vote(
+    database: str, study_folder: Path, tmp_path: Path, visit: Visit, request: pytest.FixtureRequest
 ) -> None:
-    """Ended while raters vote, the last time by SIGTERM; every acknowledged vote is there, and none is there twice."""
-    generator, acknowledged, state = np.random.default_rng(0), list[str](), tmp_path / "state"
-    for number in range(kills):
-        process, address = served_process(study_folder, state)
+    """The verb, killed while raters vote and started again, the last time ended by SIGTERM."""
+    acknowledged = list[str]()
+    for name, code in (("kill", -signal.SIGKILL), ("terminate", 128 + signal.SIGTERM)):
+        process, address = served_process(study_folder, tmp_path / "state", database)
         request.addfinalizer(process.kill)
-        raters = [visit(address) for _ in range(2)]
-        end = process.kill if number < kills - 1 else process.terminate
-        timer = threading.Timer(generator.uniform(0, 0.3), end)
-        with contextlib.suppress(httpx.TransportError):
-            while True:
-                for rater in raters:
-                    if "task" not in rater.fields():  # at the beginning, and after all tasks of a rater
-                        rater.client.cookies.clear()
-                        rater.page = rater.client.get("/").text
-                        rater.begin()
-                    form = rater.fields() | {"answer": "left"}
-                    # The redirect acknowledges the vote, whatever becomes of the next page.
-                    response = rater.client.post("/vote", data=form, follow_redirects=False)
-                    assert response.status_code == 303
-                    acknowledged.append(form["task"])
-                    if timer.ident is None:  # from the first vote on
-                        timer.start()
-                    rater.page = rater.client.get("/rate").text
-        timer.join()
-        assert process.wait(timeout=30) == (-signal.SIGKILL if end == process.kill else 128 + signal.SIGTERM)
-    with sqlite3.connect(state / "ratings.sqlite") as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        stored = [row[0] for row in connection.execute("SELECT id FROM tasks WHERE answer IS NOT NULL")]
+        acknowledged += votes_until([visit(address) for _ in range(2)], getattr(process, name), 0.1)
+        assert process.wait(timeout=30) == code
+    stored = stored_votes(database)
+    assert not set(acknowledged) - set(stored)
+    assert len(set(stored)) == len(stored)
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_server_killed_at_any_moment_loses_no_vote(
+    kills: int, database: str, study_folder: Path, pictures_folder: Path, visit: Visit
+) -> None:
+    """Every acknowledged vote is there after each of many kills, and none is there twice."""
+    study = read_study(study_folder, ("overall",))
+    rules = StudyRules(ratings=8000, submission=8, largest_share=1.0)
+
+    def serve_until_killed(listener: socket.socket) -> None:
+        store = RatingStore(open_engine(database), study, "digest", rules, np.random.default_rng(), check_rate=0.0)
+        app = create_app(store, PictureStore(pictures_folder))
+        uvicorn.Server(uvicorn.Config(app, log_level="critical")).run(sockets=[listener])
+
+    generator, acknowledged = np.random.default_rng(0), list[str]()
+    for number in range(kills):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            process = multiprocessing.get_context("fork").Process(target=serve_until_killed, args=(listener,))
+            process.start()
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        found = votes_until([visit(address) for _ in range(2)], process.kill, generator.uniform(0, 0.3))
+        process.join(30)
+        assert process.exitcode == -signal.SIGKILL
+        stored = stored_votes(database)
+        assert not set(found) - set(stored), f"after kill {number + 1}"
+        acknowledged += found
     assert len(acknowledged) >= kills
     assert not set(acknowledged) - set(stored)
     assert len(set(stored)) == len(stored)
+    if database.startswith("sqlite"):
+        with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    print(f"{kills} kills: {len(acknowledged):,} acknowledged votes, {len(stored):,} stored, none lost")
+
+
+def new_database(url: str) -> str:
+    """The URL of an empty database on the server of PostgreSQL of the tests."""
+    name = "kills"
+    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.replace("/postgres?", f"/{name}?")
+
+
+def stored_votes(database: str) -> list[str]:
+    """The tasks with an answer in a database."""
+    engine = sqlalchemy.create_engine(database)
+    with engine.connect() as connection:
+        found = list(connection.execute(sqlalchemy.text("SELECT id FROM tasks WHERE answer IS NOT NULL")).scalars())
+    engine.dispose()
+    return found

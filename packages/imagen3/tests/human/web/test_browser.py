@@ -1,6 +1,9 @@
-"""The pages in headless Chromium: keys, a phone's screen, and the content security policy."""
+"""The pages in headless Chromium: keys, a phone's screen, hostile texts, and forms of another site."""
 
+import http.server
+import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -107,3 +110,65 @@ def test_the_board(browser: Any, open_store: Open, serve: Serve) -> None:
     browser.get(f"{serve(store)}/board/{store.admin_key}")
     names = [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "td:first-child")]
     assert sorted(names) == ["alpha", "beta", "gamma"]
+
+
+def test_the_tab_key_reaches_every_answer(browser: Any, open_store: Open, serve: Serve) -> None:
+    """In the order in which they are read, with a visible focus; the space key answers."""
+    store = open_store()
+    begin(browser, serve(store))
+    wait_for_pictures(browser)
+    reached = list[str]()
+    for _ in range(3):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        script = "const own = document.activeElement; return [own.value, getComputedStyle(own).outlineStyle]"
+        value, outline = browser.execute_script(script)
+        reached.append(value)
+        assert outline != "none"
+    assert reached == ["left", "tie", "right"]
+    before = task_of(browser)
+    browser.switch_to.active_element.send_keys(Keys.SPACE)
+    WebDriverWait(browser, 10).until(lambda own: task_of(own) not in (None, before))
+    assert [vote.choice for vote in store.votes()] == ["right"]
+
+
+def test_a_hostile_prompt_is_text(browser: Any, open_store: Open, serve: Serve) -> None:
+    store = open_store()
+    begin(browser, serve(store))
+    for _ in range(8):  # the prompts of a study come in a random order
+        wait_for_pictures(browser)
+        shown = browser.find_element(By.TAG_NAME, "blockquote").text
+        if "script" in shown:
+            break
+        press(browser, "1")
+    assert shown == '<script>alert(1)</script> & "quotes"'
+    assert browser.execute_script("return document.scripts.length") == 1
+
+
+def test_another_site_cannot_vote(browser: Any, open_store: Open, serve: Serve) -> None:
+    """A page of another site that sends the form of a rater, with its cookie where the browser allows that."""
+    store = open_store()
+    address = serve(store)
+    begin(browser, address)
+    form = f"""<form method="post" action="{address}/vote"><input name="task" value="{task_of(browser)}">
+    <input name="answer" value="left"><input name="token" value="{"0" * 64}"></form>
+    <script>document.forms[0].submit()</script>"""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(form.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # Another name of this machine is another site, the same name with another port is not.
+        for host in ("localhost", "127.0.0.1"):
+            browser.get(f"http://{host}:{server.server_port}/")
+            WebDriverWait(browser, 10).until(lambda own: own.current_url == f"{address}/vote")
+            assert re.search("expired|not begun", browser.find_element(By.TAG_NAME, "main").text)
+        server.shutdown()
+    assert store.votes() == []

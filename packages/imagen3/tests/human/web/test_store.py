@@ -1,12 +1,8 @@
 """Tasks and answers in a database, SQLite and PostgreSQL."""
 
-import shutil
-import subprocess
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -105,33 +101,6 @@ def test_another_study_is_refused(open_store: Open) -> None:
     open_store()
     with pytest.raises(UsageError, match="the database has another study"):
         open_store(("appeal",))
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """The URL of a server of its own, by the programs of PostgreSQL where they are installed."""
-    pytest.importorskip("psycopg")
-    programs = [*map(Path.parent.fget, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")))]  # pyright: ignore
-    found = shutil.which("initdb")
-    folder = programs[-1] if programs else Path(found).parent if found else None
-    if folder is None:
-        pytest.skip("initdb of PostgreSQL is not installed")
-    with tempfile.TemporaryDirectory(prefix="pg") as place:
-        data, user = Path(place) / "data", {}
-        if Path("/proc/self").stat().st_uid == 0:  # PostgreSQL refuses to run as root
-            shutil.chown(place, "postgres")
-            user = {"user": "postgres", "group": "postgres"}
-
-        def run(*words: str) -> None:
-            subprocess.run([folder / words[0], *words[1:]], check=True, stdout=subprocess.DEVNULL, cwd=place, **user)
-
-        run("initdb", "-D", str(data), "-U", "test", "--auth=trust", "--no-sync")
-        options = f"-k {place} -c listen_addresses=''"
-        run("pg_ctl", "-D", str(data), "-o", options, "-l", str(Path(place) / "log"), "-w", "start")
-        try:
-            yield f"postgresql+psycopg://test@/postgres?host={place}"
-        finally:
-            run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
 
 
 def test_postgresql(postgresql: str, open_store: Open) -> None:
