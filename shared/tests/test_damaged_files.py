@@ -17,6 +17,7 @@ import pytest
 
 from onepaper.checkpoints import Checkpoints, Leaf, check_tree, read_pretrained, write_pretrained
 from onepaper.claims.arms import read_arm, write_arm
+from onepaper.claims.evidence import Cost
 from onepaper.claims.results import read_result
 from onepaper.config import from_dict, parse_json
 from onepaper.data import extract_archive, read_sums, write_sums
@@ -125,7 +126,7 @@ def test_metrics(tmp_path: Path, count: int) -> None:
 @COUNTS
 def test_arms(tmp_path: Path, count: int) -> None:
     path = tmp_path / "a.npz"
-    write_arm(path, {"x": 1.0, "rows": [np.arange(3), np.arange(5)], "text": "a", "by": {"b": b"c"}}, 3.0)
+    write_arm(path, {"x": 1.0, "rows": [np.arange(3), np.arange(5)], "text": "a", "by": {"b": b"c"}}, Cost(3.0, 2**20))
     logging.disable(logging.WARNING)
     try:
         found = check(read_arm, path, count)

@@ -41,6 +41,6 @@ def find_weights(name: str | Path, package: str) -> Path:
     if not path.is_dir() and str(name) in shipped:
         return shipped[str(name)]
     if not path.is_dir():
-        raise UsageError(f"{unknown('weights', str(name), shipped)} Or give the folder of a training run")
+        raise UsageError(f"{unknown('weights', str(name), shipped)} (or give the folder of a training run)")
     inner = path / PRETRAINED_FOLDER
     return inner if inner.is_dir() and not (path / CONFIG_NAME).is_file() else path

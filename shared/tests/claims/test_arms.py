@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 
 from onepaper.claims import ClaimContext
 from onepaper.claims.arms import plain_arm, read_arm, write_arm
+from onepaper.claims.evidence import Cost
 from onepaper.errors import UsageError
 
 NUMBERS = scalar_dtypes().filter(lambda dtype: dtype.kind in "biufc")
@@ -46,9 +47,9 @@ def assert_same(found, expected):
 def test_every_value_comes_back(tmp_path_factory, result):
     path = tmp_path_factory.mktemp("arms") / "x.npz"
     plain = plain_arm("x", result)
-    write_arm(path, plain, 2.5)
-    found, seconds = read_arm(path)
-    assert seconds == 2.5
+    write_arm(path, plain, Cost(2.5, 2**30))
+    found, cost = read_arm(path)
+    assert cost == Cost(2.5, 2**30)
     assert found.keys() == plain.keys()
     for name in plain:
         assert_same(found[name], plain[name])
@@ -74,7 +75,7 @@ def test_fresh_and_resumed_results_are_equal(tmp_path):
 
 def test_many_short_arrays_take_little_more_than_their_content(tmp_path):
     ragged = [np.full(index % 7, index, np.int32) for index in range(5000)]
-    write_arm(tmp_path / "x.npz", plain_arm("x", {"tokens": ragged, "bytes": [b"abc"] * 5000}), 1.0)
+    write_arm(tmp_path / "x.npz", plain_arm("x", {"tokens": ragged, "bytes": [b"abc"] * 5000}), Cost(1.0, 0))
     content = sum(array.nbytes for array in ragged) + 3 * 5000
     lengths = 2 * 8 * 5000
     assert (tmp_path / "x.npz").stat().st_size < content + lengths + 2000

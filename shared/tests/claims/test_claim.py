@@ -295,7 +295,8 @@ def test_an_arm_is_computed_once_and_kept(tmp_path):
     again = resumed.arm("wide/net", 1, arm)
     assert arm.calls == 1
     assert resumed.reused_files == 1
-    assert resumed.reused_seconds > 0
+    assert resumed.reused.seconds > 0
+    assert resumed.reused.peak > 2**20
     assert again["loss"] == first["loss"] == 0.5
     assert type(again["loss"]) is type(first["loss"]) is float
     assert again["file"] == 3

@@ -34,9 +34,13 @@ def test_a_result_survives_its_file_and_fits_the_schema(paper):
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert set(schema["properties"]) == {f.name for f in dataclasses.fields(Result)}
-    assert set(schema["properties"]) - set(schema["required"]) == {"seeds", "device", "artifacts", "sha256"}, (
-        "absent before"
-    )
+    assert set(schema["properties"]) - set(schema["required"]) == {
+        "seeds",
+        "device",
+        "artifacts",
+        "peak_mib",
+        "sha256",
+    }, "absent before"
     for claim in paper.ledger[:3]:
         path = record(paper, claim)
         jsonschema.validate(json.loads(path.read_text()), schema)
@@ -153,3 +157,17 @@ def test_an_altered_result_is_refused(paper):
     del values["sha256"]
     path.write_text(json.dumps(values))
     assert read_result(path).verdict == "reproduced"
+
+
+def test_a_summary_of_many_quantities_names_those_of_the_rule(paper):
+    result = read_result(record(paper, paper.ledger[0]))
+    assert result.summary == result.headline
+
+    def of(names, headline=""):
+        values = tuple(dataclasses.replace(result.measured[0], name=name) for name in names)
+        return dataclasses.replace(result, measured=values, headline=headline or "; ".join(names))
+
+    assert of(["accuracy", "b", "c", "d"]).summary == "accuracy; b; c; d"
+    assert of(["accuracy", "b", "c", "d", "e"]).summary == "accuracy 0.640 [0.615, 0.665] (3 seeds)"
+    assert of(["a", "b", "c", "d", "e"]).summary == "a; b; c; d; e"
+    assert of(["accuracy", "b", "c", "d", "e"], "in words").summary == "in words"

@@ -106,6 +106,6 @@ def test_all_claims_have_an_anchor_of_their_own(paper):
     lines = all_claims_table([paper, paper]).splitlines()
     assert len(lines) == 2 + 2 * len(paper.ledger)
     link = '<a id="toy-ledger-C1"></a>[C1](#toy-ledger-C1)'
-    row = "statement 1 \\| of &lt;all> (§2) | accuracy of 0.64 | reproduced | quick | 1.5 s |"
+    row = "statement 1 \\| of &lt;all> (§2) | accuracy of 0.64 | reproduced | quick | 1.5 s | 300 MiB |"
     assert lines[2] == f"| [toy-ledger](papers/toy-ledger.md) | {link} | {row}"
-    assert lines[5].endswith("|  | paper scale |  |  |")
+    assert lines[5].endswith("|  | paper scale |  |  |  |")

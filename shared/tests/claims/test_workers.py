@@ -36,6 +36,15 @@ def killed(context):
 def alone(context):
     return Evidence("", [Measurement.exact("threads", float(os.environ["OMP_NUM_THREADS"]))])
 
+def large(context):
+    return Evidence("", [Measurement.exact("process", float(context.arm("large", 0, allocate)["sum"]))])
+
+def allocate():
+    return {"sum": float(len(b"1" * 300_000_000))}
+
+def small(context):
+    return Evidence("", [Measurement.exact("process", 0.0)])
+
 def endless(context):
     (context.folder / "started").touch()
     time.sleep(60)
@@ -65,6 +74,15 @@ def run(paper, name, **options):
 
 def numbers(paper):
     return {name: [value.mean for value in result.measured] for name, result in read_results(paper).items()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not restart a process's peak memory")
+def test_a_result_has_the_memory_of_its_own_claim_and_of_its_arms(paper):
+    paper.ledger = (claim(1, "large"), claim(2, "small"), claim(3, "large"))
+    run(paper, "memory", jobs=1)
+    large, small, reused = (read_results(paper)[name].peak_mib for name in ("C1", "C2", "C3"))
+    assert large - small > 200
+    assert abs(reused - large) < 20
 
 
 def test_numbers_and_figures_equal_those_of_one_process(paper, tmp_path):

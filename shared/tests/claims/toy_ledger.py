@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onepaper.claims import Above, Below, Claim, ClaimContext, NotTestable, PaperScale
+from onepaper.claims.evidence import Cost
 from onepaper.claims.results import Result, write_result
 from onepaper.fingerprint import claim_fingerprint
 
@@ -104,7 +105,7 @@ def record(paper: ToyPaper, claim: Claim) -> Path:
         claim,
         evidence,
         decision,
-        seconds=1.5,
+        cost=Cost(1.5, 300 * 2**20),
         code_hash=claim_fingerprint(claim, paper.package_folder()),
         package_folder=paper.package_folder(),
     )

@@ -108,5 +108,5 @@ def test_damaged_files(tmp_path):
 
 @pytest.mark.slow
 def test_ten_thousand_damaged_files(tmp_path):
-    fuzz(read_npy, tmp_path / "a.npy", [saved(array) for array in ARRAYS.values()], 5_000)
-    fuzz(read_npz, tmp_path / "a.npz", [archived(**ARRAYS), archived(a=np.zeros(2))], 5_000)
+    fuzz(read_npy, tmp_path / "a.npy", [saved(array) for array in ARRAYS.values()], 10_000)
+    fuzz(read_npz, tmp_path / "a.npz", [archived(**ARRAYS), archived(a=np.zeros(2))], 10_000)

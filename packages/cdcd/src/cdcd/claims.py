@@ -215,7 +215,7 @@ CLAIMS = (
         ),
         tier="full",
         assets=_WEIGHTS,
-        note=_ONE_NETWORK,
+        note=_ONE_NETWORK + " Its samples hardly repeat sequences of four tokens, and do so equally at every scale.",
     ),
     Claim(
         id="C17",

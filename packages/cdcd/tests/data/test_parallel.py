@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
 
 from cdcd.config import PairsConfig
 from cdcd.data import parallel
@@ -140,3 +141,23 @@ def test_ten_thousand_damaged_files(tmp_path: Path) -> None:
                 content[at:at] = content[at : at + 9]
         (tmp_path / name).write_bytes(content)
         assert "\n" not in message_of(readers[name], tmp_path / name)
+
+
+@pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("name", "read", "content"),
+    [
+        ("a.en", read_lines, "Äpfel  und\tBirnen.\n\nzwei\n".encode()),
+        ("a.en.gz", read_lines, gzip.compress(b"one line\nand another\n" * 20, mtime=0)),
+        ("a.de-en.tsv", read_table, b"eins\tone\tmore\nzwei\ttwo\n\n"),
+        (
+            "a-src.de.sgm",
+            read_segments,
+            b'<doc id="1">\n<seg id="1">eins &amp; zwei</seg>\n<seg id="2">drei</seg>\n</doc>\n',
+        ),
+    ],
+)
+def test_damaged_files_by_mutation(
+    name: str, read: Callable[[Path], object], content: bytes, count: int, tmp_path: Path
+) -> None:
+    fuzz(read, tmp_path / name, [content], count)

@@ -47,7 +47,7 @@ def test_other_weights(untrained: DCTransformer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-@pytest.mark.parametrize("count", [40, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [40, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_files(name: str, count: int, untrained: DCTransformer, tmp_path: Path) -> None:
     folder = save_network(tmp_path / "network", untrained)
     content = (folder / name).read_bytes()

@@ -18,6 +18,7 @@ from hares.evaluation import Embedding
 from hares.features.keys import tensors_digest
 from hares.models.encoder import Encoder
 from hares.presets import LAPTOP, STATISTICS
+from hares.pretrained.mule import Mule
 from hares.pretrained.peers import PEERS, VoiceActivity
 
 _HOP_SECONDS, _WINDOW_SECONDS, _BATCH = 0.05, 1.0, 64
@@ -117,13 +118,16 @@ class HearEmbedding:
 
 
 def open_embedding(name: str) -> Embedding:
-    """An embedding by name: shipped weights, statistics, random, silero-vad, a folder of weights, or hear:MODULE.
+    """An embedding by name: shipped weights, statistics, random, silero-vad, a folder of weights, mule:FOLDER, or
+    hear:MODULE.
 
     Raises:
         UsageError: there is none of that name, or its package is not installed.
     """
     if name.startswith("hear:"):
         return HearEmbedding(name.removeprefix("hear:"))
+    if name.startswith("mule:"):
+        return Mule(name.removeprefix("mule:"))
     if name in PEERS:
         return VoiceActivity()
     if name == "statistics":

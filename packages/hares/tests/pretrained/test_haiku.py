@@ -58,7 +58,7 @@ def test_damaged_trees_are_refused(tiny: Encoder, tmp_path: Path) -> None:
         export_haiku(Encoder(STATISTICS))
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_files(tmp_path: Path, count: int) -> None:
     config = replace(TINY, depths=(1, 1, 1, 1), final_conv=False)
     file = io.BytesIO()

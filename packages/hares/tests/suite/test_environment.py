@@ -86,7 +86,7 @@ def test_esc50(write_tree: Callable[..., Path]) -> None:
         load_esc50(root)
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_tables(write_tree: Callable[..., Path], count: int) -> None:
     valid = b"filename,fold,target,category\na.wav,1,0,dog\nb.wav,2,1,rain\n"
     root = write_tree(["audio/a.wav", "audio/b.wav"], meta__esc50_DOT_csv="")

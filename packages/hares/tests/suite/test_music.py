@@ -31,7 +31,7 @@ def test_nsynth(write_tree: Callable[..., Path]) -> None:
         load_nsynth(root)
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_notes(write_tree: Callable[..., Path], count: int) -> None:
     root = write_tree(
         ["nsynth-train/audio/a.wav", "nsynth-test/audio/b.wav"],

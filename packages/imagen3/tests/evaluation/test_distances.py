@@ -89,3 +89,10 @@ def test_what_rounding_does_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     factor = 1.1
     with pytest.raises(OnePaperError, match="which rounding does not explain"):
         frechet(X, X)
+
+
+@pytest.mark.parametrize("distance", [frechet, lambda x, y: kernel_distance(x, y, 1.0)])
+def test_features_whose_squares_overflow_are_refused(distance):
+    large = np.random.default_rng(0).normal(size=(8, 3)) * 1e160
+    with pytest.raises(OnePaperError, match="squares overflow"):
+        distance(large, large + 1e159)

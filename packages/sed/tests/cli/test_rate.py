@@ -60,7 +60,7 @@ def test_wrong_answers(rated: Path, content: str, expected: str, capsys: pytest.
     check_one_line_error(capsys.readouterr().err, expected)
 
 
-@pytest.mark.parametrize("count", [150, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_files(count: int, rated: Path) -> None:
     key, answers = rated / "run" / "key.json", rated / "a.json"
     fuzz(lambda path: print_result(key, (path,)), rated / "c.json", [answers.read_bytes()], count)

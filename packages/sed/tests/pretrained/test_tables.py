@@ -77,7 +77,7 @@ def test_refused_texts(content: str, message: str, tmp_path: Path) -> None:
         read_table(tmp_path / "a.txt", NAMES)
 
 
-@pytest.mark.parametrize("count", [150, pytest.param(2500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_files(count: int, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", TABLE)
     np.savez(tmp_path / "a.npz", table=TABLE)

@@ -47,6 +47,14 @@ _SMOKE = replace(
     loop=LoopOptions(steps=60, log_every=20, evaluate_every=0, checkpoint_every=30),
 )
 
+_LAPTOP_16K = replace(
+    _LAPTOP,
+    data=DataConfig("audio", Path("audio")),
+    model=ModelConfig(
+        sample_rate=16_000, encoder=EncoderConfig(strides=(2,) * 5), decoder=DecoderConfig(mel=MelConfig(64, 128, 512))
+    ),
+)
+
 # Short crops: on a CPU the memory of activations at every sample is what takes time.
 _LAPTOP_WAVEFORM = replace(
     _LAPTOP,
@@ -204,6 +212,7 @@ PRESETS = {
         ),
     ),
     "laptop": Preset("log-mel inputs and outputs at 8 kHz, 75 events a second: the model that ships", _LAPTOP),
+    "laptop-16k": Preset("the same at 16 kHz, of your recordings", _LAPTOP_16K),
     "smoke": Preset("a few steps of a tiny model", _SMOKE),
     "laptop-waveform": Preset("the same with an autoregressive decoder of mu-law codes", _LAPTOP_WAVEFORM),
     "laptop-vq": Preset("a VQ-VAE of the networks of `laptop`: 62.5 codes of 9 bits a second", _LAPTOP_VQ),

@@ -43,7 +43,7 @@ def test_refused(language_model: LanguageModel, language_weights: Path, tmp_path
         open_language_model(folder)
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_damaged_files(count: int, language_weights: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(language_weights, tmp_path / "copy")
     for name in ("codec.json", "config.json"):

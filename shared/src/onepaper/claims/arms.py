@@ -13,13 +13,13 @@ from typing import Any
 import filelock
 import numpy as np
 
-from onepaper.claims.evidence import ArmResult
+from onepaper.claims.evidence import ArmResult, Cost
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
 
 # Prefixed, so that no name of a paper meets an argument of numpy's. Numbers and arrays of a result are entries of their
 # own; text, bytes, lists and dictionaries are in one JSON document, which refers to the arrays in them.
-_SECONDS, _VALUE, _DOCUMENT, _PART = "seconds", "value/", "document", "part/"
+_SECONDS, _PEAK, _VALUE, _DOCUMENT, _PART = "seconds", "peak", "value/", "document", "part/"
 # What zipfile, numpy and the reading of the document raise for damaged files.
 _DAMAGE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError, RecursionError),
@@ -57,8 +57,8 @@ def _plain(value: Any, where: str) -> Any:
     return array.item() if array.ndim == 0 else array
 
 
-def write_arm(path: Path, result: ArmResult, seconds: float) -> None:
-    """Write a result with the seconds that it took, atomically."""
+def write_arm(path: Path, result: ArmResult, cost: Cost) -> None:
+    """Write a result with what it took, atomically."""
     arrays: dict[str, Any] = {}
     document: dict[str, Any] = {}
     for name, value in result.items():
@@ -69,7 +69,7 @@ def write_arm(path: Path, result: ArmResult, seconds: float) -> None:
     if document:
         arrays[_DOCUMENT] = np.frombuffer(json.dumps(document).encode(), np.uint8)
     content = io.BytesIO()
-    np.savez(content, **{_SECONDS: seconds}, **arrays)
+    np.savez(content, **{_SECONDS: cost.seconds, _PEAK: cost.peak}, **arrays)
     write_atomic(path, content.getvalue())
 
 
@@ -124,14 +124,14 @@ def _unpack(packed: Any, arrays: Mapping[str, Any]) -> Any:
     return array.item() if array.ndim == 0 else array
 
 
-def read_arm(path: Path) -> tuple[ArmResult, float] | None:
+def read_arm(path: Path) -> tuple[ArmResult, Cost] | None:
     """A stored arm; None where there is none or the file is damaged (detected by the archive's checksums)."""
     if not path.exists():
         return None
     try:
         with np.load(path, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
-        seconds = float(stored.pop(_SECONDS))
+        cost = Cost(float(stored.pop(_SECONDS)), int(stored.pop(_PEAK, 0)))
         document = json.loads(stored.pop(_DOCUMENT).tobytes()) if _DOCUMENT in stored else {}
         result = {name: _unpack(packed, stored) for name, packed in document.items()}
     except _DAMAGE as error:
@@ -140,7 +140,7 @@ def read_arm(path: Path) -> tuple[ArmResult, float] | None:
     for name, value in stored.items():
         if name.startswith(_VALUE):
             result[name.removeprefix(_VALUE)] = value.item() if value.ndim == 0 else value
-    return result, seconds
+    return result, cost
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from onepaper.claims.evidence import ArmResult, Evidence
+from onepaper.claims.evidence import ArmResult, Cost, Evidence
 from onepaper.claims.rules import Decision, Rule
 from onepaper.config import check_choice, check_positive
 from onepaper.errors import UsageError
@@ -107,8 +107,8 @@ class ClaimContext:
     fingerprint: str = ""
     session: Path | None = None
     only_stored: bool = False
-    shared_arms: dict[tuple[Tier, str, int], tuple[ArmResult, float]] = field(default_factory=dict)
-    reused_seconds: float = 0.0
+    shared_arms: dict[tuple[Tier, str, int], tuple[ArmResult, Cost]] = field(default_factory=dict)
+    reused: Cost = field(default_factory=Cost)
     reused_files: int = 0
 
     def track(self, items: Iterable[T], description: str) -> Iterator[T]:
@@ -135,14 +135,14 @@ class ClaimContext:
         key = (self.tier, name, seed)
         path = self._arm_path(name, seed)
         if key in self.shared_arms:
-            result, seconds = self.shared_arms[key]
-            self.reused_seconds += seconds
+            result, cost = self.shared_arms[key]
+            self.reused = self.reused.and_then(cost)
             if path is not None and not path.exists():
-                arms.write_arm(path, result, seconds)
+                arms.write_arm(path, result, cost)
             return dict(result)
         stored = arms.read_arm(path) if path is not None else None
         if stored is not None:
-            self.reused_seconds += stored[1]
+            self.reused = self.reused.and_then(stored[1])
             self.reused_files += 1
             self.shared_arms[key] = stored
             return dict(stored[0])
@@ -156,7 +156,7 @@ class ClaimContext:
             with arms.arm_lock(common):
                 stored = arms.read_arm(common)
                 if stored is not None:
-                    self.reused_seconds += stored[1]
+                    self.reused = self.reused.and_then(stored[1])
                 else:
                     stored = _timed_arm(name, function)
                     arms.write_arm(common, *stored)
@@ -177,9 +177,10 @@ def _file_stem(name: str, seed: int, *more: str) -> str:
     return f"{readable}-seed{seed}-{key[:16]}"
 
 
-def _timed_arm(name: str, function: Callable[[], Mapping[str, Any]]) -> tuple[ArmResult, float]:
+def _timed_arm(name: str, function: Callable[[], Mapping[str, Any]]) -> tuple[ArmResult, Cost]:
+    from onepaper.benchmark import peak_bytes
     from onepaper.claims.arms import plain_arm
 
     started = time.perf_counter()
     result = plain_arm(name, function())
-    return result, time.perf_counter() - started
+    return result, Cost(time.perf_counter() - started, peak_bytes())

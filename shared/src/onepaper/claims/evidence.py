@@ -21,6 +21,18 @@ ArmResult = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a piece of work took: seconds, and the peak memory in bytes of the process that did it."""
+
+    seconds: float = 0.0
+    peak: int = 0
+
+    def and_then(self, other: "Cost") -> "Cost":
+        """The cost of both, one after the other."""
+        return Cost(self.seconds + other.seconds, max(self.peak, other.peak))
+
+
+@dataclass(frozen=True)
 class Measurement:
     """One measured quantity. Made by `over_seeds`, `exact` or `over_examples`.
 

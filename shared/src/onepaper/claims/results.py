@@ -3,14 +3,14 @@
 import functools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from onepaper.claims import Artifact, Claim, Decision, Evidence, Measurement, Verdict, check_ledger
 from onepaper.claims.artifacts import RecordedArtifact, copy_artifacts, remove_artifacts, write_artifacts
-from onepaper.claims.evidence import format_value
+from onepaper.claims.evidence import Cost, format_value
 from onepaper.config import config_hash, from_dict, read_json, to_dict
 from onepaper.errors import UsageError
 from onepaper.fingerprint import claim_fingerprint, claim_fingerprints
@@ -79,7 +79,9 @@ class MeasuredValue:
 
     @property
     def text(self) -> str:
-        """The value with its interval and unit."""
+        """The value with its interval and unit; a count is written in full."""
+        if self.kind == "exact" and self.unit in ("", "%") and self.mean is not None and float(self.mean).is_integer():
+            return f"{self.mean:,.0f}{self.unit}"
         return format_value(self.mean, *self._ends, self.unit)
 
     @property
@@ -136,6 +138,8 @@ class Result:
     """as the option said; empty in older files"""
     artifacts: tuple[RecordedArtifact, ...] | None = None
     """what the claim shows; None in older files, which have none"""
+    peak_mib: int | None = None
+    """peak memory of the process that measured it (on Linux since the claim began); None in older files"""
     sha256: str = ""
     """of all other fields, see `digest_of`; empty in older files"""
 
@@ -146,7 +150,7 @@ class Result:
         evidence: Evidence,
         decision: Decision,
         *,
-        seconds: float,
+        cost: Cost,
         code_hash: str,
         package_folder: Path,
         seeds: Sequence[int] = (),
@@ -163,7 +167,8 @@ class Result:
             paper=claim.paper,
             headline=evidence.headline or "; ".join(map(str, evidence.measured)) or decision.reason,
             measured=tuple(MeasuredValue.of(measurement) for measurement in evidence.measured),
-            seconds=round(seconds, 2),
+            seconds=round(cost.seconds, 2),
+            peak_mib=round(cost.peak / 2**20),
             command=command_line(),
             commit=git_commit(package_folder),
             hardware=hardware(),
@@ -174,6 +179,17 @@ class Result:
             seeds=tuple(seeds),
             device=device,
         )
+
+    @property
+    def summary(self) -> str:
+        """The headline; of one that lists more than four quantities, those that the rule compares."""
+        known = set(_texts(self.rule.data))
+        compared = [value for value in self.measured if value.name in known]
+        lists_all = all(value.name in self.headline for value in self.measured)
+        if len(self.measured) <= 4 or not compared or len(compared) == len(self.measured) or not lists_all:
+            return self.headline
+        basis = ", ".join(dict.fromkeys(value.basis for value in compared))
+        return f"{'; '.join(f'{value.name} {value.text}' for value in compared)} ({basis})"
 
     def value(self, name: str) -> MeasuredValue:
         """The measured value of that name.
@@ -186,6 +202,15 @@ class Result:
                 return measured
         known = ", ".join(repr(measured.name) for measured in self.measured)
         raise UsageError(f"the result of {self.id} has no value '{name}', expected one of: {known or 'none exist'}")
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Every text in a rule's data, the names of quantities among them."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict | list | tuple):
+        for part in data.values() if isinstance(data, dict) else data:
+            yield from _texts(part)
 
 
 def write_result(folder: Path, result: Result, artifacts: Sequence[Artifact] = ()) -> Path:
@@ -328,7 +353,7 @@ class Outcome:
         """What was found, in a line."""
         if self.state == "stated":
             return self.claim.rule.decide(Evidence("", ())).reason
-        return self.error or (self.result.headline if self.result is not None else "")
+        return self.error or (self.result.summary if self.result is not None else "")
 
 
 def finished_outcome(

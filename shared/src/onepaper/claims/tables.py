@@ -65,11 +65,12 @@ def all_claims_table(papers: Sequence[PaperLedger]) -> str:
             _verdict_cell(outcome),
             outcome.claim.tier if outcome.claim.rule.needs_measure else "",
             format_seconds(outcome.result.seconds) if outcome.result else "",
+            f"{outcome.result.peak_mib:,} MiB" if outcome.result and outcome.result.peak_mib else "",
         )
         for paper in papers
         for outcome in recorded_outcomes(paper)
     ]
-    return markdown_table(("package", "id", "claim", "measured here", "verdict", "tier", "time"), rows)
+    return markdown_table(("package", "id", "claim", "measured here", "verdict", "tier", "time", "memory"), rows)
 
 
 def render_file(path: Path, paper: PaperLedger, check: bool = False) -> bool:
@@ -106,7 +107,7 @@ def _fill_inline(text: str, paper: PaperLedger, path: Path) -> str:
         if outcome is None or outcome.result is None:
             raise UsageError(f"{path}: '{opening}' has no recorded result; record {claim_id} or remove the marker")
         result = outcome.result
-        value = getattr(result, name) if name in ("headline", "verdict") else result.value(name).short
+        value = getattr(outcome, name) if name in ("headline", "verdict") else result.value(name).short
         return f"{opening}{value}{f' ({outcome.mark})' if outcome.mark else ''}{closing}"
 
     return _INLINE.sub(fill, text)

@@ -18,13 +18,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from onepaper.benchmark import peak_bytes, reset_peak
 from onepaper.claims import ArmResult, Claim, ClaimContext, Note, Tier
+from onepaper.claims.evidence import Cost
 from onepaper.claims.results import Outcome, PaperLedger, Result
 from onepaper.fingerprint import claim_fingerprint
 from onepaper.progress import QUIET_VARIABLE
 from onepaper.runs import temporary_folder, write_atomic
 
-Arms = dict[tuple[Tier, str, int], tuple[ArmResult, float]]
+Arms = dict[tuple[Tier, str, int], tuple[ArmResult, Cost]]
 
 
 @dataclass(frozen=True)
@@ -128,14 +130,15 @@ def _measure(paper: PaperLedger, work: Work, arms: Arms, session: Path | None) -
     )
     try:
         context.fingerprint = claim_fingerprint(claim, paper.package_folder())
+        reset_peak()
         started = time.perf_counter()
         evidence, decision = claim.run(context)
-        seconds = time.perf_counter() - started + context.reused_seconds
+        cost = Cost(time.perf_counter() - started, peak_bytes()).and_then(context.reused)
         result = Result.of(
             claim,
             evidence,
             decision,
-            seconds=seconds,
+            cost=cost,
             code_hash=context.fingerprint,
             package_folder=paper.package_folder(),
             seeds=work.seeds,

@@ -1,11 +1,10 @@
 """Claims about the cost of a training step."""
 
-import resource
-import sys
 from dataclasses import replace
 
 import numpy as np
 import torch
+from onepaper.benchmark import peak_bytes
 from onepaper.claims import ClaimContext, Evidence, Measurement, Table
 from onepaper.data import map_arrays
 from torch.utils.flop_counter import FlopCounterMode
@@ -59,7 +58,5 @@ def large_step(context: ClaimContext) -> Evidence:
     nats = model(_chunk(LARGE)).total()
     nats.sum().backward()
     optimizer.step()
-    # Kilobytes on Linux, bytes on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     assert np.isfinite(float(nats.detach().sum()))
-    return Evidence("", [Measurement.exact("peak memory", peak / 2**30, "GiB")])
+    return Evidence("", [Measurement.exact("peak memory", peak_bytes() / 2**30, "GiB")])

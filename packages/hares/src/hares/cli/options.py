@@ -29,8 +29,8 @@ class EvaluateOptions(VerbOptions):
 
     embeddings: tuple[str, ...] = ("simclr", "statistics", "random", "silero-vad")
     """simclr (ships with the package), statistics (mean and deviation of log-mel bands), random (the network of simclr,
-    not trained), silero-vad (a peer, left out if it is not installed), the folder of a training run, or hear:MODULE, an
-    installed module with the HEAR interface"""
+    not trained), silero-vad (a peer, left out if it is not installed), the folder of a training run, mule:FOLDER (of
+    weights of the package mule-torch), or hear:MODULE, an installed module with the HEAR interface"""
     tasks: tuple[str, ...] = EMBEDDED_NAMES
     """mini tasks to score; mini_languages, mini_speakers and mini_intents need --prepared"""
     prepared: Path | None = None

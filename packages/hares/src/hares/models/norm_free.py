@@ -5,6 +5,7 @@ GELU. Convolutions pad as XLA's SAME: an odd number of padded elements has the l
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -105,6 +106,7 @@ class NFBlock(nn.Module):
         projects: whether the shortcut is a 1x1 convolution; otherwise it is the input.
         drop_rate: probability of dropping the branch of an example in training, without rescaling.
         alpha: weight of the branch.
+        activation: applied to the input and between the convolutions.
     """
 
     def __init__(
@@ -119,11 +121,13 @@ class NFBlock(nn.Module):
         projects: bool,
         drop_rate: float = 0.0,
         alpha: float = 0.2,
+        activation: Callable[[Tensor], Tensor] = scaled_gelu,
     ) -> None:
         super().__init__()
         width = group * (int(outputs * _BOTTLENECK_RATIO) // group)
         groups = width // group
         self.stride, self.beta, self.alpha, self.drop_rate = stride, beta, alpha, drop_rate
+        self.activation = activation
         self.conv_shortcut = WSConv2d(inputs, outputs, (1, 1)) if projects else None
         self.conv0 = WSConv2d(inputs, width, (1, 1))
         self.conv1 = WSConv2d(width, width, kernel, stride, groups)
@@ -134,13 +138,13 @@ class NFBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c t f"]) -> Float[Tensor, "b o t f2"]:
         """The output."""
-        activated = scaled_gelu(x) * self.beta
+        activated = self.activation(x) * self.beta
         shortcut = x
         if self.conv_shortcut is not None:
             shortcut = self.conv_shortcut(average_pool_same(activated, self.stride))
         branch = self.conv0(activated)
         for conv in (self.conv1, self.conv1b, self.conv2):
-            branch = conv(scaled_gelu(branch))
+            branch = conv(self.activation(branch))
         branch = 2.0 * self.squeeze_excite(branch) * branch
         if self.training and self.drop_rate:
             kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop_rate

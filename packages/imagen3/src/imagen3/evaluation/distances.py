@@ -15,6 +15,9 @@ Features = Float[np.ndarray, "count dim"]
 # An eigenvalue below 0 by more than this share of the largest is no rounding.
 ROUNDING = 1e-6
 
+# Fourth powers of features and sums of them are finite below it.
+LARGEST = 1e50
+
 
 class Frechet(NamedTuple):
     """A Frechet distance, and what had to be corrected on the way."""
@@ -103,9 +106,14 @@ def checked(first: Features, second: Features) -> tuple[Features, Features]:
 
     Raises:
         UsageError: as of `check_shapes`.
-        OnePaperError: features that are not finite.
+        OnePaperError: features that are not finite, or of which squares are not.
     """
     check_shapes(first, second)
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise OnePaperError("features are not finite; look for pictures that are not, or use another extractor")
+    largest = max(float(np.abs(own).max()) for own in (first, second))
+    if largest > LARGEST:
+        raise OnePaperError(
+            f"features are as large as {largest:.1e}, expected at most {LARGEST:.0e}, as their squares overflow; scale them"
+        )
     return first.astype(np.float64), second.astype(np.float64)

@@ -10,7 +10,7 @@ from heapq import heapreplace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
 
@@ -40,21 +40,28 @@ def encode_runs(levels: Int[np.ndarray, "T C"], max_length: int) -> Runs:
     check_positive("max_length", max_length)
     if levels.ndim != 2 or not levels.size:
         raise UsageError(f"levels have shape {levels.shape}, expected (steps, channels) with at least one of each")
-    steps, channels = levels.shape
-    by_channel = np.ascontiguousarray(levels.T)
-    begins = np.ones((channels, steps), bool)
-    np.not_equal(by_channel[:, 1:], by_channel[:, :-1], out=begins[:, 1:])
-    flat = np.flatnonzero(begins)  # channel * T + start; the next channel begins where the last run ends
-    lengths = np.diff(flat, append=channels * steps)
-    if lengths.max() > max_length:
-        pieces = -(-lengths // max_length)
-        index = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-        left = np.repeat(lengths, pieces) - index * max_length
-        flat = np.repeat(flat, pieces) + index * max_length
-        lengths = np.minimum(left, max_length)
-    channel, start = np.divmod(flat, steps)
-    order = np.argsort(start * channels + channel, kind="stable")
-    return Runs(by_channel.ravel()[flat[order]], lengths[order])
+    begins = np.ones(levels.shape, bool)
+    np.not_equal(levels[1:], levels[:-1], out=begins[1:])
+    flat, lengths = _measured(begins)
+    long = np.flatnonzero(lengths > max_length)
+    if long.size:
+        further = (lengths[long] - 1) // max_length  # pieces of a run after its first one
+        piece = 1 + np.arange(further.sum()) - np.repeat(np.cumsum(further) - further, further)
+        begins.ravel()[np.repeat(flat[long], further) + piece * max_length * levels.shape[1]] = True
+        flat, lengths = _measured(begins)
+    return Runs(levels.ravel()[flat], lengths)
+
+
+def _measured(begins: Bool[np.ndarray, "T C"]) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Where runs begin, as start * C + channel, and their lengths; in the order of events without a sort."""
+    steps, channels = begins.shape
+    flat = np.flatnonzero(begins)
+    channel = flat % channels
+    lengths = np.empty_like(flat)
+    for number in range(channels):
+        own = np.flatnonzero(channel == number)
+        lengths[own] = np.diff(flat[own], append=steps * channels + number)
+    return flat, lengths // channels
 
 
 def place_runs(lengths: Int[np.ndarray, " n"], channels: int) -> Placement:
