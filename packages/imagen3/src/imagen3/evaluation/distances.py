@@ -114,6 +114,6 @@ def checked(first: Features, second: Features) -> tuple[Features, Features]:
     largest = max(float(np.abs(own).max()) for own in (first, second))
     if largest > LARGEST:
         raise OnePaperError(
-            f"features are as large as {largest:.1e}, expected at most {LARGEST:.0e}, as their squares overflow; scale them"
+            f"features are as large as {largest:.1e}, where their squares overflow; expected at most {LARGEST:.0e}"
         )
     return first.astype(np.float64), second.astype(np.float64)
