@@ -20,7 +20,7 @@ from imagen3.responsibility.registration import Placement
 from imagen3.responsibility.watermark import PSNR
 from imagen3.sampling import from_bytes, to_bytes
 
-BATCH, STEPS = 32, 1500
+BATCH, STEPS = 32, 4000
 OPTIMIZER = OptimizerOptions(
     lr=3e-3, betas=(0.9, 0.99), clip_norm=1.0, schedule="cosine", warmup_steps=20, final_fraction=0.05
 )
