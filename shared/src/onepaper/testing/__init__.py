@@ -51,9 +51,9 @@ def run_verb(paper: str, *words: str) -> int:
 
 
 def documentation_pages(paper: str) -> list[Path]:
-    """The paper's README and DATA.md, its page, tutorials and guides, of the checkout; none for an installed copy.
+    """The paper's pages in the checkout, and those of all papers that have commands of it; none for an installed copy.
 
-    A package that stands alone has its pages in its own folder `docs`.
+    Its own are README and DATA.md, page, tutorials and guides; a package that stands alone has them in `docs`.
     """
     folder = load_paper(paper).project_folder()
     if folder is None:
@@ -62,6 +62,8 @@ def documentation_pages(paper: str) -> list[Path]:
     if docs := _site(folder):
         pages += [docs / "papers" / f"{paper}.md", *sorted((docs / "tutorials").glob(f"{paper}*.md"))]
         pages += sorted((docs / "guides" / paper).glob("*.md"))
+        general = [docs.parent / "README.md", *sorted(docs.glob("*.md"))]
+        pages += [page for page in general if commands(page, paper)]
     return [page for page in pages if page.is_file()]
 
 
