@@ -23,7 +23,7 @@ from render_results import render_overview
 import onepaper
 from onepaper.claims.tables import render_file
 from onepaper.errors import UsageError
-from onepaper.paper import resolve
+from onepaper.paper import Paper, resolve
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).parent / "template"
@@ -86,6 +86,7 @@ def write_alone(package: Package, folder: Path) -> Path:
         targets[template] = folder / ("docs" / name if name.name == "tutorial.md" else inside)
     render(package, targets, alone=True)
     complete(package, folder)
+    render_file(folder / "README.md", paper_of(package, folder))
     return folder
 
 
@@ -165,11 +166,16 @@ def register(package: Package, root: Path) -> None:
 
 def fill_tables(package: Package, root: Path) -> None:
     """Write the claims tables, as `tools/render_results.py` does for every package."""
-    sys.path.insert(0, str(root / "packages" / package.name / "src"))
-    paper = resolve(f"{package.module}.paper:PAPER")
-    for page in (root / "packages" / package.name / "README.md", root / "docs" / "papers" / f"{package.name}.md"):
-        render_file(page, paper)
+    folder = root / "packages" / package.name
+    for page in (folder / "README.md", root / "docs" / "papers" / f"{package.name}.md"):
+        render_file(page, paper_of(package, folder))
     render_overview(root)
+
+
+def paper_of(package: Package, folder: Path) -> Paper:
+    """The description of the paper whose package is in `folder`."""
+    sys.path.insert(0, str(folder / "src"))
+    return resolve(f"{package.module}.paper:PAPER")
 
 
 def try_out(packages: list[Package]) -> None:
