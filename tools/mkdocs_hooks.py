@@ -19,12 +19,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 from code_of_claims import claims_by_definition, definition_at_top  # noqa: E402
 from definitions import EQUATIONS, equation_rows, find_definition, functions_of  # noqa: E402
 from notebooks import TUTORIALS, notebook  # noqa: E402
+from release import version_of  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 _TESTED_FENCE = re.compile(r"^(\s*```python) (?:continuation|notest)\b.*$", re.MULTILINE)
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """The version at the foot of every page is that of the shared package."""
+    config.copyright = f"onepaper {version_of(ROOT / 'shared')}"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
