@@ -132,11 +132,14 @@ def _shown_by(names: list[str], claims: dict[str, list[str]], package: Path) -> 
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Replace what pymdownx.arithmatex marked."""
+    """Replace what pymdownx.arithmatex marked; a formula wider than a phone scrolls by itself."""
 
     def to_mathml(found: re.Match[str]) -> str:
         import html as entities
 
-        return convert(entities.unescape(found.group(3)), display="block" if found.group(2) == "[" else "inline")
+        text = entities.unescape(found.group(3))
+        if found.group(2) == "(":
+            return convert(text, display="inline")
+        return f'<div style="overflow-x: auto; overflow-y: hidden">{convert(text, display="block")}</div>'
 
     return _FORMULA.sub(to_mathml, html)
