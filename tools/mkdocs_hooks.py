@@ -91,11 +91,8 @@ def _artifact(package: str, artifact: dict[str, Any]) -> str:
 
 def _code_of(rows: list[str], package: Path) -> str:
     """For each row, a block that opens: the sources of its functions, each at the first row that names it."""
-    blocks, shown, claims = (
-        ["The code of each row, and what shows that it is right:\n"],
-        set(),
-        claims_by_definition(package),
-    )
+    blocks, shown = ["The code of each row, and what shows that it is right:\n"], set()
+    claims = claims_by_definition(package)
     for row in rows:
         place, what = (cell.strip().replace('"', "'") for cell in row.strip("|").split(" | ")[:2])
         names = [name for name in functions_of(row) if find_definition(package / "src", name)]
