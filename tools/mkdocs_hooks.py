@@ -4,6 +4,7 @@ The code of each row of its table of equations with the claims and the tests tha
 show: pictures, sounds and tables. Nothing of this needs a script or the network.
 """
 
+import html as entities
 import json
 import re
 import sys
@@ -24,6 +25,10 @@ from release import version_of  # noqa: E402
 ROOT = Path(__file__).parent.parent
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+
+# Symbols of a formula in a line that may be wider than a phone.
+LONG = 25
+_SCROLLS = "overflow-x: auto; overflow-y: hidden"
 
 _TESTED_FENCE = re.compile(r"^(\s*```python) (?:continuation|notest)\b.*$", re.MULTILINE)
 
@@ -132,11 +137,14 @@ def on_page_content(html: str, **_: Any) -> str:
     """Replace what pymdownx.arithmatex marked; a formula wider than a phone scrolls by itself."""
 
     def to_mathml(found: re.Match[str]) -> str:
-        import html as entities
-
         text = entities.unescape(found.group(3))
-        if found.group(2) == "(":
-            return convert(text, display="inline")
-        return f'<div style="overflow-x: auto; overflow-y: hidden">{convert(text, display="block")}</div>'
+        if found.group(2) == "[":
+            return f'<div style="{_SCROLLS}">{convert(text, display="block")}</div>'
+        formula = convert(text, display="inline")
+        if len(entities.unescape(re.sub(r"<[^>]+>", "", formula))) < LONG:
+            return formula
+        return (
+            f'<span style="display: inline-block; max-width: 100%; vertical-align: middle; {_SCROLLS}">{formula}</span>'
+        )
 
     return _FORMULA.sub(to_mathml, html)
