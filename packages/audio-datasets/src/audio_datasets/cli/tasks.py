@@ -1,0 +1,98 @@
+"""Tasks of the paper from the command line: `evaluate --task`, and the verb `submission`."""
+
+from pathlib import Path
+from typing import Any
+
+from onepaper.errors import UsageError
+from onepaper.paper import Invocation
+from onepaper.runs import write_atomic
+
+from audio_datasets.cli.evaluate import feature_matrices
+from audio_datasets.cli.options import EvaluateOptions, SubmissionOptions
+from audio_datasets.data.clips import overlap
+from audio_datasets.protocols import TaskData, TaskResult, evaluate_features, evaluate_weights, load_task
+from audio_datasets.tasks.definitions import get_task
+from audio_datasets.tasks.few_shot import episodes
+from audio_datasets.tasks.submissions import check_submission
+
+
+def evaluate_task(call: Invocation) -> None:
+    """`evaluate --task`: prints the scores and writes `evaluation.json`, and `submission.csv` with the predictions."""
+    options: EvaluateOptions = call.options
+    assert options.root is not None
+    data = load_task(get_task(options.task), options.root)
+    split = options.chosen_split()
+    data.rows(split)  # an error now rather than after the features
+    if options.weights:
+        from onepaper.torch.accelerator import choose_device
+
+        from audio_datasets.pretrained.networks import open_network
+
+        network = open_network(options.weights)
+        network.model.to(choose_device(options.device))
+        found, system = evaluate_weights(data, network, split=split, adaptation=options.adaptation), options.weights
+    else:
+        found = evaluate_features(
+            data,
+            feature_matrices(options, data.clips),
+            baseline=options.baseline,
+            fusion=options.fusion,
+            split=split,
+            seed=options.seed,
+        )
+        names = [name for name in options.bank if name != "encoder"] + [path.name for path in options.encoder.folders]
+        system = f"{options.baseline} on {' and '.join(names)}" + (", late fusion" * (options.fusion == "late"))
+    _write(call, found, system, split)
+    shared = overlap(data.clips)
+    if shared:
+        print(f"{len(shared):,} speakers are in several splits: the score depends on speakers who were heard before")
+
+
+def _write(call: Invocation, found: TaskResult, system: str, split: str) -> None:
+    options: EvaluateOptions = call.options
+    submission = found.submission()
+    content: dict[str, Any] = {"task": found.task.id, "system": system, "split": split, "clips": len(found.ids)}
+    scores, gain = {}, None
+    if found.truth is not None:
+        scores = found.scores(options.resamples, options.seed)
+        gain = found.gain(options.resamples, options.seed)
+        content["scores"] = {
+            name: {"clips": by_clip._asdict(), "groups": by_group._asdict()}
+            for name, (by_clip, by_group) in scores.items()
+        }
+        if gain is not None:
+            content["gain of adaptation"] = {**gain.difference._asdict(), "p": gain.p_value}
+    with call.open_run() as run:
+        run.write_json("evaluation.json", content)
+        write_atomic(run.folder / "submission.csv", submission)
+    print(f"{found.task.id}, {split} split: {len(found.ids):,} clips of {len(set(found.groups)):,} groups; {system}")
+    for name, (by_clip, by_group) in scores.items():
+        print(f"{name} {by_clip} over clips, [{by_group.low:.3f}, {by_group.high:.3f}] over groups of speakers")
+    if gain is not None:
+        print(f"gain of adaptation {gain.difference}, p = {gain.p_value:.3f}")
+    if found.truth is None:
+        print("labels of this split are blind: nothing is scored")
+    print(f"written: {run.folder / 'submission.csv'}")
+
+
+def submission_verb(call: Invocation) -> None:
+    """The verb `submission`: checks a CSV of predictions against the clips of a split."""
+    options: SubmissionOptions = call.options
+    if not options.task or options.file is None or options.root is None:
+        raise UsageError("submission needs a task, a file and your copy: submission TASK FILE --root FOLDER")
+    if options.dry_run:
+        print(f"would check {options.file}")
+        return
+    count = check_submission(get_task(options.task), options.file, _asked(options, options.root))
+    print(f"{options.file}: {count:,} clips, complete and in range")
+
+
+def _asked(options: SubmissionOptions, root: Path) -> list[str]:
+    """Ids of the clips that a submission holds: all of the split, or the queries of a few-shot task."""
+    data: TaskData = load_task(get_task(options.task), root)
+    part = data.clips.split(options.split)
+    ids = part.values("id")
+    if not data.task.support:
+        return ids
+    found = episodes(part.values("speaker"), data.task.support)
+    return [ids[row] for episode in found for row in episode.queries]
