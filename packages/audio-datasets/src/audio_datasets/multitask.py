@@ -16,8 +16,8 @@ from torch import Tensor
 
 from audio_datasets.config import MultitaskConfig, MultitaskExperiment
 from audio_datasets.data.clips import ClipSet
-from audio_datasets.data.exvo import multitask_targets
 from audio_datasets.data.loaders import load
+from audio_datasets.data.vocal_bursts import multitask_targets
 from audio_datasets.features.functionals import Scaler
 from audio_datasets.models.mlp import Multitask
 from audio_datasets.tasks.definitions import MAX_AGE, get_task

@@ -44,7 +44,7 @@ PAPER = Paper(
         Verb(
             "submission",
             "check a CSV of predictions before it is sent to the organisers of a task",
-            "audio_datasets.cli.tasks:submission_verb",
+            "audio_datasets.cli.submission:submission_verb",
             SubmissionOptions,
         ),
         Verb(

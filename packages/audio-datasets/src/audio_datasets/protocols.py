@@ -14,8 +14,8 @@ from onepaper.errors import UsageError
 from audio_datasets.adaptation import predict_episodes, shift_episodes
 from audio_datasets.config import AdaptationConfig, FeaturesExperiment, MultitaskExperiment
 from audio_datasets.data.clips import ClipSet
-from audio_datasets.data.exvo import multitask_targets
 from audio_datasets.data.loaders import load
+from audio_datasets.data.vocal_bursts import multitask_targets
 from audio_datasets.models.probes import PROBES, class_scores, predict_ratings
 from audio_datasets.multitask import fit_multitask
 from audio_datasets.pretrained.networks import Network

@@ -1,19 +1,15 @@
-"""Tasks of the paper from the command line: `evaluate --task`, and the verb `submission`."""
+"""Tasks of the paper from the command line: `evaluate --task`."""
 
-from pathlib import Path
 from typing import Any
 
-from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 from onepaper.runs import write_atomic
 
 from audio_datasets.cli.evaluate import feature_matrices
-from audio_datasets.cli.options import EvaluateOptions, SubmissionOptions
+from audio_datasets.cli.options import EvaluateOptions
 from audio_datasets.data.clips import overlap
-from audio_datasets.protocols import TaskData, TaskResult, evaluate_features, evaluate_weights, load_task
+from audio_datasets.protocols import TaskResult, evaluate_features, evaluate_weights, load_task
 from audio_datasets.tasks.definitions import get_task
-from audio_datasets.tasks.few_shot import episodes
-from audio_datasets.tasks.submissions import check_submission
 
 
 def evaluate_task(call: Invocation) -> None:
@@ -73,26 +69,3 @@ def _write(call: Invocation, found: TaskResult, system: str, split: str) -> None
     if found.truth is None:
         print("labels of this split are blind: nothing is scored")
     print(f"written: {run.folder / 'submission.csv'}")
-
-
-def submission_verb(call: Invocation) -> None:
-    """The verb `submission`: checks a CSV of predictions against the clips of a split."""
-    options: SubmissionOptions = call.options
-    if not options.task or options.file is None or options.root is None:
-        raise UsageError("submission needs a task, a file and your copy: submission TASK FILE --root FOLDER")
-    if options.dry_run:
-        print(f"would check {options.file}")
-        return
-    count = check_submission(get_task(options.task), options.file, _asked(options, options.root))
-    print(f"{options.file}: {count:,} clips, complete and in range")
-
-
-def _asked(options: SubmissionOptions, root: Path) -> list[str]:
-    """Ids of the clips that a submission holds: all of the split, or the queries of a few-shot task."""
-    data: TaskData = load_task(get_task(options.task), root)
-    part = data.clips.split(options.split)
-    ids = part.values("id")
-    if not data.task.support:
-        return ids
-    found = episodes(part.values("speaker"), data.task.support)
-    return [ids[row] for episode in found for row in episode.queries]

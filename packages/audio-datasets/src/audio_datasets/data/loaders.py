@@ -32,7 +32,7 @@ def _vocal_bursts(task: str) -> Loader:
 
 @unmeasured
 def _exvo(root: Path | None) -> ClipSet:
-    from audio_datasets.data.exvo import load_exvo
+    from audio_datasets.data.vocal_bursts import load_exvo
 
     return load_exvo(_required("hume-vocalburst", root))
 
