@@ -42,9 +42,9 @@ def test_settings_and_short_clips(encoder: Path, tmp_path: Path) -> None:
     (folder / "preprocessor_config.json").write_text('{"do_normalize": false, "sampling_rate": 8000}')
     opened = FrozenEncoder(folder, EncoderConfig())
     assert opened.rate == 8000
-    assert not np.allclose(opened(0.01 * SAMPLES), opened(SAMPLES), atol=1e-2)
+    assert not np.allclose(opened(0.001 * SAMPLES), opened(SAMPLES), atol=1e-2)
     normalizing = FrozenEncoder(encoder, EncoderConfig())
-    np.testing.assert_allclose(normalizing(0.01 * SAMPLES), normalizing(SAMPLES), atol=1e-2)
+    np.testing.assert_allclose(normalizing(0.001 * SAMPLES), normalizing(SAMPLES), atol=1e-2)
     assert np.isfinite(normalizing(SAMPLES[:1])).all()
 
 
