@@ -34,6 +34,14 @@ def test_ratings(bursts: Path, baseline: Baseline) -> None:
     assert found.gain() is None
 
 
+def test_constant_predictions(bursts: Path) -> None:
+    """Their concordance is 0; their correlation is undefined and left out."""
+    data = load_task(get_task("avb-two"), bursts)
+    scores = evaluate_features(data, [heard(data)], baseline="mean").scores(resamples=20)
+    assert list(scores) == ["mean CCC", "mean CCC (hume2022)"]
+    assert scores["mean CCC"][0].value == pytest.approx(0, abs=1e-12)
+
+
 def test_a_blind_split_gives_a_submission(bursts: Path) -> None:
     data = load_task(get_task("avb-type"), bursts)
     found = evaluate_features(data, [heard(data)], split="test", baseline="mean")

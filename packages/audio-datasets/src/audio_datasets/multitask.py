@@ -38,22 +38,15 @@ class MultitaskModel(NamedTuple):
         return _rows(self.network, torch.as_tensor(self.scaler(features)))
 
 
-class MultitaskLabels(NamedTuple):
-    """The clips of a copy of ExVo with country, age and ratings, as rows of a submission."""
-
-    clips: ClipSet
-    targets: Float[np.ndarray, "clips 12"]
-
-
-def load_multitask(config: MultitaskExperiment) -> MultitaskLabels:
-    """The clips and labels of an experiment.
+def load_multitask(config: MultitaskExperiment) -> tuple[ClipSet, Float[np.ndarray, "clips 12"]]:
+    """The clips of a copy of ExVo with country, age and ratings, as rows of a submission.
 
     Raises:
         UsageError: no such copy, or labels that cannot be read.
     """
     clips = load(config.data.dataset, config.data.root)
     assert config.data.root is not None  # otherwise `load` refuses
-    return MultitaskLabels(clips, multitask_targets(config.data.root, clips))
+    return clips, multitask_targets(config.data.root, clips)
 
 
 def train_multitask(
@@ -62,10 +55,11 @@ def train_multitask(
     *,
     seed: int = 0,
     accelerator: Accelerator | None = None,
-    labels: MultitaskLabels | None = None,
+    labels: tuple[ClipSet, Float[np.ndarray, "clips 12"]] | None = None,
     hooks: Sequence[Hook[TorchState]] = (),
 ) -> MultitaskModel:
-    """Train the baseline on the train split of a copy of ExVo; arguments as for `training.train_end_to_end`.
+    """Train the baseline on the train split of a copy of ExVo; arguments as for `training.train_end_to_end`, and
+    `labels` as `load_multitask` gives them.
 
     Raises:
         UsageError: no such copy, or labels of the train or validation split that are blank.

@@ -77,17 +77,21 @@ class TaskResult:
     def scores(self, resamples: int = 1000, seed: int = 0) -> dict[str, tuple[Estimate, Estimate]]:
         """Metric -> its value with the interval over clips, and with that over groups; the ranking metric is first.
 
+        Further metrics are left out where they are undefined, as correlations of constant predictions are.
+
         Raises:
-            UsageError: the labels are blind.
+            UsageError: the labels are blind, or the ranking metric is undefined.
         """
-        truth = self._known()
-        return {
-            name: tuple(
-                bootstrap(metric, truth, self.predicted, resamples=resamples, seed=seed, groups=units)
-                for units in (None, self.groups)
-            )
-            for name, metric in task_metrics(self.task).items()
-        }  # type: ignore[return-value]
+        truth, found = self._known(), dict[str, tuple[Estimate, Estimate]]()
+        for name, metric in task_metrics(self.task).items():
+            drawn = {"resamples": resamples, "seed": seed}
+            try:
+                by_clip = bootstrap(metric, truth, self.predicted, **drawn)
+                found[name] = by_clip, bootstrap(metric, truth, self.predicted, groups=self.groups, **drawn)
+            except UsageError:
+                if not found:
+                    raise
+        return found
 
     def gain(self, resamples: int = 1000, seed: int = 0) -> Comparison | None:
         """Of a few-shot task: the ranking metric with adaptation minus that without, over groups of clips.

@@ -61,5 +61,5 @@ def test_the_shipped_network_is_taken_away(tmp_path: Path, capsys: pytest.Captur
     assert (shipped.outputs, shipped.data, shipped.model.config) == (taken.outputs, taken.data, taken.model.config)
     for first, second in zip(shipped.model.state_dict().values(), taken.model.state_dict().values(), strict=True):
         assert torch.equal(first, second)
-    assert "assess people" in (folder / "README.md").read_text()
+    assert "| C14 |" in (folder / "README.md").read_text()
     assert f"evaluate --weights {folder}" in capsys.readouterr().out

@@ -59,6 +59,22 @@ def test_weights_below_a_head(small_encoder: dict[str, Any], tmp_path: Path) -> 
     np.testing.assert_array_equal(*found)
 
 
+def test_older_names_of_weights(encoder: Path, tmp_path: Path) -> None:
+    """Published checkpoints name the parts of the weight normalisation as PyTorch did before version 2."""
+    from safetensors.torch import load_file, save_file
+
+    names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    folder = shutil.copytree(encoder, tmp_path / "older")
+    tensors = load_file(encoder / "model.safetensors")
+    renamed = {key: value for key, value in tensors.items() if not key.endswith(tuple(names))}
+    for new, old in names.items():
+        (key,) = (key for key in tensors if key.endswith(new))
+        renamed[key.replace(new, old)] = tensors[key]
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
+    found = [FrozenEncoder(path, EncoderConfig())(SAMPLES) for path in (encoder, folder)]
+    np.testing.assert_array_equal(*found)
+
+
 def test_refused(encoder: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
