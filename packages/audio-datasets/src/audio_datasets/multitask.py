@@ -66,11 +66,11 @@ def train_multitask(
     """
     clips, targets = labels or load_multitask(config)
     splits = np.array(clips.values("split"))
-    parts = [
+    train, validation = (
         (features_of(clips.split(name), config), targets[splits == name].astype(np.float32))
         for name in ("train", "validation")
-    ]
-    return fit_multitask(config, *parts, run, seed=seed, accelerator=accelerator, hooks=hooks)
+    )
+    return fit_multitask(config, train, validation, run, seed=seed, accelerator=accelerator, hooks=hooks)
 
 
 def fit_multitask(

@@ -224,19 +224,19 @@ def _predict_by_network(
     data: TaskData, matrix: Any, is_split: dict[str, Any], split: str, seed: int
 ) -> npt.NDArray[np.float64]:
     task, truth = data.task, data.truth
-    parts = [(matrix[is_split[name]], truth[is_split[name]]) for name in ("train", "validation")]
+    kept = truth if task.kind == "classes" else truth.astype(np.float32)
+    train, validation = ((matrix[is_split[name]], kept[is_split[name]]) for name in ("train", "validation"))
     steps = _EPOCHS * -(-int(is_split["train"].sum()) // FeaturesExperiment().batch_size)
     if task.kind == "multitask":
         base = MultitaskExperiment()
         config = replace(base, loop=replace(base.loop, steps=steps, evaluate_every=0, checkpoint_every=0))
-        model = fit_multitask(config, *((x, y.astype(np.float32)) for x, y in parts), seed=seed)
-        rows = model.predict(matrix[is_split[split]])
+        rows = fit_multitask(config, train, validation, seed=seed).predict(matrix[is_split[split]])
         return np.concatenate([np.eye(4)[rows[:, 0].astype(int)], rows[:, 1:]], axis=1)
     features = FeaturesExperiment()
     features = replace(features, loop=replace(features.loop, steps=steps))
-    if task.kind == "regression":
-        parts = [(x, y.astype(np.float32)) for x, y in parts]
-    outputs = fit_features(features, *parts, task.kind, task.outputs, seed=seed).predict(matrix[is_split[split]])  # type: ignore[arg-type]
+    kind = "classes" if task.kind == "classes" else "regression"
+    network = fit_features(features, train, validation, kind, task.outputs, seed=seed)
+    outputs = network.predict(matrix[is_split[split]])
     return outputs if task.kind == "classes" else sigmoid(outputs)
 
 

@@ -128,7 +128,8 @@ def train_on_features(
     kind = "classes" if clips.classes else "regression"
     outputs = len(clips.classes) or len(clips.targets)
     parts = [(features_of(part, config), supervision(part)) for part in (train, validation)]
-    return fit_features(config, *parts, kind, outputs, run, seed=seed, accelerator=accelerator, hooks=hooks)
+    # The two parts are unpacked, which type checkers cannot count.
+    return fit_features(config, *parts, kind, outputs, run, seed=seed, accelerator=accelerator, hooks=hooks)  # type: ignore[call-arg]
 
 
 def fit_features(
