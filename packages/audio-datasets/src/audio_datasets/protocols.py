@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -84,10 +85,9 @@ class TaskResult:
         """
         truth, found = self._known(), dict[str, tuple[Estimate, Estimate]]()
         for name, metric in task_metrics(self.task).items():
-            drawn = {"resamples": resamples, "seed": seed}
+            draw = partial(bootstrap, metric, truth, self.predicted, resamples=resamples, seed=seed)
             try:
-                by_clip = bootstrap(metric, truth, self.predicted, **drawn)
-                found[name] = by_clip, bootstrap(metric, truth, self.predicted, groups=self.groups, **drawn)
+                found[name] = draw(), draw(groups=self.groups)
             except UsageError:
                 if not found:
                     raise
@@ -102,8 +102,8 @@ class TaskResult:
         if self.unadapted is None:
             return None
         metric = next(iter(task_metrics(self.task).values()))
-        drawn = {"resamples": resamples, "seed": seed}
-        return compare(metric, self._known(), self.predicted, self.unadapted, groups=self.groups, **drawn)
+        pair = self.predicted, self.unadapted
+        return compare(metric, self._known(), *pair, resamples=resamples, seed=seed, groups=self.groups)
 
     def submission(self) -> str:
         """What the organisers take; of a few-shot task, the queries."""
