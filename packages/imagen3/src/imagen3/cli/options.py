@@ -24,6 +24,9 @@ class TrainOptions(TrainingOptions):
 
     max_minutes: float = 0.0
     """time of this command, shared out over the stages; the same command goes on; 0 sets no limit"""
+    aspect_ratios: bool = False
+    """pictures of a folder keep their aspect ratios at about the area of data.size squared, in batches of one size;
+    otherwise all are cropped to squares"""
     export: Path | None = None
     """also write the trained system into this folder, in half precision"""
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
@@ -15,10 +14,13 @@ from onepaper.training import Hook, LoopOptions, fit
 from torch import Tensor
 
 from imagen3.config import SystemConfig
-from imagen3.data.pictures import Pictures
+from imagen3.data.buckets import same_size
+from imagen3.data.pictures import Pictures, bucket_sampler
 from imagen3.models.autoencoder import Latents, picture_error
 from imagen3.models.networks import AnyAutoencoder, build_autoencoder
 from imagen3.sampling import from_bytes
+from imagen3.training.draws import own_rows, random_rows
+from imagen3.training.sharded import evaluating
 
 ENCODED_AT_ONCE = 128
 
@@ -26,14 +28,21 @@ ENCODED_AT_ONCE = 128
 def autoencoder_loss(config: SystemConfig) -> Callable[[AnyAutoencoder, Tensor, torch.Generator], Any]:
     r"""$|x - D(z)|_1$, the error of edges, and $\beta\, \mathrm{KL}$ for each pixel, as sums over the batch."""
 
-    def loss(model: AnyAutoencoder, pictures: Float[Tensor, "b 3 h w"], generator: torch.Generator) -> Any:
+    def loss(model: AnyAutoencoder, batch: dict[str, Tensor], _: torch.Generator) -> Any:
+        pictures = batch["pictures"]
         latents = model.encode(pictures)
-        error = picture_error(model.decode(latents.draw(generator)), pictures, config.edge_weight)
+        decoded = model.decode(drawn_latents(latents, batch["normal"][:, 0]))
+        error = picture_error(decoded, pictures, config.edge_weight)
         divergence = latents.divergence() / math.prod(pictures.shape[2:])
         total = error + config.kl_weight * divergence
         return total.sum(), len(pictures), {"picture_error": error.sum(), "divergence": divergence.sum()}
 
     return loss
+
+
+def drawn_latents(latents: Latents, noise: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    r"""$\mu + e^{\log\sigma^2 / 2} n$ for a given n."""
+    return latents.mean + torch.exp(latents.log_variance / 2) * noise
 
 
 def train_autoencoder(
@@ -68,16 +77,26 @@ def train_autoencoder(
         total_steps=training.loop.steps,
         accelerator=accelerator,
     )
-    train, held_out = pictures.indices("train"), pictures.pixels[pictures.indices("validation")]
-    sampler = BatchSampler(len(train), training.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
+    train, held_out = (pictures.indices(part) for part in ("train", "validation"))
+    sampler, rows = (
+        bucket_sampler(pictures, train, training.batch_size, seed),
+        own_rows(training.batch_size, accelerator),
+    )
+
+    def batches(step: int) -> dict[str, Tensor]:
+        part = from_bytes(pictures.pixels[train[sampler(step)[rows]]])
+        shape = (config.autoencoder.channels, *(side // config.autoencoder.factor for side in part.shape[2:]))
+        return {"pictures": part} | random_rows(shape, rows, training.batch_size, seed=seed, step=step, normals=1)
 
     def evaluate(state: Any) -> dict[str, float]:
-        with task.evaluating(state) as model:
-            return {"psnr": psnr(model, held_out)}  # pyright: ignore[reportArgumentType]
+        with evaluating(task, state) as model:
+            parts = same_size(pictures.pixels, held_out, ENCODED_AT_ONCE)
+            total = sum(len(part) * psnr(model, pictures.pixels[part]) for part in parts)  # pyright: ignore
+            return {"psnr": total / len(held_out)}
 
     fitted = fit(
         task,
-        lambda step: from_bytes(pictures.pixels[train[sampler(step)]]),
+        batches,
         loop or training.loop,
         run,
         seed=seed,
@@ -87,12 +106,13 @@ def train_autoencoder(
         description="autoencoder",
     )
     model = build_autoencoder(config.autoencoder)
-    with task.evaluating(fitted.state) as trained:
+    with evaluating(task, fitted.state) as trained:
         model.load_state_dict(trained.state_dict())
-    latents = encode_all(model.eval(), pictures.pixels[train])
+    parts = [encode_all(model.eval(), pictures.pixels[own]) for own in same_size(pictures.pixels, train, len(train))]
+    mean, log_variance = (torch.cat([part[index].flatten() for part in parts]) for index in range(2))
     # The variance of a sample is that of the means and the mean of the variances.
-    model.shift.fill_(latents.mean.mean())
-    model.scale.fill_((latents.mean.var() + latents.log_variance.exp().mean()).rsqrt())
+    model.shift.fill_(mean.mean())
+    model.scale.fill_((mean.var() + log_variance.exp().mean()).rsqrt())
     return model, fitted.finished
 
 
