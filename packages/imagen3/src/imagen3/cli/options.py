@@ -66,6 +66,8 @@ class SampleOptions(VerbOptions):
     weak: str = ""
     """a system with the same latents and text encoder, trained for a shorter time or smaller: guidance leads away from
     it in place of the empty text"""
+    distilled_guidance: float | None = None
+    """weight that a network of FLUX takes as an input, in place of two predictions a step"""
     average: float | None = None
     """relative width of the average of the weights, from the snapshots of a training run; None takes what is kept as
     the weights"""
@@ -98,6 +100,8 @@ class SampleOptions(VerbOptions):
             raise UsageError("upscale 2, 4 or 8 needs an upsampler; give --upscale and --upsampler, or neither")
         if self.weak and self.negative:
             raise UsageError("guidance leads away from a weak system or a negative text; give --weak or --negative")
+        if self.distilled_guidance is not None:
+            check_non_negative("distilled_guidance", self.distilled_guidance)
         self.sampling(SamplingOptions())  # the values are validated
 
     def sampling(self, kept: SamplingOptions) -> SamplingOptions:
