@@ -15,7 +15,7 @@ from onepaper.config import (
 from onepaper.errors import UsageError
 from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
 
-from imagen3.config import FilterConfig, SamplingOptions, StudyRules
+from imagen3.config import AutoencoderTerms, FilterConfig, SamplingOptions, StudyRules
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class TrainOptions(TrainingOptions):
     aspect_ratios: bool = False
     """pictures of a folder keep their aspect ratios at about the area of data.size squared, in batches of one size;
     otherwise all are cropped to squares"""
+    terms: AutoencoderTerms = field(default_factory=AutoencoderTerms)
     export: Path | None = None
     """also write the trained system into this folder, in half precision"""
 

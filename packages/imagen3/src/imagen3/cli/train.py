@@ -50,6 +50,7 @@ def train_verb(call: Invocation) -> None:
                 seed=options.seed,
                 accelerator=accelerator,
                 max_minutes=options.max_minutes,
+                terms=options.terms,
             )
             if not accelerator.is_main:
                 return
