@@ -37,7 +37,11 @@ def test_a_folder(folder: Path) -> None:
 
 def test_wrong_folders(folder: Path) -> None:
     config = DataConfig("folder", folder, size=16)
-    for content, expected in ((b"", "0 bytes"), (b"\xff\xfe\xff", "no UTF-8"), (b"a" * 10_001, "10,001 bytes")):
+    for content, expected in (
+        (b"", "05.png has no caption"),
+        (b"\xff\xfe\xff", "no UTF-8"),
+        (b"a" * 10_001, "more than 10,000 bytes"),
+    ):
         (folder / "05.txt").write_bytes(content)
         with pytest.raises(UsageError, match=expected):
             load_pictures(config)

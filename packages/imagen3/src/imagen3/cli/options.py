@@ -113,6 +113,26 @@ class SampleOptions(VerbOptions):
 
 
 @dataclass(frozen=True)
+class UpsampleOptions(VerbOptions):
+    """Options of `upsample`."""
+
+    pictures: Path = Path("pictures")
+    """folder of pictures; the text in NAME.txt beside one says what it shows"""
+    upsampler: str = "upsampler"
+    """folder of the training of an upsampler"""
+    scale: Literal[2, 4, 8] = 2
+    """factor of the sides"""
+    prompt: str = "a picture"
+    """of pictures without a text"""
+    compare: bool = False
+    """reduce the pictures, enlarge them again, and compare the upsampler with bicubic and Lanczos interpolation"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("scale", str(self.scale), ("2", "4", "8"))
+
+
+@dataclass(frozen=True)
 class BoardOptions(PlainOptions):
     """Options of `board`."""
 

@@ -15,12 +15,11 @@ from PIL import Image
 
 from imagen3.config import DataConfig
 from imagen3.data.buckets import BucketSampler, Ragged, bucket_of, bucket_sizes, cover
-from imagen3.data.captions import synthetic_captions
+from imagen3.data.captions import read_caption, synthetic_captions
 from imagen3.data.duplicates import duplicate_groups
 from imagen3.data.emoji import PERIOD, SIZE, TEST, VALIDATION, emoji, emoji_pictures
 from imagen3.data.tables import read_json_lines
 
-LARGEST_CAPTION = 10_000
 MANIFEST = "manifest.jsonl"
 
 
@@ -134,17 +133,9 @@ def folder_pictures(config: DataConfig, step: int = 0) -> WeightedPictures:
     files = readable_images(image_files(config.path), size=None if step else square)
     captions = []
     for file in files:
-        text = file.with_suffix(".txt")
-        if not text.is_file():
-            raise UsageError(f"{file} has no caption; write one into {text.name} beside it")
-        with text.open("rb") as opened:
-            content = opened.read(LARGEST_CAPTION + 1)
-        try:
-            caption = " ".join(content.decode("utf-8-sig").split())
-        except UnicodeDecodeError:
-            raise UsageError(f"{text} is no UTF-8 text; save it again as UTF-8") from None
-        if not caption or len(content) > LARGEST_CAPTION:
-            raise UsageError(f"{text} has {len(content):,} bytes, expected a caption of 1 to {LARGEST_CAPTION:,}")
+        caption = read_caption(file)
+        if not caption:
+            raise UsageError(f"{file} has no caption; write one into {file.stem}.txt beside it")
         captions.append([Caption(caption, True)])
     pixels = (
         several_sizes(files, bucket_sizes(config.size**2, step))
