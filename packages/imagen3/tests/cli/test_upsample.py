@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from onepaper.testing import check_one_line_error, run_verb
@@ -16,7 +15,6 @@ from imagen3.models.networks import build_denoiser
 from imagen3.presets import PRESETS
 from imagen3.pretrained.systems import System
 from imagen3.pretrained.upsamplers import Upsampler, open_upsampler, save_upsampler
-from imagen3.upsampling import consistency, enlarge, reduce_size
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +39,6 @@ def test_a_folder(saved: Path, tmp_path: Path) -> None:
 def test_comparison(saved: Path, pictures: Pictures, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     large = pictures.pixels[:6]
     found = compare_methods(open_upsampler(saved), large, ["a dog"] * 6)
-    for method in ("bicubic", "lanczos"):
-        again = enlarge(reduce_size(large, 2), 2, method)
-        error = np.square(again.astype(float) - large).mean((1, 2, 3))
-        assert found[method][0] == pytest.approx((10 * np.log10(255**2 / error)).mean())
-        assert found[method][1] == pytest.approx(consistency(again, reduce_size(large, 2)).mean())
-    assert list(found) == ["upsampler", "bicubic", "lanczos", "autoencoder"]
-    assert all(own[2] > 0 for own in found.values())
     (tmp_path / "large").mkdir()
     for number, own in enumerate(large):
         Image.fromarray(own).save(tmp_path / "large" / f"{number}.png")

@@ -39,7 +39,7 @@ class Adversarial(nn.Module):
     """An autoencoder and its discriminator, which are trained in one step.
 
     Args:
-        autoencoder: whose pictures are judged.
+        autoencoder: whose decoded pictures are scored.
         discriminator: of patches.
     """
 
