@@ -16,7 +16,7 @@ from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.training import LoopOptions
 
-from imagen3.config import SystemConfig, TrainingConfig
+from imagen3.config import AutoencoderTerms, SystemConfig, TrainingConfig
 from imagen3.data.pictures import load_pictures
 from imagen3.models.networks import build_autoencoder
 from imagen3.presets import PRESETS
@@ -27,6 +27,7 @@ from imagen3.training.denoiser import train_denoiser
 
 # Adam would make a step of full size of a gradient that is zero but for rounding.
 OPTIMIZER = OptimizerOptions(name="sgd", lr=0.1, clip_norm=1.0, ema_decay=0.5, accumulation=2)
+TERMS = AutoencoderTerms(adversarial_weight=0.5, start=2, discriminator_width=8, discriminator_layers=2)
 SMOKE: SystemConfig = PRESETS["smoke"].config
 
 
@@ -34,6 +35,8 @@ def main() -> None:
     """Train to a step, with evaluations and checkpoints at every second one."""
     training = TrainingConfig(8, OPTIMIZER, LoopOptions(steps=6))
     config = replace(SMOKE, autoencoder_training=training, denoiser_training=training)
+    # The factor of the adversarial term is that of a micro-batch, which holds other rows in two processes.
+    whole = replace(config, autoencoder_training=replace(training, optimizer=replace(OPTIMIZER, accumulation=1)))
     pictures = load_pictures(config.data)
     pictures = pictures.subset(np.flatnonzero(pictures.selected))
     torch.manual_seed(0)
@@ -44,13 +47,16 @@ def main() -> None:
             # The first one starts the process group, and leaves it at the end.
             accelerator = stack.enter_context(Accelerator(AcceleratorOptions("cpu", threads=1, shards=int(shards))))
             loop = LoopOptions(steps=int(steps), log_every=1, evaluate_every=2, checkpoint_every=2)
-            for part in ("autoencoder", "denoiser"):
+            parts = ("autoencoder", "denoiser", "adversarial")
+            for part in parts[: 3 if int(shards) == 1 else 2]:  # a discriminator needs whole parameters
                 opened = {"paper": "imagen3", "verb": "train", "config": config, "main_process": accelerator.is_main}
                 with Run.open(Path(folder) / part, **opened) as run:
-                    if part == "autoencoder":
-                        train_autoencoder(config, pictures, run, loop=loop, accelerator=accelerator)
-                    else:
+                    if part == "denoiser":
                         train_denoiser(config, autoencoder, cache, pictures, run, loop=loop, accelerator=accelerator)
+                    else:
+                        terms = TERMS if part == "adversarial" else None
+                        own = whole if terms else config
+                        train_autoencoder(own, pictures, run, loop=loop, accelerator=accelerator, terms=terms)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Pictures:
 class WeightedPictures(Pictures):
     """Pictures of one size or of several, with weights."""
 
-    pixels: UInt8[np.ndarray, "count height width 3"] | Ragged
+    pixels: UInt8[np.ndarray, "count height width 3"] | Ragged  # pyright: ignore[reportIncompatibleVariableOverride]
     weights: list[float] = field(default_factory=list[float])
     """how often each is drawn in a training; empty for all equally often"""
 
@@ -165,8 +165,11 @@ def manifest_weights(folder: Path, files: Sequence[Path]) -> list[float]:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return []
-    weights = {row["kept"]: row.get("weight") for row in read_json_lines(manifest) if row.get("kept")}
+    given = {row["kept"]: row.get("weight") for row in read_json_lines(manifest) if isinstance(row.get("kept"), str)}
+    weights: list[float] = []
     for file in files:
-        if not isinstance(weights.get(file.name), int | float):
+        weight = given.get(file.name)
+        if not isinstance(weight, int | float):
             raise UsageError(f"{manifest} has no weight of {file.name}; filter the collection again")
-    return [float(weights[file.name]) for file in files]
+        weights.append(float(weight))
+    return weights

@@ -66,8 +66,8 @@ def adversarial_terms(
     r"""The adversarial term, with the hinge loss of the discriminator, summed over the batch; and what is logged.
 
     The term has the factor $\lambda = w |\nabla_L E| / (|\nabla_L A| + 10^{-4})$ for the last layer L, the error E of
-    the pictures and the score A (Esser et al., 2021, section 3.2), with gradients over all processes. Before step
-    `terms.start` both count 0.
+    the pictures and the score A (Esser et al., 2021, section 3.2), with gradients of a micro-batch over all processes.
+    Before step `terms.start` both count 0.
     """
     deceived = model.deceived(decoded).sum()
     norms = [
