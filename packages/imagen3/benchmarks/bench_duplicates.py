@@ -1,6 +1,6 @@
 """The search for similar pictures beside the BK-tree of imagededup, on equal hashes.
 
-    pip install imagededup
+    pip install ".[bench]"
     python benchmarks/bench_duplicates.py [--quick] [--rounds 3] [--threads 1] [--output FILE]
 
 Hashes of 64 bits are random, and one in a hundred is a copy with one bit changed. Both find hashes that differ in at
