@@ -1,4 +1,4 @@
-"""The discriminator: one score a patch, pictures apart, and it learns to tell blurred pictures from real ones."""
+"""The discriminator: one score a patch, pictures apart, and it learns to separate blurred pictures from real ones."""
 
 import torch
 from torch import nn
