@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "catalogue.records": ["Record", "read_catalogue", "get_record", "search"],
         "catalogue.exports": ["to_croissant", "to_csv", "to_json"],
         "data.clips": ["Clip", "ClipSet", "overlap"],
-        "data.checks": ["check_clips"],
+        "checks.copies": ["check_clips"],
         "data.folds": ["group_folds"],
         "data.loaders": ["load"],
         "data.preparation": ["prepare"],
