@@ -2,7 +2,13 @@
 
 from onepaper.paper import Paper, Verb
 
-from audio_datasets.cli.options import DataOptions, EvaluateOptions, LeaderboardOptions, TrainOptions
+from audio_datasets.cli.options import (
+    DataOptions,
+    EvaluateOptions,
+    FeaturesOptions,
+    LeaderboardOptions,
+    TrainOptions,
+)
 from audio_datasets.config import EndToEndExperiment, FeaturesExperiment
 from audio_datasets.presets import ALIASES, PRESETS
 
@@ -40,6 +46,12 @@ PAPER = Paper(
             "a baseline or a trained network on clips that it was not trained on, with intervals",
             "audio_datasets.cli.evaluate:evaluate_verb",
             EvaluateOptions,
+        ),
+        Verb(
+            "features",
+            "functionals of many clips by several processes or a Ray cluster; an interrupted extraction continues",
+            "audio_datasets.cli.features:features_verb",
+            FeaturesOptions,
         ),
         Verb(
             "leaderboard",
