@@ -1,11 +1,10 @@
-"""Reading files and computing our functionals, beside audinterface, lhotse and openSMILE.
+"""Reading files and computing our functionals, beside audinterface and lhotse.
 
     python bench_extraction.py [--rounds 5] [--output FILE]
 
 The clips are 100 of the default set: Ogg Vorbis of 44.1 and 48 kHz, mono and stereo, resampled to 16 kHz. audinterface
-and lhotse read, mix and resample them in their own way and call our function; openSMILE reads the same samples as ours
-and computes its eGeMAPS. All take turns in one process, on one thread (OMP_NUM_THREADS=1); times are those of the
-processor, which other programs of the machine affect less.
+and lhotse read, mix and resample them in their own way and call our function. All take turns in one process, on one
+thread (OMP_NUM_THREADS=1); times are those of the processor, which other programs of the machine affect less.
 """
 
 import json
@@ -65,13 +64,6 @@ def of_lhotse() -> Program:
     return program
 
 
-def of_opensmile() -> Program:
-    """eGeMAPS of our samples: other features, for scale only."""
-    from audio_datasets.features.open_smile import smile_features
-
-    return lambda clips: [smile_features(clip.read(CONFIG.rate), CONFIG.rate, "egemaps") for clip in clips]
-
-
 def main() -> None:
     """Measure the peers that are installed, and print medians."""
     given = option_parser(__doc__, rounds=5).parse_args()
@@ -79,7 +71,7 @@ def main() -> None:
     clips = load("hedgewars-voices").clips[:CLIPS]
     seconds = sum(len(clip.read(CONFIG.rate)) for clip in clips) / CONFIG.rate
     programs: dict[str, Program] = {"ours": ours, "ours, only reading": only_read}
-    for name, build in (("audinterface", of_audinterface), ("lhotse", of_lhotse), ("openSMILE", of_opensmile)):
+    for name, build in (("audinterface", of_audinterface), ("lhotse", of_lhotse)):
         try:
             programs[name] = build()
         except ImportError as error:
@@ -100,7 +92,7 @@ def main() -> None:
         "times real time, features only": seconds / statistics.median(features),
     }
     print(json.dumps(result, indent=1))
-    write_result(given.output, result | {"times": times}, ("numpy", "audinterface", "lhotse", "opensmile", "soundfile"))
+    write_result(given.output, result | {"times": times}, ("numpy", "audinterface", "lhotse", "soundfile"))
 
 
 if __name__ == "__main__":

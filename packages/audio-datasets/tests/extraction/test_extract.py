@@ -121,7 +121,8 @@ def test_a_worker_of_ray_is_killed(sounds: ClipSet, tmp_path: Path, monkeypatch:
     else:
         write_shards(tmp_path / "shards", sounds, shard_bytes=50_000)
         source = parts_of_shards(tmp_path / "shards")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=2**27)
+    if "RAY_ADDRESS" not in os.environ:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=2**27)
     try:
         extract_features(source, folder, Deadly(), engine="ray")
     finally:
