@@ -411,10 +411,11 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session
 def ray(session: nox.Session) -> None:
-    """Run the script for a Ray cluster in docs/scaling.md on a local cluster."""
+    """Run the script for a Ray cluster in docs/scaling.md, and features of audio-datasets, on local clusters."""
     _install(session, "compose-diffusion")
-    session.install("pytest>=8.3", "ray>=2.40")
+    _install(session, "audio-datasets", "ray,test")
     session.run("pytest", "-m", "slow", "tools/tests/test_ray.py", *REST)
+    session.run("pytest", "-m", "slow", "-k", "ray", "packages/audio-datasets/tests/extraction", *REST)
 
 
 @nox.session

@@ -2,7 +2,14 @@
 
 from onepaper.paper import Paper, Verb
 
-from audio_datasets.cli.options import DataOptions, EvaluateOptions, LeaderboardOptions, SubmissionOptions, TrainOptions
+from audio_datasets.cli.options import (
+    DataOptions,
+    EvaluateOptions,
+    FeaturesOptions,
+    LeaderboardOptions,
+    SubmissionOptions,
+    TrainOptions,
+)
 from audio_datasets.config import EndToEndExperiment, FeaturesExperiment, MultitaskExperiment
 from audio_datasets.presets import ALIASES, PRESETS
 
@@ -46,6 +53,12 @@ PAPER = Paper(
             "check a CSV of predictions before it is sent to the organisers of a task",
             "audio_datasets.cli.submission:submission_verb",
             SubmissionOptions,
+        ),
+        Verb(
+            "features",
+            "functionals of many clips by several processes or a Ray cluster; an interrupted extraction continues",
+            "audio_datasets.cli.features:features_verb",
+            FeaturesOptions,
         ),
         Verb(
             "leaderboard",

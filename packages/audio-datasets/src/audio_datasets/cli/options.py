@@ -131,6 +131,41 @@ class SubmissionOptions(PlainOptions):
 
 
 @dataclass(frozen=True)
+class FeaturesOptions(PlainOptions):
+    """Options of `features`."""
+
+    dataset: str = "hedgewars-voices"
+    """id of a data set that `data list --loadable` shows, or `manifest`"""
+    root: Path | None = None
+    """folder or CSV of your copy; without it the clips that ship with the package"""
+    shards: Path | None = None
+    """folder of webdataset shards (.tar) to read instead of a data set, as `data convert` writes them"""
+    bank: Literal["open", "egemaps", "compare"] = "open"
+    """functionals: open (of this package), or egemaps and compare of openSMILE, whose licence is not commercial"""
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    max_seconds: float = 10.0
+    """longer clips are cut"""
+    unreadable: Literal["error", "skip"] = "error"
+    """error: a clip that cannot be read stops the extraction; skip: the manifest lists it"""
+    engine: Literal["processes", "ray"] = "processes"
+    """processes of this machine, or tasks on the Ray cluster of RAY_ADDRESS, which starts here without that"""
+    workers: int = 0
+    """number of processes; 0: one for each core; Ray takes the cores of its cluster"""
+    part_clips: int = 256
+    """clips that a process computes at a time; of shards, all of one shard"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_non_negative("workers", self.workers)
+        for name in ("max_seconds", "part_clips"):
+            check_positive(name, getattr(self, name))
+
+
+# The features are the same.
+outside_identity(FeaturesOptions, "engine", "workers")
+
+
+@dataclass(frozen=True)
 class LeaderboardOptions(PlainOptions):
     """Options of `leaderboard`."""
 
