@@ -37,6 +37,8 @@ WORKERS = max(1, min(os.cpu_count() or 1, 4))
 # takes REFERENCE_SECONDS on the machine for which the budget is set.
 TEST_BUDGET = 480
 REFERENCE_SECONDS = 0.27
+# Drives the browser of this machine; brings none.
+PLAYWRIGHT = "playwright>=1.50,<2"
 IN_PARALLEL = ["-n", str(WORKERS), "--dist", "worksteal"]
 
 
@@ -310,7 +312,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Static types: strict for the shared package, standard for the papers."""
-    session.install("basedpyright>=1.40,<2", "latex2mathml>=3.77", "mkdocs==1.6.1")
+    session.install("basedpyright>=1.40,<2", "latex2mathml>=3.77", "mkdocs==1.6.1", PLAYWRIGHT)
     arranged = _torch_arrangement(session)
     session.install("-e", "./shared[torch,jax,test]", env=arranged)
     for paper in PAPERS:
@@ -320,12 +322,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the site; a broken link or an unknown name is an error."""
-    session.install(
-        "mkdocs==1.6.1", "mkdocs-material==9.8.1", "ruff", "mkdocstrings-python>=2,<3", "latex2mathml>=3.77"
-    )
+    """Build the site, where a broken link or an unknown name is an error, and open its pages in a browser, if any."""
+    tools = ["mkdocs==1.6.1", "mkdocs-material==9.8.1", "ruff", "mkdocstrings-python>=2,<3", "latex2mathml>=3.77"]
+    session.install(*tools, PLAYWRIGHT, "./shared")
     # Not quiet: with -q mkdocs exits 0 on a broken link.
     session.run("mkdocs", "build", "--strict", *REST, env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("python", "tools/check_site.py", "site")
 
 
 @nox.session
@@ -376,9 +378,9 @@ def release(session: nox.Session) -> None:
 
 @nox.session
 def packaging(session: nox.Session) -> None:
-    """Install every paper as its users would: from a folder, from git, from release wheels; scaffold two new ones."""
+    """Install every paper as its users would: from a folder, from git, from release wheels; scaffold new ones."""
     # The plan for a GPU unpacks wheels with pip, which environments of uv lack.
-    session.install("pytest>=8.3", "nox", "pip", "uv", "./shared")
+    session.install("pytest>=8.3", "nox", "pip", "uv", PLAYWRIGHT, "./shared")
     session.run("pytest", "tools/tests", *REST, env=_torch_arrangement(session))
 
 
@@ -409,10 +411,11 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session
 def ray(session: nox.Session) -> None:
-    """Run the script for a Ray cluster in docs/scaling.md on a local cluster."""
+    """Run the script for a Ray cluster in docs/scaling.md, and features of audio-datasets, on local clusters."""
     _install(session, "compose-diffusion")
-    session.install("pytest>=8.3", "ray>=2.40")
+    _install(session, "audio-datasets", "ray,test")
     session.run("pytest", "-m", "slow", "tools/tests/test_ray.py", *REST)
+    session.run("pytest", "-m", "slow", "-k", "ray", "packages/audio-datasets/tests/extraction", *REST)
 
 
 @nox.session

@@ -3,8 +3,9 @@
     python tools/new_package.py my-paper --framework jax --title "A Title" --authors "A. One, B. Two" --year 2024
 
 It writes packages/my-paper, its page and its tutorial, and adds the paper to the import contracts and the site. With
---try it makes one package for each framework, and one without, in a scratch copy of the working tree and runs their
-tests, lint and docs there; CI does that.
+--into FOLDER it writes a package that stands alone into an empty folder anywhere, which depends on released wheels of
+the shared package and has tests, a tutorial and a workflow of CI. With --try it makes one package for each framework,
+and one without, in a scratch copy of the working tree and runs their tests, lint and docs there; CI does that.
 """
 
 import argparse
@@ -13,19 +14,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import jinja2
 from render_results import render_overview
 
+import onepaper
 from onepaper.claims.tables import render_file
-from onepaper.paper import resolve
+from onepaper.errors import UsageError
+from onepaper.paper import Paper, resolve
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = Path(__file__).parent / "template"
 # Files that replace those of the same name in a package without a framework, and those that it lacks.
 TEMPLATE_PLAIN = Path(__file__).parent / "template_plain"
+# Files of a package that stands alone, and those of the templates that are for the repository's site.
+TEMPLATE_ALONE = Path(__file__).parent / "template_alone"
+OF_THE_SITE = ("page.md.j2",)
 WITH_NETWORK = ("models", "training.py.j2", "train.py.j2", "costs.py.j2", "conftest.py.j2")
 FRAMEWORKS = ("torch", "jax", "none")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -53,38 +59,79 @@ def write_package(package: Package, root: Path) -> Path:
     """Render the templates into `root` and register the package; its folder.
 
     Raises:
-        FileExistsError: a package of this name exists.
+        UsageError: a package of this name exists.
     """
     folder = root / "packages" / package.name
-    folder.mkdir(parents=True)
-    folders = [TEMPLATE_PLAIN, TEMPLATE] if package.framework == "none" else [TEMPLATE]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    )
-    for relative in sorted(template.relative_to(TEMPLATE) for template in TEMPLATE.rglob("*.j2")):
-        names = {*relative.parts, relative.name.removeprefix("test_")}
-        if package.framework == "none" and not names.isdisjoint(WITH_NETWORK):
-            continue
-        text = environment.get_template(relative.as_posix()).render(
-            name=package.name,
-            module=package.module,
-            framework=package.framework,
-            title=package.title,
-            authors=package.authors,
-            venue=package.venue,
-            year=package.year,
-            arxiv=package.arxiv,
-        )
-        target = target_of(relative, package, root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    (folder / "src" / package.module / "py.typed").touch()
-    (folder / "results").mkdir()
-    (folder / "results" / ".gitkeep").touch()
-    shutil.copy(root / "LICENSE", folder / "LICENSE")
+    if folder.exists():
+        raise UsageError(f"{folder} exists already; choose another name or remove it")
+    render(package, {template: target_of(template, package, root) for template in templates_of(package)})
+    complete(package, folder)
     register(package, root)
     fill_tables(package, root)
     return folder
+
+
+def write_alone(package: Package, folder: Path) -> Path:
+    """Render the templates of a package that stands alone into an empty folder, or one that does not exist; the folder.
+
+    Raises:
+        UsageError: the folder holds something, or is a file.
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder; name an empty one, or one to make")
+    targets = {}
+    for template in templates_of(package, alone=True):
+        name = template.with_suffix("")
+        inside = Path("src", package.module, *name.parts[1:]) if name.parts[0] == "src" else name
+        targets[template] = folder / ("docs" / name if name.name == "tutorial.md" else inside)
+    render(package, targets, alone=True)
+    complete(package, folder)
+    render_file(folder / "README.md", paper_of(package, folder))
+    return folder
+
+
+def template_folders(package: Package, alone: bool) -> list[Path]:
+    """The folders of templates; a file of an earlier one takes the place of those of its name in later ones."""
+    return [
+        *([TEMPLATE_ALONE] if alone else []),
+        *([TEMPLATE_PLAIN] if package.framework == "none" else []),
+        TEMPLATE,
+    ]
+
+
+def templates_of(package: Package, alone: bool = False) -> list[Path]:
+    """The templates that make the package, relative to their folders."""
+    folders = template_folders(package, alone)
+    found = {template.relative_to(folder) for folder in folders for template in folder.rglob("*.j2")}
+    left_out = (*(WITH_NETWORK if package.framework == "none" else ()), *(OF_THE_SITE if alone else ()))
+    return sorted(
+        template for template in found if not {*template.parts, template.name.removeprefix("test_")} & {*left_out}
+    )
+
+
+def render(package: Package, targets: dict[Path, Path], alone: bool = False) -> None:
+    """Write each template, filled with the values of the package, to its target."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folders(package, alone)),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    major, minor = onepaper.__version__.split(".")[:2]
+    released = f">={major}.{minor},<{major}.{int(minor) + 1}"
+    for template, target in targets.items():
+        text = environment.get_template(template.as_posix()).render(
+            **asdict(package), module=package.module, alone=alone, released=released
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+def complete(package: Package, folder: Path) -> None:
+    """Add what is no template: the mark of types, the folder of results and the licence."""
+    (folder / "src" / package.module / "py.typed").touch()
+    (folder / "results").mkdir()
+    (folder / "results" / ".gitkeep").touch()
+    shutil.copy(ROOT / "LICENSE", folder / "LICENSE")
 
 
 def target_of(template: Path, package: Package, root: Path) -> Path:
@@ -119,11 +166,16 @@ def register(package: Package, root: Path) -> None:
 
 def fill_tables(package: Package, root: Path) -> None:
     """Write the claims tables, as `tools/render_results.py` does for every package."""
-    sys.path.insert(0, str(root / "packages" / package.name / "src"))
-    paper = resolve(f"{package.module}.paper:PAPER")
-    for page in (root / "packages" / package.name / "README.md", root / "docs" / "papers" / f"{package.name}.md"):
-        render_file(page, paper)
+    folder = root / "packages" / package.name
+    for page in (folder / "README.md", root / "docs" / "papers" / f"{package.name}.md"):
+        render_file(page, paper_of(package, folder))
     render_overview(root)
+
+
+def paper_of(package: Package, folder: Path) -> Paper:
+    """The description of the paper whose package is in `folder`."""
+    sys.path.insert(0, str(folder / "src"))
+    return resolve(f"{package.module}.paper:PAPER")
 
 
 def try_out(packages: list[Package]) -> None:
@@ -157,6 +209,7 @@ def main() -> int:
     parser.add_argument("--venue", default="arXiv")
     parser.add_argument("--year", type=int, default=2024)
     parser.add_argument("--arxiv", default="0000.00000")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="an empty folder for a package that stands alone")
     parser.add_argument(
         "--try",
         dest="try_it",
@@ -175,11 +228,15 @@ def main() -> int:
         return 0
     if words.framework is None:
         parser.error(f"--framework is missing, expected one of {', '.join(FRAMEWORKS)}")
+    made = package(words.name, words.framework)
     try:
-        folder = write_package(package(words.name, words.framework), ROOT)
-    except FileExistsError:
-        parser.error(f"packages/{words.name} exists already")
-    print(f"made {folder.relative_to(ROOT)}; next: .venv/bin/nox -s tests -- {words.name}")
+        folder = write_alone(made, words.into) if words.into else write_package(made, ROOT)
+    except UsageError as error:
+        parser.error(str(error))
+    if words.into:
+        print(f"made {folder}; next, there: the lines below Install in README.md")
+    else:
+        print(f"made {folder.relative_to(ROOT)}; next: .venv/bin/nox -s tests -- {words.name}")
     return 0
 
 

@@ -22,7 +22,7 @@ from definitions import EQUATIONS, equation_rows, find_definition, functions_of
 REQUIRED_FILES = ("README.md", "pyproject.toml", "DATA.md", "CHANGELOG.md", "CITATION.cff", "LICENSE")
 REQUIRED_MODULES = ("__init__.py", "__main__.py", "presets.py", "claims.py", "paper.py", "py.typed", "cli")
 CONFIGURATIONS = ("config.py", "config/__init__.py")
-REQUIRED_README = ("```bibtex", "pip install", "<!-- claims:begin -->", "<!-- claims:end -->")
+REQUIRED_README = ("```bibtex", "python3 -m venv", "pip install", "<!-- claims:begin -->", "<!-- claims:end -->")
 WITHOUT_OWN_TEST = {"__init__", "__main__"}
 SAYS_NOTHING = {"utils.py", "helpers.py", "misc.py", "common.py"}
 LARGEST_WHEEL_BYTES = 16_000_000

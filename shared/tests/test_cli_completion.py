@@ -19,6 +19,8 @@ from .conftest import Command
         (("fake-paper", "train", "--opt"), {"--optimizer.lr", "--optimizer.name"}),
         (("fake-paper", "train", "--optimizer.name", ""), {"adam", "sgd"}),
         (("fake-paper", "reproduce", "--claims", "C1", ""), {"C1", "C2"}),
+        (("fake-paper", "train", "--output", ""), {""}),
+        (("fake-paper", "reproduce", "--record", "--cl"), {"--claims"}),
         (("fake-paper", "nonsense", ""), {""}),
         (("completion", "b"), {"bash"}),
     ],

@@ -1,6 +1,6 @@
 """Papers are found by entry point; presets, verbs and run folders by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,19 @@ def test_an_installed_copy_has_no_project_folder(paper: Path) -> None:
     assert load_paper("fake-paper").package_folder() == paper / "site" / "fake_paper_package"
     assert load_paper("fake-paper").project_folder() is None
     assert load_paper("fake-paper").results_folder() is None
+
+
+@pytest.mark.usefixtures("paper")
+def test_sources_anywhere_have_a_project_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "any-name" / "src" / "paper_elsewhere"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(package.parent))
+    paper = replace(load_paper("fake-paper"), module="paper_elsewhere")
+    assert paper.project_folder() is None
+    (tmp_path / "any-name" / "pyproject.toml").touch()
+    assert paper.project_folder() == tmp_path / "any-name"
+    assert paper.results_folder() is None
 
 
 @pytest.mark.usefixtures("paper")

@@ -3,7 +3,15 @@
 import pytest
 from onepaper.errors import UsageError
 
-from audio_datasets.config import DataConfig, EndToEndConfig, FeatureConfig, FeaturesExperiment, MLPConfig
+from audio_datasets.config import (
+    AdaptationConfig,
+    DataConfig,
+    EncoderConfig,
+    EndToEndConfig,
+    FeatureConfig,
+    FeaturesExperiment,
+    MLPConfig,
+)
 
 
 def test_wrong_values() -> None:
@@ -21,3 +29,7 @@ def test_wrong_values() -> None:
         MLPConfig(widths=(0,))
     with pytest.raises(UsageError, match="batch_size is 0"):
         FeaturesExperiment(batch_size=0)
+    with pytest.raises(UsageError, match="encoder.layer is -2"):
+        EncoderConfig(layer=-2)
+    with pytest.raises(UsageError, match="steps is 0"):
+        AdaptationConfig(steps=0)

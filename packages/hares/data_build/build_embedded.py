@@ -57,7 +57,7 @@ SYLLABLES = {
     "tn": (r"[bdfghklmnprstw]([aeiou])", LATIN),
 }
 SYLLABLE_FOLDS = {"es": 0, "it": 1, "pt_BR": 2, "ml": 3, "ru": 4, "tn": 4}
-BIRDS, ANIMALS = "birds", ("amphibians", "insects", "lizards", "mammals", "marsupials")
+BIRDS = "birds"
 SPEECH_OR_TOYS = ("apple_red", "xing_", "excited", "happy", "mad", "sad", "dreydl", "bat_left", "spider", "ghost")
 
 

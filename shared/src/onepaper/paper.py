@@ -191,9 +191,9 @@ class Paper:
         return Path(spec.origin).parent
 
     def project_folder(self) -> Path | None:
-        """`packages/NAME` of the checkout that the package is imported from; None for an installed copy."""
-        folder = self.package_folder().parent.parent
-        return folder if (folder / "pyproject.toml").exists() and folder.name == self.name else None
+        """The folder with `pyproject.toml` and `src/` that the package is imported from; None for an installed copy."""
+        source = self.package_folder().parent
+        return source.parent if source.name == "src" and (source.parent / "pyproject.toml").exists() else None
 
     def results_folder(self) -> Path | None:
         """The folder of recorded results: the checkout's `results/`, otherwise the copy in the installed package."""

@@ -5,7 +5,7 @@ from onepaper.claims import Above, AllOf, Below, Claim, NotTestable, PaperScale,
 _ORACLES, _VOICES = "audio_datasets.experiments.oracles", "audio_datasets.experiments.voices"
 
 _SUMS = ("assets/data/SHA256SUMS",)
-_ON_REQUEST = "The data set is given on request only"
+_TASK = "onepaper audio-datasets evaluate --task"
 
 
 def _check(name: str) -> PaperScale:
@@ -56,7 +56,11 @@ CLAIMS = (
         place="Paper, section 3.2 and table 5",
         statement="On Hume-Prosody, fine-tuned wav2vec2 features with support vectors are better than late fusion.",
         paper="mean rho 0.514 and 0.476",
-        rule=PaperScale("onepaper audio-datasets evaluate --dataset hume-prosody --root FOLDER --split validation"),
+        rule=PaperScale(
+            f"{_TASK} prosody-9 --root FOLDER --bank compare encoder --encoder.folders ENCODER --fusion late"
+        ),
+        note="ENCODER is the folder of a fine-tuned wav2vec2, as transformers saves it. Without `compare` and "
+        "`--fusion late` the same command scores its features alone. Test labels are blind.",
     ),
     Claim(
         id="C7",
@@ -64,13 +68,17 @@ CLAIMS = (
         statement="Baselines of the four A-VB tasks.",
         paper="ComParE 0.521, 0.499, 0.380, 0.384; end to end 0.569, 0.508, 0.440, 0.417 (High, Two, Culture, Type)",
         rule=PaperScale("onepaper audio-datasets train --preset paper-end-to-end-high --data.root FOLDER"),
+        note="`evaluate --task avb-high --root FOLDER --weights RUN` scores the run, and `evaluate --task avb-high "
+        "--root FOLDER --bank compare --baseline network` the baseline on ComParE features; the other three tasks are "
+        "called alike.",
     ),
     Claim(
         id="C8",
         place="Paper, section 3.3 and table 8a",
         statement="The multitask baseline scores 0.335, the best system 0.435.",
         paper="S_MTL 0.335, 0.435",
-        rule=NotTestable(f"{_ON_REQUEST}, and ages and countries are in its first release alone."),
+        rule=PaperScale(f"{_TASK} exvo-multitask --root FOLDER --bank egemaps --baseline network"),
+        note="On a copy of ExVo, the release with ages and countries. Test labels are blind.",
     ),
     Claim(
         id="C9",
@@ -84,7 +92,9 @@ CLAIMS = (
         place="Paper, section 3.3 and table 8c",
         statement="The few-shot baseline reaches a CCC of 0.444, the best system 0.739.",
         paper="mean CCC 0.444, 0.739",
-        rule=NotTestable(f"{_ON_REQUEST}, and labels of its test speakers are blind."),
+        rule=PaperScale("onepaper audio-datasets train --preset paper-few-shot --data.root FOLDER"),
+        note="`evaluate --task exvo-few-shot --root FOLDER --weights RUN` then adapts the network to two clips of each "
+        "speaker and scores the others. Speakers of the test split are blind.",
     ),
     Claim(
         id="C11",
@@ -98,7 +108,13 @@ CLAIMS = (
         place="Paper, section 3.7 and table 10",
         statement="On Modulate-Sonata, early fusion of wav2vec2 and HuBERT is better than either.",
         paper="UAR on test 0.85 (wav2vec2), 0.86 (HuBERT), 0.90 (both)",
-        rule=NotTestable(f"{_ON_REQUEST}, and the split of its lines is not published."),
+        rule=PaperScale(
+            f"{_TASK} sonata-25 --root FOLDER --split test --baseline linear --bank encoder --encoder.folders ENCODER "
+            "ENCODER"
+        ),
+        note="The two are wav2vec2 and HuBERT; with one folder, its features alone are scored. FOLDER has a manifest "
+        "with a split of your own, since that of the paper is not published: `evaluate` says how many speakers are in "
+        "several splits.",
     ),
     Claim(
         id="C13",

@@ -66,6 +66,25 @@ class FeatureConfig:
 
 
 @dataclass(frozen=True)
+class EncoderConfig:
+    """Frozen encoders of speech whose embeddings are features of a clip."""
+
+    folders: tuple[Path, ...] = ()
+    """folders of wav2vec2, HuBERT or WavLM as transformers saves them; several are fused"""
+    layer: int = -1
+    """hidden states that are pooled: 0 before the first layer, 1 after it, -1 after the last one"""
+    pooling: Literal["mean", "mean-deviation", "max"] = "mean"
+    """over the frames of a clip"""
+    cache: Path | None = None
+    """folder that keeps embeddings, so that each clip is encoded once"""
+
+    def __post_init__(self) -> None:
+        check_choice("pooling", self.pooling, ("mean", "mean-deviation", "max"))
+        if self.layer < -1:
+            raise UsageError(f"encoder.layer is {self.layer}, expected -1 for the last layer, or 0 and above")
+
+
+@dataclass(frozen=True)
 class EndToEndConfig:
     """The network on raw audio of the A-VB and ExVo baselines: convolutions of each frame, then an LSTM."""
 
@@ -119,12 +138,26 @@ class MultitaskConfig:
     """features of a clip"""
     emotions: int = 10
     countries: int = 4
-    initial_log_sigma: float = -0.33
-    """first value of the three learned logarithms of standard deviations"""
+    initial_log_variance: float = -0.33
+    """first value of the three learned logarithms of variances"""
 
     def __post_init__(self) -> None:
         for name in ("inputs", "emotions", "countries"):
             check_positive(name, getattr(self, name))
+
+
+@dataclass(frozen=True)
+class AdaptationConfig:
+    """Adaptation of a network to the labelled clips of one speaker, as in the ExVo few-shot baseline."""
+
+    lr: float = 1e-3
+    """learning rate of AdamW"""
+    steps: int = 1
+    """gradient steps on the labelled clips; the convolutions stay as they are"""
+
+    def __post_init__(self) -> None:
+        check_positive("lr", self.lr)
+        check_positive("steps", self.steps)
 
 
 @dataclass(frozen=True)
@@ -157,3 +190,21 @@ class FeaturesExperiment:
         check_positive("batch_size", self.batch_size)
         for value in self.widths:
             check_positive("width of a layer", value)
+
+
+@dataclass(frozen=True)
+class MultitaskExperiment:
+    """Data, features and training of the ExVo multitask baseline; `data.root` holds `data_info.csv`."""
+
+    data: DataConfig = DataConfig("hume-vocalburst-exvo", Path("hume-vocalburst"))
+    features: FeatureConfig = FeatureConfig()
+    batch_size: int = 8
+    optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, weight_decay=1e-4)
+    loop: LoopOptions = LoopOptions(steps=1000, log_every=50, evaluate_every=0, checkpoint_every=0)
+
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+        if self.data.dataset != "hume-vocalburst-exvo":
+            raise UsageError(
+                f"data.dataset is {self.data.dataset}, expected hume-vocalburst-exvo, which has ages and countries"
+            )

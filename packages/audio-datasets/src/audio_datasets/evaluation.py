@@ -13,19 +13,11 @@ from onepaper.progress import track
 from audio_datasets.config import FeatureConfig
 from audio_datasets.data.clips import ClipSet
 from audio_datasets.data.folds import group_folds
-from audio_datasets.features.functionals import Scaler, clip_features
+from audio_datasets.features.functionals import clip_features
 from audio_datasets.features.open_smile import smile_features
+from audio_datasets.models.probes import PENALTY, classify, regress
 from audio_datasets.tasks.intervals import Estimate, bootstrap
 from audio_datasets.tasks.metrics import mean_ccc, mean_spearman, uar
-
-# Penalty of the linear support vector machine; chosen on nothing, a common value for standardised functionals.
-_PENALTY = 1e-3
-_ITERATIONS = 50_000
-# Grid of the emotion share baseline of ComParE 2023.
-_GRID = {
-    "svr__estimator__loss": ("epsilon_insensitive", "squared_epsilon_insensitive"),
-    "svr__estimator__C": tuple(10.0**-power for power in range(2, 7)),
-}
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ def clip_matrix(
 
 
 def cross_validate(
-    clips: ClipSet, features: Float32[np.ndarray, "clips features"], folds: int = 5, penalty: float = _PENALTY
+    clips: ClipSet, features: Float32[np.ndarray, "clips features"], folds: int = 5, penalty: float = PENALTY
 ) -> Evaluation:
     """Linear support vectors on functionals, each fold of groups predicted by the others.
 
@@ -114,7 +106,7 @@ def cross_validate(
     predicted = np.zeros_like(truth)
     for fold in range(folds):
         test = fold_of == fold
-        predicted[test] = _classify(features[~test], truth[~test], features[test], penalty)
+        predicted[test] = classify(features[~test], truth[~test], features[test], penalty)
     return _evaluation(clips, truth, predicted, clips.classes, "classes")
 
 
@@ -122,7 +114,7 @@ def evaluate_split(
     clips: ClipSet,
     features: Float32[np.ndarray, "clips features"],
     split: str = "validation",
-    penalty: float = _PENALTY,
+    penalty: float = PENALTY,
 ) -> Evaluation:
     """Support vectors on functionals, trained on the train split; of ratings the emotion share baseline.
 
@@ -139,46 +131,13 @@ def evaluate_split(
     if clips.classes:
         labels = part.labels()
         train = clips.split("train").labels()
-        predicted = _classify(features[is_split["train"]], train, features[chosen], penalty)
+        predicted = classify(features[is_split["train"]], train, features[chosen], penalty)
         return _evaluation(part, labels, predicted, clips.classes, "classes")
     ratings = clips.ratings()
     if np.isnan(ratings[chosen]).all():
         raise UsageError(f"the {split} split of '{clips.name}' has no ratings; a blind split cannot be scored")
-    predicted = _regress(features, ratings, is_split, split)
+    predicted = regress(features, ratings, is_split, split)
     return _evaluation(part, ratings[chosen], predicted, clips.targets, "regression")
-
-
-def _classify(train: Any, labels: Any, test: Any, penalty: float) -> npt.NDArray[np.int64]:
-    from sklearn.svm import LinearSVC
-
-    scaler = Scaler.fit(train)
-    machine = LinearSVC(C=penalty, class_weight="balanced", random_state=0, max_iter=_ITERATIONS)
-    return np.asarray(machine.fit(scaler(train), labels).predict(scaler(test)), np.int64)
-
-
-def _regress(features: Any, ratings: Any, is_split: dict[str, Any], split: str) -> npt.NDArray[np.float64]:
-    from sklearn.model_selection import GridSearchCV, PredefinedSplit
-    from sklearn.multioutput import MultiOutputRegressor
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import MinMaxScaler, StandardScaler
-    from sklearn.svm import LinearSVR
-
-    fitted = is_split["train"] | is_split["validation"]
-    if np.isnan(ratings[fitted]).any():
-        raise UsageError("ratings of the train or validation split are missing; expected numbers in all columns")
-    regressor = MultiOutputRegressor(LinearSVR(random_state=42, max_iter=_ITERATIONS))
-    search = GridSearchCV(
-        Pipeline([("scaler", StandardScaler()), ("svr", regressor)]),
-        {"scaler": [StandardScaler(), MinMaxScaler()], **_GRID},
-        scoring="neg_mean_absolute_error",
-        cv=PredefinedSplit(np.where(is_split["train"][fitted], -1, 0)),
-        refit=split == "test",
-    )
-    search.fit(features[fitted], ratings[fitted])
-    if split == "test":
-        return search.predict(features[is_split[split]])
-    best = search.estimator.set_params(**search.best_params_)
-    return best.fit(features[is_split["train"]], ratings[is_split["train"]]).predict(features[is_split[split]])
 
 
 def _evaluation(clips: ClipSet, truth: Any, predicted: Any, names: tuple[str, ...], kind: str) -> Evaluation:

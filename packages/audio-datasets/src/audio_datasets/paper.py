@@ -2,8 +2,15 @@
 
 from onepaper.paper import Paper, Verb
 
-from audio_datasets.cli.options import DataOptions, EvaluateOptions, LeaderboardOptions, TrainOptions
-from audio_datasets.config import EndToEndExperiment, FeaturesExperiment
+from audio_datasets.cli.options import (
+    DataOptions,
+    EvaluateOptions,
+    FeaturesOptions,
+    LeaderboardOptions,
+    SubmissionOptions,
+    TrainOptions,
+)
+from audio_datasets.config import EndToEndExperiment, FeaturesExperiment, MultitaskExperiment
 from audio_datasets.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -29,11 +36,11 @@ PAPER = Paper(
         ),
         Verb(
             "train",
-            "train the baseline on raw audio, or that on functionals",
+            "train the baseline on raw audio, that on functionals, or the multitask one",
             "audio_datasets.cli.train:train_verb",
             TrainOptions,
             "laptop-end-to-end",
-            (EndToEndExperiment, FeaturesExperiment),
+            (EndToEndExperiment, FeaturesExperiment, MultitaskExperiment),
         ),
         Verb(
             "evaluate",
@@ -42,8 +49,20 @@ PAPER = Paper(
             EvaluateOptions,
         ),
         Verb(
+            "submission",
+            "check a CSV of predictions before it is sent to the organisers of a task",
+            "audio_datasets.cli.submission:submission_verb",
+            SubmissionOptions,
+        ),
+        Verb(
+            "features",
+            "functionals of many clips by several processes or a Ray cluster; an interrupted extraction continues",
+            "audio_datasets.cli.features:features_verb",
+            FeaturesOptions,
+        ),
+        Verb(
             "leaderboard",
-            "baselines and best known results of the tasks, from the paper's tables",
+            "baselines and best known results of the tasks, from the paper's tables, and your own",
             "audio_datasets.cli.leaderboard:leaderboard_verb",
             LeaderboardOptions,
         ),

@@ -11,10 +11,14 @@ from audio_datasets.config import (
     EndToEndConfig,
     EndToEndExperiment,
     FeaturesExperiment,
+    MultitaskExperiment,
 )
 
-# 19,990 training clips in batches of 8 (paper, table 2); 30 epochs end to end, 25 on features.
+# 19,990 training clips in batches of 8 (paper, table 2); 30 epochs end to end, 25 on features, 60 of the
+# few-shot and 20 of the multitask network.
 _EPOCH = 2499
+
+_EXVO = "hume-vocalburst-exvo"
 
 # Tasks of A-VB: outputs and kind.
 _TASKS = {"high": (10, "regression"), "two": (2, "regression"), "culture": (40, "regression"), "type": (8, "classes")}
@@ -48,6 +52,23 @@ PRESETS = {
         )
         for task in _TASKS
     },
+    "paper-few-shot": Preset(
+        "raw audio, ExVo few-shot: trained without speakers, adapted to each of them by `evaluate`",
+        EndToEndExperiment(
+            DataConfig(_EXVO, Path("hume-vocalburst")),
+            EndToEndConfig(10, "regression"),
+            optimizer=OptimizerOptions(name="adamw", lr=1e-3, weight_decay=0.01),
+            loop=LoopOptions(steps=60 * _EPOCH, log_every=100, evaluate_every=_EPOCH, checkpoint_every=_EPOCH),
+        ),
+        unsure=("data.max_seconds", "model.normalize", "optimizer.weight_decay"),
+    ),
+    "paper-multitask": Preset(
+        "functionals, ExVo multitask: ratings, age and country",
+        MultitaskExperiment(
+            loop=LoopOptions(steps=20 * _EPOCH, log_every=100, evaluate_every=_EPOCH, checkpoint_every=_EPOCH),
+        ),
+        unsure=("data.max_seconds", "features"),
+    ),
     "laptop-end-to-end": Preset(
         "raw audio, eight classes of the default set",
         EndToEndExperiment(

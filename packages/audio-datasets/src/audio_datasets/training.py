@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from onepaper.torch.steps import TorchState, TorchTask
 from onepaper.training import Hook, fit
 from torch import Tensor
 
-from audio_datasets.config import DataConfig, EndToEndExperiment, FeaturesExperiment, MLPConfig
+from audio_datasets.config import DataConfig, EndToEndExperiment, FeaturesExperiment, MLPConfig, MultitaskExperiment
 from audio_datasets.data.clips import ClipSet, pad_waveforms
 from audio_datasets.data.loaders import load
 from audio_datasets.evaluation import Evaluation
@@ -98,7 +98,7 @@ def train_end_to_end(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    sampler = _sampler(len(train), config.batch_size, seed, task.accelerator)
+    sampler = batch_sampler(len(train), config.batch_size, seed, task.accelerator)
 
     def batches(step: int) -> Mapping[str, npt.NDArray[Any]]:
         chosen = sampler(step)
@@ -110,7 +110,7 @@ def train_end_to_end(
             assert isinstance(model, EndToEnd)
             return {f"validation_{_metric(kind)}": score(predict(model, held_out), held_out_targets, kind)}
 
-    return _fit(task, batches, config, run, seed, evaluate, hooks)
+    return fit_network(task, batches, config, run, seed, evaluate, hooks)
 
 
 def train_on_features(
@@ -125,12 +125,39 @@ def train_on_features(
     """Train the network on standardised functionals; arguments and errors as for `train_end_to_end`."""
     clips = check_clips(clips, config) if clips else load_checked(config)
     train, validation = clips.split("train"), clips.split("validation")
-    raw = features_of(train, config)
-    scaler = Scaler.fit(raw)
-    inputs, targets = scaler(raw), supervision(train)
-    held_out, held_out_targets = scaler(features_of(validation, config)), supervision(validation)
     kind = "classes" if clips.classes else "regression"
-    model_config = MLPConfig(inputs.shape[1], len(clips.classes) or len(clips.targets), kind, config.widths)
+    outputs = len(clips.classes) or len(clips.targets)
+    parts = [(features_of(part, config), supervision(part)) for part in (train, validation)]
+    # The two parts are unpacked, which type checkers cannot count.
+    return fit_features(config, *parts, kind, outputs, run, seed=seed, accelerator=accelerator, hooks=hooks)  # type: ignore[call-arg]
+
+
+def fit_features(
+    config: FeaturesExperiment,
+    train: tuple[Float32[np.ndarray, "clips features"], npt.NDArray[Any]],
+    validation: tuple[Float32[np.ndarray, "others features"], npt.NDArray[Any]],
+    kind: Literal["classes", "regression"],
+    outputs: int,
+    run: Run | None = None,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator | None = None,
+    hooks: Sequence[Hook[TorchState]] = (),
+) -> FeatureModel:
+    """Train the network of `train_on_features` on features of any kind.
+
+    Args:
+        config: widths, batch size, optimiser and number of steps.
+        train: features of the clips and what they are trained on: indices of classes, or ratings.
+        validation: the same of the clips that are scored between steps.
+        kind: of the targets.
+        outputs: number of classes or targets.
+        run: as of `train_end_to_end`, like the rest.
+    """
+    scaler = Scaler.fit(train[0])
+    inputs, targets = scaler(train[0]), train[1]
+    held_out, held_out_targets = scaler(validation[0]), validation[1]
+    model_config = MLPConfig(inputs.shape[1], outputs, kind, config.widths)
 
     def loss(model: MLP, batch: Mapping[str, Tensor], generator: torch.Generator) -> tuple[Tensor, int]:
         return output_loss(model(batch["inputs"]), batch["targets"], kind), len(batch["inputs"])
@@ -138,7 +165,7 @@ def train_on_features(
     task = TorchTask(
         lambda: MLP(model_config), loss, config.optimizer, total_steps=config.loop.steps, accelerator=accelerator
     )
-    sampler = _sampler(len(train), config.batch_size, seed, task.accelerator)
+    sampler = batch_sampler(len(inputs), config.batch_size, seed, task.accelerator)
 
     def batches(step: int) -> Mapping[str, npt.NDArray[Any]]:
         chosen = sampler(step)
@@ -149,7 +176,7 @@ def train_on_features(
             outputs = model(torch.as_tensor(held_out, device=task.accelerator.device)).cpu().numpy()
         return {f"validation_{_metric(kind)}": score(outputs, held_out_targets, kind)}
 
-    return FeatureModel(_fit(task, batches, config, run, seed, evaluate, hooks), scaler)
+    return FeatureModel(fit_network(task, batches, config, run, seed, evaluate, hooks), scaler)
 
 
 def load_checked(config: EndToEndExperiment | FeaturesExperiment) -> ClipSet:
@@ -178,7 +205,9 @@ def check_clips(clips: ClipSet, config: EndToEndExperiment | FeaturesExperiment)
     return clips
 
 
-def features_of(clips: ClipSet, config: FeaturesExperiment) -> Float32[np.ndarray, "clips features"]:
+def features_of(
+    clips: ClipSet, config: FeaturesExperiment | MultitaskExperiment
+) -> Float32[np.ndarray, "clips features"]:
     """Functionals of each clip."""
     waveforms = (clip.read(config.features.rate, config.data.max_seconds) for clip in clips)
     return np.stack([clip_features(waveform, config.features) for waveform in waveforms])
@@ -229,21 +258,23 @@ def _metric(kind: str) -> str:
     return "uar" if kind == "classes" else "ccc"
 
 
-def _sampler(
+def batch_sampler(
     length: int, batch_size: int, seed: int, accelerator: Accelerator
 ) -> Callable[[int], Int[np.ndarray, " n"]]:
+    """Indices of the clips of each batch: this process's part."""
     return BatchSampler(length, batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
 
 
-def _fit(
+def fit_network(
     task: TorchTask,
     batches: Callable[[int], Mapping[str, npt.NDArray[Any]]],
-    config: EndToEndExperiment | FeaturesExperiment,
+    config: EndToEndExperiment | FeaturesExperiment | MultitaskExperiment,
     run: Run | None,
     seed: int,
     evaluate: Callable[[TorchState], Mapping[str, float]],
     hooks: Sequence[Hook[TorchState]],
 ) -> Any:
+    """Run the training loop; the network on the CPU, in evaluation mode."""
     fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, hooks=hooks, processes=task.accelerator)
     with task.evaluating(fitted.state) as model:
         return copy.deepcopy(model).cpu()

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 from onepaper.testing import check_one_line_error, run_verb
+
+from audio_datasets.pretrained.networks import open_network
 
 
 def test_train_then_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,3 +51,15 @@ def test_a_folder_to_export_to(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert run_verb("audio-datasets", "train", "--preset", "laptop-features", *words) == 2
     check_one_line_error(capsys.readouterr().err, "laptop-features trains one on functionals")
     assert not run.exists()
+
+
+def test_the_shipped_network_is_taken_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exported folder holds the same network and a card, and is read without the package's own files."""
+    folder = tmp_path / "hub"
+    assert run_verb("audio-datasets", "export", "hedgewars", str(folder)) == 0
+    shipped, taken = open_network("hedgewars"), open_network(folder)
+    assert (shipped.outputs, shipped.data, shipped.model.config) == (taken.outputs, taken.data, taken.model.config)
+    for first, second in zip(shipped.model.state_dict().values(), taken.model.state_dict().values(), strict=True):
+        assert torch.equal(first, second)
+    assert "| C14 |" in (folder / "README.md").read_text()
+    assert f"evaluate --weights {folder}" in capsys.readouterr().out

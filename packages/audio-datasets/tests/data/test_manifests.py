@@ -1,15 +1,15 @@
-"""Manifests: columns by name, times in seconds, and proposals for trees."""
+"""Manifests: columns by name, times in seconds."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from onepaper.audio import write_wav
 from onepaper.errors import UsageError
 from onepaper.testing.mutations import fuzz
 
 from audio_datasets.data.loaders import load
-from audio_datasets.data.manifests import propose_columns, propose_manifest, read_manifest, seconds_of
+from audio_datasets.data.manifests import propose_columns, read_manifest, seconds_of
 
 
 def test_columns() -> None:
@@ -33,14 +33,28 @@ def test_manifest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "expected"),
-    [("12", 12.0), ("12.5", 12.5), ("1:02.5", 62.5), ("1:00:02", 3602.0), ("0 days 00:00:12.5", 12.5), ("", None)],
+    [
+        ("12", 12.0),
+        ("12.5", 12.5),
+        ("1:02.5", 62.5),
+        ("00:01:02.5", 62.5),
+        ("1:00:02", 3602.0),
+        ("0 days 00:00:12.5", 12.5),
+        (str(timedelta(days=1, seconds=62.5)), 86462.5),
+        (timedelta(seconds=62.5), 62.5),
+        (12, 12.0),
+        (12.5, 12.5),
+        (1e-05, 1e-05),
+        ("", None),
+        ("NaT", None),
+    ],
 )
-def test_times(cell: str, expected: float | None) -> None:
+def test_times(cell: str | float | timedelta, expected: float | None) -> None:
     """Bare numbers are seconds, not nanoseconds or samples."""
     assert seconds_of(cell, "x") == expected
 
 
-@pytest.mark.parametrize("cell", ["-1", "1,5", "nan", "1s", "::"])
+@pytest.mark.parametrize("cell", ["-1", "1,5", "nan", "1s", "::", "1e999", "inf"])
 def test_wrong_times(cell: str) -> None:
     with pytest.raises(UsageError, match="expected seconds"):
         seconds_of(cell, "x")
@@ -63,20 +77,42 @@ def test_wrong_manifests(tmp_path: Path, content: str, expected: str) -> None:
         read_manifest(tmp_path / "a.csv")
 
 
-def test_proposal(tmp_path: Path) -> None:
-    for split in ("train", "test"):
-        for actor in ("ann", "bob", "cid"):
-            for emotion in ("fear", "hype"):
-                folder = tmp_path / split / actor / emotion
-                folder.mkdir(parents=True)
-                write_wav(folder / "1.wav", np.zeros(10), 16_000)
-    lines = list(propose_manifest(tmp_path))
-    assert lines[0] == "path,speaker,label,split"
-    assert lines[1] == "test/ann/fear/1.wav,ann,fear,test"
-    (tmp_path / "manifest.csv").write_text("\n".join(lines))
-    assert len(read_manifest(tmp_path)) == 12
-    with pytest.raises(UsageError, match="is not a folder"):
-        list(propose_manifest(tmp_path / "manifest.csv"))
+@pytest.mark.parametrize(
+    ("header", "row", "start", "seconds"),
+    [
+        ("audio_filepath,offset,duration", "a.wav,0.5,2", 0.5, 2.0),
+        ("path,onset,offset", "a.wav,0.5,2", 0.5, 1.5),
+        ("path,start,duration", "a.wav,,2", 0.0, 2.0),
+        ("path,start,end", "a.wav,0 days 00:00:00.500000,NaT", 0.5, None),
+    ],
+)
+def test_names_of_times(tmp_path: Path, header: str, row: str, start: float, seconds: float | None) -> None:
+    """An offset is a start beside a duration and an end beside an onset; a duration is no rating."""
+    (tmp_path / "a.csv").write_text(f"{header}\n{row}\n")
+    clips = read_manifest(tmp_path / "a.csv")
+    assert (clips.clips[0].start, clips.clips[0].seconds) == (start, seconds)
+    assert clips.targets == ()
+
+
+def test_columns_named_beside_the_csv(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Datei,Wer,take,Awe\na.wav,ann,1,0.5\n")
+    with pytest.raises(UsageError, match="or name it in a.columns.json"):
+        read_manifest(tmp_path / "a.csv")
+    beside = tmp_path / "a.columns.json"
+    beside.write_text('{"path": "Datei", "speaker": "Wer", "ratings": ["Awe"]}')
+    clips = load("modulate-sonata", tmp_path / "a.csv")
+    assert (clips.clips[0].speaker, clips.targets) == ("ann", ("Awe",))
+    for content, expected in (
+        ('{"path": "File"}', "unknown column 'File'"),
+        ('{"pfad": "Datei"}', "did you mean 'path'"),
+        ('{"path": 3}', "expected a name"),
+        ('{"path": "Datei", "ratings": 3}', "expected a list of columns"),
+        ("[]", "expected"),
+        ("{", "a.columns.json"),
+    ):
+        beside.write_text(content)
+        with pytest.raises(UsageError, match=expected):
+            read_manifest(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])

@@ -24,12 +24,12 @@ def test_shapes() -> None:
 
 
 def test_weights_of_the_losses() -> None:
-    """At the optimum of log sigma for fixed losses, exp(2 s) is the loss."""
+    """At the optimum of the log variance for fixed losses, exp(v) is the loss."""
     model = Multitask(MultitaskConfig(5))
     losses = torch.tensor([0.5, 2.0, 8.0])
     with torch.no_grad():
-        model.log_sigma.copy_(losses.log() / 2)
+        model.log_variance.copy_(losses.log())
     model.weigh(losses).backward()
-    assert model.log_sigma.grad is not None
-    torch.testing.assert_close(model.log_sigma.grad, torch.zeros(3), atol=1e-6, rtol=0)
+    assert model.log_variance.grad is not None
+    torch.testing.assert_close(model.log_variance.grad, torch.zeros(3), atol=1e-6, rtol=0)
     assert float(model.weigh(losses)) == pytest.approx(1.5 + 0.5 * float(losses.log().sum()), rel=1e-5)

@@ -32,13 +32,33 @@ def test_round_trip(tmp_path: Path) -> None:
         ("File_ID,Valence,Arousal\n1,0.5,0.5\n", "in square brackets"),
         ("File_ID,Valence,Arousal\n[1],nan,0.5\n", "line 2 has 'nan'"),
         ("File_ID,Valence,Arousal\n[1],0.5\n", "line 2 has 2 cells"),
-        ("", "not a readable CSV"),
+        ("File_ID,Valence,Arousal\n[1],0_1,0.5\n", "line 2 has '0_1' as Valence"),
+        ("\0", "expected File_ID"),
+        ("", "has 0 bytes"),
     ],
 )
 def test_wrong_files(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(UsageError, match=expected):
         check_submission(TWO, tmp_path / "a.csv", ("1", "2"))
+
+
+def test_multitask(tmp_path: Path) -> None:
+    task, row = get_task("exvo-multitask"), [1, 32.25, *[0.5] * 10]
+    (tmp_path / "a.csv").write_text(submission_csv(task, ("1",), np.array([row])))
+    assert (tmp_path / "a.csv").read_text().splitlines()[1].startswith("[1],1,32.250000,0.500000")
+    assert check_submission(task, tmp_path / "a.csv", ("1",)) == 1
+    for column, value, expected in ((0, 4, "Country of '1' is 4"), (1, 121, "Age of '1' is 121"), (2, 2, "Awe of '1'")):
+        with pytest.raises(UsageError, match=expected):
+            submission_csv(task, ("1",), np.array([[*row[:column], value, *row[column + 1 :]]]))
+    (tmp_path / "a.csv").write_text((tmp_path / "a.csv").read_text().replace("[1],1,", "[1],1.5,"))
+    with pytest.raises(UsageError, match="has '1.5' as Country, expected a whole number from 0 to 3"):
+        check_submission(task, tmp_path / "a.csv", ("1",))
+
+
+def test_generation_has_no_predictions(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="takes clips, not predictions"):
+        submission_csv(get_task("exvo-generate"), ("1",), np.zeros((1, 10)))
 
 
 def test_wrong_predictions() -> None:

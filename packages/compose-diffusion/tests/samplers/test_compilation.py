@@ -66,6 +66,7 @@ def test_traced_expressions_are_the_expressions(name, points, monkeypatch):
     assert len(fast._programs) == 1
 
 
+@pytest.mark.slow  # twenty seconds of a C++ compiler; the traced loops below and above are compared in the fast tests
 @pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="needs a C++ compiler")
 def test_the_compiled_loop_gives_the_same_numbers_and_samples(points):
     """With the real compiler, once: values at all levels, near and far, and a run of the sampler with equal seeds."""

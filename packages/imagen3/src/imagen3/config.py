@@ -124,6 +124,32 @@ class AutoencoderConfig:
             raise UsageError(f"width is {self.width}, expected a multiple of 8, which the normalisation groups by")
 
 
+@dataclass(frozen=True)
+class AutoencoderTerms:
+    """Further terms of the loss of an autoencoder."""
+
+    adversarial_weight: float = 0.0
+    """of a discriminator of patches, beside the gradient of the error of the pictures; 0 for none, 0.5 is usual"""
+    start: int = 0
+    """step from which the discriminator takes part"""
+    discriminator_width: int = 64
+    """channels of the first layer of the discriminator"""
+    discriminator_layers: int = 3
+    """of the discriminator, each at half the resolution"""
+    perceptual: str = ""
+    """`module:function` that makes a network of torch, whose features of decoded pictures are compared"""
+    perceptual_weight: float = 1.0
+    """of the distance of these features"""
+
+    def __post_init__(self) -> None:
+        for name in ("adversarial_weight", "start", "perceptual_weight"):
+            check_non_negative(name, getattr(self, name))
+        check_between("discriminator_layers", self.discriminator_layers, 1, 8)
+        check_positive("discriminator_width", self.discriminator_width)
+        if self.discriminator_width % 8:
+            raise UsageError(f"discriminator_width is {self.discriminator_width}, expected a multiple of 8")
+
+
 _DENOISER_FIELDS = {
     "dual_depth": ("mm-dit",),
     "single_depth": ("flux",),

@@ -14,6 +14,7 @@ from imagen3.cli.options import (
     ScenesOptions,
     ToDiffusersOptions,
     TrainOptions,
+    UpsampleOptions,
     WatermarkOptions,
 )
 from imagen3.config import SystemConfig, UpsamplerConfig
@@ -40,6 +41,7 @@ PAPER = Paper(
             (SystemConfig, UpsamplerConfig),
         ),
         Verb("sample", "draw pictures of a prompt", "imagen3.cli.sample:sample_verb", SampleOptions),
+        Verb("upsample", "enlarge pictures of a folder", "imagen3.cli.upsample:upsample_verb", UpsampleOptions),
         Verb("scenes", "compose scenes with known contents", "imagen3.cli.scenes:scenes_verb", ScenesOptions),
         Verb("evaluate", "evaluate pictures of prompts", "imagen3.cli.evaluate:evaluate_verb", EvaluateOptions),
         Verb(

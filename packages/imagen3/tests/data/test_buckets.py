@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies
 from onepaper.errors import UsageError
 
-from imagen3.data.buckets import BucketSampler, bucket_of, bucket_sizes, cover
+from imagen3.data.buckets import BucketSampler, Ragged, bucket_of, bucket_sizes, cover, same_size
 
 
 def test_sizes_of_one_megapixel() -> None:
@@ -64,3 +64,46 @@ def test_epochs_differ() -> None:
         [sampler(epoch * sampler.batches + step).tolist() for step in range(sampler.batches)] for epoch in range(2)
     )
     assert first != second
+
+
+def test_weights_are_sampling_probabilities() -> None:
+    """A picture of weight w is there w times an epoch in the mean, and never more than one away from it."""
+    weights = np.random.default_rng(0).uniform(0, 3, 60)
+    weights[:4] = (0.0, 1.0, 1.0, 2.0)
+    sampler = BucketSampler(np.zeros(60, int), 10, weights=weights, seed=3)
+    assert sampler.batches == 6
+    epochs = 300
+    counts = np.zeros((epochs, 60))
+    for step in range(6 * epochs):
+        np.add.at(counts[step // 6], sampler(step), 1)
+    expected = weights / weights.mean()
+    assert (np.abs(counts - expected) < 1 + 1e-6).all()
+    share = expected % 1
+    assert (np.abs(counts.mean(0) - expected) <= 4 * np.sqrt(share * (1 - share) / epochs) + 1e-6).all()
+    assert counts[:, 0].sum() == 0
+
+
+def test_weights_of_several_buckets() -> None:
+    """Two copies of half the weight are drawn as often as one picture; a bucket of little weight is never empty."""
+    buckets = np.array([0] * 40 + [1] * 40 + [2])
+    weights = np.array([0.5] * 40 + [1.0] * 40 + [0.01])
+    sampler = BucketSampler(buckets, 4, weights=weights)
+    drawn = np.concatenate([sampler(step) for step in range(200 * sampler.batches)])
+    counts = np.bincount(drawn, minlength=81)
+    assert counts[:40].sum() / counts[40:80].sum() == pytest.approx(0.5, rel=0.08)
+    assert counts[80] == 200 * 4
+    for wrong in (-weights, 0 * weights, weights * np.nan):
+        with pytest.raises(UsageError, match="weights of pictures"):
+            BucketSampler(buckets, 4, weights=wrong)
+
+
+def test_rows_of_several_sizes() -> None:
+    rows = [np.full((2, 3 + number % 2), number) for number in range(7)]
+    ragged = Ragged.of(rows)
+    assert len(ragged) == 7
+    assert np.array_equal(ragged[np.array([5, 1])], np.stack([rows[5], rows[1]]))
+    with pytest.raises(UsageError, match="rows of 2 sizes"):
+        ragged[np.array([0, 1])]
+    parts = same_size(ragged, np.array([0, 1, 2, 3, 6]), 2)
+    assert [part.tolist() for part in parts] == [[0, 2], [6], [1, 3]]
+    assert [part.tolist() for part in same_size(np.zeros((5, 1)), np.arange(5), 3)] == [[0, 1, 2], [3, 4]]

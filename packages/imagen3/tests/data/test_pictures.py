@@ -1,5 +1,6 @@
 """Captioned pictures of the package and of a folder."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from onepaper.errors import UsageError
 from PIL import Image
 
 from imagen3.config import DataConfig
-from imagen3.data.pictures import Pictures, load_pictures
+from imagen3.data.pictures import Pictures, bucket_sampler, folder_pictures, load_pictures
 
 
 @pytest.fixture
@@ -36,7 +37,11 @@ def test_a_folder(folder: Path) -> None:
 
 def test_wrong_folders(folder: Path) -> None:
     config = DataConfig("folder", folder, size=16)
-    for content, expected in ((b"", "0 bytes"), (b"\xff\xfe\xff", "no UTF-8"), (b"a" * 10_001, "10,001 bytes")):
+    for content, expected in (
+        (b"", "05.png has no caption"),
+        (b"\xff\xfe\xff", "no UTF-8"),
+        (b"a" * 10_001, "more than 10,000 bytes"),
+    ):
         (folder / "05.txt").write_bytes(content)
         with pytest.raises(UsageError, match=expected):
             load_pictures(config)
@@ -52,3 +57,25 @@ def test_wrong_folders(folder: Path) -> None:
         file.unlink()
     with pytest.raises(UsageError, match="no picture for validation"):
         load_pictures(config)
+
+
+def test_aspect_ratios_and_weights(folder: Path) -> None:
+    """Pictures go to the size of their ratio, without distortion; their weights are those of the manifest."""
+    for number in (3, 4):
+        Image.new("RGB", (20, 60), (10 * number, 0, 0)).save(folder / f"{number:02}.png")
+    lines = [{"file": "x", "kept": f"{number:02}.png", "weight": 1 / (1 + number)} for number in range(20)]
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in [*lines, {"file": "y", "kept": None}]))
+    found = folder_pictures(DataConfig("folder", folder, size=32), 8)
+    assert found.pixels[np.array([0])].shape == (1, 24, 40, 3)
+    assert found.pixels[np.array([4, 3])].shape == (2, 64, 16, 3)
+    assert (found.pixels[np.array([4])] == (40, 0, 0)).all()
+    assert found.weights == [1 / (1 + number) for number in range(20)]
+    batch = bucket_sampler(found, found.indices("train"), 4, seed=0)
+    for step in range(batch.batches):
+        assert len(found.pixels[found.indices("train")[batch(step)]]) == 4
+    manifest.write_text(json.dumps(lines[0]) + "\n")
+    with pytest.raises(UsageError, match="no weight of 01.png"):
+        load_pictures(DataConfig("folder", folder, size=32))
+    with pytest.raises(UsageError, match=r"in data.dataset 'folder' without data.remove-duplicates"):
+        folder_pictures(DataConfig("folder", folder, size=32, remove_duplicates=True), 8)

@@ -8,7 +8,7 @@ from hypothesis import given, strategies
 from scipy import stats
 
 from imagen3.config import ObjectiveConfig
-from imagen3.diffusion.times import noise_levels, shift_levels, step_levels, stratified
+from imagen3.diffusion.times import noise_levels, shift_levels, step_levels
 
 UNIFORM = torch.linspace(0.0005, 0.9995, 1000, dtype=torch.float64)
 
@@ -45,7 +45,5 @@ def test_shift_keeps_the_uncertainty() -> None:
     assert float((1 - t) / t / ((1 - moved) / moved)) == pytest.approx(alpha)
 
 
-def test_steps_and_strata() -> None:
+def test_steps() -> None:
     assert step_levels(4).tolist() == [1.0, 0.75, 0.5, 0.25, 0.0]
-    u = stratified(64, torch.Generator().manual_seed(0))
-    assert torch.equal((u * 64).floor().sort().values, torch.arange(64.0))

@@ -16,8 +16,10 @@ def test_loss_by_hand(config: SystemConfig, pictures: Pictures) -> None:
     config = replace(config, kl_weight=0.1)
     torch.manual_seed(0)
     model, batch = Autoencoder(config.autoencoder), from_bytes(pictures.pixels[:3])
-    total, count, logged = autoencoder_loss(config)(model, batch, torch.Generator().manual_seed(1))
     latents = model.encode(batch)
+    noise = torch.randn(latents.mean.shape, generator=torch.Generator().manual_seed(1))
+    given = {"pictures": batch, "normal": noise[:, None]}
+    total, count, logged = autoencoder_loss(config)(model, given, torch.Generator())
     decoded = model.decode(latents.draw(torch.Generator().manual_seed(1)))
     error = picture_error(decoded, batch, config.edge_weight)
     torch.testing.assert_close(total, (error + 0.1 * latents.divergence() / 32**2).sum())

@@ -7,11 +7,12 @@ import torch
 from onepaper.training import LoopOptions
 
 from imagen3.data.pictures import Pictures
-from imagen3.diffusion.times import noise_levels, stratified
+from imagen3.diffusion.times import noise_levels
 from imagen3.models.positions import frequency_features
 from imagen3.presets import PRESETS
 from imagen3.pretrained.systems import System
 from imagen3.training.cache import build_cache
+from imagen3.training.denoiser import make_batch
 from imagen3.training.upsampler import degrade, low_latents, train_upsampler, upsampler_loss
 
 CONFIG = PRESETS["sr-smoke"].config
@@ -22,8 +23,8 @@ def test_loss_by_hand(system: System, pictures: Pictures) -> None:
     some = pictures.subset(np.arange(3))
     cache = build_cache(system.autoencoder, system.encoder, some)
     low = low_latents(system, some, 0.0, 0)
-    text = cache.text(np.array([1, 2, 3]))
-    batch = {"mean": cache.mean, "log_variance": cache.log_variance, "low": low, **text._asdict()}
+    texts = np.array([1, 2, 3])
+    batch = make_batch(cache, np.arange(3), texts, range(3), normals=3, uniforms=3) | {"low": low}
     seen = []
 
     def network(*given: object) -> torch.Tensor:
@@ -33,15 +34,13 @@ def test_loss_by_hand(system: System, pictures: Pictures) -> None:
     total, count, _ = upsampler_loss(config, system.autoencoder, cache.empty)(
         network,
         batch,
-        torch.Generator().manual_seed(1),  # pyright: ignore
+        torch.Generator(),  # pyright: ignore
     )
-    generator = torch.Generator().manual_seed(1)
-    z = cache.mean + torch.exp(cache.log_variance / 2) * torch.randn(low.shape, generator=generator)
+    sample, noise, other = batch["normal"].unbind(1)
+    z = cache.mean + torch.exp(cache.log_variance / 2) * sample
     z = (z - system.autoencoder.shift) * system.autoencoder.scale
-    torch.rand(3, generator=generator)
-    t = noise_levels(stratified(3, generator), config.objective)[:, None, None, None]
-    level = 0.5 * torch.rand(3, generator=generator)
-    noise, other = torch.randn(low.shape, generator=generator), torch.randn(low.shape, generator=generator)
+    t = noise_levels(batch["uniform"][:, 0], config.objective)[:, None, None, None]
+    level = 0.5 * batch["uniform"][:, 2]
     share = level[:, None, None, None]
     expected = torch.cat([(1 - t) * z + t * noise, (1 - share) * low + share * other], dim=1)
     torch.testing.assert_close(seen[0], expected)
@@ -56,15 +55,12 @@ def test_it_learns(system: System, pictures: Pictures) -> None:
     assert finished
     cache = build_cache(system.autoencoder, system.encoder, pictures)
     numbers = pictures.indices("train", selected=True)[:64]
-    batch = {
-        "mean": cache.mean[numbers],
-        "log_variance": cache.log_variance[numbers],
-        "low": low_latents(system, pictures, 0.0, 0)[numbers],
-        **cache.text(np.zeros(64, np.int64))._asdict(),
-    }
+    empty = np.zeros(64, np.int64)
+    batch = make_batch(cache, numbers, empty, range(64), normals=3, uniforms=3)
+    batch["low"] = low_latents(system, pictures, 0.0, 0)[numbers]
     loss = upsampler_loss(CONFIG, system.autoencoder, cache.empty)
     with torch.inference_mode():
-        total, _, more = loss(upsampler.denoiser, batch, torch.Generator().manual_seed(0))
+        total, _, more = loss(upsampler.denoiser, batch, torch.Generator())
     assert float(total) < 0.97 * float(more["zero_loss"])
 
 

@@ -24,10 +24,10 @@ class Interval(NamedTuple):
 def student_t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     r"""Mean of independent repetitions (seeds) with its Student-t interval.
 
-    .. math:: \bar x \pm t_{n-1,\,(1+c)/2} \; s / \sqrt n
+    $$\bar x \pm t_{n-1,\,(1+c)/2} \; s / \sqrt n,$$
 
-    with :math:`s` the standard deviation with `n - 1` in the denominator and :math:`c` the confidence. One value has
-    no interval: both ends are NaN.
+    with s the standard deviation with n - 1 in the denominator and c the confidence. One value has no interval: both
+    ends are NaN.
 
     Raises:
         UsageError: no values, or a confidence outside (0, 1).
@@ -54,7 +54,7 @@ def bootstrap_interval(
     r"""Percentile bootstrap over examples.
 
     `statistic` is computed on `resamples` draws of `n` examples with replacement; the ends are the
-    :math:`(1-c)/2` and :math:`(1+c)/2` quantiles. It says how far another draw of *examples* would move the number
+    $(1-c)/2$ and $(1+c)/2$ quantiles. It says how far another draw of *examples* would move the number
     of this one model; it says nothing about another seed of the training.
 
     Args:
@@ -72,8 +72,8 @@ def bootstrap_interval(
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     r"""Holm's adjusted p-values, in the order given.
 
-    With the p-values sorted rising, :math:`\tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1)\, p_{(j)})`. Rejecting
-    where :math:`\tilde p \le \alpha` keeps the chance of any false rejection in the family at most :math:`\alpha`.
+    With the p-values sorted rising, $\tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1)\, p_{(j)})$. Rejecting
+    where $\tilde p \le \alpha$ keeps the chance of any false rejection in the family at most $\alpha$.
 
     Raises:
         UsageError: a value that is no probability.

@@ -73,7 +73,12 @@ def _choices(before: list[str]) -> list[str]:
     if verb.preset is not None:
         preset, _ = take_option(before[2:], "--preset")
         config = paper.preset(preset or verb.preset).config
-    return _value_choices(verb, config, before[-1]) or _option_names(verb, config)
+    hint = _type_of(verb, config, before[-1])
+    if get_origin(hint) is Literal:
+        return [str(value) for value in get_args(hint)]
+    # The shell completes files.
+    takes_file = before[-1] == "--config" or hint not in (None, bool)
+    return [] if takes_file else _option_names(verb, config)
 
 
 def _option_names(verb: Verb, config: Any) -> list[str]:
@@ -83,13 +88,13 @@ def _option_names(verb: Verb, config: Any) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in (*names, "help")]
 
 
-def _value_choices(verb: Verb, config: Any, option: str) -> list[str]:
-    """The values of the `Literal` option before the cursor; none for other options."""
-    path = option.removeprefix("--").replace("-", "_").split(".")
+def _type_of(verb: Verb, config: Any, word: str) -> Any:
+    """The type of the option before the cursor; None where the word is no option of the verb."""
+    path = word.removeprefix("--").replace("-", "_").split(".") if word.startswith("--") else [""]
     for kind in (verb.options, *([type(config)] if config is not None else [])):
         hint: Any = kind
         for name in path:
             hint = get_type_hints(hint).get(name) if dataclasses.is_dataclass(hint) else None
-        if get_origin(hint) is Literal:
-            return [str(value) for value in get_args(hint)]
-    return []
+        if hint is not None:
+            return hint
+    return None

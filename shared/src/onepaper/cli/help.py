@@ -79,6 +79,6 @@ def plain_help(text: str) -> str:
     text = re.sub(r"^ (\S.*)\n +-+$", r"\1:", text, flags=re.MULTILINE)
     text = re.sub(r"^╰─*╯$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^ +[-─]+\n", "", text, flags=re.MULTILINE)
-    text = re.sub(r"\s*\(default:\s+(?:None|''|\(\))\)", "", text)
+    text = re.sub(r"\s*\(default:\s*(?:None|''|\(\))?\)", "", text)
     # Columns keep their places.
     return re.sub(r"\{None\}\|(\S+)( *)", lambda found: found[1] + (found[2] and f"{found[2]}{' ' * 7}"), text)

@@ -43,7 +43,7 @@ def parse(paper: Paper, verb: Verb, words: Sequence[str]) -> Invocation | None:
             usage = usage.replace("[-h]", "[-h] [--preset NAME | --config FILE]", 1)
             options = f"{presets_help(paper, verb, preset)}\n\n{options}"
         usage = textwrap.fill(usage, WIDTH, subsequent_indent=" " * len("usage: "), break_on_hyphens=False)
-        print(usage, summary, options.rstrip(), sep="\n\n")
+        print(usage, textwrap.fill(summary, WIDTH), options.rstrip(), sep="\n\n")
         return None
     return Invocation(paper, verb, getattr(parsed, "config", None), parsed.options, preset)
 

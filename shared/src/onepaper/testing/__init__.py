@@ -51,14 +51,25 @@ def run_verb(paper: str, *words: str) -> int:
 
 
 def documentation_pages(paper: str) -> list[Path]:
-    """The paper's README and DATA.md, its page, tutorials and guides, of the checkout; none for an installed copy."""
+    """The paper's pages in the checkout, and those of all papers that have commands of it; none for an installed copy.
+
+    Its own are README and DATA.md, page, tutorials and guides; a package that stands alone has them in `docs`.
+    """
     folder = load_paper(paper).project_folder()
     if folder is None:
         return []
-    docs = folder.parents[1] / "docs"
-    pages = [folder / "README.md", folder / "DATA.md", docs / "papers" / f"{paper}.md"]
-    pages += sorted((docs / "tutorials").glob(f"{paper}*.md")) + sorted((docs / "guides" / paper).glob("*.md"))
+    pages = [folder / "README.md", folder / "DATA.md", *sorted((folder / "docs").glob("*.md"))]
+    if docs := _site(folder):
+        pages += [docs / "papers" / f"{paper}.md", *sorted((docs / "tutorials").glob(f"{paper}*.md"))]
+        pages += sorted((docs / "guides" / paper).glob("*.md"))
+        general = [docs.parent / "README.md", *sorted(docs.glob("*.md"))]
+        pages += [page for page in general if commands(page, paper)]
     return [page for page in pages if page.is_file()]
+
+
+def _site(folder: Path) -> Path | None:
+    """The pages of all papers, for a package below `packages/` of the repository."""
+    return folder.parent.parent / "docs" if folder.parent.name == "packages" else None
 
 
 def check_commands(page: Path, paper: str) -> None:
@@ -102,7 +113,8 @@ def check_ledger(paper: Paper) -> None:
     assert_rules_match(paper)
     folder = paper.project_folder()
     assert folder is not None, f"{paper.name} is not run from a checkout"
-    for page in (folder / "README.md", folder.parents[1] / "docs" / "papers" / f"{paper.name}.md"):
+    docs = _site(folder)
+    for page in (folder / "README.md", *([docs / "papers" / f"{paper.name}.md"] if docs else [])):
         render_file(page, paper, check=True)
 
 

@@ -1,8 +1,9 @@
 r"""Interpolated Kneser-Ney n-grams (Kneser and Ney, 1995), a second opinion on samples that needs no training.
 
-$p_k(w \mid c) = \max(n(cw) - D_k, 0) / n(c) + D_k\, N(c) / n(c)\; p_{k-1}(w \mid c')$ with the context c without its
-first token as c', $N(c)$ different tokens after c, and $p_0 = 1/V$. Counts n of the highest order are of occurrences;
-those of lower orders are of different tokens in front.
+$$p_k(w \mid c) = \max(n(cw) - D_k, 0) / n(c) + D_k\, N(c) / n(c)\; p_{k-1}(w \mid c')$$
+
+with the context c without its first token as c', $N(c)$ different tokens after c, and $p_0 = 1/V$. Counts n of the
+highest order are of occurrences; those of lower orders are of different tokens in front.
 $D_k = n_1 / (n_1 + 2 n_2)$ from the n-grams seen once and twice.
 """
 

@@ -2,22 +2,31 @@
 
 from onepaper.costs import dense_flops, training_cost
 
-from audio_datasets.config import EndToEndExperiment, FeatureConfig, FeaturesExperiment, MLPConfig
+from audio_datasets.config import (
+    EndToEndExperiment,
+    FeatureConfig,
+    FeaturesExperiment,
+    MLPConfig,
+    MultitaskConfig,
+    MultitaskExperiment,
+)
 from audio_datasets.features.functionals import feature_names
 from audio_datasets.models.emo18 import EndToEnd
-from audio_datasets.models.mlp import MLP
+from audio_datasets.models.mlp import MLP, Multitask
 
 # FLOPs of the three convolutions for one frame of 1,600 samples, forward and backward.
 _FRAME_FLOPS = 6.0 * (1600 * 64 * 8 + 160 * 64 * 128 * 6 + 20 * 128 * 256 * 6)
 
 
-def cost_of(config: EndToEndExperiment | FeaturesExperiment) -> dict[str, str]:
+def cost_of(config: EndToEndExperiment | FeaturesExperiment | MultitaskExperiment) -> dict[str, str]:
     """The costs that `presets --cost` prints; clips are counted as 3 seconds long."""
     import torch
 
     with torch.device("meta"):
         if isinstance(config, EndToEndExperiment):
             model: torch.nn.Module = EndToEnd(config.model)
+        elif isinstance(config, MultitaskExperiment):
+            model = Multitask(MultitaskConfig(_inputs(config.features)))
         else:
             outputs = config.data.dataset.rpartition("-")[2]
             sizes = {"high": 10, "two": 2, "culture": 40}

@@ -73,7 +73,7 @@ def _record(name: str) -> Record | None:
 
 
 def _check(options: DataOptions) -> int:
-    from audio_datasets.data.checks import check_clips
+    from audio_datasets.checks.copies import check_clips
     from audio_datasets.data.loaders import load
 
     clips, record = load(options.name, options.root), _record(options.name)
@@ -142,19 +142,35 @@ def _convert(options: DataOptions) -> int:
 
 
 def _inspect(options: DataOptions) -> int:
-    from audio_datasets.data.manifests import propose_columns, propose_manifest
+    from audio_datasets.checks.inspection import inspect_tree
+    from audio_datasets.data.manifests import COLUMNS_SUFFIX, propose_columns
     from audio_datasets.data.tables import read_table
 
     if options.root is None:
         raise UsageError("data inspect needs a folder or a CSV: onepaper audio-datasets data inspect --root PATH")
     if options.root.is_file():
-        for attribute, column in propose_columns(read_table(options.root).columns).items():
+        columns = read_table(options.root).columns
+        proposed = propose_columns(columns)
+        for attribute, column in proposed.items():
             print(f"{attribute:<10}{column}")
+        others = [column for column in columns if column not in proposed.values()]
+        print(f"{'others':<10}{', '.join(others) or 'none'}")
+        path = options.output or options.root.with_name(options.root.stem + COLUMNS_SUFFIX)
+        _write_new(path, json.dumps(proposed, indent=1) + "\n")
+        print(f"written: {path}, which is read with the CSV; correct it before use")
         return 0
-    lines = list(propose_manifest(options.root))
+    proposal = inspect_tree(options.root)
     path = options.output or options.root / "manifest.csv"
+    _write_new(path, "\n".join(proposal.lines()) + "\n")
+    for attribute, level in proposal.roles.items():
+        print(f"{attribute:<10}{level}")
+    for table, proposed in proposal.tables.items():
+        print(f"{table} has {', '.join(f'{name} ({column})' for name, column in proposed.items())}")
+    print(f"{len(proposal.files):,} clips; check {path} before use")
+    return 0
+
+
+def _write_new(path: Path, content: str) -> None:
     if path.exists():
         raise UsageError(f"{path} exists already; remove it, or give another --output")
-    write_atomic(path, "\n".join(lines) + "\n")
-    print(f"proposed columns: {lines[0]}; {len(lines) - 1:,} clips; check {path} before use")
-    return 0
+    write_atomic(path, content)

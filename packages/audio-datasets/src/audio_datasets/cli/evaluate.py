@@ -1,8 +1,13 @@
-"""The verb `evaluate`: a baseline or a trained network on clips that it was not trained on, with intervals."""
+"""The verb `evaluate`: a baseline or a trained network on clips that it was not trained on, with intervals.
+
+A task of the paper (`--task`) is in `tasks`.
+"""
 
 import csv
 import io
 
+import numpy as np
+from jaxtyping import Float32
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 
@@ -17,7 +22,13 @@ def evaluate_verb(call: Invocation) -> None:
     """The verb `evaluate`: prints the scores and writes `evaluation.json` and `predictions.csv`."""
     options: EvaluateOptions = call.options
     if options.dry_run:
-        print(f"would evaluate {options.weights or 'support vectors on functionals'} on {options.dataset}")
+        what = options.weights or f"{options.baseline} on {', '.join(options.bank)}"
+        print(f"would evaluate {what} on {options.task or options.dataset}")
+        return
+    if options.task:
+        from audio_datasets.cli.tasks import evaluate_task
+
+        evaluate_task(call)
         return
     clips = load(options.dataset, options.root)
     clips = clips.labelled() if clips.classes else clips.where(lambda clip: bool(clip.targets))
@@ -47,10 +58,27 @@ def evaluate_verb(call: Invocation) -> None:
     print(f"written: {run.folder / 'evaluation.json'}")
 
 
+def feature_matrices(options: EvaluateOptions, clips: ClipSet) -> list[Float32[np.ndarray, "clips features"]]:
+    """One matrix for each bank, and for each encoder."""
+    found = []
+    for bank in options.bank:
+        if bank != "encoder":
+            found.append(clip_matrix(clips, options.features, options.max_seconds, bank))
+            continue
+        from onepaper.torch.accelerator import choose_device
+
+        from audio_datasets.embeddings import embed_clips
+
+        device = str(choose_device(options.device))
+        for folder in options.encoder.folders:
+            found.append(embed_clips(clips, folder, options.encoder, options.max_seconds, device))
+    return found
+
+
 def _by_features(options: EvaluateOptions, clips: ClipSet) -> Evaluation:
     if options.split == "folds":
         group_folds(clips, options.folds)  # an error now rather than after the features
-    features = clip_matrix(clips, options.features, options.max_seconds, options.bank)
+    features = np.concatenate(feature_matrices(options, clips), axis=1)
     if options.split == "folds":
         return cross_validate(clips, features, options.folds)
     return evaluate_split(clips, features, options.split)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from onepaper.config import check_non_negative, check_positive, outside_identity
+from onepaper.errors import UsageError
 from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
 
-from audio_datasets.config import FeatureConfig
+from audio_datasets.config import AdaptationConfig, EncoderConfig, FeatureConfig
 
 
 @dataclass(frozen=True)
@@ -60,24 +61,38 @@ class TrainOptions(TrainingOptions):
 outside_identity(TrainOptions, "export")
 
 
+Bank = Literal["open", "egemaps", "compare", "encoder"]
+
+
 @dataclass(frozen=True)
 class EvaluateOptions(VerbOptions):
     """Options of `evaluate`."""
 
     dataset: str = "hedgewars-voices"
     """id of a data set that `data list --loadable` shows, or `manifest`"""
+    task: str = ""
+    """id of a task of the paper, on your copy of its data set, instead of --dataset; `leaderboard` lists them"""
     root: Path | None = None
     """folder or CSV of your copy; without it the clips that ship with the package"""
     weights: str = ""
-    """a network that ships with the package, or the folder of a training run; without it, support vectors on
-    functionals are trained"""
+    """a network that ships with the package, or the folder of a training run; without it, a baseline is fitted to
+    features"""
     split: Literal["folds", "validation", "test"] = "folds"
-    """folds: each fold of voices is predicted by the others; validation, test: trained on the train split"""
+    """folds: each fold of voices is predicted by the others; validation, test: trained on the train split. Of a task,
+    folds stand for validation, and a blind test split gives a submission"""
     folds: int = 5
     """number of folds of voices"""
-    bank: Literal["open", "egemaps", "compare"] = "open"
-    """functionals: open (of this package), or egemaps and compare of openSMILE, whose licence is not commercial"""
+    baseline: Literal["support-vectors", "linear", "nearest", "mean", "network"] = "support-vectors"
+    """of a task; linear: logistic or ridge regression; nearest: the labels of the nearest clip; mean: a constant;
+    network: that of the challenges' baselines"""
+    bank: tuple[Bank, ...] = ("open",)
+    """features: open (functionals of this package), egemaps and compare of openSMILE, whose licence is not commercial,
+    or encoder, the embeddings of --encoder.folders; several are fused"""
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    fusion: Literal["early", "late"] = "early"
+    """of several features; early: they are joined; late, of a task: predictions are averaged"""
     features: FeatureConfig = field(default_factory=FeatureConfig)
+    adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
     max_seconds: float = 10.0
     """longer clips are cut"""
     resamples: int = 1000
@@ -87,6 +102,67 @@ class EvaluateOptions(VerbOptions):
         super().__post_init__()
         for name in ("folds", "max_seconds", "resamples"):
             check_positive(name, getattr(self, name))
+        if not self.bank:
+            raise UsageError("there is no --bank; give at least one kind of features")
+        if ("encoder" in self.bank) != bool(self.encoder.folders):
+            raise UsageError("embeddings need both: --bank encoder --encoder.folders FOLDER")
+        if self.task and self.root is None:
+            raise UsageError(f"{self.task} needs your copy of its data set: --root FOLDER")
+        if not self.task and (self.fusion, self.baseline) != ("early", "support-vectors"):
+            raise UsageError("late fusion and other baselines than support vectors are of --task")
+
+    def chosen_split(self) -> str:
+        """The split of a task."""
+        return "validation" if self.split == "folds" else self.split
+
+
+@dataclass(frozen=True)
+class SubmissionOptions(PlainOptions):
+    """Options of `submission`."""
+
+    task: Annotated[str, "positional"] = ""
+    """id of a task"""
+    file: Annotated[Path | None, "positional"] = None
+    """CSV of predictions"""
+    root: Path | None = None
+    """folder of your copy, whose clips the file has to hold"""
+    split: Literal["validation", "test"] = "test"
+    """which clips"""
+
+
+@dataclass(frozen=True)
+class FeaturesOptions(PlainOptions):
+    """Options of `features`."""
+
+    dataset: str = "hedgewars-voices"
+    """id of a data set that `data list --loadable` shows, or `manifest`"""
+    root: Path | None = None
+    """folder or CSV of your copy; without it the clips that ship with the package"""
+    shards: Path | None = None
+    """folder of webdataset shards (.tar) to read instead of a data set, as `data convert` writes them"""
+    bank: Literal["open", "egemaps", "compare"] = "open"
+    """functionals: open (of this package), or egemaps and compare of openSMILE, whose licence is not commercial"""
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    max_seconds: float = 10.0
+    """longer clips are cut"""
+    unreadable: Literal["error", "skip"] = "error"
+    """error: a clip that cannot be read stops the extraction; skip: the manifest lists it"""
+    engine: Literal["processes", "ray"] = "processes"
+    """processes of this machine, or tasks on the Ray cluster of RAY_ADDRESS, which starts here without that"""
+    workers: int = 0
+    """number of processes; 0: one for each core; Ray takes the cores of its cluster"""
+    part_clips: int = 256
+    """clips that a process computes at a time; of shards, all of one shard"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_non_negative("workers", self.workers)
+        for name in ("max_seconds", "part_clips"):
+            check_positive(name, getattr(self, name))
+
+
+# The features are the same.
+outside_identity(FeaturesOptions, "engine", "workers")
 
 
 @dataclass(frozen=True)
@@ -95,3 +171,5 @@ class LeaderboardOptions(PlainOptions):
 
     task: Annotated[str, "positional"] = ""
     """id of a task; without it all"""
+    runs: tuple[Path, ...] = ()
+    """folders that `evaluate --task` wrote, whose scores are set beside the paper's"""

@@ -6,7 +6,8 @@ from onepaper.runs import check_writable
 from onepaper.torch.accelerator import Accelerator
 
 from audio_datasets.cli.options import TrainOptions
-from audio_datasets.config import EndToEndExperiment
+from audio_datasets.config import EndToEndExperiment, MultitaskExperiment
+from audio_datasets.multitask import load_multitask, train_multitask
 from audio_datasets.pretrained.networks import Network, save_network
 from audio_datasets.training import load_checked, train_end_to_end, train_on_features
 
@@ -23,7 +24,14 @@ def train_verb(call: Invocation) -> None:
             raise UsageError(f"--export is of networks on raw audio; {call.preset} trains one on functionals")
         check_writable(options.export, "--export")
     with Accelerator(options) as accelerator:
-        clips = load_checked(config)  # inputs are validated before the run folder is created
+        # Inputs are validated before the run folder is created.
+        if isinstance(config, MultitaskExperiment):
+            labels = load_multitask(config)
+            with call.open_run(main_process=accelerator.is_main) as run:
+                train_multitask(config, run, seed=options.seed, accelerator=accelerator, labels=labels)
+            print(f"run folder: {run.folder}")
+            return
+        clips = load_checked(config)
         with call.open_run(main_process=accelerator.is_main) as run:
             if not isinstance(config, EndToEndExperiment):
                 train_on_features(config, run, seed=options.seed, accelerator=accelerator)

@@ -31,6 +31,13 @@ def _vocal_bursts(task: str) -> Loader:
 
 
 @unmeasured
+def _exvo(root: Path | None) -> ClipSet:
+    from audio_datasets.data.vocal_bursts import load_exvo
+
+    return load_exvo(_required("hume-vocalburst", root))
+
+
+@unmeasured
 def _prosody(root: Path | None) -> ClipSet:
     from audio_datasets.data.prosody import load_prosody
 
@@ -61,6 +68,7 @@ LOADERS: Mapping[str, Callable[[], Loader]] = {
     "openarena-players": lambda: _openarena,
     "hume-vocalburst": lambda: _vocal_bursts("high"),
     **{f"hume-vocalburst-{task}": lambda task=task: _vocal_bursts(task) for task in ("high", "two", "culture", "type")},
+    "hume-vocalburst-exvo": lambda: _exvo,
     "hume-prosody": lambda: _prosody,
     **{name: lambda name=name: _manifest(name) for name in ("modulate-sonata", "modulate-stream", "manifest")},
 }

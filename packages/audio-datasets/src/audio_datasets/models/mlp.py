@@ -35,7 +35,8 @@ class MLP(nn.Module):
 class Multitask(nn.Module):
     r"""Shared layers of 128 and 64, and heads for emotions, age and country (ExVo multitask).
 
-    The loss is $\sum_k \tfrac12 e^{-2 s_k} L_k + s_k$ with learned $s_k = \log \sigma_k$ (Kendall et al., 2018).
+    The loss is $\sum_k \tfrac12 (e^{-v_k} L_k + v_k)$ with learned $v_k = \log \sigma_k^2$ (Kendall et al., 2018), as
+    in the official code of ExVo-MultiTask.
 
     Args:
         config: the architecture; kept as `config`.
@@ -50,7 +51,7 @@ class Multitask(nn.Module):
         )  # fmt: skip
         self.emotions, self.age = (_head(outputs) for outputs in (config.emotions, 1))
         self.country = _head(config.countries)
-        self.log_sigma = nn.Parameter(torch.full((3,), config.initial_log_sigma))
+        self.log_variance = nn.Parameter(torch.full((3,), config.initial_log_variance))
 
     def forward(self, features: Float[Tensor, "clips inputs"]) -> tuple[Tensor, Tensor, Tensor]:
         """Emotions [clips, emotions] before the sigmoid, age [clips] in years, logits [clips, countries]."""
@@ -59,7 +60,7 @@ class Multitask(nn.Module):
 
     def weigh(self, losses: Float[Tensor, " tasks"]) -> Float[Tensor, ""]:
         """The weighted sum of the losses of emotions, age and country."""
-        return (0.5 * torch.exp(-2 * self.log_sigma) * losses + self.log_sigma).sum()
+        return 0.5 * (torch.exp(-self.log_variance) * losses + self.log_variance).sum()
 
 
 def _head(outputs: int) -> nn.Sequential:

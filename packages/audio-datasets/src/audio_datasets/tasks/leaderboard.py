@@ -11,7 +11,7 @@ class Row(NamedTuple):
         system: what was evaluated.
         metric: name of the score.
         value: on the test split.
-        table: of the paper.
+        table: of the paper; empty for a result of one's own.
         kind: baseline, best, or ours.
     """
 

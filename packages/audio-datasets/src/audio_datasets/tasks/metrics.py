@@ -84,13 +84,16 @@ def mean_spearman(truth: ArrayLike, predicted: ArrayLike) -> float:
     """
     from scipy.stats import rankdata
 
-    found = []
-    for x, y in _columns(truth, predicted):
-        ranks = np.stack([rankdata(x), rankdata(y)])
-        if (ranks == ranks[:, :1]).all(axis=1).any():
-            raise UsageError("the rank correlation of a constant is undefined; expected values that vary")
-        found.append(np.corrcoef(ranks)[0, 1])
-    return float(np.mean(found))
+    return _mean_correlation([np.stack([rankdata(x), rankdata(y)]) for x, y in _columns(truth, predicted)])
+
+
+def mean_pearson(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Unweighted mean over the columns of [clips, targets] of Pearson's correlation, which A-VB reports beside the CCC.
+
+    Raises:
+        UsageError: as `mean_spearman`.
+    """
+    return _mean_correlation([np.stack([x, y]) for x, y in _columns(truth, predicted)])
 
 
 def multitask_score(concordance: float, recall: float, mean_absolute_error: float) -> float:
@@ -111,6 +114,17 @@ def multitask_score(concordance: float, recall: float, mean_absolute_error: floa
         warnings.warn("the harmonic mean is undefined for CCC or UAR of 0 or below; the score is 0", stacklevel=2)
         return 0.0
     return 3.0 / (1 / concordance + 1 / recall + mean_absolute_error)
+
+
+def _mean_correlation(pairs: list[Float[np.ndarray, "2 n"]]) -> float:
+    found = []
+    for pair in pairs:
+        if not np.isfinite(pair).all() or (pair == pair[:, :1]).all(axis=1).any():
+            raise UsageError(
+                "the correlation of a constant or of missing values is undefined; expected values that vary"
+            )
+        found.append(np.corrcoef(pair)[0, 1])
+    return float(np.mean(found))
 
 
 def _columns(truth: ArrayLike, predicted: ArrayLike) -> list[tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]]:

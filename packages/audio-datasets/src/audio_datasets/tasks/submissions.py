@@ -16,18 +16,23 @@ from onepaper.errors import UsageError
 
 from audio_datasets.tasks.definitions import Task
 
+# A row has at most 42 cells of a few characters: larger files are no submissions.
+_MAX_BYTES = 2**28
+
 
 def submission_csv(task: Task, ids: Sequence[str], predicted: npt.NDArray[Any]) -> str:
-    """A CSV with the columns of the task: File_ID in square brackets, then ratings, or the name of the class.
+    """A CSV with the columns of the task: File_ID in square brackets, then numbers, or the name of the class.
 
     Args:
         task: gives the columns.
         ids: of the clips.
-        predicted: ratings [clips, columns], or indices [clips] of classes.
+        predicted: numbers [clips, columns], or indices [clips] of classes.
 
     Raises:
-        UsageError: another shape, an id twice, or predictions that are not finite, outside [0, 1] or no class.
+        UsageError: another shape, an id twice, or predictions that are not finite, out of range or no class; or a task
+            without predictions of clips.
     """
+    _check_kind(task)
     values = np.asarray(predicted)
     expected = (len(ids),) if task.kind == "classes" else (len(ids), len(task.columns))
     if values.shape != expected:
@@ -42,10 +47,12 @@ def submission_csv(task: Task, ids: Sequence[str], predicted: npt.NDArray[Any]) 
             if not 0 <= row < len(task.classes):
                 raise UsageError(f"the class of '{name}' is {row}, expected 0 to {len(task.classes) - 1}")
             writer.writerow((f"[{name}]", task.classes[int(row)]))
-        else:
-            if not (np.isfinite(row).all() and (row >= 0).all() and (row <= 1).all()):
-                raise UsageError(f"ratings of '{name}' are not all numbers from 0 to 1")
-            writer.writerow((f"[{name}]", *(f"{value:.6f}" for value in row)))
+            continue
+        for column, value in zip(task.columns, row, strict=True):
+            low, high = task.bounds(column)
+            if not low <= value <= high:
+                raise UsageError(f"{column} of '{name}' is {value}, expected a number from {low:g} to {high:g}")
+        writer.writerow((f"[{name}]", *map(_written, task.columns, row)))
     return content.getvalue()
 
 
@@ -55,13 +62,8 @@ def check_submission(task: Task, path: Path, ids: Sequence[str]) -> int:
     Raises:
         UsageError: a missing file or column, an id that is missing, unknown or there twice, or a value out of range.
     """
-    if not path.is_file():
-        raise UsageError(f"{path} does not exist; give a CSV of predictions")
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise UsageError(f"{path} is not a readable CSV ({error}); write it again") from None
+    _check_kind(task)
+    header, *rows = _read(path)
     if tuple(header) != ("File_ID", *task.columns):
         raise UsageError(
             f"{path} has the columns {shortened(', '.join(header))}, expected File_ID, {', '.join(task.columns)}"
@@ -80,13 +82,41 @@ def check_submission(task: Task, path: Path, ids: Sequence[str]) -> int:
             if row[1] not in task.classes:
                 raise UsageError(f"{where}: {unknown('class', row[1], task.classes)}")
             continue
-        for cell in row[1:]:
-            try:
-                good = 0 <= float(cell) <= 1
-            except ValueError:
-                good = False
-            if not good:
-                raise UsageError(f"{where} has {shortened(cell)}, expected a number from 0 to 1")
+        for column, cell in zip(task.columns, row[1:], strict=True):
+            _check_cell(task, column, cell, where)
     if missing := wanted - seen:
         raise UsageError(f"{path} lacks {len(missing):,} clips, first {min(missing)}; expected all {len(wanted):,}")
     return len(seen)
+
+
+def _check_kind(task: Task) -> None:
+    if task.kind == "generation":
+        raise UsageError(f"{task.id} takes clips, not predictions; audio_datasets.generation_score scores them")
+
+
+def _written(column: str, value: float) -> str:
+    return f"{value:.0f}" if column == "Country" else f"{value:.6f}"
+
+
+def _read(path: Path) -> list[list[str]]:
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; give a CSV of predictions")
+    if not 0 < path.stat().st_size <= _MAX_BYTES:
+        raise UsageError(f"{path} has {path.stat().st_size:,} bytes, expected a CSV of at most {_MAX_BYTES:,}")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.reader(file))
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise UsageError(f"{path} is not a readable CSV ({error}); write it again") from None
+
+
+def _check_cell(task: Task, column: str, cell: str, where: str) -> None:
+    low, high = task.bounds(column)
+    try:
+        value = float(cell)
+    except ValueError:
+        value = np.nan
+    whole = column != "Country" or value.is_integer()
+    if not (low <= value <= high and whole and "_" not in cell):
+        kind = "number" if column != "Country" else "whole number"
+        raise UsageError(f"{where} has {shortened(cell)} as {column}, expected a {kind} from {low:g} to {high:g}")

@@ -79,8 +79,8 @@ class EncodeOptions(PlainOptions):
     """Options of `encode`."""
 
     image: Path | None = None
-    """an image file; of JPEG files with --stored the coefficients in the file. None: the photograph of a cat that is
-    included"""
+    """an image file; of JPEG files with --stored the coefficients in the file; without it: the photograph of a cat
+    that is included"""
     stored: bool = False
     """take the coefficients and tables that are in a JPEG file, instead of encoding its pixels"""
     stages: int = 8
@@ -109,7 +109,7 @@ class StatsOptions(PlainOptions):
     """Options of `stats`."""
 
     path: Path | None = None
-    """a folder of images or a .tar shard; None: the photographs that are included"""
+    """a folder of images or a .tar shard; without it: the photographs that are included"""
     size: int = 256
     """pixels, to which images are cropped and resampled"""
     stored: bool = False

@@ -34,9 +34,9 @@ class EvaluateOptions(VerbOptions):
     tasks: tuple[str, ...] = EMBEDDED_NAMES
     """mini tasks to score; mini_languages, mini_speakers and mini_intents need --prepared"""
     prepared: Path | None = None
-    """the folder that prepare made; None: $ONEPAPER_DATA/hares-mini"""
+    """the folder that prepare made; without it: $ONEPAPER_DATA/hares-mini"""
     features: Path | None = None
-    """folder in which embeddings of clips are kept, for the same network and audio; None: they are computed"""
+    """folder in which embeddings of clips are kept, for the same network and audio; without it: they are computed"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,7 +56,7 @@ class GalleryOptions(VerbOptions):
     task: str = "mini_sounds"
     """mini task whose clips are compared"""
     prepared: Path | None = None
-    """the folder that prepare made; None: $ONEPAPER_DATA/hares-mini"""
+    """the folder that prepare made; without it: $ONEPAPER_DATA/hares-mini"""
     queries: int = 8
     """clips whose neighbours are shown, at equal distances in the task's table"""
     neighbours: int = 4
@@ -90,7 +90,7 @@ class ScoreOptions(VerbOptions):
     probe: Literal["paper", "logistic", "mlp", "svm", "ridge", "knn"] = "paper"
     """paper: linear, one hidden layer for AudioSet, support vectors for ESC-50"""
     features: Path | None = None
-    """folder in which embeddings of clips are kept: an interrupted scoring goes on there; None: none are kept"""
+    """folder in which embeddings of clips are kept: an interrupted scoring goes on there; without it: none are kept"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

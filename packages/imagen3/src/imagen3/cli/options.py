@@ -15,7 +15,7 @@ from onepaper.config import (
 from onepaper.errors import UsageError
 from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
 
-from imagen3.config import FilterConfig, SamplingOptions, StudyRules
+from imagen3.config import AutoencoderTerms, FilterConfig, SamplingOptions, StudyRules
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class TrainOptions(TrainingOptions):
 
     max_minutes: float = 0.0
     """time of this command, shared out over the stages; the same command goes on; 0 sets no limit"""
+    aspect_ratios: bool = False
+    """pictures of a folder keep their aspect ratios at about the area of data.size squared, in batches of one size;
+    otherwise all are cropped to squares"""
+    terms: AutoencoderTerms = field(default_factory=AutoencoderTerms)
     export: Path | None = None
     """also write the trained system into this folder, in half precision"""
 
@@ -63,6 +67,8 @@ class SampleOptions(VerbOptions):
     weak: str = ""
     """a system with the same latents and text encoder, trained for a shorter time or smaller: guidance leads away from
     it in place of the empty text"""
+    distilled_guidance: float | None = None
+    """weight that a network of FLUX takes as an input, in place of two predictions a step"""
     average: float | None = None
     """relative width of the average of the weights, from the snapshots of a training run; None takes what is kept as
     the weights"""
@@ -95,6 +101,8 @@ class SampleOptions(VerbOptions):
             raise UsageError("upscale 2, 4 or 8 needs an upsampler; give --upscale and --upsampler, or neither")
         if self.weak and self.negative:
             raise UsageError("guidance leads away from a weak system or a negative text; give --weak or --negative")
+        if self.distilled_guidance is not None:
+            check_non_negative("distilled_guidance", self.distilled_guidance)
         self.sampling(SamplingOptions())  # the values are validated
 
     def sampling(self, kept: SamplingOptions) -> SamplingOptions:
@@ -102,6 +110,26 @@ class SampleOptions(VerbOptions):
         names = ("sampler", "steps", "guidance", "rescale", "parallel", "interval", "momentum", "norm_limit", "churn")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(kept, **given)
+
+
+@dataclass(frozen=True)
+class UpsampleOptions(VerbOptions):
+    """Options of `upsample`."""
+
+    pictures: Path = Path("pictures")
+    """folder of pictures; the text in NAME.txt beside one says what it shows"""
+    upsampler: str = "upsampler"
+    """folder of the training of an upsampler"""
+    scale: Literal[2, 4, 8] = 2
+    """factor of the sides"""
+    prompt: str = "a picture"
+    """of pictures without a text"""
+    compare: bool = False
+    """reduce the pictures, enlarge them again, and compare the upsampler with bicubic and Lanczos interpolation"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("scale", str(self.scale), ("2", "4", "8"))
 
 
 @dataclass(frozen=True)

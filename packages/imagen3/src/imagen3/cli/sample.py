@@ -12,6 +12,7 @@ from onepaper.torch.accelerator import choose_device
 
 from imagen3.cli.options import SampleOptions
 from imagen3.cli.responsibility.watermark import read_key
+from imagen3.pretrained.pipelines import pipeline_options, set_distilled_guidance
 from imagen3.pretrained.systems import open_system
 from imagen3.pretrained.upsamplers import open_upsampler
 from imagen3.responsibility.output import finish
@@ -36,6 +37,8 @@ def sample_verb(call: Invocation) -> None:
         system = open_system(options.weights).to(device)
     else:
         system = averaged_system(Path(options.weights), options.average).to(device)
+    if options.distilled_guidance is not None:
+        set_distilled_guidance(system, options.distilled_guidance)
     weak = open_system(options.weak).to(device) if options.weak else None
     upsampler = open_upsampler(options.upsampler).to(device) if options.upsampler else None
     latent_size(system.config, options.size)
@@ -47,7 +50,7 @@ def sample_verb(call: Invocation) -> None:
             f"scale is {options.scale}: files would have {side} pixels a side, expected at least {SMALLEST_SIDE} "
             "to be marked"
         )
-    sampling = options.sampling(system.config.sampling)
+    sampling = options.sampling(pipeline_options(system, options.size) if options.size else system.config.sampling)
     average = "averaged" if options.average is None else f"average of relative width {options.average}"
     with call.open_run() as run:
         begun = time.perf_counter()

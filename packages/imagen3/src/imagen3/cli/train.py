@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 from onepaper.data import write_sums
+from onepaper.errors import UsageError
 from onepaper.paper import Invocation
 from onepaper.runs import check_writable
 from onepaper.torch.accelerator import Accelerator
 
 from imagen3.cli.options import TrainOptions
 from imagen3.config import SystemConfig, UpsamplerConfig
+from imagen3.data.pictures import folder_pictures
 from imagen3.data.scenes import training_pictures
 from imagen3.pretrained.systems import open_system, save_system
 from imagen3.pretrained.upsamplers import save_upsampler
@@ -33,7 +35,11 @@ def train_verb(call: Invocation) -> None:
     if options.export is not None:
         check_writable(options.export, "--export")
     with Accelerator(options) as accelerator:
-        pictures = training_pictures(config.data)  # inputs are validated before the run folder is created
+        # Inputs are validated before the run folder is created.
+        if options.aspect_ratios:
+            pictures = folder_pictures(config.data, config.autoencoder.factor * config.denoiser.patch)
+        else:
+            pictures = training_pictures(config.data)
         if pictures.left_out and accelerator.is_main:
             print(f"{pictures.left_out:,} duplicates are left out, {len(pictures.pixels):,} pictures remain")
         with call.open_run(main_process=accelerator.is_main) as run:
@@ -44,6 +50,7 @@ def train_verb(call: Invocation) -> None:
                 seed=options.seed,
                 accelerator=accelerator,
                 max_minutes=options.max_minutes,
+                terms=options.terms,
             )
             if not accelerator.is_main:
                 return
@@ -63,6 +70,8 @@ def _train_upsampler(call: Invocation, config: UpsamplerConfig) -> None:
     if options.dry_run:
         print(f"would train {call.preset}: {config.training.loop.steps} steps of an upsampler for {config.system}")
         return
+    if options.aspect_ratios:
+        raise UsageError("an upsampler learns from squares; leave out --aspect-ratios")
     if options.export is not None:
         check_writable(options.export, "--export")
     with Accelerator(options) as accelerator:

@@ -5,11 +5,15 @@ measured from its pixels. An instruction is the form in which it answers.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
+from onepaper.errors import UsageError
 
 from imagen3.data.emoji import Emoji
+
+LARGEST_CAPTION = 10_000
 
 PALETTE = {
     "black": (20, 20, 20),
@@ -82,3 +86,22 @@ def synthetic_captions(concept: Emoji, picture: UInt8[np.ndarray, "height width 
     """All synthetic captions of a concept, in a fixed order."""
     colours = main_colours(picture)
     return [caption for captioner in CAPTIONERS for caption in captioner(concept, colours)]
+
+
+def read_caption(picture: Path) -> str:
+    """The text in NAME.txt beside the file of a picture; empty where there is none.
+
+    Raises:
+        UsageError: it is longer than 10,000 bytes, or no UTF-8.
+    """
+    file = picture.with_suffix(".txt")
+    if not file.is_file():
+        return ""
+    with file.open("rb") as opened:
+        content = opened.read(LARGEST_CAPTION + 1)
+    if len(content) > LARGEST_CAPTION:
+        raise UsageError(f"{file} has more than {LARGEST_CAPTION:,} bytes; expected a caption")
+    try:
+        return " ".join(content.decode("utf-8-sig").split())
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no UTF-8 text; save it again as UTF-8") from None

@@ -12,13 +12,6 @@ from torch import Tensor
 from imagen3.config import ObjectiveConfig
 
 
-def stratified(count: int, generator: torch.Generator) -> Float[Tensor, " count"]:
-    """Uniform numbers, one in each of `count` equal parts of [0, 1], which lowers the variance of a batch."""
-    device = generator.device
-    uniform = torch.rand(count, generator=generator, device=device)
-    return (torch.randperm(count, generator=generator, device=device) + uniform) / count
-
-
 def noise_levels(u: Float[Tensor, " batch"], config: ObjectiveConfig) -> Float[Tensor, " batch"]:
     r"""Noise levels with the density of a configuration, from uniform numbers.
 

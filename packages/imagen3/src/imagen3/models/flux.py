@@ -73,6 +73,8 @@ class Flux(nn.Module):
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
+        self.guidance = GUIDANCE
+        """the weight, where it is an input and the call gives none"""
         width, area = config.width, config.patch**2
         self.patches = nn.Linear(area * config.channels, width)
         self.text_in = nn.Linear(config.text_dim, width)
@@ -87,7 +89,7 @@ class Flux(nn.Module):
         initialize(self)
 
     def forward(
-        self, z: Float[Tensor, "B C H W"], t: Float[Tensor, " B"], text: TextFeatures, guidance: float = GUIDANCE
+        self, z: Float[Tensor, "B C H W"], t: Float[Tensor, " B"], text: TextFeatures, guidance: float | None = None
     ) -> Float[Tensor, "B C H W"]:
         """The predicted velocity, of z's shape and in float32; `guidance` is used where it is an input.
 
@@ -103,7 +105,7 @@ class Flux(nn.Module):
         mask = F.pad(text.mask, (0, rows * columns), value=True)[:, None, None] if config.mask_padding else None
         condition = self.time_in(frequency_features(TIME_SCALE * t, TIME_FEATURES)) + self.pooled_in(text.pooled)
         if config.guidance_input:
-            weights = torch.full_like(t, TIME_SCALE * guidance)
+            weights = torch.full_like(t, TIME_SCALE * (self.guidance if guidance is None else guidance))
             condition = condition + self.guidance_in(frequency_features(weights, TIME_FEATURES))
         condition = F.silu(condition)
         words = self.text_in(text.tokens)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from imagen3.config import (
     SystemConfig,
     TextConfig,
 )
+from imagen3.models.flux import Flux
 from imagen3.models.networks import fill
 from imagen3.presets import PRESETS
 from imagen3.pretrained.diffusers_folders import empty_network, read_network
@@ -27,6 +29,8 @@ from imagen3.text.pipeline import pipeline_class
 
 # Of FLUX, whose configuration has no size of pictures.
 FLUX_SIZE = 1024
+# As the pipelines themselves cut texts.
+MAX_TOKENS = {"StableDiffusion3Pipeline": 256, "FluxPipeline": 512, "PixArtAlphaPipeline": 120}
 
 
 def is_pipeline(folder: Path) -> bool:
@@ -68,16 +72,13 @@ def system_config(folder: Path, kind: str, denoiser: DenoiserConfig, autoencoder
         if found != ("linear", 1e-4, 2e-2):
             raise UsageError(f"the scheduler has betas {found}, expected ('linear', 0.0001, 0.02)")
         objective = ObjectiveConfig("epsilon")
-    elif scheduler.get("use_dynamic_shifting"):
-        # The shift is exponential in a line of the number of patches; this is its value at the largest one.
-        shift = math.exp(scheduler.get("max_shift", 1.15))
     else:
-        shift = float(scheduler.get("shift", 1.0))
+        shift = shift_of(scheduler, (side // denoiser.patch) ** 2)
     return replace(
         PRESETS["paper-2b"].config,
         data=DataConfig("folder", Path("pictures"), size=side * autoencoder.factor),
         text=TextConfig(
-            "pipeline", folder.resolve(), max_tokens=120 if objective.prediction == "epsilon" else 256,
+            "pipeline", folder.resolve(), max_tokens=MAX_TOKENS[kind],
             dim=denoiser.text_dim, pooled_dim=denoiser.pooled_dim,
         ),
         autoencoder=autoencoder,
@@ -87,6 +88,36 @@ def system_config(folder: Path, kind: str, denoiser: DenoiserConfig, autoencoder
             steps=28, guidance=1.0 if denoiser.guidance_input else 4.5, shift=shift,
         ),
     )  # fmt: skip
+
+
+def pipeline_options(system: System, size: tuple[int, int]) -> SamplingOptions:
+    """The options of an imported system for a height and width in pixels, on which the shift of FLUX depends."""
+    config = system.config
+    if config.text.encoder != "pipeline" or config.text.path is None or config.objective.prediction == "epsilon":
+        return config.sampling
+    height, width = (side // (config.autoencoder.factor * config.denoiser.patch) for side in size)
+    scheduler = _scheduler(config.text.path / "scheduler" / "scheduler_config.json")
+    return replace(config.sampling, shift=shift_of(scheduler, height * width))
+
+
+def set_distilled_guidance(system: System, weight: float) -> None:
+    """Give a FLUX network that was distilled with guidance its weight, 3.5 by default.
+
+    Raises:
+        UsageError: guidance is no input of the network.
+    """
+    if not isinstance(system.denoiser, Flux) or not system.config.denoiser.guidance_input:
+        raise UsageError("guidance is no input of this network; use --guidance in place of --distilled-guidance")
+    system.denoiser.guidance = weight
+
+
+def shift_of(scheduler: Mapping[str, Any], patches: int) -> float:
+    r"""The $\alpha$ of a scheduler of rectified flow; where it is dynamic, $\log \alpha$ is linear in the patches."""
+    if not scheduler.get("use_dynamic_shifting"):
+        return float(scheduler.get("shift", 1.0))
+    fewest, most = scheduler.get("base_image_seq_len", 256), scheduler.get("max_image_seq_len", 4096)
+    low, high = scheduler.get("base_shift", 0.5), scheduler.get("max_shift", 1.15)
+    return math.exp(low + (high - low) * (patches - fewest) / (most - fewest))
 
 
 def _scheduler(path: Path) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from onepaper.torch.steps import TorchState, TorchTask, local
 from onepaper.training import LoopOptions
 from safetensors import safe_open
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 
 from imagen3.pretrained.systems import System, open_system
+from imagen3.training.sharded import gathered
 
 FOLDER, SNAPSHOT = "averages", "step_{step:08d}.safetensors"
 
@@ -102,9 +102,9 @@ def snapshot_hook(
         if step % every and step != loop.steps:
             return
         whole = {
-            f"{width}/{name}": (value.full_tensor() if isinstance(value, DTensor) else value).half()
+            f"{width}/{name}": value.half()
             for width, average in state.averages.items()
-            for name, value in average.items()
+            for name, value in gathered(average).items()
         }
         if accelerator.is_main:
             target.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from imagen3.data.buckets import Ragged
 from imagen3.data.pictures import Pictures
 from imagen3.models.networks import AnyAutoencoder
 from imagen3.text.encoder import TextEncoder, TextFeatures
@@ -24,8 +26,8 @@ CACHE_NAME = "features.safetensors"
 class FeatureCache:
     """Everything that the denoiser learns from; text 0 is the empty one."""
 
-    mean: Float[Tensor, "pictures channels height width"]
-    log_variance: Float[Tensor, "pictures channels height width"]
+    mean: Float[Tensor, "pictures channels height width"] | Ragged
+    log_variance: Float[Tensor, "pictures channels height width"] | Ragged
     tokens: Float[Tensor, "texts length dim"]
     mask: Bool[Tensor, "texts length"]
     pooled: Float[Tensor, "texts dim"]
@@ -46,12 +48,17 @@ class FeatureCache:
 
 def build_cache(autoencoder: AnyAutoencoder, encoder: TextEncoder, pictures: Pictures) -> FeatureCache:
     """Encode all pictures and captions, in half precision but for the latents."""
-    latents = encode_all(autoencoder, pictures.pixels)
+    pixels = pictures.pixels
+    if isinstance(pixels, Ragged):
+        parts = [encode_all(autoencoder, part) for part in pixels.parts]
+        mean, log_variance = (Ragged([part[index] for part in parts], pixels.order) for index in range(2))
+    else:
+        mean, log_variance = encode_all(autoencoder, pixels)
     rows = [(number, caption) for number, own in enumerate(pictures.captions) for caption in own]
     features = encoder.encode(["", *(caption.text for _, caption in rows)])
     return FeatureCache(
-        latents.mean,
-        latents.log_variance,
+        mean,
+        log_variance,
         features.tokens.half(),
         features.mask,
         features.pooled.half(),
@@ -61,9 +68,16 @@ def build_cache(autoencoder: AnyAutoencoder, encoder: TextEncoder, pictures: Pic
 
 
 def save_cache(folder: Path, cache: FeatureCache) -> None:
-    """Write one file."""
+    """Write one file; latents of several sizes as `mean.0`, `mean.1` and so on, with the number of each in `order`."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_safetensors(folder / CACHE_NAME, vars(cache))
+    tensors: dict[str, Tensor] = {}
+    for name, value in vars(cache).items():
+        if isinstance(value, Ragged):
+            tensors |= {f"{name}.{index}": part for index, part in enumerate(value.parts)}
+            tensors["order"] = torch.from_numpy(value.order)
+        else:
+            tensors[name] = value
+    write_safetensors(folder / CACHE_NAME, tensors)
 
 
 def read_cache(folder: Path) -> FeatureCache:
@@ -73,8 +87,14 @@ def read_cache(folder: Path) -> FeatureCache:
         OnePaperError: the file is missing or damaged.
     """
     try:
-        return FeatureCache(**load_file(folder / CACHE_NAME))
-    except (SafetensorError, OSError, TypeError) as error:
+        tensors: dict[str, Any] = load_file(folder / CACHE_NAME)
+        if "order" in tensors:
+            order = tensors.pop("order").numpy()
+            for name in ("mean", "log_variance"):
+                sizes = sum(own.startswith(f"{name}.") for own in tensors)
+                tensors[name] = Ragged([tensors.pop(f"{name}.{index}") for index in range(sizes)], order)
+        return FeatureCache(**tensors)
+    except (SafetensorError, OSError, TypeError, KeyError, IndexError, ValueError) as error:
         raise OnePaperError(f"{folder / CACHE_NAME} is damaged ({error}); remove {folder} to make it again") from error
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from onepaper.data import BatchSampler
+from jaxtyping import Bool
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchTask
@@ -14,14 +14,18 @@ from onepaper.training import Hook, LoopOptions, fit
 from torch import Tensor, nn
 
 from imagen3.config import SystemConfig
-from imagen3.data.pictures import Pictures
+from imagen3.data.buckets import same_size
+from imagen3.data.pictures import Pictures, bucket_sampler
 from imagen3.diffusion.objectives import preconditioning
-from imagen3.diffusion.times import noise_levels, stratified
+from imagen3.diffusion.times import noise_levels
 from imagen3.models.autoencoder import Latents
 from imagen3.models.networks import AnyAutoencoder, build_denoiser
 from imagen3.text.encoder import TextFeatures
+from imagen3.training.autoencoder import drawn_latents
 from imagen3.training.averages import PowerAverageTask, snapshot_hook
 from imagen3.training.cache import CaptionChoice, FeatureCache
+from imagen3.training.draws import own_rows, random_rows
+from imagen3.training.sharded import evaluating
 
 Batch = dict[str, Tensor]
 # A text for each picture, by number.
@@ -41,17 +45,14 @@ def denoiser_loss(
     The loss is the mean over the numbers of a latent, summed over the batch. `zero_loss` is that of the prediction 0.
     """
 
-    def loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> Any:
+    def loss(model: nn.Module, batch: Batch, _: torch.Generator) -> Any:
         latents = Latents(batch["mean"], batch["log_variance"])
-        z = autoencoder.normalize(latents.draw(generator))
-        text = drop_text(
-            TextFeatures(batch["tokens"], batch["mask"], batch["pooled"]),
-            empty,
-            config.objective.text_dropout,
-            generator,
-        )
-        t = noise_levels(stratified(len(z), generator), config.objective)
-        noise = torch.randn(z.shape, generator=generator, device=z.device)
+        sample, noise = batch["normal"].unbind(1)
+        z = autoencoder.normalize(drawn_latents(latents, sample))
+        level, dropout = batch["uniform"].unbind(1)
+        text = TextFeatures(batch["tokens"], batch["mask"], batch["pooled"])
+        text = drop_text(text, empty, dropout < config.objective.text_dropout)
+        t = noise_levels(level, config.objective)
         level = t[:, None, None, None]
         noised = (1 - level) * z + level * noise
         factors = preconditioning(level, config.objective)
@@ -62,9 +63,8 @@ def denoiser_loss(
     return loss
 
 
-def drop_text(text: TextFeatures, empty: TextFeatures, rate: float, generator: torch.Generator) -> TextFeatures:
-    """Replace texts by the empty one with probability `rate`."""
-    dropped = torch.rand(len(text.mask), generator=generator, device=text.mask.device) < rate
+def drop_text(text: TextFeatures, empty: TextFeatures, dropped: Bool[Tensor, " batch"]) -> TextFeatures:
+    """Replace some texts by the empty one."""
     return TextFeatures(
         *(
             torch.where(dropped.view(-1, *[1] * (own.ndim - 1)), other.to(own.device), own)
@@ -114,19 +114,23 @@ def train_denoiser(
     )
     choose = CaptionChoice(cache, config.data.synthetic_share)
     used, held_out = (pictures.indices(part, selected=True) for part in ("train", "validation"))
-    sampler = BatchSampler(len(used), training.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
+    sampler, rows = (
+        bucket_sampler(pictures, used, training.batch_size, seed),
+        own_rows(training.batch_size, accelerator),
+    )
 
     def batches(step: int) -> Batch:
-        captions = np.random.default_rng([seed, step, accelerator.rank, CAPTION_STREAM])
-        return make_batch(cache, used[sampler(step)], choose, captions)
+        numbers = used[sampler(step)]
+        texts = choose(numbers, np.random.default_rng([seed, step, CAPTION_STREAM]))
+        return make_batch(cache, numbers, texts, rows, seed=seed, step=step)
 
     def evaluate(state: Any) -> dict[str, float]:
-        with task.evaluating(state) as model:
+        with evaluating(task, state) as model:
             return held_out_loss(model, loss, cache, held_out, choose)
 
     def show(state: Any) -> Mapping[str, bytes]:
         assert draw is not None
-        with task.evaluating(state) as model:
+        with evaluating(task, state) as model:
             return draw(model)
 
     snapshots = [snapshot_hook(run.folder, training.loop, accelerator)] if training.averages and run else []
@@ -143,15 +147,27 @@ def train_denoiser(
         description="denoiser",
     )
     model = build_denoiser(config.denoiser)
-    with task.evaluating(fitted.state) as trained:
+    with evaluating(task, fitted.state) as trained:
         model.load_state_dict(trained.state_dict())
     return model.eval(), fitted.finished
 
 
-def make_batch(cache: FeatureCache, numbers: np.ndarray, choose: Choice, generator: np.random.Generator) -> Batch:
-    """Latents of pictures, and a text for each."""
-    text = cache.text(choose(numbers, generator))
-    return {"mean": cache.mean[numbers], "log_variance": cache.log_variance[numbers], **text._asdict()}
+def make_batch(
+    cache: FeatureCache,
+    numbers: np.ndarray,
+    texts: np.ndarray,
+    rows: range,
+    *,
+    normals: int = 2,
+    uniforms: int = 2,
+    seed: int = EVALUATION_SEED,
+    step: int = 0,
+) -> Batch:
+    """Some rows of a batch: latents of pictures, a text for each, and random numbers (`training.draws`)."""
+    own = numbers[rows]
+    mean, text = cache.mean[own], cache.text(texts[rows])
+    drawn = random_rows(mean.shape[1:], rows, len(numbers), seed=seed, step=step, normals=normals, uniforms=uniforms)
+    return {"mean": mean, "log_variance": cache.log_variance[own], **text._asdict(), **drawn}
 
 
 @torch.inference_mode()
@@ -161,10 +177,10 @@ def held_out_loss(
     """Mean loss of pictures that are not learned from, with the same noise at every evaluation."""
     device = next(model.parameters()).device
     captions = np.random.default_rng(EVALUATION_SEED)
-    generator = torch.Generator(device).manual_seed(EVALUATION_SEED)
+    generator = torch.Generator(device)
     total = zero = 0.0
-    for begin in range(0, len(numbers), EVALUATED_AT_ONCE):
-        batch = make_batch(cache, numbers[begin : begin + EVALUATED_AT_ONCE], choose, captions)
+    for step, part in enumerate(same_size(cache.mean, numbers, EVALUATED_AT_ONCE)):
+        batch = make_batch(cache, part, choose(part, captions), range(len(part)), step=step)
         error, _, more = loss(model, {name: value.to(device) for name, value in batch.items()}, generator)
         total, zero = total + float(error), zero + float(more["zero_loss"])
     return {"loss": total / len(numbers), "zero_loss": zero / len(numbers)}

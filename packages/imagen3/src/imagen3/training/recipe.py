@@ -14,7 +14,7 @@ from onepaper.training import Hook
 from onepaper.training.stages import Stage, run_stages
 from torch import nn
 
-from imagen3.config import SystemConfig
+from imagen3.config import AutoencoderTerms, SystemConfig
 from imagen3.data.pictures import Pictures
 from imagen3.data.scenes import training_pictures
 from imagen3.models.networks import open_network
@@ -41,6 +41,7 @@ def train_system(
     accelerator: Accelerator | None = None,
     max_minutes: float = 0.0,
     hooks: Sequence[Hook[Any]] = (),
+    terms: AutoencoderTerms | None = None,
 ) -> System | None:
     """Train all stages below the folder of `run`; the same command skips what is done and resumes the rest.
 
@@ -52,6 +53,7 @@ def train_system(
         accelerator: device, precision and processes.
         max_minutes: of this command, shared out over the stages; 0 sets no limit.
         hooks: of both trainings, called as `hook(step, state, row)` after each log row.
+        terms: further terms of the loss of the autoencoder.
 
     Returns:
         The system, or None where the time ended before the denoiser had begun.
@@ -66,7 +68,7 @@ def train_system(
     def autoencoder_stage(part: Run, minutes: float) -> bool:
         loop = replace(config.autoencoder_training.loop, max_minutes=minutes)
         model, finished = train_autoencoder(
-            config, pictures, part, loop=loop, seed=seed, accelerator=accelerator, hooks=hooks
+            config, pictures, part, loop=loop, seed=seed, accelerator=accelerator, hooks=hooks, terms=terms
         )
         if accelerator.is_main:
             save_pretrained(part.folder, model, config.autoencoder)
@@ -104,7 +106,7 @@ def train_system(
     run_stages(
         run,
         [
-            Stage(AUTOENCODER, autoencoder_identity(config), autoencoder_stage, outputs=WEIGHTS),
+            Stage(AUTOENCODER, autoencoder_identity(config, terms), autoencoder_stage, outputs=WEIGHTS),
             Stage(CACHE, config.text, cache_stage, inputs=(AUTOENCODER,), outputs=(CACHE_NAME,)),
             Stage(DENOISER, config, denoiser_stage, inputs=(AUTOENCODER, CACHE), outputs=WEIGHTS),
         ],
@@ -121,12 +123,13 @@ def train_system(
     )
 
 
-def autoencoder_identity(config: SystemConfig) -> dict[str, Any]:
+def autoencoder_identity(config: SystemConfig, terms: AutoencoderTerms | None = None) -> dict[str, Any]:
     """What the autoencoder depends on, so that one serves several denoisers."""
     whole = to_dict(config)
     names = ("autoencoder", "autoencoder_training", "kl_weight", "edge_weight")
     data = {name: whole["data"][name] for name in ("dataset", "path", "size", "scenes")}
-    return {name: whole[name] for name in names} | {"data": data}
+    further = {"terms": to_dict(terms)} if terms and terms != AutoencoderTerms() else {}
+    return {name: whole[name] for name in names} | {"data": data} | further
 
 
 def draw_samples(system: System, pictures: Pictures) -> dict[str, bytes]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
@@ -16,16 +15,18 @@ from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
 from imagen3.config import UpsamplerConfig
-from imagen3.data.pictures import Pictures
-from imagen3.diffusion.times import noise_levels, stratified
+from imagen3.data.pictures import Pictures, bucket_sampler
+from imagen3.diffusion.times import noise_levels
 from imagen3.models.autoencoder import Latents
 from imagen3.models.networks import AnyAutoencoder, build_denoiser
 from imagen3.pretrained.systems import System
 from imagen3.pretrained.upsamplers import Upsampler, check_parts
 from imagen3.text.encoder import TextFeatures
-from imagen3.training.autoencoder import encode_all
+from imagen3.training.autoencoder import drawn_latents, encode_all
 from imagen3.training.cache import CaptionChoice, build_cache
 from imagen3.training.denoiser import CAPTION_STREAM, EVALUATION_SEED, drop_text, make_batch
+from imagen3.training.draws import own_rows
+from imagen3.training.sharded import evaluating
 from imagen3.upsampling import conditioned_input, enlarge, reduce_size
 
 Batch = dict[str, Tensor]
@@ -59,14 +60,14 @@ def upsampler_loss(
 ) -> Callable[[nn.Module, Batch, torch.Generator], Any]:
     r"""$|v(z_t, c_s, t, s) - (\epsilon - z_0)|^2$ with s uniform up to `largest_noise`."""
 
-    def loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> Any:
-        z = autoencoder.normalize(Latents(batch["mean"], batch["log_variance"]).draw(generator))
+    def loss(model: nn.Module, batch: Batch, _: torch.Generator) -> Any:
+        sample, noise, other = batch["normal"].unbind(1)
+        level, dropout, low_level = batch["uniform"].unbind(1)
+        z = autoencoder.normalize(drawn_latents(Latents(batch["mean"], batch["log_variance"]), sample))
         text = TextFeatures(batch["tokens"], batch["mask"], batch["pooled"])
-        text = drop_text(text, empty, config.objective.text_dropout, generator)
-        t = noise_levels(stratified(len(z), generator), config.objective)
-        level = config.largest_noise * torch.rand(len(z), generator=generator, device=z.device)
-        noise, other = (torch.randn(z.shape, generator=generator, device=z.device) for _ in range(2))
-        text, low = conditioned_input(text, level, batch["low"], other)
+        text = drop_text(text, empty, dropout < config.objective.text_dropout)
+        t = noise_levels(level, config.objective)
+        text, low = conditioned_input(text, config.largest_noise * low_level, batch["low"], other)
         share = t[:, None, None, None]
         found = model(torch.cat([(1 - share) * z + share * noise, low], dim=1), t, text)
         target = noise - z
@@ -117,18 +118,23 @@ def train_upsampler(
     )
     choose = CaptionChoice(cache, config.data.synthetic_share)
     used, held_out = (pictures.indices(part, selected=True) for part in ("train", "validation"))
-    sampler = BatchSampler(len(used), training.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
+    sampler, rows = (
+        bucket_sampler(pictures, used, training.batch_size, seed),
+        own_rows(training.batch_size, accelerator),
+    )
 
-    def batch_of(numbers: np.ndarray, generator: np.random.Generator) -> Batch:
-        return make_batch(cache, numbers, choose, generator) | {"low": low[numbers]}
+    def batch_of(numbers: np.ndarray, rows: range, seed: int, step: int) -> Batch:
+        texts = choose(numbers, np.random.default_rng([seed, step, CAPTION_STREAM]))
+        own = make_batch(cache, numbers, texts, rows, normals=3, uniforms=3, seed=seed, step=step)
+        return own | {"low": low[numbers[rows]]}
 
     def batches(step: int) -> Batch:
-        return batch_of(used[sampler(step)], np.random.default_rng([seed, step, accelerator.rank, CAPTION_STREAM]))
+        return batch_of(used[sampler(step)], rows, seed, step)
 
     def evaluate(state: Any) -> dict[str, float]:
-        batch = batch_of(held_out, np.random.default_rng(EVALUATION_SEED))
-        generator = torch.Generator(accelerator.device).manual_seed(EVALUATION_SEED)
-        with task.evaluating(state) as model, torch.inference_mode():
+        batch = batch_of(held_out, range(len(held_out)), EVALUATION_SEED, 0)
+        generator = torch.Generator(accelerator.device)
+        with evaluating(task, state) as model, torch.inference_mode():
             total, count, more = loss(
                 model, {name: value.to(accelerator.device) for name, value in batch.items()}, generator
             )
@@ -146,6 +152,6 @@ def train_upsampler(
         description="upsampler",
     )
     denoiser = build_denoiser(config.denoiser)
-    with task.evaluating(fitted.state) as trained:
+    with evaluating(task, fitted.state) as trained:
         denoiser.load_state_dict(trained.state_dict())
     return Upsampler(config, denoiser.requires_grad_(False).eval(), system), fitted.finished

@@ -4,7 +4,7 @@ With $\kappa_s, c_s$ for the time up to s and $\kappa', c'$ for the time from s 
 
 $$\lambda = c_s + c' \kappa', \quad P = c_s^2 \kappa_s x / \lambda, \quad Q = c'^2 \kappa' w / \lambda,$$
 
-$$Y_s \sim \mathrm{Gamma}(a + j + 2 i,\ \lambda), \quad j \sim \mathrm{Poisson}(P + Q),\
+$$Y_s \sim \mathrm{Gamma}(a + j + 2 i,\; \lambda), \quad j \sim \mathrm{Poisson}(P + Q),\;
 i \sim \mathrm{Bessel}(a - 1, 2 \sqrt{PQ}).$$
 
 Drawing a token from its posterior and then this bridge reverses the process with no discretisation error.

@@ -32,7 +32,7 @@ class Statistics(NamedTuple):
 
 
 def nearest_codes(x: Float[Array, "*M D"], vectors: Float[Array, "K D"]) -> Int[Array, "*M"]:
-    r"""$\arg\min_i \lVert x - e_i \rVert^2$, the first among equal ones."""
+    r"""$\mathrm{argmin}_i \lVert x - e_i \rVert^2$, the first among equal ones."""
     return jnp.argmin(jnp.square(vectors).sum(axis=-1) - 2.0 * x @ vectors.T, axis=-1).astype(jnp.int32)
 
 

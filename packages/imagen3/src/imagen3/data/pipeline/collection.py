@@ -12,12 +12,13 @@ from onepaper.images.reading import read_image
 from onepaper.progress import track
 
 from imagen3.config import FilterConfig
+from imagen3.data.captions import read_caption
 from imagen3.data.pipeline.pictures import machine_made, quality
 from imagen3.data.pipeline.records import Decision, Record, Stage, each, kept_names, manifest, run_stages, summary
 from imagen3.data.pipeline.similar import group_weights, layout, perceptual_hash, similar_groups
 from imagen3.data.pipeline.texts import Safe, classified, privacy, unsafe_words, words_of
 
-HEADER, LARGEST_CAPTION = 65_536, 10_000
+HEADER = 65_536
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -34,21 +35,8 @@ def read_records(folder: Path) -> list[Record]:
             pixels = None
         with file.open("rb") as opened:
             header = opened.read(HEADER)
-        records.append(Record(file, _caption(file.with_suffix(".txt")), pixels, header))
+        records.append(Record(file, read_caption(file), pixels, header))
     return records
-
-
-def _caption(file: Path) -> str:
-    if not file.is_file():
-        return ""
-    with file.open("rb") as opened:
-        content = opened.read(LARGEST_CAPTION + 1)
-    if len(content) > LARGEST_CAPTION:
-        raise UsageError(f"{file} has more than {LARGEST_CAPTION:,} bytes; expected a caption")
-    try:
-        return " ".join(content.decode("utf-8-sig").split())
-    except UnicodeDecodeError:
-        raise UsageError(f"{file} is no UTF-8 text; save it again as UTF-8") from None
 
 
 def read_words(file: Path | None) -> frozenset[str]:

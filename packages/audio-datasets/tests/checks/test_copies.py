@@ -8,7 +8,7 @@ import numpy as np
 from onepaper.audio import write_wav
 
 from audio_datasets.catalogue.records import Record
-from audio_datasets.data.checks import check_clips
+from audio_datasets.checks.copies import check_clips
 from audio_datasets.data.clips import Clip, ClipSet
 
 
@@ -55,3 +55,15 @@ def test_ratings_out_of_range(tmp_path: Path) -> None:
     clips = ClipSet("x", (Clip("a", path, "s", targets=(57.0,)),), ("Awe",))
     assert "expected 0 to 1" in texts(clips)
     assert "no clip has ratings" in texts(ClipSet("x", (Clip("a", path, "s"),), ("Awe",)), fatal=True)
+
+
+def test_parts_that_are_not_in_their_file(sounds: ClipSet) -> None:
+    first = sounds.clips[0]  # 0.4 s long
+    parts = [
+        first._replace(id=f"part{n}", start=start, seconds=1.0 if n else None)
+        for n, start in enumerate((0.0, 0.2, 0.5))
+    ]
+    found = texts(replace(sounds, clips=tuple(parts)), fatal=True)
+    assert "1 clips begin after the end of their file, first part2" in found
+    assert "1 clips end after the end of their file, first part1" in found
+    assert texts(replace(sounds, clips=(first._replace(seconds=0.405),))) == ""  # rounded in a table

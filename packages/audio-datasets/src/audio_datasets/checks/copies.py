@@ -7,19 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from onepaper.audio import audio_info, read_audio
 from onepaper.errors import OnePaperError
 from onepaper.foreign.layouts import Finding
 from onepaper.progress import track
 
 from audio_datasets.catalogue.records import Record
+from audio_datasets.checks.recordings import Recording, examine, recording_findings
 from audio_datasets.data.clips import ClipSet, overlap
 
 _READERS, _SHOWN = 8, 3
+_ROUNDED = 0.01
+"""seconds by which the end of a clip may exceed that of its file, as tables round"""
 
 
 def check_clips(clips: ClipSet, record: Record | None, *, decode: bool = True) -> Iterator[Finding]:
-    """Findings, one line each: counts, hours, splits, labels, leakage, duplicates, readability.
+    """Findings, one line each: counts, hours, splits, labels, leakage, duplicates, and the state of the files.
 
     Args:
         clips: the copy.
@@ -30,14 +32,16 @@ def check_clips(clips: ClipSet, record: Record | None, *, decode: bool = True) -
     yield from _counts(clips, record)
     yield from _labels(clips)
     yield from _leakage(clips)
-    seconds, problems = _durations(paths, decode)
+    recordings, problems = _recordings(paths, decode)
     if problems:
         shown = " | ".join(problems[:_SHOWN])
         yield Finding(f"{len(problems):,} of {len(paths):,} files cannot be read: {shown}", True, True)
     else:
         yield Finding(f"{len(paths):,} files are readable{'' if decode else ' (headers only)'}")
-    yield from _hours(clips, seconds, record)
-    yield from _duplicates(clips, [path for path in paths if path in seconds])
+    yield from recording_findings(recordings)
+    yield from _segments(clips, recordings)
+    yield from _hours(clips, recordings, record)
+    yield from _duplicates(clips, [path for path in paths if path in recordings])
 
 
 def _counts(clips: ClipSet, record: Record | None) -> Iterator[Finding]:
@@ -88,23 +92,37 @@ def _leakage(clips: ClipSet) -> Iterator[Finding]:
         yield Finding("no speaker is in several splits")
 
 
-def _durations(paths: list[Path], decode: bool) -> tuple[dict[Path, float], list[str]]:
-    def measure(path: Path) -> float | str:
+def _recordings(paths: list[Path], decode: bool) -> tuple[dict[Path, Recording], list[str]]:
+    def measure(path: Path) -> Recording | str:
         try:
-            return read_audio(path).seconds if decode else audio_info(path).seconds
+            return examine(path, decode)
         except OnePaperError as error:
             return str(error)
 
     with ThreadPoolExecutor(_READERS) as pool:
         found = list(track(pool.map(measure, paths), "reading audio", total=len(paths), unit="file"))
-    seconds = {path: value for path, value in zip(paths, found, strict=True) if isinstance(value, float)}
-    return seconds, [value for value in found if isinstance(value, str)]
+    recordings = {path: value for path, value in zip(paths, found, strict=True) if isinstance(value, Recording)}
+    return recordings, [value for value in found if isinstance(value, str)]
 
 
-def _hours(clips: ClipSet, seconds: dict[Path, float], record: Record | None) -> Iterator[Finding]:
+def _segments(clips: ClipSet, recordings: dict[Path, Recording]) -> Iterator[Finding]:
+    """Parts of files that are not in them."""
+    begin, end = [], []
+    for clip in clips:
+        length = recordings[clip.path].seconds if clip.path in recordings else np.inf
+        if clip.start >= length:
+            begin.append(clip.id)
+        elif clip.start + (clip.seconds or 0.0) > length + _ROUNDED:
+            end.append(clip.id)
+    for what, ids in (("begin", begin), ("end", end)):
+        if ids:
+            yield Finding(f"{len(ids):,} clips {what} after the end of their file, first {ids[0]}", True, ids is begin)
+
+
+def _hours(clips: ClipSet, recordings: dict[Path, Recording], record: Record | None) -> Iterator[Finding]:
     total = 0.0
     for clip in clips:
-        rest = seconds.get(clip.path, 0.0) - clip.start
+        rest = recordings[clip.path].seconds - clip.start if clip.path in recordings else 0.0
         total += max(0.0, rest if clip.seconds is None else min(rest, clip.seconds))
     published = record.hours if record else None
     differs = published is not None and abs(total / 3600 - published) > 0.01 * published
