@@ -247,6 +247,8 @@ class WatermarkOptions(PlainOptions):
     """folder of the pictures"""
     key: Path = Path("watermark.key")
     """file whose content is the secret key"""
+    kind: Literal["classical", "learned"] = "classical"
+    """classical: cosine transforms of blocks, with a payload; learned: by networks, without a payload"""
     rate: float = 1e-6
     """false positive rate: pictures without the mark of this key that are taken for marked ones"""
     payload: int = 0
@@ -257,6 +259,9 @@ class WatermarkOptions(PlainOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("action", self.action, ("detect", "embed"))
+        check_choice("kind", self.kind, ("classical", "learned"))
+        if self.payload and self.kind == "learned":
+            raise UsageError("payload is given, but the learned mark carries none; use the classical one")
         if not 0 < self.rate < 1:
             raise UsageError(f"rate is {self.rate}, expected a number between 0 and 1")
         check_between("payload", self.payload, 0, 2**32 - 1)

@@ -50,9 +50,18 @@ def finish(
     kept = accept(larger) if accept else [True] * len(larger)
     found = []
     for pixels, keep in zip(larger, kept, strict=True):
-        marked = embed(pixels, mark.key, mark.payload, psnr=mark.psnr) if mark and keep else pixels
+        marked = stamped(pixels, mark) if mark and keep else pixels
         found.append(Finished(described_png(marked) if keep else None, marked))
     return found
+
+
+def stamped(pixels: UInt8[np.ndarray, "height width 3"], mark: Mark) -> UInt8[np.ndarray, "height width 3"]:
+    """A picture with its mark."""
+    if not mark.learned:
+        return embed(pixels, mark.key, mark.payload, psnr=mark.psnr)
+    from imagen3.responsibility.learned_mark import embed_learned  # only this one needs networks
+
+    return embed_learned(pixels, mark.key, psnr=mark.psnr)
 
 
 def described_png(pixels: UInt8[np.ndarray, "height width 3"]) -> bytes:

@@ -242,3 +242,5 @@ class Mark:
     key: bytes
     payload: int = 0
     psnr: float = PSNR
+    learned: bool = False
+    """the mark of `learned_mark`, which carries no payload"""

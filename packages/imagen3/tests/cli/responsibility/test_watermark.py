@@ -40,6 +40,17 @@ def test_embed_keeps_the_folders(key: Path, tmp_path: Path, capsys: pytest.Captu
     assert (tmp_path / "run" / "pictures" / "scene_00001_0.png").is_file()
 
 
+def test_the_learned_mark(key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_verb("imagen3", "scenes", "--count", "2", "--size", "64", "--output", str(tmp_path / "scenes")) == 0
+    learned = ("--kind", "learned", "--key", str(key), "--rate", "1e-3")
+    words = ("--pictures", str(tmp_path / "scenes"), "--output", str(tmp_path / "marked"))
+    assert run_verb("imagen3", "watermark", "--action", "embed", *learned, *words) == 0
+    words = ("--pictures", str(tmp_path / "marked" / "pictures"), "--output", str(tmp_path / "found"))
+    assert run_verb("imagen3", "watermark", *learned, *words) == 0
+    assert "2 of 2 marked" in capsys.readouterr().out
+    assert {(row["marked"], row["of"], row["payload"]) for row in rows(tmp_path / "found")} == {("1", "64", "")}
+
+
 def test_wrong_values(weights: Path, key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty.key").write_bytes(b"")
     assert run_verb("imagen3", "scenes", "--count", "1", "--size", "32", "--output", str(tmp_path / "scenes")) == 0
@@ -50,6 +61,7 @@ def test_wrong_values(weights: Path, key: Path, tmp_path: Path, capsys: pytest.C
         ("watermark", (*pictures, "--key", str(key), "--action", "embed"), "32 x 32 pixels, expected at least 64"),
         ("watermark", (*pictures, "--key", str(key), "--rate", "0"), "rate is 0"),
         ("watermark", (*pictures, "--key", str(key), "--payload", "-1"), "payload is -1"),
+        ("watermark", (*pictures, "--key", str(key), "--payload", "1", "--kind", "learned"), "carries none"),
         ("sample", ("--weights", str(weights), "--watermark", str(key), "--scale", "1"), "scale is 1"),
         ("sample", ("--weights", str(weights), "--watermark", str(tmp_path / "none")), "none is not a file"),
     ):

@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from onepaper.display.gallery import save_samples
@@ -13,8 +15,17 @@ from onepaper.progress import track
 
 from imagen3.cli.options import WatermarkOptions
 from imagen3.responsibility.output import finish
-from imagen3.responsibility.registration import detect
-from imagen3.responsibility.watermark import DECIDED, REGISTERED, Mark, check_size, least_matches, peak_ratio
+from imagen3.responsibility.registration import Placement, detect
+from imagen3.responsibility.watermark import (
+    DECIDED,
+    REGISTERED,
+    Detection,
+    Mark,
+    Picture,
+    check_size,
+    least_matches,
+    peak_ratio,
+)
 
 LARGEST_KEY = 1_000_000
 
@@ -42,9 +53,9 @@ def watermark_verb(call: Invocation) -> None:
     key = read_key(options.key)
     files = image_files(options.pictures)
     if options.action == "embed":
-        _embed(call, files, Mark(key, options.payload, options.psnr))
+        _embed(call, files, Mark(key, options.payload, options.psnr, options.kind == "learned"))
     else:
-        _detect(call, files, key, options.rate)
+        _detect(call, files, *_detector(options, key), options.rate)
 
 
 def _embed(call: Invocation, files: list[Path], mark: Mark) -> None:
@@ -63,11 +74,26 @@ def _embed(call: Invocation, files: list[Path], mark: Mark) -> None:
         print(f"{len(files):,} pictures marked, at least {min(ratios):.1f} dB; {run.folder}")
 
 
-def _detect(call: Invocation, files: list[Path], key: bytes, rate: float) -> None:
-    rows, marked, tested = [], 0, DECIDED - REGISTERED
+def _detector(options: WatermarkOptions, key: bytes) -> tuple[Callable[[Picture], tuple[Detection, Placement]], int]:
+    """What detects a mark of a kind, and the number of its signs."""
+    if options.kind == "classical":
+        return partial(detect, key=key), DECIDED - REGISTERED
+    from imagen3.responsibility.learned_mark import SIGNS, detect_learned  # only this one needs networks
+
+    return partial(detect_learned, key=key), SIGNS
+
+
+def _detect(
+    call: Invocation,
+    files: list[Path],
+    detector: Callable[[Picture], tuple[Detection, Placement]],
+    tested: int,
+    rate: float,
+) -> None:
+    rows, marked = [], 0
     print(f"marked: at least {least_matches(tested, rate)} of {tested} signs agree, or as few of those that are seen")
     for file in track(files, "detecting"):
-        found, placement = detect(read_image(file), key)
+        found, placement = detector(read_image(file))
         is_marked = (
             found.tested > 0 and 0.5**found.tested <= rate and found.matches >= least_matches(found.tested, rate)
         )
