@@ -2,7 +2,8 @@
 
 python data_build/build_learned_mark.py
 
-They are trained on the shipped pictures of the part train, about seven minutes on one core, and stored in half precision.
+They are trained on the shipped pictures of the part train, about seven minutes on one core, and stored in half
+precision.
 """
 
 import numpy as np

@@ -17,14 +17,14 @@ def test_gradients_pass_all_attacks(system: System) -> None:
     (after**2).sum().backward()
     assert pictures.grad is not None
     assert (pictures.grad.abs().amax((1, 2, 3)) > 0).all()
-    assert torch.equal(after[:4], pictures[:4])
-    assert all(not torch.equal(one, other) for one, other in zip(after[4:], pictures[4:], strict=True))
+    assert torch.equal(after[:2], pictures[:2])
+    assert all(not torch.equal(one, other) for one, other in zip(after[2:], pictures[2:], strict=True))
 
 
-def test_jpeg_is_that_of_a_file() -> None:
+def test_use_changes_values_and_not_gradients() -> None:
     pictures = from_bytes(emoji_pictures()[:3]).requires_grad_()
-    after = training.jpeg(pictures, np.random.default_rng(0))
-    assert 0 < float((after - pictures).detach().abs().mean()) < 0.1
+    after = training.straight_through(pictures, np.random.default_rng(0))
+    assert 0 < float((after - pictures).detach().abs().mean()) < 0.2
     after.sum().backward()
     assert pictures.grad is not None
     assert (pictures.grad == 1).all()
