@@ -285,5 +285,6 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
         left, right = here.get(name, missing), there.get(name, missing)
         if left != right:
             shown = ["absent" if side is missing else shortened(side) for side in (left, right)]
-            mismatches.append(f"{name}: {shown[0]} here, {shown[1]} there")
+            shown_name = name if len(name) <= 200 else f"{name[:197]}..."
+            mismatches.append(f"{shown_name}: {shown[0]} here, {shown[1]} there")
     return mismatches

@@ -22,7 +22,8 @@ from onepaper.runs import write_atomic
 _SECONDS, _PEAK, _VALUE, _DOCUMENT, _PART = "seconds", "peak", "value/", "document", "part/"
 # What zipfile, numpy and the reading of the document raise for damaged files.
 _DAMAGE = (
-    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError, RecursionError),
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError),
+    RuntimeError,  # an encrypted entry or an unknown compression of a zip file, nesting that is too deep
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError),
 )
 _EXPECTED = "expected numbers, text, bytes, numeric arrays, or lists and dictionaries of them"
