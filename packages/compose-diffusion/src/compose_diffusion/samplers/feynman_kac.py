@@ -11,7 +11,7 @@ $$dx = B (\tfrac12 x + \bar s)\, du + dW_u, \qquad
 d \log w = \tfrac12 \big[ B (B - 1)\, \bar s \cdot (x + \bar s) - \sum_i b_i |s_i - \bar s|^2 \big]\, du.$$
 
 Derivation: each factor satisfies $\partial_u \log q_i = -\frac{d}{2} - \frac12 x \cdot s_i - \frac12 (\nabla \cdot s_i
-+ |s_i|^2)$, so the log density of the product satisfies the same equation with S = B \bar s for s_i, B d for d and
++ |s_i|^2)$, so the log density of the product satisfies the same equation with $S = B \bar s$ for $s_i$, B d for d and
 $\sum_i b_i |s_i|^2$ for $|s_i|^2$. A drift $v = \frac{B}{2} x + \frac12 S$ with a Langevin step of variance du, which
 leaves $\hat q_u$ invariant, changes a log density by $-\nabla \cdot v - v \cdot S$; the remaining change of the product
 is the log weight. With the coefficient 1/2 of S the unknown divergence of the scores cancels; the coefficient of x is
