@@ -164,11 +164,11 @@ def test_bad_batches_raise_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=re.escape("val_data.npz is compressed and cannot be memory-mapped")):
         batch_images(path)
     np.savez(path, labels=rows)
-    with pytest.raises(UsageError, match="is not a batch of ImageNet"):
+    with pytest.raises(UsageError, match="is damaged or no file of arrays"):
         batch_images(path)
     np.savez(path, data=rows)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(UsageError, match="is not a batch of ImageNet"):
+    with pytest.raises(UsageError, match="is damaged or no file of arrays"):
         batch_images(path)
 
 

@@ -4,8 +4,6 @@ import contextlib
 import io
 import json
 import logging
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,17 +13,12 @@ import numpy as np
 
 from onepaper.claims.evidence import ArmResult, Cost
 from onepaper.errors import UsageError
+from onepaper.foreign.pickles import explain_damage
 from onepaper.runs import write_atomic
 
 # Prefixed, so that no name of a paper meets an argument of numpy's. Numbers and arrays of a result are entries of their
 # own; text, bytes, lists and dictionaries are in one JSON document, which refers to the arrays in them.
 _SECONDS, _PEAK, _VALUE, _DOCUMENT, _PART = "seconds", "peak", "value/", "document", "part/"
-# What zipfile, numpy and the reading of the document raise for damaged files.
-_DAMAGE = (
-    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError),
-    RuntimeError,  # an encrypted entry or an unknown compression of a zip file, nesting that is too deep
-    *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError),
-)
 _EXPECTED = "expected numbers, text, bytes, numeric arrays, or lists and dictionaries of them"
 
 
@@ -130,13 +123,14 @@ def read_arm(path: Path) -> tuple[ArmResult, Cost] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            stored = {name: archive[name] for name in archive.files}
-        cost = Cost(float(stored.pop(_SECONDS)), int(stored.pop(_PEAK, 0)))
-        document = json.loads(stored.pop(_DOCUMENT).tobytes()) if _DOCUMENT in stored else {}
-        result = {name: _unpack(packed, stored) for name, packed in document.items()}
-    except _DAMAGE as error:
-        logging.getLogger(__name__).warning("%s is damaged (%s); computing it again", path, error)
+        with explain_damage(path):
+            with np.load(path, allow_pickle=False) as archive:
+                stored = {name: archive[name] for name in archive.files}
+            cost = Cost(float(stored.pop(_SECONDS)), int(stored.pop(_PEAK, 0)))
+            document = json.loads(stored.pop(_DOCUMENT).tobytes()) if _DOCUMENT in stored else {}
+            result = {name: _unpack(packed, stored) for name, packed in document.items()}
+    except UsageError as error:
+        logging.getLogger(__name__).warning("%s is damaged (%s); computing it again", path, error.__cause__)
         return None
     for name, value in stored.items():
         if name.startswith(_VALUE):

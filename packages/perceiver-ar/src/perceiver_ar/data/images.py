@@ -14,6 +14,7 @@ from onepaper import images
 from onepaper.data import data_root
 from onepaper.errors import UsageError
 from onepaper.fingerprint.marks import unmeasured
+from onepaper.foreign.pickles import explain_damage
 
 from perceiver_ar.config import RESERVED, DataConfig
 from perceiver_ar.data.corpus import PARTS, SPLIT_SEED, Corpus, InMemory, OnDisk, Tokens, document
@@ -239,21 +240,18 @@ def batch_images(path: Path) -> Images:
     Raises:
         UsageError: damaged, compressed, or of another shape.
     """
-    try:
-        with path.open("rb") as file:
-            with zipfile.ZipFile(file) as archive:
-                member = archive.getinfo("data.npy")
-            if member.compress_type != zipfile.ZIP_STORED:
-                raise UsageError(f"{path} is compressed and cannot be memory-mapped; save it again with numpy.savez")
-            file.seek(member.header_offset + 26)  # lengths of the name and of what follows it, before the content
-            file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)
-            np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            if len(shape) != 2 or shape[1] != 3 * 64 * 64 or dtype != np.uint8:
-                raise UsageError(f"{path} holds {dtype} of shape {shape}, expected uint8 of shape (images, 12288)")
-            data = np.memmap(path, np.uint8, "r", file.tell(), shape)
-    except (OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} is not a batch of ImageNet ({error}); copy it again") from None
+    with explain_damage(path), path.open("rb") as file:
+        with zipfile.ZipFile(file) as archive:
+            member = archive.getinfo("data.npy")
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise UsageError(f"{path} is compressed and cannot be memory-mapped; save it again with numpy.savez")
+        file.seek(member.header_offset + 26)  # lengths of the name and of what follows it, before the content
+        file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        if len(shape) != 2 or shape[1] != 3 * 64 * 64 or dtype != np.uint8:
+            raise UsageError(f"{path} holds {dtype} of shape {shape}, expected uint8 of shape (images, 12288)")
+        data = np.memmap(path, np.uint8, "r", file.tell(), shape)
     return data.reshape(-1, 3, 64, 64).transpose(0, 2, 3, 1)
 
 
