@@ -114,7 +114,8 @@ def read_manifest_lines(folder: Path) -> tuple[dict[str, Any], list[Finished]]:
             raise TypeError("its first line is no head")
         parts = {part.number: part for part in map(Finished.of, lines)}
     except (ValueError, TypeError, KeyError, OSError) as error:
-        raise UsageError(f"{path} is damaged ({error}); remove the folder and extract again") from None
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path} is damaged ({reason:.200}); remove the folder and extract again") from None
     return head, [part for part in parts.values() if (folder / part.file).is_file()]
 
 
