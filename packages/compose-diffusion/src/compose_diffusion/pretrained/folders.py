@@ -12,6 +12,7 @@ import diffusers
 from diffusers import DiffusionPipeline
 from diffusers.utils import is_accelerate_available, logging
 from onepaper.checkpoints import check_finite
+from onepaper.config import shortened
 from onepaper.data import sums_problems
 from onepaper.errors import UsageError
 from safetensors import SafetensorError, safe_open
@@ -46,13 +47,13 @@ def open_pipeline(folder: Path) -> DiffusionPipeline:
     for name, library in parts.items():
         if library not in LIBRARIES and not hasattr(diffusers.pipelines, str(library)):
             raise UsageError(
-                f"{folder / 'model_index.json'} takes '{name}' from '{library}', expected {' or '.join(LIBRARIES)}; "
-                "load such a pipeline yourself and pass it"
+                f"{folder / 'model_index.json'} takes {shortened(name)} from {shortened(library)}, expected "
+                f"{' or '.join(LIBRARIES)}; load such a pipeline yourself and pass it"
             )
     if not isinstance(index.get("_class_name"), str) or not hasattr(diffusers, index["_class_name"]):
         raise UsageError(
-            f"{folder / 'model_index.json'} names the pipeline {index.get('_class_name')!r}, expected a class of "
-            "diffusers; load such a pipeline yourself and pass it"
+            f"{folder / 'model_index.json'} names the pipeline {shortened(index.get('_class_name'))}, expected a class "
+            "of diffusers; load such a pipeline yourself and pass it"
         )
     kind = getattr(diffusers, index["_class_name"])
     absent = [name for name in inspect.signature(kind).parameters if name.startswith(TEXT_PARTS) and name not in parts]
@@ -76,7 +77,8 @@ def open_network(folder: Path) -> nn.Module:
     kind: Any = getattr(diffusers, str(config.get("_class_name")), None)
     if not (isinstance(kind, type) and issubclass(kind, diffusers.ModelMixin)):
         raise UsageError(
-            f"{folder / 'config.json'} names the class {config.get('_class_name')!r}, expected a network of diffusers"
+            f"{folder / 'config.json'} names the class {shortened(config.get('_class_name'))}, expected a network of "
+            "diffusers"
         )
     try:
         loader: Any = kind
@@ -123,7 +125,7 @@ def _read_json(folder: Path, name: str, expected: str) -> dict[str, Any]:
         raise UsageError(f"{folder} holds no {name}, expected the folder of {expected}")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise UsageError(f"{path} is damaged ({_first_line(error)})") from error
     if not isinstance(values, dict):
         raise UsageError(f"{path} holds {type(values).__name__}, expected the settings of {expected}")
@@ -162,4 +164,4 @@ def _finite_tensors(path: Path) -> dict[str, bool]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:400]

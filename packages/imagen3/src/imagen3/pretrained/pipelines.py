@@ -124,6 +124,6 @@ def _scheduler(path: Path) -> dict[str, Any]:
     try:
         # Not `read_json`: these files may hold -Infinity, which is no number of JSON.
         values = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"configuration of the scheduler {path} cannot be read ({error}); fetch it again") from None
     return values if isinstance(values, dict) else {}
