@@ -1,6 +1,7 @@
 """Text encoders of a pipeline: what it gives its network, and folders that are no pipelines."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,11 @@ def test_folders_that_are_no_pipelines(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline", "scheduler": 3}))
     with pytest.raises(UsageError, match="holds no usable pipeline"):
         PipelineEncoder(tmp_path, 24, 12)
+
+
+@pytest.mark.parametrize("content", ['"someone/model"', "[]", "{", "[" * 100_000])
+def test_settings_that_are_no_object_ask_no_network(pixart_pipeline: Path, tmp_path: Path, content: str) -> None:
+    folder = shutil.copytree(pixart_pipeline, tmp_path / "pipeline")
+    (folder / "scheduler" / "scheduler_config.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"scheduler_config.json (holds|cannot be read)"):
+        PipelineEncoder(folder, 24, 12)

@@ -134,10 +134,14 @@ def _read_json(folder: Path, name: str, expected: str) -> dict[str, Any]:
 
 def _check_safe(folder: Path) -> None:
     """Raise `UsageError` for files that differ from a `SHA256SUMS`, for Python code, components with pickled weights
-    only, and weights that are not finite.
+    only, weights that are not finite, and settings that are no object: diffusers takes a text for the name of a model
+    and asks the network for it, whatever `local_files_only` says.
     """
     for problem in sums_problems(folder):
         raise UsageError(problem)
+    for name in ("config.json", "scheduler_config.json"):
+        for path in sorted(folder.rglob(name)):
+            _read_json(path.parent, name, "a component that `save_pretrained` wrote")
     code = sorted(path.relative_to(folder) for path in folder.rglob("*.py"))
     if code:
         raise UsageError(

@@ -1,5 +1,6 @@
 """The text encoders of a pipeline of the library diffusers: SD3, FLUX and PixArt, in a folder of the user."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,24 @@ def pipeline_class(folder: Path) -> str:
     return str(kind)
 
 
+def check_settings(folder: Path) -> None:
+    """Refuse settings of components that are no objects.
+
+    diffusers takes a text for the name of a model and asks the network for it, whatever `local_files_only` says.
+
+    Raises:
+        UsageError: such a file, or one that is damaged.
+    """
+    for path in sorted(folder.rglob("*config.json")):
+        try:
+            # Not `read_json`: settings of schedulers may hold -Infinity, which is no number of JSON.
+            settings = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise UsageError(f"{path} cannot be read ({error}); fetch it again") from None
+        if not isinstance(settings, dict):
+            raise UsageError(f"{path} holds {type(settings).__name__}, expected an object of settings; fetch it again")
+
+
 @unmeasured
 class PipelineEncoder:
     """A `TextEncoder` of all text encoders of a pipeline, as it joins them.
@@ -74,6 +93,7 @@ class PipelineEncoder:
             from diffusers import DiffusionPipeline
         except ImportError:
             raise OnePaperError("this encoder needs diffusers: pip install 'onepaper-imagen3[diffusers]'") from None
+        check_settings(path)
         try:
             pipeline: Any = DiffusionPipeline.from_pretrained(
                 path, transformer=None, vae=None, local_files_only=True, use_safetensors=True
