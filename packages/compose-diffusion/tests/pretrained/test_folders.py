@@ -156,6 +156,13 @@ def test_settings_that_are_no_object_ask_no_network(folder, name):
         open_pipeline(folder)
 
 
+def test_levels_of_noise_that_take_gigabytes_are_refused(folder):
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(path.read_text().replace('"num_train_timesteps": 1000', '"num_train_timesteps": 2147483648'))
+    with pytest.raises(UsageError, match=r"num_train_timesteps is 2147483648, expected at most 1,000,000"):
+        open_pipeline(folder)
+
+
 @pytest.mark.parametrize("count", [40, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"])
 def test_damaged_settings_of_folders_without_checksums(folder, name, count):

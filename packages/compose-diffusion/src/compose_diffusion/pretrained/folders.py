@@ -28,6 +28,7 @@ READING: dict[str, Any] = {
     # The default of diffusers; set explicitly to avoid its message about accelerate.
     "low_cpu_mem_usage": is_accelerate_available(),
 }
+MOST_LEVELS = 1_000_000
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # The variant in a file's name, e.g. "fp16" in diffusion_pytorch_model.fp16.safetensors.
 _VARIANT = re.compile(r"\.(\w+)(-\d+-of-\d+)?\.safetensors$")
@@ -134,14 +135,19 @@ def _read_json(folder: Path, name: str, expected: str) -> dict[str, Any]:
 
 def _check_safe(folder: Path) -> None:
     """Raise `UsageError` for files that differ from a `SHA256SUMS`, for Python code, components with pickled weights
-    only, weights that are not finite, and settings that are no object: diffusers takes a text for the name of a model
-    and asks the network for it, whatever `local_files_only` says.
+    only, weights that are not finite, settings that are no object (diffusers takes a text for the name of a model and
+    asks the network for it, whatever `local_files_only` says), and levels of noise that would take gigabytes.
     """
     for problem in sums_problems(folder):
         raise UsageError(problem)
     for name in ("config.json", "scheduler_config.json"):
         for path in sorted(folder.rglob(name)):
-            _read_json(path.parent, name, "a component that `save_pretrained` wrote")
+            settings = _read_json(path.parent, name, "a component that `save_pretrained` wrote")
+            levels = settings.get("num_train_timesteps")
+            if isinstance(levels, int | float) and levels > MOST_LEVELS:
+                raise UsageError(
+                    f"{path}: num_train_timesteps is {shortened(levels)}, expected at most {MOST_LEVELS:,}"
+                )
     code = sorted(path.relative_to(folder) for path in folder.rglob("*.py"))
     if code:
         raise UsageError(

@@ -96,7 +96,7 @@ class PipelineEncoder:
         check_settings(path)
         try:
             pipeline: Any = DiffusionPipeline.from_pretrained(
-                path, transformer=None, vae=None, local_files_only=True, use_safetensors=True
+                path, transformer=None, vae=None, scheduler=None, local_files_only=True, use_safetensors=True
             )
         except (OSError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
