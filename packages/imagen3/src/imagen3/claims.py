@@ -200,22 +200,14 @@ CLAIMS = (
         place="Paper, section 4.4.1 and table 3",
         statement="Perceived gender, skin tone and age of people are distributed more evenly than with Imagen 2.",
         paper="gender 62.5 : 37.5 (Imagen 2: 67.3 : 32.7)",
-        measure="imagen3.experiments.people:tones_of_people",
-        rule=Greater("largest share of tones, skewed data", "largest share of tones, balanced data"),
-        tier="full",
-        assets=_WEIGHTS,
-        note=_PEOPLE,
+        rule=_CLOSED,
     ),
     Claim(
         id="C15",
         place="Paper, section 4.4.1 and table 4",
         statement="Fewer prompts give people of one category only.",
         paper="gender 15.48% (50.00%), tone 19.66% (25.89%), age 25.94% (36.16%)",
-        measure="imagen3.experiments.people:prompts_of_one_tone",
-        rule=Greater("prompts of one tone, skewed data", "prompts of one tone, balanced data"),
-        tier="full",
-        assets=_WEIGHTS,
-        note=_PEOPLE,
+        rule=_CLOSED,
     ),
     Claim(
         id="C16",
@@ -293,6 +285,31 @@ CLAIMS = (
         tier="full",
         assets=(*_WEIGHTS, "assets/data/learned_mark.safetensors"),
         note="The pictures, keys and attacks of C17, marked at 40 dB. The networks learned on shipped emoji under "
-        "attacks of the same kinds, this autoencoder among them: another one is not tested.",
+        "attacks of the same kinds, this autoencoder among them: another one is not tested. Networks "
+        "of 1,500 steps found 0.38 through it on a seed that this claim does not use; those of 4,000 steps, which are "
+        "the ones here, 0.69.",
+    ),
+    Claim(
+        id="X3",
+        place="Our own, for section 4.4.1 of the paper",
+        statement="After a training on people of balanced tones, the most frequent group of tones has a smaller share "
+        "of the drawn people than after one on skewed tones.",
+        paper="-",
+        measure="imagen3.experiments.people:tones_of_people",
+        rule=Greater("largest share of tones, skewed data", "largest share of tones, balanced data"),
+        tier="full",
+        assets=_WEIGHTS,
+        note=_PEOPLE,
+    ),
+    Claim(
+        id="X4",
+        place="Our own, for section 4.4.1 of the paper",
+        statement="Fewer prompts give people of one group of tones only after a training on balanced tones.",
+        paper="-",
+        measure="imagen3.experiments.people:prompts_of_one_tone",
+        rule=Greater("prompts of one tone, skewed data", "prompts of one tone, balanced data"),
+        tier="full",
+        assets=_WEIGHTS,
+        note=_PEOPLE,
     ),
 )

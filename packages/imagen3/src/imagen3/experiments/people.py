@@ -1,4 +1,4 @@
-"""Claims C14 and C15 in a small form: people that a system draws after trainings with skewed and balanced data.
+"""Claims X3 and X4: people that a system draws after trainings with skewed and balanced data.
 
 The people are emoji, drawn in the five skin tones of Unicode; the captions do not name a tone. What the small denoiser
 draws is labelled by the nearest tone, and the tables are those of a folder with a file of labels. Perceived gender and
@@ -88,7 +88,7 @@ def _arms(context: ClaimContext) -> dict[str, dict[int, ArmResult]]:
 
 
 def tones_of_people(context: ClaimContext) -> Evidence:
-    """Claim C14: the share of the most frequent group of tones among the drawn people that have one."""
+    """Claim X3: the share of the most frequent group of tones among the drawn people that have one."""
     arms, seed = _arms(context), context.seeds[0]
     systems = {f"{mix} data": labels_of(own[seed]) for mix, own in arms.items()}
     shown = np.concatenate([own[seed]["shown"] for own in arms.values()])
@@ -112,7 +112,7 @@ def tones_of_people(context: ClaimContext) -> Evidence:
 
 
 def prompts_of_one_tone(context: ClaimContext) -> Evidence:
-    """Claim C15: the share of prompts whose pictures are all of one group of tones."""
+    """Claim X4: the share of prompts whose pictures are all of one group of tones."""
     arms, seed = _arms(context), context.seeds[0]
     systems = {f"{mix} data": labels_of(own[seed]) for mix, own in arms.items()}
     return Evidence(
