@@ -18,9 +18,6 @@ from cdcd.training import train
 
 PRESET = "laptop"
 
-# Steps of each arm, a fifth of those of the shipped network.
-STEPS = 600
-
 # The sampler, with the time warping and without.
 WARPED = SamplingOptions(steps=50)
 UNWARPED = SamplingOptions(steps=50, spacing="karras")
@@ -88,11 +85,11 @@ def _compare(context: ClaimContext, arms: dict[str, Arm]) -> Evidence:
 def _evaluate(context: ClaimContext, arm: Arm, seed: int) -> dict[str, float]:
     preset: ExperimentConfig = PRESETS[PRESET].config
     config = replace(preset.model, warp=replace(preset.model.warp, **arm.warp), **arm.trained)
-    experiment = replace(preset, model=config, loop=replace(preset.loop, steps=STEPS, evaluate_every=0))
+
     arrays = context.arm(
         f"{PRESET} {arm.trained} {arm.warp}",
         seed,
-        lambda: arrays_of(train(experiment, seed=seed).model),
+        lambda: arrays_of(train(replace(preset, model=config), seed=seed).model),
     )
     model = model_of(lambda: CategoricalDiffusion(config, nnx.Rngs(0)), arrays, PRESET)
     model.config = replace(config, **arm.sampled)
