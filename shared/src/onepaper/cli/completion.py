@@ -107,8 +107,9 @@ def _values_of_type(hint: Any) -> Iterator[str]:
     if get_origin(hint) is Literal:
         yield from map(str, get_args(hint))
     elif isinstance(hint, str) and hint.startswith(ONE_OF):
-        values: Any = resolve(hint.removeprefix(ONE_OF))
-        yield from values() if callable(values) else values
+        values = resolve(hint.removeprefix(ONE_OF))
+        found: Any = values() if callable(values) else values
+        yield from found
     else:
         for part in get_args(hint):
             yield from _values_of_type(part)
