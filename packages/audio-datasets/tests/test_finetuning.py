@@ -104,3 +104,5 @@ def test_the_verb(encoder: Path, bursts: Path, tmp_path: Path, capsys: pytest.Ca
     words = ("--preset", "paper-fine-tuning", "--encoder", str(tmp_path), *data, "--output", str(tmp_path / "other"))
     assert run_verb("audio-datasets", "train", *words) == 2
     check_one_line_error(capsys.readouterr().err, "transformers saved with safetensors")
+    assert run_verb("audio-datasets", "train", *words, "--compile") == 2
+    check_one_line_error(capsys.readouterr().err, "--compile is not for encoders")

@@ -25,6 +25,8 @@ def train_verb(call: Invocation) -> None:
         if not isinstance(config, EndToEndExperiment):
             raise UsageError(f"--export is of networks on raw audio; {call.preset} trains one on functionals")
         check_writable(options.export, "--export")
+    if options.compile and isinstance(config, FineTuningExperiment):
+        raise UsageError("--compile is not for encoders, whose batches differ in length; leave it out")
     with Accelerator(options) as accelerator:
         # Inputs are validated before the run folder is created.
         if isinstance(config, MultitaskExperiment):
