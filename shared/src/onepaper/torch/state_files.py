@@ -4,8 +4,9 @@ Reading fills existing tensors in place, so that tied parameters stay tied and s
 distributed format contains a pickle; it is read only from the folder of a run, after its manifest is verified.
 """
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from onepaper.checkpoints import Leaf, Tree, check_finite, check_tree, read_pretrained, write_pretrained
+from onepaper.checkpoints import (
+    CONFIG_NAME,
+    Leaf,
+    Tree,
+    check_finite,
+    check_tree,
+    read_pretrained,
+    write_pretrained,
+)
 from onepaper.errors import OnePaperError
 
 ConfigT = TypeVar("ConfigT")
@@ -66,12 +75,20 @@ def read_safetensors(path: Path, into: Mapping[str, Tensor]) -> None:
     Raises:
         OnePaperError: the file is damaged or does not fit; the message names the differences.
     """
+    found = _tensors(path)
+    check_tree(tree_of(into), tree_of(found), path)
+    _fill(into, found)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise OnePaperError(f"{path} is damaged or no safetensors file ({error})") from error
-    check_tree(tree_of(into), tree_of(found), path)
+
+
+def _fill(into: Mapping[str, Tensor], found: dict[str, Tensor]) -> None:
     with torch.no_grad():
         for name, target in into.items():
             value = found.pop(name)
@@ -147,11 +164,31 @@ def load_pretrained(
         UsageError: a parameter is not finite.
     """
     config, weights = read_pretrained(folder, config_type)
+    found = _tensors(weights)
+    with without_memory(weights):
+        check_tree(tree_of(model_tensors(build(config))), tree_of(found), weights)
     with torch.random.fork_rng(devices=[]):
         model = build(config)
-    read_safetensors(weights, model_tensors(model))
+    _fill(model_tensors(model), found)
     check_finite(weights, finite_parameters(model))
     return model, config
+
+
+@contextlib.contextmanager
+def without_memory(weights: Path) -> Iterator[None]:
+    """Networks built in the block take no memory: that of a wrong configuration may be larger than the machine's.
+
+    Args:
+        weights: the file that is going to fill the network, for the message.
+
+    Raises:
+        OnePaperError: a network with tensors of more than 2^63 bytes.
+    """
+    try:
+        with torch.device("meta"):
+            yield
+    except RuntimeError as error:
+        raise OnePaperError(f"{weights} does not fit the model of {CONFIG_NAME} beside it ({error})") from error
 
 
 def finite_parameters(model: nn.Module) -> dict[str, bool]:
