@@ -24,11 +24,11 @@ from compose_diffusion.config.toy import ToyExactConfig, ToyLearnedConfig
 from compose_diffusion.data.digits import IMAGE_SIZE
 from compose_diffusion.models.digits import Denoiser, NoisyClassifier
 from compose_diffusion.models.guided_diffusion import GuidedEnergy, build_network
-from compose_diffusion.models.pipelines import make_network as make_pipeline_network
 from compose_diffusion.models.positions import PositionEnergy
 from compose_diffusion.models.positions import make_network as make_position_network
 from compose_diffusion.models.toy import ToyEnergy
 from compose_diffusion.models.toy import make_network as make_toy_network
+from compose_diffusion.training.reuse import make_network as make_pipeline_network
 
 # Tokens of a text that attention sees; more make little difference to the operations.
 TEXT_TOKENS = 128

@@ -1,6 +1,6 @@
 """Training of both networks of canvases, on new canvases at every step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -8,12 +8,12 @@ import torch
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Fitted, Hook, LoopOptions
+from onepaper.training import Fitted, LoopOptions
 from torch import Tensor
 
 from compose_diffusion.config.positions import PositionNetworkConfig, PositionsConfig
 from compose_diffusion.data.canvases import draw_canvases, one_position, training_batches
-from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
+from compose_diffusion.diffusion import NoiseSchedule, make_schedule
 from compose_diffusion.models.positions import (
     ENERGY_FOLDER,
     SCORE_FOLDER,
@@ -21,12 +21,8 @@ from compose_diffusion.models.positions import (
     PositionNetwork,
     make_network,
 )
-from compose_diffusion.training.network_training import Training, fit_averaged
+from compose_diffusion.training.network_training import EVALUATION_SEED, Batch, Training, fit_averaged, noised_batch
 
-Batch = dict[str, Tensor]
-
-# Seed of the held-out canvases and their noise, the same at every evaluation.
-EVALUATION_SEED = 0
 NUM_HELD_OUT = 128
 
 
@@ -35,12 +31,9 @@ def noise_loss(schedule: NoiseSchedule) -> Callable[[PositionNetwork, Batch, tor
     energy is its gradient, so its loss is differentiated twice."""
 
     def loss(model: PositionNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
-        images = batch["images"]
-        t = torch.randint(len(schedule), (len(images),), generator=generator, device=images.device)
-        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        images, noise, t = noised_batch(batch["images"], schedule, generator)
         predict = model.predicted_noise if isinstance(model, PositionEnergy) else model
-        predicted = predict(add_noise(images, noise, t, schedule), t, batch["positions"])
-        errors = (predicted - noise).square().flatten(1).mean(dim=1)
+        errors = (predict(images, t, batch["positions"]) - noise).square().flatten(1).mean(dim=1)
         return errors.sum(), len(errors)
 
     return loss
@@ -53,8 +46,6 @@ def train_network(
     loop: LoopOptions,
     seed: int = 0,
     accelerator: Accelerator | None = None,
-    *,
-    hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[PositionNetwork, Fitted[TorchState]]:
     """Train one network, or resume its training.
 
@@ -65,7 +56,6 @@ def train_network(
         loop: number of steps (that of the network's `FitConfig`) and intervals of logs and checkpoints.
         seed: of weights, canvases, levels, noise.
         accelerator: device and precision; the best device by default.
-        hooks: called as `hook(step, state, row)` after each log row.
 
     Returns:
         The network with averaged weights in evaluation mode, and how the training ended.
@@ -86,21 +76,15 @@ def train_network(
         run,
         seed=seed,
         description=network.form,
-        evaluate=lambda state: {"held_out_loss": _held_out(task, state, config)},
-        hooks=hooks,
+        held_out=_held_out(config),
     )
 
 
-def _held_out(task: TorchTask, state: TorchState, config: PositionsConfig) -> float:
-    """The loss of the averaged weights on canvases of digits that no training canvas shows."""
-    device = task.accelerator.device
+def _held_out(config: PositionsConfig) -> Batch:
+    """Canvases of digits that no training canvas shows, the same at every evaluation."""
     rng = np.random.default_rng(EVALUATION_SEED)
     canvases = draw_canvases(NUM_HELD_OUT, config.canvas, "evaluator", rng)
-    positions = one_position(canvases, config.unconditional, rng)
-    batch = {"images": canvases.images.to(device), "positions": positions.to(device)}
-    with task.evaluating(state) as model:
-        loss_sum, weight = task.loss(model, batch, torch.Generator(device).manual_seed(EVALUATION_SEED))
-    return float(loss_sum) / weight
+    return {"images": canvases.images, "positions": one_position(canvases, config.unconditional, rng)}
 
 
 def trainings(config: PositionsConfig) -> list[Training]:
