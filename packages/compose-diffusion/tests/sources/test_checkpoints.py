@@ -10,7 +10,7 @@ from compose_diffusion.config.networks import ScheduleConfig
 from compose_diffusion.models.guided_diffusion import build_network
 from compose_diffusion.samplers.samplers import draw
 from compose_diffusion.sources.checkpoints import CheckpointSource
-from compose_diffusion.sources.registry import Source
+from compose_diffusion.sources.source import Source
 
 SMALL = {
     "image_size": 8,

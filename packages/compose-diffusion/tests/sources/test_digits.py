@@ -5,7 +5,7 @@ from PIL import Image
 
 from compose_diffusion.data.digits import load_digits
 from compose_diffusion.models.digit_guidance import label_leaf
-from compose_diffusion.sources.digits import DigitsSource
+from compose_diffusion.sources.builtin import DigitsSource
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from PIL import Image
 
 from compose_diffusion.config.positions import CanvasConfig
 from compose_diffusion.data.canvases import draw_canvases
-from compose_diffusion.sources.positions import PositionsSource, open_positions
+from compose_diffusion.sources.builtin import PositionsSource
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def test_conditions_become_leaves(source):
     assert source.leaf("3, 12", schedule).condition.tolist() == [[3, 12]]
     assert source.leaf(None, schedule).condition.tolist() == [[-1, -1]]
     assert not source.leaf("3,12", schedule).has_energy
-    assert PositionsSource(source.models, "energy").leaf("3,12", schedule).has_energy
+    assert PositionsSource(form="energy").leaf("3,12", schedule).has_energy
 
 
 @pytest.mark.parametrize("condition", ["left", "3", "3,4,5", "-1,2", ""])
@@ -52,6 +52,6 @@ def test_picture(source, tmp_path):
 
 
 def test_sources_of_folders(tmp_path):
-    assert len(open_positions().schedule) == 100
+    assert len(PositionsSource().schedule) == 100
     with pytest.raises(UsageError, match="weights folder .*nowhere does not exist"):
-        open_positions(tmp_path / "nowhere")
+        PositionsSource(tmp_path / "nowhere")

@@ -6,7 +6,7 @@ from PIL import Image
 from compose_diffusion.config.samplers import KERNELS
 from compose_diffusion.data.distributions import DISTRIBUTIONS, make_distribution
 from compose_diffusion.diffusion import cosine_schedule
-from compose_diffusion.sources.toy import ToySource
+from compose_diffusion.sources.builtin import ToySource
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
