@@ -6,8 +6,7 @@ from compose_diffusion.sources.source import Source
 
 
 class Images(Source):
-    def leaf(self, condition, schedule):
-        raise NotImplementedError
+    leaf = None  # not needed for pictures
 
 
 def test_images_in_a_grid_and_no_evaluator(tmp_path):
