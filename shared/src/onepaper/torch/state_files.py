@@ -5,6 +5,7 @@ distributed format contains a pickle; it is read only from the folder of a run, 
 """
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from onepaper.checkpoints import (
     CONFIG_NAME,
@@ -26,6 +28,7 @@ from onepaper.checkpoints import (
     write_pretrained,
 )
 from onepaper.errors import OnePaperError
+from onepaper.foreign.network_size import weight_shapes
 
 ConfigT = TypeVar("ConfigT")
 ModelT = TypeVar("ModelT", bound=nn.Module)
@@ -75,20 +78,12 @@ def read_safetensors(path: Path, into: Mapping[str, Tensor]) -> None:
     Raises:
         OnePaperError: the file is damaged or does not fit; the message names the differences.
     """
-    found = _tensors(path)
-    check_tree(tree_of(into), tree_of(found), path)
-    _fill(into, found)
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise OnePaperError(f"{path} is damaged or no safetensors file ({error})") from error
-
-
-def _fill(into: Mapping[str, Tensor], found: dict[str, Tensor]) -> None:
+    check_tree(tree_of(into), tree_of(found), path)
     with torch.no_grad():
         for name, target in into.items():
             value = found.pop(name)
@@ -164,31 +159,38 @@ def load_pretrained(
         UsageError: a parameter is not finite.
     """
     config, weights = read_pretrained(folder, config_type)
-    found = _tensors(weights)
-    with without_memory(weights):
-        check_tree(tree_of(model_tensors(build(config))), tree_of(found), weights)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), no_larger_than(weights):
         model = build(config)
-    _fill(model_tensors(model), found)
+    read_safetensors(weights, model_tensors(model))
     check_finite(weights, finite_parameters(model))
     return model, config
 
 
 @contextlib.contextmanager
-def without_memory(weights: Path) -> Iterator[None]:
-    """Networks built in the block take no memory: that of a wrong configuration may be larger than the machine's.
+def no_larger_than(weights: Path) -> Iterator[None]:
+    """Networks built in the block have at most twice the parameters of a file of weights.
 
-    Args:
-        weights: the file that is going to fill the network, for the message.
+    The network of a wrong configuration may be larger than the memory, and not fit anyway.
 
     Raises:
-        OnePaperError: a network with tensors of more than 2^63 bytes.
+        OnePaperError: a network that is larger, or has a tensor that is too large for this machine.
+        UsageError: the weights are damaged.
     """
+    most, found = 2 * sum(map(math.prod, weight_shapes(weights).values())), 0
+
+    def count(_: nn.Module, __: str, parameter: nn.Parameter | None) -> None:
+        nonlocal found
+        found += parameter.numel() if parameter is not None else 0  # a tied one is counted twice: hence the factor
+        if found > most:
+            raise OnePaperError(f"{weights} does not fit the model: that of {CONFIG_NAME} beside it is far larger")
+
+    counting = register_module_parameter_registration_hook(count)
     try:
-        with torch.device("meta"):
-            yield
+        yield
     except RuntimeError as error:
         raise OnePaperError(f"{weights} does not fit the model of {CONFIG_NAME} beside it ({error})") from error
+    finally:
+        counting.remove()
 
 
 def finite_parameters(model: nn.Module) -> dict[str, bool]:

@@ -13,7 +13,7 @@ import torch
 from onepaper.config import read_json, shortened, unknown
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.torch.network_size import check_network_size
-from onepaper.torch.state_files import model_tensors, without_memory, write_safetensors
+from onepaper.torch.state_files import model_tensors, write_safetensors
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -56,8 +56,10 @@ def read_network(folder: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
         raise UsageError(f"{folder / CONFIG}: {error!r} in the options of {name}; fetch the file again") from None
     except UsageError as error:
         raise UsageError(f"{folder / CONFIG}: {error}") from None
-    with without_memory(folder / WEIGHTS):
+    try:
         shapes = {name: tensor.shape for name, tensor in model_tensors(empty_network(config)).items()}
+    except RuntimeError as error:  # tensors of more than 2^63 bytes
+        raise UsageError(f"{folder / CONFIG} describes no network ({error}); fetch the file again") from None
     tensors = {
         name: value.reshape(shapes[name]) for name, value in _read(folder, list(description.rules(config))).items()
     }
