@@ -33,7 +33,7 @@ class SampleOptions(RunOptions):
     """What to sample."""
     count: int = 4
     """How many."""
-    colour: Literal["red", "blue"] | None = None
+    colour: Literal["red", "blue"] = "red"
     """Which one."""
 
 def prompts():

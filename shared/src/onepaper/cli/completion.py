@@ -81,10 +81,10 @@ def _choices(before: list[str], *, is_option: bool) -> Iterable[str]:
     if (verb.name, name) == ("reproduce", "claims"):
         return [claim.id for claim in paper.claims()]
     # Where nothing is known of the values, the shell completes files.
-    return known_values(paper, verb, config, name)
+    return _known_values(paper, verb, config, name)
 
 
-def known_values(paper: Paper, verb: Verb, config: Any, name: str) -> list[str]:
+def _known_values(paper: Paper, verb: Verb, config: Any, name: str) -> list[str]:
     """Values of an option: of its `Literal` or its mark `one of MODULE:NAME`; defaults of a tuple; shipped weights.
 
     The mark stands in `Annotated` and names a collection of texts, or a function without arguments that returns one.
@@ -108,7 +108,8 @@ def _values_of_type(hint: Any) -> Iterator[str]:
         yield from map(str, get_args(hint))
     elif isinstance(hint, str) and hint.startswith(ONE_OF):
         values = resolve(hint.removeprefix(ONE_OF))
-        yield from values() if callable(values) else values
+        found: Any = values() if callable(values) else values
+        yield from found
     else:
         for part in get_args(hint):
             yield from _values_of_type(part)

@@ -8,7 +8,7 @@ from onepaper.config import check_non_negative, check_positive, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
 
-from audio_datasets.config import AdaptationConfig, EncoderConfig, FeatureConfig
+from audio_datasets.config import AdaptationConfig, EncoderConfig, FeatureConfig, SelectionConfig
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,11 @@ class EvaluateOptions(VerbOptions):
     """of several features; early: they are joined; late, of a task: predictions are averaged"""
     features: FeatureConfig = field(default_factory=FeatureConfig)
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
     max_seconds: float = 10.0
     """longer clips are cut"""
+    trim: bool = False
+    """leave out silence before and after speech, as Silero VAD (extra `vad`) finds it"""
     resamples: int = 1000
     """of the bootstrap"""
 
@@ -145,6 +148,8 @@ class FeaturesOptions(PlainOptions):
     features: FeatureConfig = field(default_factory=FeatureConfig)
     max_seconds: float = 10.0
     """longer clips are cut"""
+    trim: bool = False
+    """leave out silence before and after speech, as Silero VAD (extra `vad`) finds it"""
     unreadable: Literal["error", "skip"] = "error"
     """error: a clip that cannot be read stops the extraction; skip: the manifest lists it"""
     engine: Literal["processes", "ray"] = "processes"
