@@ -18,7 +18,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TypeVar
 
-from playwright.async_api import Browser, Error, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Error, async_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = (1280, 390)
@@ -26,7 +26,7 @@ HEIGHT = 900
 SCHEMES = ("light", "dark")
 # Pages that are open at a time in each scheme.
 AT_ONCE = 2
-# Seconds for one step: loading a page, looking at it, changing its width, a picture of it.
+# Seconds for one step, such as loading a page or changing its width, so that a page can never hang the check.
 PATIENCE = 60
 
 T = TypeVar("T")
@@ -77,18 +77,19 @@ async def _in_time(step: Awaitable[T], name: str) -> T:
         raise OSError(f"{name}: {reason}") from None
 
 
-async def faults(page: Page, address: str, pictures: str | None) -> list[str]:
+async def faults(context: BrowserContext, address: str, pictures: str | None) -> list[str]:
     """What is wrong with a page, which is loaded once and then seen in windows of all widths.
 
     Args:
-        page: a new page of the browser.
+        context: where the page is opened.
         address: what to load.
         pictures: path of the screenshots without the width and `.png`; None for none.
     """
     found: list[str] = []
-    page.on("console", lambda message: found.append(f"console: {message.text}") if message.type == "error" else None)
-    page.on("pageerror", lambda error: found.append(f"script: {error}"))
     try:
+        page = await _in_time(context.new_page(), "opening")
+        page.on("console", lambda said: found.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on("pageerror", lambda error: found.append(f"script: {error}"))
         await _in_time(page.goto(address, wait_until="load"), "loading")
         found += await _in_time(page.evaluate(FAULTS), "pictures and sounds")
         for width in WIDTHS:
@@ -97,6 +98,7 @@ async def faults(page: Page, address: str, pictures: str | None) -> list[str]:
             if pictures is not None:
                 path = f"{pictures}{width}.png"
                 await _in_time(page.screenshot(path=path, full_page=True), f"{width} px, picture")
+        await _in_time(page.close(), "closing")
     except OSError as error:
         found.append(str(error))
     return found
@@ -106,14 +108,13 @@ async def _check_scheme(
     browser: Browser, scheme: str, names: Iterator[str], address: str, screenshots: Path | None
 ) -> list[str]:
     """One line a fault of the pages that this worker takes from `names`, which it shares with others."""
-    context = await browser.new_context(viewport={"width": WIDTHS[0], "height": HEIGHT}, color_scheme=scheme)  # type: ignore[arg-type]
+    opened = browser.new_context(viewport={"width": WIDTHS[0], "height": HEIGHT}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = await _in_time(opened, "the browser")
     found = []
     for name in names:
         folder = name.removesuffix("index.html")
         pictures = str(screenshots / f"{folder.replace('/', '-')}{scheme}-") if screenshots else None
-        page = await _in_time(context.new_page(), name)
-        found += [f"{name}, {scheme}: {fault}" for fault in await faults(page, f"{address}/{folder}", pictures)]
-        await _in_time(page.close(), name)
+        found += [f"{name}, {scheme}: {fault}" for fault in await faults(context, f"{address}/{folder}", pictures)]
     return found
 
 
@@ -128,7 +129,7 @@ async def check(program: str, site: Path, address: str, screenshots: Path | None
             for shared in [iter(pages)] * AT_ONCE
         ]
         found = await asyncio.gather(*workers)
-        await browser.close()
+        await _in_time(browser.close(), "the browser")
     return sorted(fault for worker in found for fault in worker)
 
 
