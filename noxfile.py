@@ -345,6 +345,16 @@ def notebooks(session: nox.Session, package: str) -> None:
 
 
 @nox.session
+@nox.parametrize("package", CHOSEN_PAPERS, ids=CHOSEN_PAPERS)
+def remeasure(session: nox.Session, package: str) -> None:
+    """Measure one claim of each paper again; print its time and memory beside those of its recorded result."""
+    _install(session, package)
+    folder = session.cache_dir / f"remeasure-{package}"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "tools/remeasure.py", package, str(folder))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Release wheels and source archives of the shared package and the papers into dist/."""
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
