@@ -22,13 +22,13 @@ from onepaper.paper import Paper
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("packages/**/*.md"), ROOT / "shared" / "README.md"]
 _TABLE = re.compile(r"<!-- (all-)?claims:begin.*?claims:end -->", re.DOTALL)
-_TEXT_BLOCK = re.compile(r"^```text\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^ *```(?:text|bash|sh)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
 def commands_of(text: str, paper: str) -> set[str]:
     """`onepaper PAPER VERB ...` in sentences and in blocks of text."""
     text = _TABLE.sub("", text)
-    lines = [line for block in _TEXT_BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    lines = [line for block in _BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
     places = [*re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", text), *lines]
     return {found[0] for place in places if (found := re.search(rf"\bonepaper {paper} \S.*", place, re.DOTALL))}
 
