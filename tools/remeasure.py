@@ -1,6 +1,6 @@
 """Measure one recorded claim of a paper again and compare what it takes with what its result says.
 
-python tools/remeasure.py PAPER FOLDER    # of the claims recorded with at most a minute, the dearest; FOLDER is new
+python tools/remeasure.py PAPER FOLDER    # of the claims recorded with at most 15 seconds, the longest; FOLDER is new
 
 Prints a row of the table "Measured again" in docs/architecture.md. Besides the time on the clock it gives the
 processor time of the whole command with its imports, which depends less on what else the machine does.
@@ -19,10 +19,10 @@ from onepaper.errors import OnePaperError, UsageError
 from onepaper.paper import load_paper
 
 # Seconds that the claim may have taken.
-LONGEST = 60.0
+LONGEST = 15.0
 
 
-def dearest(results: Iterable[Result]) -> Result:
+def longest(results: Iterable[Result]) -> Result:
     """Of the quick results whose memory was recorded, the one that took longest within LONGEST.
 
     Raises:
@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     words = parser.parse_args()
     try:
-        before = dearest(read_results(load_paper(words.paper)).values())
+        before = longest(read_results(load_paper(words.paper)).values())
         command = ["onepaper", words.paper, "reproduce", "--claims", before.id, "--output", str(words.folder)]
         subprocess.run([sys.executable, "-m", *command], check=True, stdout=sys.stderr)
         now = read_result(words.folder / RESULTS / f"{before.id}.json")
