@@ -1,7 +1,8 @@
-"""Commands in sentences of the pages, and those of claims at the paper's scale, are ones that the papers have.
+"""Commands of the pages, and those of claims at the paper's scale, are ones that the papers have.
 
-Blocks marked `bash` are run by the tests of each package. Blocks marked `text` need what a test lacks, such as a
-cluster; like sentences, they may have words in capitals for what is the reader's.
+Blocks marked `bash` of a paper's README, page, tutorials and guides are run by the tests of its package. Blocks of
+other pages, and those marked `text`, need what a test lacks, such as a cluster or a folder of the reader's; like
+sentences, they may have words in capitals for that.
 """
 
 import re
@@ -26,7 +27,7 @@ _BLOCK = re.compile(r"^ *```(?:text|bash|sh)\n(.*?)^ *```", re.DOTALL | re.MULTI
 
 
 def commands_of(text: str, paper: str) -> set[str]:
-    """`onepaper PAPER VERB ...` in sentences and in blocks of text."""
+    """`onepaper PAPER VERB ...` in sentences and in blocks."""
     text = _TABLE.sub("", text)
     lines = [line for block in _BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
     places = [*re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", text), *lines]
