@@ -24,6 +24,8 @@ class DataConfig:
     """longer clips are cut"""
     trim: bool = False
     """leave out silence before and after speech, as Silero VAD finds it"""
+    strict_official: bool = False
+    """read label and feature files of Hume-VocalBurst and Hume-Prosody as the official code does"""
 
     def __post_init__(self) -> None:
         check_positive("data.rate", self.rate)
@@ -219,6 +221,8 @@ class FeaturesExperiment:
 
     data: DataConfig = DataConfig()
     features: FeatureConfig = FeatureConfig()
+    stored: Path | None = None
+    """CSV files of features from a release, or the folder of an extraction, instead of functionals of the audio"""
     widths: tuple[int, ...] = (128, 64, 32)
     """hidden layers of the network"""
     batch_size: int = 8
@@ -239,6 +243,8 @@ class MultitaskExperiment:
 
     data: DataConfig = DataConfig("hume-vocalburst-exvo", Path("hume-vocalburst"))
     features: FeatureConfig = FeatureConfig()
+    stored: Path | None = None
+    """as of the baseline on functionals"""
     batch_size: int = 8
     optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, weight_decay=1e-4)
     selection: SelectionConfig = SelectionConfig()
