@@ -154,7 +154,7 @@ class MultitaskConfig:
 class AdaptationConfig:
     """Adaptation of a network to the labelled clips of one speaker, as in the ExVo few-shot baseline."""
 
-    lr: float = 1e-3
+    lr: float = 1e-4
     """learning rate of AdamW"""
     steps: int = 1
     """gradient steps on the labelled clips; the convolutions stay as they are"""
@@ -168,7 +168,8 @@ class AdaptationConfig:
 class SelectionConfig:
     """Which network a training gives: of the last or of the best evaluation on the validation split, and of which seed.
 
-    The official baselines on functionals stop with patience 5 and a difference of 0.01, and take the best of five.
+    The official baselines on functionals stop with patience 5 and a difference of 0.01 (0.1 for the multitask one), and
+    take the best of five.
     """
 
     keep: Literal["last", "best"] = "last"
@@ -196,7 +197,7 @@ def _check_cadence(selection: SelectionConfig, loop: LoopOptions) -> None:
 
 
 OFFICIAL_SELECTION = SelectionConfig(keep="best", patience=5, min_delta=0.01, seeds=5)
-"""the official protocol, but with the weights of the best epoch"""
+"""the official protocol of A-VB, but with the weights of the best epoch"""
 
 
 @dataclass(frozen=True)
