@@ -89,5 +89,5 @@ def end_to_end_against_features(context: ClaimContext) -> Evidence:
             functionals,
             Measurement.over_examples("UAR, end to end minus functionals", weights * (correct - mean_correct)),
         ],
-        [Plot("Both baselines on three unheard voices", repetitions(shown, "UAR (chance is 0.125)"))],
+        [Plot("UAR of both baselines on three unheard voices; chance is 0.125", repetitions(shown, ""))],
     )
