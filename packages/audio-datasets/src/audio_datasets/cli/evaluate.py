@@ -35,6 +35,10 @@ def evaluate_verb(call: Invocation) -> None:
     clips = clips.labelled() if clips.classes else clips.where(lambda clip: bool(clip.targets))
     if options.split == "folds" and (not clips.classes or options.weights):
         raise UsageError("folds are for classes without --weights; give --split validation or --split test")
+    if options.split != "folds" and not any(clip.split == options.split for clip in clips):
+        raise UsageError(
+            f"no clip of '{clips.name}' has the split {options.split} and labels; a blind split is sent with --task"
+        )
     # Files are read and scores computed before the run folder is created.
     found = _by_network(options, clips) if options.weights else _by_features(options, clips)
     scores = found.scores(options.resamples, options.seed)
