@@ -44,8 +44,10 @@ class Finished(NamedTuple):
         Raises:
             TypeError, ValueError, KeyError: it describes none.
         """
-        found = cls(**{**values, "skipped": tuple((str(name), str(error)) for name, error in values["skipped"])})
-        if not (isinstance(found.number, int) and isinstance(found.clips, int)):
+        fields: dict[str, Any] = dict(values)
+        fields["skipped"] = tuple((str(name), str(error)) for name, error in values["skipped"])
+        found = cls(**fields)
+        if not all(isinstance(fields[name], int) for name in ("number", "clips")):
             raise TypeError(f"a part is {shortened(values)}")
         return found
 
