@@ -83,6 +83,7 @@ def test_the_official_code_takes_the_last_row(tmp_path: Path) -> None:
         (b"name;F0\n'x';one\n", "line 2 has 'one' as 'F0', expected a finite number"),
         (b"name;F0\n'x';nan\n", "line 2 has 'nan' as 'F0'"),
         (b"name;F0\n'x';1e400\n", "line 2 has '1e400' as 'F0'"),
+        (b"name;F0\n'x';1e300\n", "line 2 has '1e300' as 'F0'"),
         (b"name;F0\n'x';1_0\n", "line 2 has '1_0' as 'F0'"),
         (b"name;F0;F1;F2\n'x';1;2;3\n", "line 2 has 3 features, expected 2 as in the first row"),
         (b"name;F0\n'x';1;2\n", "line 2 has 3 cells, expected 2"),

@@ -5,11 +5,11 @@ file with a row for each clip (`features/SET/features.csv`).
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from jaxtyping import Float32
 from onepaper.config import shortened
 from onepaper.errors import UsageError
@@ -130,13 +130,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _numbers(cells: list[str], names: list[str], where: str) -> Float32[np.ndarray, " features"]:
-    values: npt.NDArray[np.float32] | None = None
+    values = np.full(1, np.nan, np.float32)
     if "_" not in "".join(cells):  # Python reads 1_0 as a number
-        try:
+        with suppress(ValueError), np.errstate(over="ignore"):
             values = np.array(cells, np.float64).astype(np.float32)
-        except ValueError:
-            values = None
-    if values is None or not np.isfinite(values).all():
+    if not np.isfinite(values).all():
         place = next((place for place, cell in enumerate(cells) if not _is_number(cell)), 0)
         raise UsageError(
             f"{where} has {shortened(cells[place])} as {shortened(names[place])}, expected a finite number"
@@ -146,6 +144,7 @@ def _numbers(cells: list[str], names: list[str], where: str) -> Float32[np.ndarr
 
 def _is_number(cell: str) -> bool:
     try:
-        return "_" not in cell and bool(np.isfinite(np.float32(cell)))
+        with np.errstate(over="ignore"):
+            return "_" not in cell and bool(np.isfinite(np.float32(cell)))
     except (ValueError, OverflowError):
         return False

@@ -194,10 +194,7 @@ def stored_features(
 ) -> Float32[np.ndarray, "clips features"]:
     """Features of the clips, in their order: of a folder of `extract_features`, or CSV files of a release.
 
-    Args:
-        path: as of `read_features`, or of `read_feature_files`.
-        clips: what the features are for.
-        strict_official: as of `read_feature_files`.
+    Arguments as of `read_feature_files`.
 
     Raises:
         UsageError: a clip without features, or files that cannot be read.
