@@ -129,3 +129,12 @@ def test_refused(bursts: Path) -> None:
     only_test = replace(data.clips, clips=tuple(clip for clip in data.clips if clip.split != "train"))
     with pytest.raises(UsageError, match="has no clips"):
         evaluate_features(data._replace(clips=only_test), [heard(data)])
+
+
+def test_official_classes(bursts: Path) -> None:
+    """They are numbered by the alphabet, and named alike in a submission."""
+    data = load_task(get_task("avb-type"), bursts, strict_official=True)
+    assert data.task.classes[:2] == ("Cry", "Gasp")
+    assert data.truth[:2].tolist() == [1, 4]
+    found = evaluate_features(data, [heard(data)], split="test", baseline="mean")
+    assert found.submission().splitlines()[1] == "[00008],Gasp"

@@ -70,6 +70,17 @@ def test_features_learn(manifest: Path, sounds: ClipSet) -> None:
     assert score(model.predict(features_of(test, config)), test.labels(), "classes") > 0.9
 
 
+def test_stored_features_are_read_instead_of_audio(manifest: Path, sounds: ClipSet, tmp_path: Path) -> None:
+    rows = [f"{clip.path.name},{sounds.classes.index(clip.label)},1" for clip in sounds]
+    (tmp_path / "features.csv").write_text("\n".join(["name,code,constant", *rows]))
+    silent = tmp_path / "manifest.csv"  # beside no audio
+    silent.write_text(manifest.read_text())
+    config = FeaturesExperiment(DataConfig("manifest", silent), stored=tmp_path, loop=LoopOptions(steps=60))
+    model = train_on_features(config)
+    assert model.network.config.inputs == 2
+    assert (model.predict(np.array([[0, 1], [1, 1], [2, 1]], np.float32)).argmax(axis=1) == [0, 1, 2]).all()
+
+
 def test_ratings(bursts: Path) -> None:
     data = DataConfig("hume-vocalburst-two", bursts)
     config = FeaturesExperiment(data, loop=LoopOptions(steps=5))

@@ -49,7 +49,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "extraction.extract": ["extract_features"],
         "extraction.job": ["Extraction"],
         "extraction.parts": ["parts_of_clips", "parts_of_shards"],
-        "extraction.store": ["iterate_features", "read_features"],
+        "extraction.store": ["iterate_features", "read_features", "stored_features"],
         "evaluation": ["clip_matrix", "cross_validate", "evaluate_split"],
         "features.speech": ["speech_segments", "trim_silence"],
         "finetuning": ["fine_tune"],

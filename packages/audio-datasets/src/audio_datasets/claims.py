@@ -60,7 +60,9 @@ CLAIMS = (
             f"{_TASK} prosody-9 --root FOLDER --bank compare encoder --encoder.folders ENCODER --fusion late"
         ),
         note="ENCODER is the folder of a fine-tuned wav2vec2, as transformers saves it. Without `compare` and "
-        "`--fusion late` the same command scores its features alone. Test labels are blind.",
+        "`--fusion late` the same command scores its features alone. `--bank stored --stored FOLDER/features/opensmile "
+        "FOLDER/features/audeep FOLDER/features/deepspectrum --fusion late` fuses the features of the release. Test "
+        "labels are blind.",
     ),
     Claim(
         id="C7",
@@ -69,8 +71,8 @@ CLAIMS = (
         paper="ComParE 0.521, 0.499, 0.380, 0.384; end to end 0.569, 0.508, 0.440, 0.417 (High, Two, Culture, Type)",
         rule=PaperScale("onepaper audio-datasets train --preset paper-end-to-end-high --data.root FOLDER"),
         note="`evaluate --task avb-high --root FOLDER --weights RUN` scores the run, and `evaluate --task avb-high "
-        "--root FOLDER --bank compare --baseline network` the baseline on ComParE features; the other three tasks are "
-        "called alike.",
+        "--root FOLDER --bank compare --baseline network` the baseline on ComParE features, with `--bank stored "
+        "--stored FOLDER/features/ComParE` on those of the release; the other three tasks are called alike.",
     ),
     Claim(
         id="C8",

@@ -24,6 +24,8 @@ class DataConfig:
     """longer clips are cut"""
     trim: bool = False
     """leave out silence before and after speech, as Silero VAD finds it"""
+    strict_official: bool = False
+    """read label and feature files of Hume-VocalBurst and Hume-Prosody as the official code does"""
 
     def __post_init__(self) -> None:
         check_positive("data.rate", self.rate)
@@ -152,7 +154,7 @@ class MultitaskConfig:
 class AdaptationConfig:
     """Adaptation of a network to the labelled clips of one speaker, as in the ExVo few-shot baseline."""
 
-    lr: float = 1e-3
+    lr: float = 1e-4
     """learning rate of AdamW"""
     steps: int = 1
     """gradient steps on the labelled clips; the convolutions stay as they are"""
@@ -166,7 +168,8 @@ class AdaptationConfig:
 class SelectionConfig:
     """Which network a training gives: of the last or of the best evaluation on the validation split, and of which seed.
 
-    The official baselines on functionals stop with patience 5 and a difference of 0.01, and take the best of five.
+    The official baselines on functionals stop with patience 5 and a difference of 0.01 (0.1 for the multitask one), and
+    take the best of five.
     """
 
     keep: Literal["last", "best"] = "last"
@@ -194,7 +197,7 @@ def _check_cadence(selection: SelectionConfig, loop: LoopOptions) -> None:
 
 
 OFFICIAL_SELECTION = SelectionConfig(keep="best", patience=5, min_delta=0.01, seeds=5)
-"""the official protocol, but with the weights of the best epoch"""
+"""the official protocol of A-VB, but with the weights of the best epoch"""
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,8 @@ class FeaturesExperiment:
 
     data: DataConfig = DataConfig()
     features: FeatureConfig = FeatureConfig()
+    stored: Path | None = None
+    """CSV files of features from a release, or the folder of an extraction, instead of functionals of the audio"""
     widths: tuple[int, ...] = (128, 64, 32)
     """hidden layers of the network"""
     batch_size: int = 8
@@ -239,6 +244,8 @@ class MultitaskExperiment:
 
     data: DataConfig = DataConfig("hume-vocalburst-exvo", Path("hume-vocalburst"))
     features: FeatureConfig = FeatureConfig()
+    stored: Path | None = None
+    """as of the baseline on functionals"""
     batch_size: int = 8
     optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, weight_decay=1e-4)
     selection: SelectionConfig = SelectionConfig()

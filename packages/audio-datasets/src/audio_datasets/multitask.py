@@ -17,14 +17,13 @@ from torch import Tensor
 
 from audio_datasets.config import MultitaskConfig, MultitaskExperiment
 from audio_datasets.data.clips import ClipSet
-from audio_datasets.data.loaders import load
 from audio_datasets.data.vocal_bursts import multitask_targets
 from audio_datasets.features.functionals import Scaler
 from audio_datasets.models.mlp import Multitask
 from audio_datasets.selection import LOSS, Choice, fit_network
 from audio_datasets.tasks.definitions import MAX_AGE, get_task
 from audio_datasets.tasks.scoring import task_metrics
-from audio_datasets.training import features_of
+from audio_datasets.training import features_of, load_configured
 
 _SCORE = "S_MTL"
 
@@ -47,7 +46,7 @@ def load_multitask(config: MultitaskExperiment) -> tuple[ClipSet, Float[np.ndarr
     Raises:
         UsageError: no such copy, or labels that cannot be read.
     """
-    clips = load(config.data.dataset, config.data.root, trim=config.data.trim)
+    clips = load_configured(config.data)
     assert config.data.root is not None  # otherwise `load` refuses
     return clips, multitask_targets(config.data.root, clips)
 

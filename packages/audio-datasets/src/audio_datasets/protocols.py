@@ -119,16 +119,18 @@ class TaskResult:
         return self.truth
 
 
-def load_task(task: Task, root: Path, *, trim: bool = False) -> TaskData:
-    """The clips of a task with their labels.
+def load_task(task: Task, root: Path, *, trim: bool = False, strict_official: bool = False) -> TaskData:
+    """The clips of a task with their labels; arguments as of `load`.
 
     Raises:
         UsageError: a task of generation, no copy there, or a copy with other classes or columns than the task's.
     """
     if task.kind == "generation":
         raise UsageError(f"{task.id} is about clips that are generated; audio_datasets.generation_score scores them")
-    clips = load(task.loader, root, trim=trim)
+    clips = load(task.loader, root, trim=trim, strict_official=strict_official)
     if task.kind == "classes":
+        if strict_official:
+            task = replace(task, classes=clips.classes)
         labels = replace(clips, classes=task.classes)  # refuses labels that the task does not have
         index = {name: number for number, name in enumerate(task.classes)}
         return TaskData(task, labels, np.array([index.get(clip.label, -1) for clip in labels], np.int64))

@@ -25,6 +25,7 @@ from audio_datasets.config import (
 from audio_datasets.data.clips import ClipSet, pad_waveforms
 from audio_datasets.data.loaders import load
 from audio_datasets.evaluation import Evaluation
+from audio_datasets.extraction.store import stored_features
 from audio_datasets.features.functionals import Scaler, clip_features
 from audio_datasets.models.emo18 import EndToEnd, output_loss
 from audio_datasets.models.mlp import MLP
@@ -190,13 +191,22 @@ def fit_features(
     return FeatureModel(network, scaler, choice)
 
 
+def load_configured(data: DataConfig) -> ClipSet:
+    """The clips of a configuration.
+
+    Raises:
+        UsageError: no such data.
+    """
+    return load(data.dataset, data.root, trim=data.trim, strict_official=data.strict_official)
+
+
 def load_checked(config: EndToEndExperiment | FeaturesExperiment | FineTuningExperiment) -> ClipSet:
     """The labelled clips of an experiment.
 
     Raises:
         UsageError: no such data, or another number of classes or targets than the network's.
     """
-    return check_clips(load(config.data.dataset, config.data.root, trim=config.data.trim), config)
+    return check_clips(load_configured(config.data), config)
 
 
 def check_clips(clips: ClipSet, config: EndToEndExperiment | FeaturesExperiment | FineTuningExperiment) -> ClipSet:
@@ -219,7 +229,9 @@ def check_clips(clips: ClipSet, config: EndToEndExperiment | FeaturesExperiment 
 def features_of(
     clips: ClipSet, config: FeaturesExperiment | MultitaskExperiment
 ) -> Float32[np.ndarray, "clips features"]:
-    """Functionals of each clip."""
+    """Functionals of each clip, or its stored features."""
+    if config.stored is not None:
+        return stored_features(config.stored, clips, strict_official=config.data.strict_official)
     waveforms = (clip.read(config.features.rate, config.data.max_seconds) for clip in clips)
     return np.stack([clip_features(waveform, config.features) for waveform in waveforms])
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onepaper.audio import audio_info, read_audio
 from PIL import Image
 
+from audio_datasets.cards import card
 from audio_datasets.cards.card import choose_clips, spectrogram_png, write_card
 from audio_datasets.catalogue.records import get_record
 from audio_datasets.data.clips import Clip, ClipSet
@@ -41,6 +43,22 @@ def test_ratings_and_escaping(sounds: ClipSet, tmp_path: Path) -> None:
     assert "&lt;b&gt;" in text
     assert "<b>" not in text
     assert "nan" not in text.lower().replace("data:", "")[: text.find("data:")]
+
+
+def test_lengths_come_from_headers(sounds: ClipSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is decoded, unless a header declares no length; a clip after the end of its file is a problem."""
+    clips = [clip for each in sounds.clips[:4] for clip in (each, each._replace(id=f"{each.id}-part", start=0.1))]
+    clips.append(clips[0]._replace(id="short", start=0.1, seconds=0.2))
+    expected = [read_audio(clip.path, start=clip.start, seconds=clip.seconds).seconds for clip in clips]
+    clips.append(clips[0]._replace(id="after", start=9.0))
+    monkeypatch.setattr(card, "read_audio", None)
+    found, problems = card._durations(ClipSet("lengths", tuple(clips)))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert len(problems) == 1
+    assert "has no samples after 9 s" in problems[0]
+    monkeypatch.setattr(card, "audio_info", lambda path: audio_info(path)._replace(frames=0))
+    monkeypatch.setattr(card, "read_audio", read_audio)
+    assert card._durations(ClipSet("lengths", tuple(clips)))[0] == expected
 
 
 def test_choice_is_even(sounds: ClipSet) -> None:

@@ -17,6 +17,12 @@ def test_ratings(bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert header == "id,group,Valence/truth,Arousal/truth,Valence/predicted,Arousal/predicted"
 
 
+def test_a_blind_split(bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--dataset", "hume-vocalburst-two", "--root", str(bursts), "--split", "test", "--output", str(tmp_path))
+    assert run_verb("audio-datasets", "evaluate", *words) == 2
+    check_one_line_error(capsys.readouterr().err, "has the split test and labels; a blind split is sent with --task")
+
+
 def test_folds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--folds", "2", "--max-seconds", "0.2", "--resamples", "20", "--output", str(tmp_path))
     assert run_verb("audio-datasets", "evaluate", *words) == 0

@@ -1,10 +1,13 @@
 """`evaluate --task` on small copies in the published layouts."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from onepaper.testing import check_one_line_error, run_verb
+
+from audio_datasets.data.loaders import load
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 QUICK = ("--resamples", "20")
@@ -68,3 +71,25 @@ def test_wrong_values(
     assert run_verb("audio-datasets", "evaluate", *words, "--output", str(tmp_path / "run")) == 2
     check_one_line_error(capsys.readouterr().err, expected)
     assert not (tmp_path / "run").exists()
+
+
+def stored(folder: Path, root: Path, name: str) -> Path:
+    """Features of the clips of a copy, in one file each; the copy itself without audio."""
+    clips = load(name, root)
+    folder.mkdir()
+    for place, clip in enumerate(clips):
+        (folder / f"{clip.id}.csv").write_text(f"name;frameTime;a;b\n'x';0.0;{place % 4};{place * 7 % 5}\n")
+    return folder
+
+
+def test_stored_features_need_no_audio(bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features = stored(tmp_path / "eGeMAPS", bursts, "hume-vocalburst-two")
+    shutil.copytree(bursts / "labels", tmp_path / "copy" / "labels")
+    words = ("--task", "avb-two", "--root", str(tmp_path / "copy"), "--bank", "stored", "--stored", str(features))
+    run = ("--baseline", "linear", "--output", str(tmp_path / "run"), *QUICK)
+    assert run_verb("audio-datasets", "evaluate", *words, *run, "--strict-official") == 0
+    assert "linear on eGeMAPS" in capsys.readouterr().out
+    assert run_verb("audio-datasets", "evaluate", *words, str(tmp_path / "nowhere"), *run) == 2
+    check_one_line_error(capsys.readouterr().err, "nowhere does not exist")
+    assert run_verb("audio-datasets", "evaluate", *words[:4], "--bank", "stored", *run) == 2
+    check_one_line_error(capsys.readouterr().err, "--bank stored --stored PATH")

@@ -42,6 +42,28 @@ def test_wrong_values(
     assert not (tmp_path / "run").exists()
 
 
+def test_stored_features(exvo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The multitask baseline from a copy without audio; what is wrong is seen before a run folder is made."""
+    (tmp_path / "data_info.csv").write_text((exvo / "data_info.csv").read_text())
+    run, features = tmp_path / "run", tmp_path / "features.csv"
+    words = (
+        "--preset",
+        "paper-multitask",
+        "--data.root",
+        str(tmp_path),
+        "--stored",
+        str(features),
+        "--selection.seeds",
+    )
+    words = (*words, "1", "--loop.steps", "4", "--loop.evaluate-every", "2", "--output", str(run))
+    assert run_verb("audio-datasets", "train", *words) == 2
+    check_one_line_error(capsys.readouterr().err, "features.csv does not exist")
+    assert not run.exists()
+    features.write_text("\n".join(["name,a,b", *(f"{place:05d},{place % 4},{place % 3}" for place in range(20))]))
+    assert run_verb("audio-datasets", "train", *words, "--data.strict-official") == 0
+    assert (run / "selection.json").is_file()
+
+
 def test_a_folder_to_export_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, file = tmp_path / "run", tmp_path / "file"
     file.touch()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onepaper.audio import read_audio, write_wav
 from onepaper.display.file_bytes import wav_bytes
 from onepaper.errors import UsageError
 
@@ -28,6 +29,16 @@ def test_audio_is_resampled_from_its_own_rate(sounds: ClipSet) -> None:
     assert lengths == {6400}
     assert len(sounds.clips[0].read(16_000, max_seconds=0.1)) == 1600
     assert len(sounds.clips[0]._replace(start=0.1, seconds=0.2).read(8000)) == 1600
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_channels_are_mixed_as_by_the_shared_reader(tmp_path: Path, channels: int) -> None:
+    """To the same bits, also of a part, and after resampling."""
+    samples = np.random.default_rng(0).uniform(-1, 1, (4000, channels)).astype(np.float32)
+    clip = Clip("a", write_wav(tmp_path / "a.wav", samples, 8000))
+    np.testing.assert_array_equal(clip.read(), read_audio(clip.path).samples)
+    part = clip._replace(start=0.1, seconds=0.2)
+    np.testing.assert_array_equal(part.read(5000), read_audio(clip.path, rate=5000, start=0.1, seconds=0.2).samples)
 
 
 def test_wrong_sets() -> None:

@@ -24,3 +24,8 @@ def test_unknown_and_missing(tmp_path: Path) -> None:
 
 def test_records_that_can_be_opened() -> None:
     assert {name for name, record in read_catalogue().items() if record.loader} <= set(LOADERS)
+
+
+def test_official_quirks_are_of_official_files() -> None:
+    with pytest.raises(UsageError, match="not of 'hedgewars-voices'"):
+        load("hedgewars-voices", strict_official=True)

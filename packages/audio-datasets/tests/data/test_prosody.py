@@ -54,3 +54,18 @@ def test_damaged_tables(tmp_path: Path, count: int) -> None:
     valid = f"filename,{','.join(PROSODY_EMOTIONS)}\na.wav,{','.join(['0.25'] * 9)}\n"
     write(tmp_path, train=valid, devel=valid.replace("a.wav", "b.wav"))
     fuzz(lambda _: load("hume-prosody", tmp_path), tmp_path / "lab" / "train.csv", [valid.encode()], count)
+
+
+def test_oddities_of_the_official_code(prosody: Path, tmp_path: Path) -> None:
+    """Names are in the first column; the organisers have labels of the test split beside the masked ones."""
+    (tmp_path / "lab").mkdir()
+    for path in (prosody / "lab").iterdir():
+        (tmp_path / "lab" / path.name).write_text(path.read_text())
+    known = (prosody / "lab" / "test.csv").read_text().replace("?", "0.5")
+    (tmp_path / "lab" / "test.unmasked.csv").write_text(known)
+    assert np.isnan(load("hume-prosody", tmp_path).split("test").ratings()).all()
+    assert (load("hume-prosody", tmp_path, strict_official=True).split("test").ratings() == 0.5).all()
+    moved = "\n".join(",".join(line.split(",")[::-1]) for line in known.splitlines())
+    (tmp_path / "lab" / "train.csv").write_text(moved)
+    with pytest.raises(UsageError, match="has no column 'filename', expected it; it has 'Tiredness'"):
+        load("hume-prosody", tmp_path, strict_official=True)

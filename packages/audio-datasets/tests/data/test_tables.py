@@ -71,3 +71,14 @@ def test_damaged_files_are_one_line_errors(tmp_path: Path) -> None:
         else:
             message = ""
         assert "\n" not in message
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_text("a\n")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UsageError, match=r"a.csv cannot be read \(Permission denied\)"):
+        read_table(tmp_path / "a.csv")

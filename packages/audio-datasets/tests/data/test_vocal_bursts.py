@@ -107,3 +107,40 @@ def test_too_many_countries(exvo: Path) -> None:
 def test_damaged_tables_of_exvo(exvo: Path, tmp_path: Path, count: int) -> None:
     valid = "\n".join((exvo / "data_info.csv").read_text().splitlines()[:3]).encode()
     fuzz(lambda path: multitask_targets(tmp_path, load_exvo(tmp_path)), tmp_path / "data_info.csv", [valid], count)
+
+
+def test_official_order_of_columns(bursts: Path, tmp_path: Path) -> None:
+    """By name a copy may have its columns in any order; the official code goes by position."""
+    (tmp_path / "labels").mkdir()
+    path = tmp_path / "labels" / "two_info.csv"
+    rows = [line.split(",") for line in (bursts / "labels" / "two_info.csv").read_text().splitlines()]
+    path.write_text("\n".join(",".join((*row[:2], row[3], row[2])) for row in rows))
+    np.testing.assert_array_equal(
+        load("hume-vocalburst-two", tmp_path).ratings(), load("hume-vocalburst-two", bursts).ratings()
+    )
+    with pytest.raises(UsageError, match="column 3 is 'Arousal', expected Valence as in the release"):
+        load("hume-vocalburst-two", tmp_path, strict_official=True)
+    path.write_text("\n".join(",".join((*row, "0")) for row in rows).replace(",0", ",Extra", 1))
+    with pytest.raises(UsageError, match="column 5 is 'Extra', expected nothing"):
+        load("hume-vocalburst-two", tmp_path, strict_official=True)
+
+
+def test_oddities_of_the_official_code(bursts: Path, tmp_path: Path) -> None:
+    strict = load("hume-vocalburst-type", bursts, strict_official=True)
+    assert strict.classes == ("Cry", "Gasp", "Groan", "Grunt", "Laugh", "Other", "Pant", "Scream")
+    assert strict.split("train").labels().tolist() == [1, 4, 1, 4]
+    # The task Two is called low in the label script.
+    (tmp_path / "labels").mkdir()
+    shutil.copyfile(bursts / "labels" / "two_info.csv", tmp_path / "labels" / "low_info.csv")
+    assert len(load("hume-vocalburst-two", tmp_path, strict_official=True)) == 12
+    with pytest.raises(UsageError, match=r"two_info.csv is missing"):
+        load("hume-vocalburst-two", tmp_path)
+
+
+def test_official_order_of_exvo(exvo: Path, tmp_path: Path) -> None:
+    text = (exvo / "data_info.csv").read_text()
+    (tmp_path / "data_info.csv").write_text(text.replace("Awe,Excitement", "Excitement,Awe", 1))
+    assert load("hume-vocalburst-exvo", exvo, strict_official=True) == load("hume-vocalburst-exvo", exvo)
+    assert load("hume-vocalburst-exvo", tmp_path).clips[0].targets[0] == 0.11
+    with pytest.raises(UsageError, match="column 6 is 'Excitement', expected Awe"):
+        load("hume-vocalburst-exvo", tmp_path, strict_official=True)

@@ -9,7 +9,14 @@ from onepaper.errors import UsageError
 from onepaper.testing.mutations import fuzz
 
 from audio_datasets.data.clips import Clip, ClipSet
-from audio_datasets.extraction.store import MANIFEST, Manifest, iterate_features, read_features, write_part
+from audio_datasets.extraction.store import (
+    MANIFEST,
+    Manifest,
+    iterate_features,
+    read_features,
+    stored_features,
+    write_part,
+)
 
 HEAD = {"source": "x", "digest": "0", "parts": 2, "names": ["a", "b"]}
 
@@ -73,3 +80,14 @@ def test_damaged_manifests(tmp_path: Path, count: int) -> None:
     valid = (folder / MANIFEST).read_bytes()
     json.loads(valid.splitlines()[0])
     fuzz(lambda path: read_features(path.parent), folder / MANIFEST, [valid], count)
+
+
+def test_stored_features_of_both_kinds(tmp_path: Path) -> None:
+    """An extraction, and the same numbers as the CSV of a release."""
+    folder = filled(tmp_path / "a")
+    table = read_features(folder)
+    clips = ClipSet("a", tuple(Clip(name, tmp_path) for name in reversed(table.ids)))
+    rows = [f"{name},{','.join(map(str, row))}" for name, row in zip(table.ids, table.values, strict=True)]
+    (tmp_path / "features.csv").write_text("\n".join(["name," + ",".join(table.names), *rows]))
+    for path in (folder, tmp_path / "features.csv"):
+        np.testing.assert_array_equal(stored_features(path, clips), table.values[::-1])

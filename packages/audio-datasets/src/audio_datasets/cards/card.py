@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float, Float32
-from onepaper.audio import read_audio
+from onepaper.audio import audio_info, read_audio
 from onepaper.display.file_bytes import picture_png, wav_bytes
-from onepaper.errors import OnePaperError
+from onepaper.errors import OnePaperError, UsageError
 from onepaper.progress import track
 
 from audio_datasets.catalogue.records import Record
@@ -145,13 +145,24 @@ def _is_readable(clip: Clip) -> bool:
 
 
 def _durations(clips: ClipSet) -> tuple[list[float], list[str]]:
+    """Lengths of the clips by the headers of their files, and why others cannot be read."""
     seconds, problems = [], []
-    for clip in track(clips, "reading audio", total=len(clips), unit="clip"):
+    for clip in track(clips, "reading headers", total=len(clips), unit="clip"):
         try:
-            seconds.append(read_audio(clip.path, start=clip.start, seconds=clip.seconds).seconds)
+            seconds.append(_duration(clip))
         except OnePaperError as error:
             problems.append(str(error))
     return seconds, problems
+
+
+def _duration(clip: Clip) -> float:
+    info = audio_info(clip.path)
+    if not info.frames:  # not declared
+        return read_audio(clip.path, start=clip.start, seconds=clip.seconds).seconds
+    rest = info.seconds - clip.start
+    if rest <= 0:
+        raise UsageError(f"{clip.path} has no samples after {clip.start:g} s; it ends at {info.seconds:g} s")
+    return rest if clip.seconds is None else min(rest, clip.seconds)
 
 
 def _clock(seconds: float) -> str:

@@ -76,7 +76,7 @@ def _check(options: DataOptions) -> int:
     from audio_datasets.checks.copies import check_clips
     from audio_datasets.data.loaders import load
 
-    clips, record = load(options.name, options.root), _record(options.name)
+    clips, record = load(options.name, options.root, strict_official=options.strict_official), _record(options.name)
     if options.root is None:
         print(f"{options.name}: the subset that ships with the package; give --root for a copy of the whole set")
     findings = list(check_clips(clips, record, decode=options.decode))

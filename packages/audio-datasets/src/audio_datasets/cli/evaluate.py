@@ -16,6 +16,7 @@ from audio_datasets.data.clips import ClipSet
 from audio_datasets.data.folds import group_folds
 from audio_datasets.data.loaders import load
 from audio_datasets.evaluation import Evaluation, clip_matrix, cross_validate, evaluate_split
+from audio_datasets.extraction.store import stored_features
 
 
 def evaluate_verb(call: Invocation) -> None:
@@ -30,10 +31,14 @@ def evaluate_verb(call: Invocation) -> None:
 
         evaluate_task(call)
         return
-    clips = load(options.dataset, options.root, trim=options.trim)
+    clips = load(options.dataset, options.root, trim=options.trim, strict_official=options.strict_official)
     clips = clips.labelled() if clips.classes else clips.where(lambda clip: bool(clip.targets))
     if options.split == "folds" and (not clips.classes or options.weights):
         raise UsageError("folds are for classes without --weights; give --split validation or --split test")
+    if options.split != "folds" and not any(clip.split == options.split for clip in clips):
+        raise UsageError(
+            f"no clip of '{clips.name}' has the split {options.split} and labels; a blind split is sent with --task"
+        )
     # Files are read and scores computed before the run folder is created.
     found = _by_network(options, clips) if options.weights else _by_features(options, clips)
     scores = found.scores(options.resamples, options.seed)
@@ -59,9 +64,13 @@ def evaluate_verb(call: Invocation) -> None:
 
 
 def feature_matrices(options: EvaluateOptions, clips: ClipSet) -> list[Float32[np.ndarray, "clips features"]]:
-    """One matrix for each bank, and for each encoder."""
+    """One matrix for each bank, each encoder, and each place of stored features."""
     found = []
     for bank in options.bank:
+        if bank == "stored":
+            strict = options.strict_official
+            found += [stored_features(path, clips, strict_official=strict) for path in options.stored]
+            continue
         if bank != "encoder":
             found.append(clip_matrix(clips, options.features, options.max_seconds, bank))
             continue

@@ -36,6 +36,8 @@ class DataOptions(PlainOptions):
     """of export"""
     decode: bool = True
     """of check: decode every file; otherwise only headers are read"""
+    strict_official: bool = False
+    """of check: columns of Hume-VocalBurst and Hume-Prosody must be in the order of the official files"""
     library: Literal["webdataset", "datasets", "lhotse", "audformat"] = "webdataset"
     """of convert: webdataset and datasets hold the audio, lhotse and audformat refer to it"""
     shard_bytes: int = 2**28
@@ -61,7 +63,7 @@ class TrainOptions(TrainingOptions):
 outside_identity(TrainOptions, "export")
 
 
-Bank = Literal["open", "egemaps", "compare", "encoder"]
+Bank = Literal["open", "egemaps", "compare", "encoder", "stored"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,9 @@ class EvaluateOptions(VerbOptions):
     network: that of the challenges' baselines"""
     bank: tuple[Bank, ...] = ("open",)
     """features: open (functionals of this package), egemaps and compare of openSMILE, whose licence is not commercial,
-    or encoder, the embeddings of --encoder.folders; several are fused"""
+    encoder, the embeddings of --encoder.folders, or stored, the files of --stored; several are fused"""
+    stored: tuple[Path, ...] = ()
+    """CSV files of features that came with a release, or folders that `features` wrote; no audio is needed"""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     fusion: Literal["early", "late"] = "early"
     """of several features; early: they are joined; late, of a task: predictions are averaged"""
@@ -98,6 +102,8 @@ class EvaluateOptions(VerbOptions):
     """longer clips are cut"""
     trim: bool = False
     """leave out silence before and after speech, as Silero VAD (extra `vad`) finds it"""
+    strict_official: bool = False
+    """read label and feature files of Hume-VocalBurst and Hume-Prosody as the official code does"""
     resamples: int = 1000
     """of the bootstrap"""
 
@@ -109,6 +115,8 @@ class EvaluateOptions(VerbOptions):
             raise UsageError("there is no --bank; give at least one kind of features")
         if ("encoder" in self.bank) != bool(self.encoder.folders):
             raise UsageError("embeddings need both: --bank encoder --encoder.folders FOLDER")
+        if ("stored" in self.bank) != bool(self.stored):
+            raise UsageError("stored features need both: --bank stored --stored PATH")
         if self.task and self.root is None:
             raise UsageError(f"{self.task} needs your copy of its data set: --root FOLDER")
         if not self.task and (self.fusion, self.baseline) != ("early", "support-vectors"):

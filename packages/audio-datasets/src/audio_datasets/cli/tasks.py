@@ -16,7 +16,7 @@ def evaluate_task(call: Invocation) -> None:
     """`evaluate --task`: prints the scores and writes `evaluation.json`, and `submission.csv` with the predictions."""
     options: EvaluateOptions = call.options
     assert options.root is not None
-    data = load_task(get_task(options.task), options.root, trim=options.trim)
+    data = load_task(get_task(options.task), options.root, trim=options.trim, strict_official=options.strict_official)
     split = options.chosen_split()
     data.rows(split)  # an error now rather than after the features
     if options.weights:
@@ -37,7 +37,8 @@ def evaluate_task(call: Invocation) -> None:
             seed=options.seed,
             selection=options.selection,
         )
-        names = [name for name in options.bank if name != "encoder"] + [path.name for path in options.encoder.folders]
+        names = [name for name in options.bank if name not in ("encoder", "stored")]
+        names += [path.name for path in (*options.stored, *options.encoder.folders)]
         system = f"{options.baseline} on {' and '.join(names)}" + (", late fusion" * (options.fusion == "late"))
     _write(call, found, system, split)
     shared = overlap(data.clips)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float, Float32, Int
-from onepaper.audio import read_audio
+from onepaper.audio import read_audio, resample, to_mono
 from onepaper.config import check_choice, shortened
 from onepaper.errors import UsageError
 
@@ -59,13 +59,20 @@ class Clip(NamedTuple):
             UsageError: the file is missing, damaged or empty.
         """
         if self.trim:
-            whole = read_audio(self.path, rate=rate, start=self.start, seconds=self.seconds)
-            kept = trim_silence(whole.samples, whole.rate)
-            return kept if max_seconds is None else kept[: max(1, round(max_seconds * whole.rate))]
+            whole, own_rate = self._decoded(rate, self.seconds)
+            kept = trim_silence(whole, own_rate)
+            return kept if max_seconds is None else kept[: max(1, round(max_seconds * own_rate))]
         seconds = self.seconds
         if max_seconds is not None:
             seconds = max_seconds if seconds is None else min(seconds, max_seconds)
-        return read_audio(self.path, rate=rate, start=self.start, seconds=seconds).samples
+        return self._decoded(rate, seconds)[0]
+
+    def _decoded(self, rate: int | None, seconds: float | None) -> tuple[Float32[np.ndarray, " frames"], int]:
+        """Samples and their rate, as `read_audio` gives them; its mean of two channels takes ten times as long."""
+        samples, own_rate = read_audio(self.path, mono=False, start=self.start, seconds=seconds)
+        if samples.ndim == 2:
+            samples = (samples[:, 0] + samples[:, 1]) / 2 if samples.shape[1] == 2 else to_mono(samples)
+        return samples if rate is None else resample(samples, own_rate, rate), rate or own_rate
 
 
 @dataclass(frozen=True)

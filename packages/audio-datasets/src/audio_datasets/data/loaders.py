@@ -11,7 +11,7 @@ from onepaper.fingerprint.marks import unmeasured
 from audio_datasets.data import hedgewars
 from audio_datasets.data.clips import ClipSet
 
-Loader = Callable[[Path | None], ClipSet]
+Loader = Callable[..., ClipSet]
 
 
 @unmeasured
@@ -23,26 +23,26 @@ def _openarena(root: Path | None) -> ClipSet:
 
 @unmeasured
 def _vocal_bursts(task: str) -> Loader:
-    def load_task(root: Path | None) -> ClipSet:
+    def load_task(root: Path | None, **official: bool) -> ClipSet:
         from audio_datasets.data.vocal_bursts import load_vocal_bursts
 
-        return load_vocal_bursts(_required("hume-vocalburst", root), task)
+        return load_vocal_bursts(_required("hume-vocalburst", root), task, **official)
 
     return load_task
 
 
 @unmeasured
-def _exvo(root: Path | None) -> ClipSet:
+def _exvo(root: Path | None, **official: bool) -> ClipSet:
     from audio_datasets.data.vocal_bursts import load_exvo
 
-    return load_exvo(_required("hume-vocalburst", root))
+    return load_exvo(_required("hume-vocalburst", root), **official)
 
 
 @unmeasured
-def _prosody(root: Path | None) -> ClipSet:
+def _prosody(root: Path | None, **official: bool) -> ClipSet:
     from audio_datasets.data.prosody import load_prosody
 
-    return load_prosody(_required("hume-prosody", root))
+    return load_prosody(_required("hume-prosody", root), **official)
 
 
 @unmeasured
@@ -75,18 +75,25 @@ LOADERS: Mapping[str, Callable[[], Loader]] = {
 }
 
 
-def load(name: str, root: Path | str | None = None, *, trim: bool = False) -> ClipSet:
+def load(name: str, root: Path | str | None = None, *, trim: bool = False, strict_official: bool = False) -> ClipSet:
     """The clips of a data set.
 
     Args:
         name: id of a data set, or `manifest` for a CSV of your own.
         root: the folder of your copy, or a CSV; None for the clips that ship with the package.
         trim: leave out silence before and after speech when a clip is read, as `trim_silence` does.
+        strict_official: read the label files of Hume-VocalBurst and Hume-Prosody as the official code does, and refuse
+            others; without it, columns may be in any order.
 
     Raises:
         UsageError: an unknown name, no such folder, or another layout than the published one.
     """
     if name not in LOADERS:
         raise UsageError(unknown("data set", name, LOADERS))
-    clips = LOADERS[name]()(None if root is None else Path(root))
+    if strict_official and not name.startswith("hume-"):
+        raise UsageError(
+            f"strict_official is of the official files of Hume-VocalBurst and Hume-Prosody, not of '{name}'"
+        )
+    official = {"strict_official": True} if strict_official else {}
+    clips = LOADERS[name]()(None if root is None else Path(root), **official)
     return replace(clips, clips=tuple(clip._replace(trim=True) for clip in clips)) if trim else clips

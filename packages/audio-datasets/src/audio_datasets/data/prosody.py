@@ -12,8 +12,11 @@ from audio_datasets.tasks.definitions import get_task
 _FILES = {"train": "train", "devel": "validation", "test": "test"}
 
 
-def load_prosody(root: Path) -> ClipSet:
+def load_prosody(root: Path, *, strict_official: bool = False) -> ClipSet:
     """The clips with nine ratings each; those of the masked test split have none.
+
+    With `strict_official` names are in the first column, and labels of the test split are read from
+    `lab/test.unmasked.csv` where it is, as in the official src/ml/svm.py of github.com/EIHW/ComParE2023.
 
     Raises:
         UsageError: a missing file or column, a number that cannot be read, or a rating outside [0, 1].
@@ -22,14 +25,15 @@ def load_prosody(root: Path) -> ClipSet:
     clips = []
     for file, split in _FILES.items():
         path = root / "lab" / f"{file}.csv"
+        if strict_official and (unmasked := path.with_suffix(".unmasked.csv")).is_file():
+            path = unmasked
         if not path.is_file() and file == "test":
             continue
         table = read_table(path)
-        id_column = next((name for name in ("filename", "File_ID", "file") if name in table.columns), "")
+        names = table.columns[:1] if strict_official else table.columns
+        id_column = next((name for name in ("filename", "File_ID", "file") if name in names), "")
         if not id_column:
-            raise UsageError(
-                f"{path} has no column 'filename', expected it; it has {shortened(', '.join(table.columns))}"
-            )
+            raise UsageError(f"{path} has no column 'filename', expected it; it has {shortened(', '.join(names))}")
         masked = file == "test" and not set(columns) <= set(table.columns)
         if not masked:
             table.require(columns)

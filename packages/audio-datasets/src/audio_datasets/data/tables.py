@@ -1,6 +1,7 @@
 """CSV files of other people: columns, rows with their line numbers, and cells that are checked as they are read."""
 
 import csv
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,15 @@ class CsvTable:
     path: Path
     columns: tuple[str, ...]
     delimiter: str
+
+    def require_order(self, names: Sequence[str]) -> None:
+        """Raise `UsageError` unless the columns are these, in this order."""
+        if self.columns != tuple(names):
+            pairs = itertools.zip_longest(self.columns, names, fillvalue="nothing")
+            place, (found, expected) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+            raise UsageError(
+                f"{self.path}: column {place} is {shortened(found)}, expected {expected} as in the release"
+            )
 
     def require(self, names: Sequence[str]) -> None:
         """Raise `UsageError` unless all columns are there."""

@@ -3,6 +3,9 @@
 A-VB has `audio/wav/ID.wav` and `labels/TASK_info.csv`. ExVo has `data_info.csv` with speakers, countries, ages and
 ratings, whose columns follow the official code: ExVo2022/ExVo-FewShot/create_splits.py and
 ExVo2022/ExVo-MultiTask/main.py of github.com/HumeAI/competitions. Labels of the test splits are blank.
+
+With `strict_official`, files are read as that code reads them: columns have their places, types of bursts are numbered
+by the alphabet, and `low` is another name of the task Two (A-VB2022/end-to-end_based of the same repository).
 """
 
 from pathlib import Path
@@ -20,28 +23,34 @@ _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _EXVO_LABELS = "data_info.csv"
 
 
-def load_vocal_bursts(root: Path, task: str = "high", audio: str = "audio/wav/{}.wav") -> ClipSet:
+def load_vocal_bursts(root: Path, task: str = "high", *, strict_official: bool = False) -> ClipSet:
     """The clips of one A-VB task with its targets; those of the blind test split have none.
 
     Args:
         root: folder of the release.
         task: high, two, culture or type.
-        audio: path of a clip below `root`, with {} for its id.
+        strict_official: columns in their official order, and classes in that of the alphabet.
 
     Raises:
         UsageError: a missing file or column, an id or number that cannot be read, or a rating outside [0, 1].
     """
     definition = get_task(f"avb-{task}")
     path = root / "labels" / f"{task}_info.csv"
+    if strict_official and task == "two" and not path.is_file():
+        path = path.with_name("low_info.csv")
     table = read_table(path)
-    table.require(("File_ID", "Split", *definition.columns))
+    columns = ("File_ID", "Split", *definition.columns)
+    if strict_official:
+        table.require_order(columns)
+    table.require(columns)
     clips = []
     for line, row in table.rows():
         split = table.choice(row, "Split", _SPLITS, line)
         name = clip_id(row["File_ID"], f"{path}, line {line}")
         values = [row[column].strip() for column in definition.columns]
         blank = not any(values)
-        record = Clip(name, root / audio.format(name), split=split, speaker=row.get("Subject_ID", "").strip())
+        audio = root / "audio" / "wav" / f"{name}.wav"
+        record = Clip(name, audio, split=split, speaker=row.get("Subject_ID", "").strip())
         if definition.kind == "classes":
             record = record._replace(label="" if blank else values[0])
         elif not blank:
@@ -50,18 +59,22 @@ def load_vocal_bursts(root: Path, task: str = "high", audio: str = "audio/wav/{}
             record = record._replace(targets=ratings)
         clips.append(record)
     targets = () if definition.kind == "classes" else definition.columns
-    return ClipSet("hume-vocalburst", tuple(clips), targets, definition.classes)
+    classes = tuple(sorted(definition.classes)) if strict_official else definition.classes
+    return ClipSet("hume-vocalburst", tuple(clips), targets, classes)
 
 
-def load_exvo(root: Path) -> ClipSet:
+def load_exvo(root: Path, *, strict_official: bool = False) -> ClipSet:
     """The clips with ten ratings, speaker and country; those of the blind test split may have none.
 
-    Audio is `wav/ID.wav`, or `audio/wav/ID.wav` where there is no folder `wav`.
+    Audio is `wav/ID.wav`, or `audio/wav/ID.wav` where there is no folder `wav`. With `strict_official` the columns are
+    File_ID, Split, Subject_ID, two others, and from the sixth on the ratings.
 
     Raises:
         UsageError: a missing file or column, an id or number that cannot be read, or a rating outside [0, 1].
     """
     table = _open_exvo(root)
+    if strict_official:
+        table.require_order(("File_ID", "Split", "Subject_ID", *table.columns[3:5], *BURST_EMOTIONS))
     audio = root / "wav" if (root / "wav").is_dir() else root / "audio" / "wav"
     clips = []
     for line, row in table.rows():

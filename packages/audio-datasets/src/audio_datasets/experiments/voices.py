@@ -1,13 +1,15 @@
 """Claims on the shipped clips of the default set: leakage of the split, baselines, and end-to-end against features."""
 
 import numpy as np
-from onepaper.claims import ClaimContext, Evidence, Measurement, Table
+from onepaper.claims import ClaimContext, Evidence, Measurement, Plot, Table
+from onepaper.display.plots import repetitions
 
 from audio_datasets.config import FeatureConfig
 from audio_datasets.data.clips import overlap
 from audio_datasets.data.folds import group_folds
 from audio_datasets.data.hedgewars import distinct, shipped_voices
 from audio_datasets.evaluation import clip_matrix, cross_validate
+from audio_datasets.experiments.figures import draw_confusion, listen
 from audio_datasets.presets import PRESETS
 from audio_datasets.tasks.intervals import bootstrap
 from audio_datasets.tasks.metrics import recall_weights, uar
@@ -49,7 +51,13 @@ def open_features(context: ClaimContext) -> Evidence:
         f"{len(clips)} clips, {len(set(found.groups))} groups of voices; over groups the interval is "
         f"[{by_group.low:.3f}, {by_group.high:.3f}].",
         [Measurement.over_examples("UAR", correct)],
-        [Table("Recall by class", ("class", "recall", "clips"), recalls)],
+        [
+            Table("Recall by class", ("class", "recall", "clips"), recalls),
+            Plot(
+                "Predicted classes, in percent of the clips of a class", draw_confusion(found.confusion(), found.names)
+            ),
+            *listen(clips),
+        ],
     )
 
 
@@ -65,11 +73,21 @@ def end_to_end_against_features(context: ClaimContext) -> Evidence:
         train_on_features(on_features, seed=seed).predict(inputs).argmax(axis=1) == truth for seed in context.seeds
     ]
     weights, mean_correct = recall_weights(truth), np.mean(of_features, axis=0)
+    network = Measurement.over_examples("UAR, end to end", weights * correct)
+    functionals = Measurement.over_examples("UAR, functionals", weights * mean_correct)
+    shown = {
+        "raw audio": ([network.mean], (network.mean, network.low, network.high)),
+        "functionals": (
+            [float((weights * each).mean()) for each in of_features],
+            (functionals.mean, functionals.low, functionals.high),
+        ),
+    }
     return Evidence(
         "",
         [
-            Measurement.over_examples("UAR, end to end", weights * correct),
-            Measurement.over_examples("UAR, functionals", weights * mean_correct),
+            network,
+            functionals,
             Measurement.over_examples("UAR, end to end minus functionals", weights * (correct - mean_correct)),
         ],
+        [Plot("UAR of both baselines on three unheard voices; chance is 0.125", repetitions(shown, ""))],
     )

@@ -12,10 +12,12 @@ import numpy as np
 from jaxtyping import Float32
 from onepaper.config import differences, parse_json, shortened
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.fingerprint.marks import unmeasured
 from onepaper.foreign.arrays import read_npz
 from onepaper.runs import write_atomic
 
 from audio_datasets.data.clips import ClipSet
+from audio_datasets.data.feature_files import read_feature_files
 
 MANIFEST = "manifest.jsonl"
 
@@ -42,8 +44,10 @@ class Finished(NamedTuple):
         Raises:
             TypeError, ValueError, KeyError: it describes none.
         """
-        found = cls(**{**values, "skipped": tuple((str(name), str(error)) for name, error in values["skipped"])})
-        if not (isinstance(found.number, int) and isinstance(found.clips, int)):
+        fields: dict[str, Any] = dict(values)
+        fields["skipped"] = tuple((str(name), str(error)) for name, error in values["skipped"])
+        found = cls(**fields)
+        if not all(isinstance(fields[name], int) for name in ("number", "clips")):
             raise TypeError(f"a part is {shortened(values)}")
         return found
 
@@ -182,3 +186,19 @@ def read_features(folder: Path | str) -> FeatureTable:
         raise UsageError(f"{folder} has the clip {shortened(twice)} twice; expected other ids in each shard")
     skipped = dict(pair for part in finished for pair in part.skipped)
     return FeatureTable(ids, np.concatenate([values for _, values in parts]), tuple(head["names"]), skipped)
+
+
+@unmeasured
+def stored_features(
+    path: Path, clips: ClipSet, *, strict_official: bool = False
+) -> Float32[np.ndarray, "clips features"]:
+    """Features of the clips, in their order: of a folder of `extract_features`, or CSV files of a release.
+
+    Arguments as of `read_feature_files`.
+
+    Raises:
+        UsageError: a clip without features, or files that cannot be read.
+    """
+    if (path / MANIFEST).is_file():
+        return read_features(path).matrix(clips)
+    return read_feature_files(path, clips, strict_official=strict_official)
