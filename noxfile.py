@@ -68,6 +68,8 @@ def _prepare_environment() -> None:
     """Respect what the machine brings, and spare a machine without a GPU the CUDA build of torch."""
     # Without bytecode every process recompiles torch, which takes longer than most of our tests.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Sources named there would run in place of those that a session installs.
+    os.environ.pop("PYTHONPATH", None)
     # A training step allocates hundreds of megabytes anew, which huge pages make faster (Linux only).
     os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
     # uv reads none of pip's variables.

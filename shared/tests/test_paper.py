@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from onepaper.config import identity
 from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
-from onepaper.paper import Invocation, RunOptions, Verb, load_paper
+from onepaper.paper import Invocation, RunOptions, TrainOptions, Verb, load_paper
 from onepaper.training import LoopOptions
 
 
@@ -106,3 +107,7 @@ def test_a_training_goes_on_to_another_length(tmp_path: Path, capsys: pytest.Cap
 def test_seeds_that_frameworks_do_not_take(seed: int) -> None:
     with pytest.raises(UsageError, match="seed is .*, expected a number from 0"):
         RunOptions(seed=seed)
+
+
+def test_a_training_may_continue_with_another_export(tmp_path: Path) -> None:
+    assert identity(TrainOptions(export=tmp_path)) == identity(TrainOptions())

@@ -99,6 +99,18 @@ outside_identity(TrainingOptions, "tracker")
 
 
 @dataclass(frozen=True)
+class TrainOptions(TrainingOptions):
+    """Options of a verb `train` whose network can be exported."""
+
+    export: Path | None = None
+    """also write the trained network into this folder, as the package ships it"""
+
+
+# A training may continue with another value.
+outside_identity(TrainOptions, "export")
+
+
+@dataclass(frozen=True)
 class Verb:
     """A command after the paper's name.
 

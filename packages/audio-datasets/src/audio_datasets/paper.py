@@ -1,6 +1,6 @@
 """The paper's entry for the command line: metadata, presets, verbs and claims."""
 
-from onepaper.paper import Paper, Verb
+from onepaper.paper import Paper, TrainOptions, Verb
 
 from audio_datasets.cli.options import (
     DataOptions,
@@ -8,7 +8,6 @@ from audio_datasets.cli.options import (
     FeaturesOptions,
     LeaderboardOptions,
     SubmissionOptions,
-    TrainOptions,
 )
 from audio_datasets.config import EndToEndExperiment, FeaturesExperiment, FineTuningExperiment, MultitaskExperiment
 from audio_datasets.presets import ALIASES, PRESETS

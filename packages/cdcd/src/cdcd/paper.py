@@ -1,6 +1,6 @@
 """The paper's entry for the command line: metadata, presets, verbs and claims."""
 
-from onepaper.paper import Paper, Verb
+from onepaper.paper import Paper, TrainOptions, Verb
 
 from cdcd.cli.options import (
     DoctorOptions,
@@ -9,7 +9,6 @@ from cdcd.cli.options import (
     FiguresOptions,
     ImportOptions,
     SampleOptions,
-    TrainOptions,
     TranslateOptions,
 )
 from cdcd.config import (

@@ -1,6 +1,6 @@
 """The paper for the command line: presets, verbs and claims."""
 
-from onepaper.paper import Paper, Verb
+from onepaper.paper import Paper, TrainOptions, Verb
 
 from dct_transformer.cli.options import (
     DecodeOptions,
@@ -8,7 +8,6 @@ from dct_transformer.cli.options import (
     EvaluateOptions,
     SampleOptions,
     StatsOptions,
-    TrainOptions,
 )
 from dct_transformer.config import BaselineConfig, ExperimentConfig
 from dct_transformer.presets import ALIASES, PRESETS

@@ -42,6 +42,8 @@ def radar(scores: Mapping[str, Mapping[str, float]]) -> "Figure":
         colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
         axes.plot([*angles, angles[0]], closed, color=colour, marker=marker, markersize=4, label=name)
     axes.set_xticks(angles, tasks, fontsize=FONT)
+    for label, side in zip(axes.get_xticklabels(), np.cos(angles), strict=True):
+        label.set_horizontalalignment("center" if abs(side) < 0.3 else "left" if side > 0 else "right")
     axes.set_ylim(0, 1)
     axes.tick_params(axis="y", labelsize=SMALL_FONT)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2, fontsize=SMALL_FONT, frameon=False)

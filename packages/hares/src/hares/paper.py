@@ -1,8 +1,8 @@
 """The paper for the command line: presets, verbs and claims."""
 
-from onepaper.paper import Paper, Verb
+from onepaper.paper import Paper, TrainOptions, Verb
 
-from hares.cli.options import EvaluateOptions, GalleryOptions, PrepareOptions, ScoreOptions, TrainOptions
+from hares.cli.options import EvaluateOptions, GalleryOptions, PrepareOptions, ScoreOptions
 from hares.config import TrainConfig
 from hares.presets import ALIASES, PRESETS
 

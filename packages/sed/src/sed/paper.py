@@ -1,8 +1,8 @@
 """The paper's entry for the command line: metadata, presets, verbs and claims."""
 
-from onepaper.paper import Paper, Verb
+from onepaper.paper import Paper, TrainOptions, Verb
 
-from sed.cli.options import EvaluateOptions, RateOptions, SampleOptions, ShowOptions, SweepOptions, TrainOptions
+from sed.cli.options import EvaluateOptions, RateOptions, SampleOptions, ShowOptions, SweepOptions
 from sed.config import AutoregressiveExperiment, ExperimentConfig, MaskedExperiment
 from sed.presets import ALIASES, PRESETS
 

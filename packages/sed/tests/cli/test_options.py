@@ -1,11 +1,9 @@
 """Options of the verbs are validated."""
 
-from pathlib import Path
-
 import pytest
 from onepaper.errors import UsageError
 
-from sed.cli.options import EvaluateOptions, SampleOptions, ShowOptions, TrainOptions
+from sed.cli.options import EvaluateOptions, SampleOptions, ShowOptions
 
 
 def test_refused() -> None:
@@ -15,7 +13,3 @@ def test_refused() -> None:
         EvaluateOptions(samples=0)
     with pytest.raises(UsageError, match="text is empty"):
         ShowOptions(text="")
-
-
-def test_export() -> None:
-    assert TrainOptions(export=Path("a")).export == Path("a")

@@ -1,8 +1,8 @@
 """The paper: title, verbs, presets and claims, for the command line."""
 
-from onepaper.paper import Paper, Verb
+from onepaper.paper import Paper, TrainOptions, Verb
 
-from simplex_cir.cli.options import EvaluateOptions, RankLawOptions, SimulateOptions, TrainOptions, VerifyOptions
+from simplex_cir.cli.options import EvaluateOptions, RankLawOptions, SimulateOptions, VerifyOptions
 from simplex_cir.config import LearnedConfig, OracleConfig, SampleOptions
 from simplex_cir.presets import ALIASES, PRESETS
 

@@ -1,6 +1,6 @@
 """The paper's entry for the command line: metadata, presets, verbs and claims."""
 
-from onepaper.paper import Paper, Verb
+from onepaper.paper import Paper, TrainOptions, Verb
 
 from slowae_rlt.cli.options import (
     CompareCodecsOptions,
@@ -9,7 +9,6 @@ from slowae_rlt.cli.options import (
     EvaluateLanguageModelOptions,
     EvaluateOptions,
     GenerateOptions,
-    TrainOptions,
 )
 from slowae_rlt.config import ExperimentConfig, RunLengthExperiment, VectorQuantizedExperiment
 from slowae_rlt.presets import ALIASES, PRESETS

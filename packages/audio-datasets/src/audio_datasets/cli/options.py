@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from onepaper.config import check_non_negative, check_positive, outside_identity
 from onepaper.errors import UsageError
-from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
+from onepaper.paper import PlainOptions, VerbOptions
 
 from audio_datasets.config import AdaptationConfig, EncoderConfig, FeatureConfig, SelectionConfig
 
@@ -49,18 +49,6 @@ class DataOptions(PlainOptions):
         super().__post_init__()
         check_non_negative("players", self.players)
         check_positive("shard_bytes", self.shard_bytes)
-
-
-@dataclass(frozen=True)
-class TrainOptions(TrainingOptions):
-    """Options of `train`."""
-
-    export: Path | None = None
-    """also write the trained network into this folder, as the package ships it"""
-
-
-# A training may continue with another value.
-outside_identity(TrainOptions, "export")
 
 
 Bank = Literal["open", "egemaps", "compare", "encoder", "stored"]

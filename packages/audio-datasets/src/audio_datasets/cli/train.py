@@ -1,11 +1,10 @@
 """The verb `train`."""
 
 from onepaper.errors import UsageError
-from onepaper.paper import Invocation
+from onepaper.paper import Invocation, TrainOptions
 from onepaper.runs import Run, check_writable
 from onepaper.torch.accelerator import Accelerator
 
-from audio_datasets.cli.options import TrainOptions
 from audio_datasets.config import EndToEndExperiment, FeaturesExperiment, FineTuningExperiment, MultitaskExperiment
 from audio_datasets.finetuning import fine_tune
 from audio_datasets.multitask import load_multitask, train_multitask

@@ -4,23 +4,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from onepaper.config import check_positive, outside_identity
+from onepaper.config import check_positive
 from onepaper.errors import UsageError
-from onepaper.paper import TrainingOptions, VerbOptions
+from onepaper.paper import VerbOptions
 
 from cdcd.config import SamplingOptions, Tokenization
-
-
-@dataclass(frozen=True)
-class TrainOptions(TrainingOptions):
-    """Options of `train`."""
-
-    export: Path | None = None
-    """also write the trained network into this folder in half precision, as the package ships it"""
-
-
-# A training may continue with another value.
-outside_identity(TrainOptions, "export")
 
 
 @dataclass(frozen=True)

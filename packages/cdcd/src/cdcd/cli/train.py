@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 from onepaper.jax.accelerator import Accelerator
-from onepaper.paper import Invocation
+from onepaper.paper import Invocation, TrainOptions
 from onepaper.runs import check_writable
 
-from cdcd.cli.options import TrainOptions
 from cdcd.config import (
     CausalTranslationExperiment,
     ExperimentConfig,

@@ -4,23 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from onepaper.config import check_between, check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
-from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
+from onepaper.paper import PlainOptions, VerbOptions
 
 from dct_transformer.config import ChunkConfig, CodecConfig, DataConfig, SamplingOptions
-
-
-@dataclass(frozen=True)
-class TrainOptions(TrainingOptions):
-    """Options of `train`."""
-
-    export: Path | None = None
-    """also write the trained network into this folder in half precision, as the package ships it"""
-
-
-# A training may continue with another value.
-outside_identity(TrainOptions, "export")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from onepaper.data import write_sums
 from onepaper.display.file_bytes import picture_png, tile_pictures
 from onepaper.display.gallery import save_samples, write_gallery
 from onepaper.errors import UsageError
-from onepaper.paper import Invocation
+from onepaper.paper import Invocation, TrainOptions
 from onepaper.runs import check_writable
 from onepaper.torch.accelerator import Accelerator
 
 from dct_transformer.baselines import draw_baseline, score_baseline, train_baseline
-from dct_transformer.cli.options import TrainOptions
 from dct_transformer.config import BaselineConfig
 from dct_transformer.data.images import open_images
 from dct_transformer.models.dct_transformer import DCTransformer

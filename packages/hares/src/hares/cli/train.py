@@ -1,11 +1,10 @@
 """The verb `train`."""
 
 from onepaper.data import write_sums
-from onepaper.paper import Invocation
+from onepaper.paper import Invocation, TrainOptions
 from onepaper.runs import check_writable
 from onepaper.torch.accelerator import Accelerator
 
-from hares.cli.options import TrainOptions
 from hares.training import train
 
 

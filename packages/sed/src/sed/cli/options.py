@@ -4,26 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from onepaper.config import check_choice, check_positive, outside_identity
+from onepaper.config import check_choice, check_positive
 from onepaper.errors import UsageError
-from onepaper.paper import TrainingOptions, VerbOptions
+from onepaper.paper import VerbOptions
 
 from sed.config import TASKS, SamplingOptions
 
 # A quarter of the steps of the schedule.
 _FAST, _DEFAULT = SamplingOptions(steps=250), SamplingOptions()
-
-
-@dataclass(frozen=True)
-class TrainOptions(TrainingOptions):
-    """Options of `train`."""
-
-    export: Path | None = None
-    """also write the trained network into this folder in half precision, as the package ships it"""
-
-
-# A training may continue with another value.
-outside_identity(TrainOptions, "export")
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from onepaper.config import check_positive, outside_identity
+from onepaper.config import check_positive
 from onepaper.errors import UsageError
-from onepaper.paper import TrainingOptions, VerbOptions
+from onepaper.paper import VerbOptions
 
 from simplex_cir.config import check_one_model
 
@@ -65,17 +65,6 @@ class RankLawOptions(VerbOptions):
 @dataclass(frozen=True)
 class VerifyOptions(VerbOptions):
     """Options of `verify`: every closed form against an independent computation."""
-
-
-@dataclass(frozen=True)
-class TrainOptions(TrainingOptions):
-    """Options of `train`."""
-
-    export: Path | None = None
-    """folder for a copy of the trained weights with checksums, as in the shipped ones"""
-
-
-outside_identity(TrainOptions, "export")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from onepaper.data import write_sums
 from onepaper.jax.accelerator import Accelerator
-from onepaper.paper import Invocation
+from onepaper.paper import Invocation, TrainOptions
 from onepaper.runs import check_writable
 
-from simplex_cir.cli.options import TrainOptions
 from simplex_cir.config import LearnedConfig
 from simplex_cir.data.loading import check_fits, load
 from simplex_cir.training import train

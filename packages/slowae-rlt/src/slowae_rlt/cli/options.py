@@ -4,25 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
+from onepaper.config import check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
-from onepaper.paper import TrainingOptions, VerbOptions
+from onepaper.paper import VerbOptions
 
 from slowae_rlt.config import LANGUAGES, METRICS, PEERS, EventSamplingOptions
 
 _NUCLEUS = EventSamplingOptions(nucleus=0.95)
-
-
-@dataclass(frozen=True)
-class TrainOptions(TrainingOptions):
-    """Options of `train`."""
-
-    export: Path | None = None
-    """also write the trained model into this folder, with checksums, as the package ships it"""
-
-
-# A training may continue with another value.
-outside_identity(TrainOptions, "export")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from onepaper.data import write_sums
 from onepaper.jax.accelerator import Accelerator
-from onepaper.paper import Invocation
+from onepaper.paper import Invocation, TrainOptions
 from onepaper.runs import check_writable
 
-from slowae_rlt.cli.options import TrainOptions
 from slowae_rlt.config import RunLengthExperiment, VectorQuantizedExperiment
 from slowae_rlt.models.vq_autoencoder import VQAutoencoder
 from slowae_rlt.pretrained.language_models import save_language_model
