@@ -1,31 +1,35 @@
-"""Small metrics of agreement for scenes: a dual encoder, and one that answers statements with a probability.
+"""Small metrics of agreement for scenes: dual encoders, and a reader that gives a probability to a statement.
 
 They stand for CLIP (Radford et al., 2021) and for the vision-language models of VQAScore, which are not part of the
-package. Both have the same network of the picture, learn from the same scenes with the same true and false statements,
-for as many steps; the dual encoder sees the picture without the text, and the other one both together.
+package. All see pictures by the correlations of the scene scorer in each cell, and texts by the word vectors of
+`text.words`, as frozen features, and have the same network of pictures. A dual encoder embeds picture and text apart;
+the reader sees both together. As with their models, one dual encoder learns from captions alone, and the reader from
+true and false statements; another dual encoder with the reader's statements tells apart what the statements do.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from einops import reduce
+from einops import rearrange
 from jaxtyping import Float, UInt8
 from onepaper.optimizer import OptimizerOptions
 from onepaper.torch.steps import TorchTask
 from onepaper.training import LoopOptions, fit
 from torch import Tensor, nn
 
-from imagen3.config import DenoiserConfig
 from imagen3.data.scenes import (
+    BACKGROUNDS,
     CELLS,
     COLOURED_KINDS,
     INVERSE,
+    KINDS,
     PLAIN_KINDS,
+    Kind,
     Placed,
     Scene,
     draw_scene,
@@ -33,69 +37,91 @@ from imagen3.data.scenes import (
     scene_captions,
     sprite_size,
 )
-from imagen3.models.networks import build_denoiser
-from imagen3.sampling import from_bytes
-from imagen3.text.encoder import TextFeatures
+from imagen3.evaluation.scene_scorer import BLUR, NOISE, correlations, degraded, ground_colour
 from imagen3.text.words import WordEncoder
 
-SCENES, BATCH, STEPS, EMBEDDING, MAX_TOKENS = 2000, 64, 800, 64, 16
+SCENES, BATCH, STEPS = 2500, 128, 3000
+HIDDEN, EMBEDDING, MAX_TOKENS = 128, 64, 16
 OPTIMIZER = OptimizerOptions(
     lr=2e-3, betas=(0.9, 0.99), clip_norm=1.0, schedule="cosine", warmup_steps=50, final_fraction=0.05
 )
 
-# Pixels are folded by four; one token of the picture for each cell of the grid of the scenes.
-FOLD = 4
-NETWORK = DenoiserConfig(3 * FOLD**2, patch=4, width=48, depth=2, heads=2)
-
-Pictures = UInt8[np.ndarray, "count size size 3"]
+Pictures = Float[Tensor, "batch cells features"]
+Texts = Float[Tensor, "batch dim"]
 
 
-class SceneNetwork(nn.Module):
-    """Some numbers for a picture of 64 x 64 pixels and a text, by the blocks of the denoiser (`models.mmdit`)."""
+def seen(pictures: Sequence[UInt8[np.ndarray, "size size 3"]]) -> Pictures:
+    """For each cell: the best correlation with each kind, the colour of the ground, and which of the cells it is."""
+    found = []
+    for picture in pictures:
+        scores = correlations(picture, KINDS, sprite_size(len(picture)))
+        for axis in (1, 2):
+            scores = np.maximum.reduceat(scores, range(0, scores.shape[axis], len(picture) // CELLS), axis)
+        cells = rearrange(scores, "kind row column -> (row column) kind")
+        found.append(np.hstack([cells, np.tile(ground_colour(picture), (CELLS**2, 1)), np.eye(CELLS**2)]))
+    return torch.tensor(np.stack(found), dtype=torch.float32)
 
-    def __init__(self, outputs: int) -> None:
+
+def read(texts: Sequence[str]) -> Texts:
+    """Word vectors in their order, behind each other."""
+    tokens = WordEncoder(MAX_TOKENS).encode(texts).tokens
+    return F.pad(tokens, (0, 0, 0, MAX_TOKENS - tokens.shape[1])).flatten(1)
+
+
+def _text_network(outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(MAX_TOKENS * WordEncoder.dim, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, outputs))
+
+
+class Reader(nn.Module):
+    """Some numbers for a picture and a text: features of cells, scaled and shifted by the text, and their mean."""
+
+    def __init__(self, outputs: int = 1) -> None:
         super().__init__()
-        self.cells = build_denoiser(NETWORK)
-        self.head = nn.Linear(NETWORK.channels * NETWORK.patch**2, outputs)
+        self.text = _text_network(2 * HIDDEN)
+        self.cell = nn.Linear(len(KINDS) + 3 + CELLS**2, HIDDEN)
+        self.joint = nn.Sequential(nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU())
+        self.head = nn.Sequential(nn.Linear(3 * HIDDEN, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, outputs))
 
-    def forward(self, pictures: Float[Tensor, "batch 3 64 64"], text: TextFeatures) -> Float[Tensor, "batch outputs"]:
-        """From the mean over the cells."""
-        level = torch.zeros(len(pictures), device=pictures.device)
-        found = self.cells(F.pixel_unshuffle(pictures, FOLD), level, text)
-        return self.head(reduce(found, "b c (h p) (w q) -> b (c p q)", "mean", p=NETWORK.patch, q=NETWORK.patch))
+    def forward(self, pictures: Pictures, texts: Texts) -> Float[Tensor, "batch outputs"]:
+        """For pictures and as many texts."""
+        text = self.text(texts)
+        scale, shift = text[:, None].chunk(2, dim=2)
+        cells = self.joint(self.cell(pictures) * (1 + scale) + shift)
+        return self.head(torch.cat([cells.mean(1), text], 1))
 
 
 class DualEncoder(nn.Module):
-    """Embeddings of pictures, and of texts by the mean of their word vectors."""
+    """Embeddings of pictures, by the network of the reader with an empty text, and of texts."""
 
     def __init__(self) -> None:
         super().__init__()
-        dim = WordEncoder.dim
-        self.picture = SceneNetwork(EMBEDDING)
-        self.text = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, EMBEDDING))
+        self.picture, self.text = Reader(EMBEDDING), _text_network(EMBEDDING)
         self.log_scale = nn.Parameter(torch.tensor(2.0))
 
-    def forward(self, pictures: Float[Tensor, "batch 3 64 64"], text: TextFeatures) -> tuple[Tensor, Tensor]:
+    def forward(self, pictures: Pictures, texts: Texts) -> tuple[Tensor, Tensor]:
         """Embeddings of the pictures, which need not be as many as the texts, and of the texts."""
-        return self.picture(pictures, encoded([""] * len(pictures))), self.text(text.pooled)
+        return self.picture(pictures, texts.new_zeros(len(pictures), texts.shape[1])), self.text(texts)
 
 
-def encoded(texts: Sequence[str]) -> TextFeatures:
-    """Texts by the encoder that ships with the package."""
-    return WordEncoder(MAX_TOKENS).encode(texts)
+class Judges(NamedTuple):
+    """The trained metrics."""
+
+    captions: DualEncoder
+    statements: DualEncoder
+    reader: Reader
 
 
 @torch.inference_mode()
 def embeddings(model: DualEncoder, pictures: Pictures, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Of pictures and texts, for `evaluation.alignment.clip_score`."""
-    picture, text = model(from_bytes(pictures), encoded(texts))
+    picture, text = model(pictures, read(texts))
     return picture.numpy(), text.numpy()
 
 
 @torch.inference_mode()
-def probabilities(model: SceneNetwork, pictures: Pictures, texts: Sequence[str]) -> Float[np.ndarray, " count"]:
+def probabilities(model: Reader, pictures: Pictures, texts: Sequence[str]) -> Float[np.ndarray, " count"]:
     """That the statement about each picture is true."""
-    return model(from_bytes(pictures), encoded(texts))[:, 0].sigmoid().double().numpy()
+    return model(pictures, read(texts))[:, 0].sigmoid().double().numpy()
 
 
 def statements(scene: Scene) -> list[str]:
@@ -108,11 +134,16 @@ def statements(scene: Scene) -> list[str]:
 
 
 def altered(scene: Scene, generator: np.random.Generator) -> Scene:
-    """A scene with one error: one object more or less, another kind or colour, or the opposite relation."""
+    """A scene with one error: one object more or less, another kind or colour, or the opposite relation.
+
+    Of a kind with a colour, and of the ground where the caption names it, another colour.
+    """
     kinds, objects = list(scene.counts), scene.objects
     kind = kinds[generator.integers(len(kinds))]
     errors = ["kind", "opposite relation" if scene.relation else "more", *(["less"] if scene.counts[kind] > 1 else [])]
-    error = generator.choice(errors)
+    error = generator.choice([*errors, *(["ground"] if scene.form == "numeric_sentence" else [])])
+    if error == "ground":
+        return replace(scene, background=str(generator.choice([own for own in BACKGROUNDS if own != scene.background])))
     if error == "opposite relation":
         last, axis = scene.size - sprite_size(scene.size), "row" if scene.relation in ("above", "below") else "column"
         mirrored = tuple(own._replace(**{axis: last - getattr(own, axis)}) for own in objects)
@@ -126,47 +157,61 @@ def altered(scene: Scene, generator: np.random.Generator) -> Scene:
         free = [cell for cell in np.ndindex(CELLS, CELLS) if cell not in taken]
         row, column = free[generator.integers(len(free))]
         return replace(scene, objects=(*objects, Placed(kind, row * step, column * step)))
-    others = [own for own in (COLOURED_KINDS if kind in COLOURED_KINDS else PLAIN_KINDS) if own not in kinds]
+    others = _others(kind, kinds)
     other = others[generator.integers(len(others))]
     return replace(scene, objects=tuple(own._replace(kind=other) if own.kind == kind else own for own in objects))
 
 
-def train_judges(*, steps: int = STEPS, seed: int = 0) -> tuple[DualEncoder, SceneNetwork]:
-    r"""Both, on the same scenes with a true statement each and a false one, which is true of an altered scene.
+def _others(kind: Kind, kinds: Sequence[Kind]) -> list[Kind]:
+    """Kinds that a scene does not have: where there are any, those of another colour with the same noun."""
+    absent = [own for own in (COLOURED_KINDS if kind in COLOURED_KINDS else PLAIN_KINDS) if own not in kinds]
+    return [own for own in absent if own.singular.split()[-1] == kind.singular.split()[-1]] or absent
 
-    The dual encoder has the loss of Radford et al. (2021) with the false statements as further texts; the other one,
-    whose one output is a logit f, has $-\log \sigma(f)$ of true and $-\log \sigma(-f)$ of false ones, half of each.
+
+def train_judges(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -> Judges:
+    r"""All metrics, on scenes and their altered versions; what is true of one version only is false of the other.
+
+    A dual encoder has the loss of Radford et al. (2021), with false statements as further texts where it learns from
+    them; the reader, whose output is a logit f, has $-\log \sigma(f)$ of true and $-\log \sigma(-f)$ of false ones,
+    half of each.
     """
     generator = np.random.default_rng([seed, 1])
-    scenes = random_scenes(SCENES, generator)
-    pixels = np.stack([draw_scene(scene) for scene in scenes])
-    known = [statements(scene) for scene in scenes]
-    wrong = [statements(altered(scene, generator)) for scene in scenes]
-    false = [[text for text in other if text not in own] for own, other in zip(known, wrong, strict=True)]
-    listed = sorted({text for own in (*known, *false) for text in own})
-    texts, place = encoded(listed), {text: index for index, text in enumerate(listed)}
+    originals = random_scenes(scenes, generator)
+    versions = [*originals, *(altered(scene, generator) for scene in originals)]
+    pictures = seen([degraded(draw_scene(scene), generator, NOISE, BLUR) for scene in versions])
+    known = [statements(scene) for scene in versions]
+    false = [
+        [text for text in other if text not in own] for own, other in zip(known, known[scenes:] + known, strict=False)
+    ]
+    listed = sorted({text for own in known for text in own})
+    texts, place = read(listed), {text: index for index, text in enumerate(listed)}
 
     def batch(step: int) -> dict[str, Tensor]:
         drawn = np.random.default_rng([seed, step])
-        chosen = drawn.choice(SCENES, BATCH, replace=False)
-        pairs = [[place[drawn.choice(own[number])] for own in (known, false)] for number in chosen]
-        return {"pictures": from_bytes(pixels[chosen]), "texts": torch.tensor(pairs)}
+        chosen = drawn.choice(len(versions), BATCH, replace=False)
+        rows = [
+            (place[known[index][0]], *(place[drawn.choice(own[index])] for own in (known, false))) for index in chosen
+        ]
+        captions, true, wrong = texts[torch.tensor(rows).T]
+        return {"pictures": pictures[chosen], "captions": captions, "true": true, "false": wrong}
 
-    def contrast(model: DualEncoder, given: dict[str, Tensor], _: torch.Generator) -> Any:
-        text = TextFeatures(*(part[given["texts"].T.flatten()] for part in texts))
-        pictures, statement = (F.normalize(own, dim=1) for own in model(given["pictures"], text))
-        logits, right = model.log_scale.exp() * pictures @ statement.T, torch.arange(len(pictures))
+    def contrast(names: Sequence[str], model: DualEncoder, given: dict[str, Tensor], _: torch.Generator) -> Any:
+        found = model(given["pictures"], torch.cat([given[name] for name in names]))
+        picture, text = (F.normalize(own, dim=1) for own in found)
+        logits, right = model.log_scale.exp() * picture @ text.T, torch.arange(len(picture))
         columns = logits[:, : len(right)].T
         return (F.cross_entropy(logits, right) + F.cross_entropy(columns, right)) / 2 * len(right), len(right), {}
 
-    def belief(model: SceneNetwork, given: dict[str, Tensor], _: torch.Generator) -> Any:
-        rows = torch.arange(len(given["pictures"]))
-        text = TextFeatures(*(part[given["texts"][rows, rows % 2]] for part in texts))
-        right = (1 - 2 * (rows % 2)) * model(given["pictures"], text)[:, 0]
-        return F.softplus(-right).sum(), len(rows), {}
+    def belief(model: Reader, given: dict[str, Tensor], _: torch.Generator) -> Any:
+        true, wrong = (model(given["pictures"], given[name])[:, 0] for name in ("true", "false"))
+        return (F.softplus(-true) + F.softplus(wrong)).sum() / 2, len(true), {}
 
     def trained(build: Callable[[], Any], loss: Callable[..., Any]) -> Any:
         task = TorchTask(build, loss, OPTIMIZER, total_steps=steps)
         return fit(task, batch, LoopOptions(steps), seed=seed, description="metric").state.model.eval()
 
-    return trained(DualEncoder, contrast), trained(partial(SceneNetwork, 1), belief)
+    return Judges(
+        trained(DualEncoder, partial(contrast, ["captions"])),
+        trained(DualEncoder, partial(contrast, ["true", "false"])),
+        trained(Reader, belief),
+    )
