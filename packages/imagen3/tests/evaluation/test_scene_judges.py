@@ -64,7 +64,7 @@ def test_cells_show_the_kinds_that_are_there() -> None:
 
 @pytest.mark.slow
 def test_the_reader_tells_right_pictures_from_wrong_ones() -> None:
-    judges = train_judges(scenes=100, steps=150)
+    judges = train_judges(scenes=200, steps=200)
     generator = np.random.default_rng(5)
     scenes = random_scenes(60, generator)
     texts = [statements(scene)[0] for scene in scenes]

@@ -40,7 +40,7 @@ from imagen3.data.scenes import (
 from imagen3.evaluation.scene_scorer import BLUR, NOISE, correlations, degraded, ground_colour
 from imagen3.text.words import WordEncoder
 
-SCENES, BATCH, STEPS = 2500, 128, 3000
+SCENES, BATCH, STEPS = 1500, 24, 2000
 HIDDEN, EMBEDDING, MAX_TOKENS = 128, 64, 16
 OPTIMIZER = OptimizerOptions(
     lr=2e-3, betas=(0.9, 0.99), clip_norm=1.0, schedule="cosine", warmup_steps=50, final_fraction=0.05
@@ -77,17 +77,19 @@ class Reader(nn.Module):
 
     def __init__(self, outputs: int = 1) -> None:
         super().__init__()
-        self.text = _text_network(2 * HIDDEN)
-        self.cell = nn.Linear(len(KINDS) + 3 + CELLS**2, HIDDEN)
-        self.joint = nn.Sequential(nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU())
+        # Normalised: without, the products of both are too small at first for anything to be learned.
+        self.text = nn.Sequential(_text_network(2 * HIDDEN), nn.LayerNorm(2 * HIDDEN))
+        self.cell = nn.Sequential(nn.Linear(len(KINDS) + 3 + CELLS**2, HIDDEN), nn.LayerNorm(HIDDEN))
         self.head = nn.Sequential(nn.Linear(3 * HIDDEN, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, outputs))
 
-    def forward(self, pictures: Pictures, texts: Texts) -> Float[Tensor, "batch outputs"]:
-        """For pictures and as many texts."""
+    def forward(
+        self, pictures: Float[Tensor, "*pictures cells features"], texts: Float[Tensor, "*texts dim"]
+    ) -> Float[Tensor, "*both outputs"]:
+        """For each picture with its text; the dimensions in front are broadcast."""
         text = self.text(texts)
-        scale, shift = text[:, None].chunk(2, dim=2)
-        cells = self.joint(self.cell(pictures) * (1 + scale) + shift)
-        return self.head(torch.cat([cells.mean(1), text], 1))
+        scale, shift = text[..., None, :].chunk(2, dim=-1)
+        cells = F.gelu(self.cell(pictures) * (1 + scale) + shift).mean(-2)
+        return self.head(torch.cat([cells, text.expand(*cells.shape[:-1], -1)], -1))
 
 
 class DualEncoder(nn.Module):
@@ -172,8 +174,8 @@ def train_judges(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -> 
     r"""All metrics, on scenes and their altered versions; what is true of one version only is false of the other.
 
     A dual encoder has the loss of Radford et al. (2021), with false statements as further texts where it learns from
-    them; the reader, whose output is a logit f, has $-\log \sigma(f)$ of true and $-\log \sigma(-f)$ of false ones,
-    half of each.
+    them. The reader, whose output is a logit f, has the mean of $-\log \sigma(f)$ over true statements and that of
+    $-\log \sigma(-f)$ over others: half from altered versions, half from the other scenes of the batch.
     """
     generator = np.random.default_rng([seed, 1])
     originals = random_scenes(scenes, generator)
@@ -203,8 +205,11 @@ def train_judges(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -> 
         return (F.cross_entropy(logits, right) + F.cross_entropy(columns, right)) / 2 * len(right), len(right), {}
 
     def belief(model: Reader, given: dict[str, Tensor], _: torch.Generator) -> Any:
-        true, wrong = (model(given["pictures"], given[name])[:, 0] for name in ("true", "false"))
-        return (F.softplus(-true) + F.softplus(wrong)).sum() / 2, len(true), {}
+        logits = model(given["pictures"][:, None], torch.cat([given["true"], given["false"]]))[..., 0]
+        true, wrong = logits[:, : len(logits)], logits[:, len(logits) :].diagonal()
+        others = true[~torch.eye(len(logits), dtype=torch.bool)]
+        loss = F.softplus(-true.diagonal()).mean() + (F.softplus(wrong).mean() + F.softplus(others).mean()) / 2
+        return loss * len(logits), len(logits), {}
 
     def trained(build: Callable[[], Any], loss: Callable[..., Any]) -> Any:
         task = TorchTask(build, loss, OPTIMIZER, total_steps=steps)
