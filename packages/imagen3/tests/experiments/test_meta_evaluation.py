@@ -39,8 +39,8 @@ def test_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_scores_of_trained_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meta_evaluation, "PROMPTS", 7)
-    trained = meta_evaluation.train_judges
-    monkeypatch.setattr(meta_evaluation, "train_judges", lambda seed: trained(scenes=64, steps=2, seed=seed))
+    trained = meta_evaluation.train_metrics
+    monkeypatch.setattr(meta_evaluation, "train_metrics", lambda seed: trained(scenes=64, steps=2, seed=seed))
     arm = meta_evaluation.scored_systems(0)
     assert {name: scores.shape for name, scores in arm.items()} == dict.fromkeys((TRUTH, *METRICS), (len(ERRORS), 7))
     assert arm[TRUTH][0].all()

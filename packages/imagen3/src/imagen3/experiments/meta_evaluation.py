@@ -1,7 +1,7 @@
 """Claim C8: metrics by statements and questions beside a dual encoder, where the truth about every picture is known.
 
 Systems draw the same prompts about scenes, each with another share of pictures that have one error. What people would
-prefer is known: of two pictures the one without an error. The metrics are those of `evaluation.scene_judges`.
+prefer is known: of two pictures the one without an error. The metrics are those of `evaluation.scene_metrics`.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from imagen3.evaluation.meta import (
     metric_verdict,
     order_verdicts,
 )
-from imagen3.evaluation.scene_judges import altered, embeddings, probabilities, seen, statements, train_judges
+from imagen3.evaluation.scene_metrics import altered, embeddings, probabilities, seen, statements, train_metrics
 from imagen3.evaluation.scene_scorer import BLUR, NOISE, degraded
 
 PROMPTS = 140
@@ -43,7 +43,7 @@ def drawn(scene: Scene, right: bool, generator: np.random.Generator) -> np.ndarr
 
 def scored_systems(seed: int) -> ArmResult:
     """For each system and prompt, whether the picture is right and what each metric says; [systems, prompts]."""
-    judges, generator = train_judges(seed=seed), np.random.default_rng([seed, 2])
+    trained, generator = train_metrics(seed=seed), np.random.default_rng([seed, 2])
     scenes = random_scenes(PROMPTS, generator)
     prompts, asked = [statements(scene)[0] for scene in scenes], [_questions(scene) for scene in scenes]
     texts = [question.text for own in asked for question in own]
@@ -52,12 +52,12 @@ def scored_systems(seed: int) -> ArmResult:
     for share in ERRORS:
         right = generator.random(PROMPTS) >= share
         pictures = seen([drawn(scene, bool(own), generator) for scene, own in zip(scenes, right, strict=True)])
-        answers = probabilities(judges.reader, pictures[owners], texts)
+        answers = probabilities(trained.reader, pictures[owners], texts)
         each = [dict(enumerate(answers[owners == number].tolist(), 1)) for number in range(PROMPTS)]
         found[TRUTH].append(right)
-        found[DUAL].append(clip_score(*embeddings(judges.captions, pictures, prompts)))
-        found[CONTROL].append(clip_score(*embeddings(judges.statements, pictures, prompts)))
-        found[STATEMENT].append(probabilities(judges.reader, pictures, prompts))
+        found[DUAL].append(clip_score(*embeddings(trained.captions, pictures, prompts)))
+        found[CONTROL].append(clip_score(*embeddings(trained.statements, pictures, prompts)))
+        found[STATEMENT].append(probabilities(trained.reader, pictures, prompts))
         found[QUESTIONS].append([question_score(*pair) for pair in zip(asked, each, strict=True)])
     return {name: np.array(own, float) for name, own in found.items()}
 
@@ -74,8 +74,11 @@ def verdicts(arm: ArmResult) -> dict[str, tuple[Verdicts, Verdicts]]:
     systems = [f"{share:.0%}" for share in ERRORS]
     found = {}
     for name, scores in arm.items():
-        own, judge = dict(zip(systems, np.asarray(scores), strict=True)), _people if name == TRUTH else metric_verdict
-        three = {pair: judge(own[pair[0]], own[pair[1]]) for pair in combinations(systems, 2)}
+        own, verdict_of = (
+            dict(zip(systems, np.asarray(scores), strict=True)),
+            _people if name == TRUTH else metric_verdict,
+        )
+        three = {pair: verdict_of(own[pair[0]], own[pair[1]]) for pair in combinations(systems, 2)}
         found[name] = three, order_verdicts({system: float(values.mean()) for system, values in own.items()})
     return found
 
@@ -110,7 +113,9 @@ def metrics_against_truth(context: ClaimContext) -> Evidence:
             for name in METRICS
         ],
         [
-            Table("Pairs of systems judged as by the truth", ("metric", "three classes", "order of means"), rows),
+            Table(
+                "Pairs of systems with the verdict of the truth", ("metric", "three classes", "order of means"), rows
+            ),
             Table(
                 "Statement and questions",
                 ("verdicts that are equal", "of these, right"),

@@ -4,7 +4,7 @@ They stand for CLIP (Radford et al., 2021) and for the vision-language models of
 package. All see pictures by the correlations of the scene scorer in each cell, and texts by the word vectors of
 `text.words`, as frozen features, and have the same network of pictures. A dual encoder embeds picture and text apart;
 the reader sees both together. As with their models, one dual encoder learns from captions alone, and the reader from
-true and false statements; another dual encoder with the reader's statements tells apart what the statements do.
+true and false statements; another dual encoder with the statements of the reader shows what is due to these.
 """
 
 from collections.abc import Callable, Sequence
@@ -105,7 +105,7 @@ class DualEncoder(nn.Module):
         return self.picture(pictures, texts.new_zeros(len(pictures), texts.shape[1])), self.text(texts)
 
 
-class Judges(NamedTuple):
+class SceneMetrics(NamedTuple):
     """The trained metrics."""
 
     captions: DualEncoder
@@ -170,7 +170,7 @@ def _others(kind: Kind, kinds: Sequence[Kind]) -> list[Kind]:
     return [own for own in absent if own.singular.split()[-1] == kind.singular.split()[-1]] or absent
 
 
-def train_judges(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -> Judges:
+def train_metrics(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -> SceneMetrics:
     r"""All metrics, on scenes and their altered versions; what is true of one version only is false of the other.
 
     A dual encoder has the loss of Radford et al. (2021), with false statements as further texts where it learns from
@@ -215,7 +215,7 @@ def train_judges(*, scenes: int = SCENES, steps: int = STEPS, seed: int = 0) -> 
         task = TorchTask(build, loss, OPTIMIZER, total_steps=steps)
         return fit(task, batch, LoopOptions(steps), seed=seed, description="metric").state.model.eval()
 
-    return Judges(
+    return SceneMetrics(
         trained(DualEncoder, partial(contrast, ["captions"])),
         trained(DualEncoder, partial(contrast, ["true", "false"])),
         trained(Reader, belief),

@@ -7,7 +7,7 @@ import pytest
 
 from imagen3.data.scenes import CELLS, FORMS, INVERSE, KINDS, draw_scene, random_scene, random_scenes
 from imagen3.evaluation.alignment import clip_score
-from imagen3.evaluation.scene_judges import altered, embeddings, probabilities, seen, statements, train_judges
+from imagen3.evaluation.scene_metrics import altered, embeddings, probabilities, seen, statements, train_metrics
 from imagen3.evaluation.scene_scorer import count_objects, ground_colour
 
 
@@ -63,15 +63,15 @@ def test_cells_show_the_kinds_that_are_there() -> None:
 
 
 @pytest.mark.slow
-def test_the_reader_tells_right_pictures_from_wrong_ones() -> None:
-    judges = train_judges(scenes=200, steps=200)
+def test_the_reader_separates_right_pictures_from_wrong_ones() -> None:
+    trained = train_metrics(scenes=200, steps=200)
     generator = np.random.default_rng(5)
     scenes = random_scenes(60, generator)
     texts = [statements(scene)[0] for scene in scenes]
     right, other = (seen([draw_scene(scene) for scene in own]) for own in (scenes, scenes[1:] + scenes[:1]))
-    found = [probabilities(judges.reader, pictures, texts) for pictures in (right, other)]
+    found = [probabilities(trained.reader, pictures, texts) for pictures in (right, other)]
     assert all(((own >= 0) & (own <= 1)).all() for own in found)
     assert found[0].mean() > found[1].mean()
-    for judge in (judges.captions, judges.statements):
-        scores = [clip_score(*embeddings(judge, pictures, texts)) for pictures in (right, other)]
+    for metric in (trained.captions, trained.statements):
+        scores = [clip_score(*embeddings(metric, pictures, texts)) for pictures in (right, other)]
         assert (scores[0] > scores[1]).mean() > 0.7
