@@ -94,8 +94,11 @@ def metrics_against_truth(context: ClaimContext) -> Evidence:
     found = {seed: verdicts(arm) for seed, arm in arms.items()}
 
     def pooled(name: str, kind: int) -> Verdicts:
-        each = ((seed, pair, own) for seed, all_ in found.items() for pair, own in all_[name][kind].items())
-        return {(f"{seed} {one}", f"{seed} {two}"): verdict for seed, (one, two), verdict in each}
+        return {
+            (f"{seed} {one}", f"{seed} {two}"): verdict
+            for seed, own in found.items()
+            for (one, two), verdict in own[name][kind].items()
+        }
 
     truth, order = pooled(TRUTH, 0), pooled(TRUTH, 1)
     rows = [(name, str(agreement(truth, pooled(name, 0))), str(agreement(order, pooled(name, 1)))) for name in METRICS]
