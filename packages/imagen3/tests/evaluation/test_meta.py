@@ -52,11 +52,13 @@ def test_agreement() -> None:
         meta.agreement(truth, {("a", "b"): "first"})
 
 
-def test_pair_accuracy_and_interval() -> None:
-    truth = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 3.0}
-    found = meta.pair_accuracy(truth, {"a": 1.0, "b": 5.0, "c": 4.0, "d": 1.0})
-    # Of the five pairs: ab, ac right; ad is equal; bc and bd are reversed.
-    assert (found.agree, found.of) == (2, 5)
-    assert found.low == pytest.approx(beta.ppf(0.025, 2, 4))
-    assert found.high == pytest.approx(beta.ppf(0.975, 3, 3))
-    assert str(meta.pair_accuracy({"a": 1.0}, {"a": 1.0})) == "no pairs"
+def test_order_of_means_and_interval() -> None:
+    truth = meta.order_verdicts({"a": 1.0, "b": 2.0, "c": 3.0, "d": 3.0})
+    assert truth == {("a", "b"): "second", ("a", "c"): "second", ("a", "d"): "second", ("b", "c"): "second",
+                     ("b", "d"): "second", ("c", "d"): "tie"}  # fmt: skip
+    found = meta.agreement(truth, meta.order_verdicts({"a": 1.0, "b": 5.0, "c": 4.0, "d": 1.0}))
+    # Of the six pairs ab and ac are right, ad is a tie, and the others are reversed or no tie.
+    assert (found.agree, found.of) == (2, 6)
+    assert found.low == pytest.approx(beta.ppf(0.025, 2, 5))
+    assert found.high == pytest.approx(beta.ppf(0.975, 3, 4))
+    assert str(meta.agreement({}, {})) == "no pairs"

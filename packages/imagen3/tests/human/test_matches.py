@@ -4,19 +4,9 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
-from imagen3.human.matches import first_matches, missing_matches, neighbour_matches, provisional_rating
+from imagen3.human.matches import missing_matches, neighbour_matches
 from imagen3.human.published import published_boards
 from imagen3.human.votes import pair_indices
-
-
-def test_newcomers_play_the_best() -> None:
-    assert first_matches(["a", "b"], ["c", "a", "d"]) == [("a", "c"), ("a", "d")]
-    with pytest.raises(UsageError, match="no models"):
-        first_matches([], ["c"])
-    assert provisional_rating(1100, 0.5) == 1100
-    assert provisional_rating(1100, 0.37) == pytest.approx(1100 - 92.45, abs=0.01)
-    with pytest.raises(UsageError, match="share is 1"):
-        provisional_rating(1100, 1)
 
 
 def test_the_paper_compared_just_these_pairs() -> None:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
-from imagen3.human.votes import Vote, comparisons, read_votes, win_shares, write_votes
+from imagen3.data.tables import table_text
+from imagen3.human.votes import Vote, comparisons, read_votes, win_shares
 
 VOTE = Vote("v1", "s1", "overall", "mine", "p1", "a", "b", "left", "r1", "812", "2024-08-13T00:00:00Z", "1", "")
 
 
 def table(path: Path, *rows: Vote) -> Path:
-    write_votes(path, rows)
+    path.write_text(table_text(Vote._fields, rows), encoding="utf-8")
     return path
 
 

@@ -1,7 +1,5 @@
 """The verb `evaluate`: pictures of a folder on counting prompts and against a folder of real pictures."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from onepaper.paper import Invocation
 from imagen3.cli.evaluate_distances import evaluate_distances
 from imagen3.cli.options import EvaluateOptions
 from imagen3.cli.tables import print_tables, write_tables
+from imagen3.data.tables import table_text
 from imagen3.evaluation.counting import CountingPrompt, Scored, accuracy, accuracy_by, read_counting_prompts
 from imagen3.evaluation.scene_counting import SceneCounts, count_scenes, prompt_of
 from imagen3.evaluation.scene_scorer import ScorerCheck, check_scorer
@@ -115,15 +114,10 @@ def _as_json(whole: Interval, groups: Groups, check: ScorerCheck) -> dict[str, o
 
 
 def _answers(scored: Sequence[Scored]) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(("picture", "prompt", "question", "noun", "type", "requested", "right"))
-    for one in scored:
-        question = one.question
-        writer.writerow(
-            (one.picture, question.prompt, question.number, question.noun, question.type, question.target, one.share)
-        )
-    return table.getvalue()
+    names = ("picture", "prompt", "question", "noun", "type", "requested", "right")
+    rows = [(one.picture, *map(str, (own.prompt, own.number, own.noun, own.type, own.target, one.share)))
+            for one in scored for own in [one.question]]  # fmt: skip
+    return table_text(names, rows)
 
 
 def _bars(groups: Groups, name: str) -> bytes:

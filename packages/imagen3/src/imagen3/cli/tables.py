@@ -1,11 +1,12 @@
 """Tables as the verbs print and write them."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
 from onepaper.display.gallery import save_samples
+from onepaper.paper import Invocation
 from onepaper.runs import Run
+
+from imagen3.data.tables import table_text
 
 Rows = Sequence[Sequence[str]]
 
@@ -22,9 +23,16 @@ def print_tables(tables: Mapping[str, Rows]) -> None:
 def write_tables(run: Run, tables: Mapping[str, Rows]) -> None:
     """All tables as `tables.json`, and each as a CSV file."""
     run.write_json("tables.json", {title: [list(row) for row in rows] for title, rows in tables.items()})
-    files = {}
-    for title, rows in tables.items():
-        text = io.StringIO()
-        csv.writer(text).writerows(rows)
-        files[f"{title.lower().replace(' ', '-')}.csv"] = text.getvalue().encode()
-    save_samples(run.folder, files)
+    save_samples(
+        run.folder,
+        {f"{title.lower().replace(' ', '-')}.csv": table_text(rows[0], rows[1:]).encode()
+         for title, rows in tables.items()},
+    )  # fmt: skip
+
+
+def report_tables(call: Invocation, tables: Mapping[str, Rows]) -> None:
+    """Print the tables, and write them into a run folder."""
+    with call.open_run() as run:
+        write_tables(run, tables)
+        print_tables(tables)
+        print(run.folder / "tables.json")

@@ -65,14 +65,11 @@ def vqa_scores(
     Raises:
         OnePaperError: an answer that is no probability.
     """
-    return checked_probabilities(answer(pictures, [VQA_QUESTION.format(prompt) for prompt in prompts]), len(prompts))
-
-
-def checked_probabilities(values: Float[np.ndarray, " count"], count: int) -> Float[np.ndarray, " count"]:
-    """The values in double precision; `OnePaperError` unless they are `count` numbers from 0 to 1."""
-    values = np.asarray(values, np.float64)
-    if values.shape != (count,) or not ((values >= 0) & (values <= 1)).all():
-        raise OnePaperError(f"answers have shape {values.shape} or are no probabilities, expected {count} from 0 to 1")
+    values = np.asarray(answer(pictures, [VQA_QUESTION.format(prompt) for prompt in prompts]), np.float64)
+    if values.shape != (len(prompts),) or not ((values >= 0) & (values <= 1)).all():
+        raise OnePaperError(
+            f"answers have shape {values.shape} or are no probabilities, expected {len(prompts)} from 0 to 1"
+        )
     return values
 
 

@@ -6,7 +6,7 @@ of answers that equal the requested number. Files have the format of google-deep
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -187,29 +187,6 @@ def read_annotations(
     return [
         Scored(question, picture, float(np.mean(own) > 0.5 if by == "majority" else np.mean(own)))
         for (picture, question), own in answers.items()
-    ]
-
-
-def score_counts(
-    prompts: Sequence[CountingPrompt],
-    pictures: Iterable[tuple[str, str]],
-    count: Callable[[str, Question], int],
-    *,
-    places: bool = False,
-) -> list[Scored]:
-    """Pictures scored by a detector.
-
-    Args:
-        prompts: what was requested.
-        pictures: pairs of a prompt's identifier and the name of a picture.
-        count: of a picture and a question, how many there are.
-        places: also questions about the requested side.
-    """
-    known = {prompt.id: prompt for prompt in prompts}
-    return [
-        Scored(question, name, float(count(name, question) == question.target))
-        for prompt, name in pictures
-        for question in known[prompt].questions(places=places)
     ]
 
 

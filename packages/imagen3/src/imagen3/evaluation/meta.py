@@ -96,13 +96,12 @@ def joint_agreement(
     return agreement(first, second), _agreement([truth[pair] == first[pair] for pair in same])
 
 
-def pair_accuracy(truth: Mapping[str, float], metric: Mapping[str, float]) -> Agreement:
-    """Pairs of systems that a metric orders as the truth does.
-
-    Pairs with equal values of the truth are left out; an equal value of the metric is wrong.
-    """
-    pairs = [(one, two) for one, two in combinations(truth, 2) if truth[one] != truth[two]]
-    return _agreement([(truth[one] - truth[two]) * (metric[one] - metric[two]) > 0 for one, two in pairs])
+def order_verdicts(values: Mapping[str, float]) -> dict[Pair, Verdict]:
+    """Which system of each pair has the larger value, such as the mean of a metric; a tie where they are equal."""
+    return {
+        (one, two): "tie" if values[one] == values[two] else "first" if values[one] > values[two] else "second"
+        for one, two in combinations(values, 2)
+    }
 
 
 def _agreement(right: Sequence[bool]) -> Agreement:

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from onepaper.errors import UsageError
 
 from imagen3.data.scenes import INVERSE, RELATIONS
-from imagen3.evaluation.counting import CountingPrompt, Question, Scored, score_counts
+from imagen3.evaluation.counting import CountingPrompt, Question, Scored
 from imagen3.evaluation.scene_scorer import Found, find_objects, kinds_of, on_side
 
 
@@ -42,18 +42,18 @@ def count_scenes(
     known = {prompt.id: prompt for prompt in prompts}
     found = {name: find_objects(pixels) for name, (_, pixels) in pictures.items()}
 
-    def count(name: str, question: Question) -> int:
-        if question.place:
-            return _on_side(found[name], known[question.prompt], question)
+    scored = [
+        Scored(question, name, float(_count(found[name], known[prompt], question) == question.target))
+        for name, (prompt, _) in pictures.items()
+        for question in known[prompt].questions(places=places)
+    ]
+    return SceneCounts(scored, found)
+
+
+def _count(found: Sequence[Found], prompt: CountingPrompt, question: Question) -> int:
+    if not question.place:
         kinds = kinds_of(question.noun)
-        return sum(thing.kind in kinds for thing in found[name])
-
-    return SceneCounts(
-        score_counts(prompts, [(prompt, name) for name, (prompt, _) in pictures.items()], count, places=places), found
-    )
-
-
-def _on_side(found: Sequence[Found], prompt: CountingPrompt, question: Question) -> int:
+        return sum(thing.kind in kinds for thing in found)
     relation = next((relation for relation in RELATIONS if relation in prompt.text), None)
     if relation is None:
         raise UsageError(f"{prompt.id} has no relation ({', '.join(RELATIONS)}) in '{prompt.text}'; correct its type")

@@ -1,6 +1,6 @@
 """Votes on pairs of pictures: the table as a CSV file, and counts of wins and ties."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from onepaper.config import check_choice, shortened, unknown
 from onepaper.errors import UsageError
-from onepaper.runs import write_atomic
 
-from imagen3.data.tables import numbered_rows, table_text
+from imagen3.data.tables import numbered_rows
 from imagen3.human.questions import QUESTIONS
 
 CHOICES = ("left", "tie", "right")
@@ -37,11 +36,6 @@ class Vote(NamedTuple):
     """how many times the pair was displayed to the rater before the answer"""
     flags: str = ""
     """reasons to leave the vote out, such as `inattentive`; empty for none"""
-
-
-def write_votes(path: Path, votes: Iterable[Vote]) -> None:
-    """Write a table of votes as CSV, atomically."""
-    write_atomic(path, table_text(Vote._fields, votes))
 
 
 def read_votes(path: Path, models: Sequence[str] = ()) -> list[Vote]:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from onepaper.testing import check_one_line_error, run_verb
 
+from imagen3.data.tables import table_text
 from imagen3.human.elo import fit_ratings
-from imagen3.human.votes import Vote, comparisons, write_votes
+from imagen3.human.votes import Vote, comparisons
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def table(tmp_path: Path) -> Path:
         choice = "tie" if number % 7 == 0 else "left" if generator.random() < chance else "right"
         names = (f"v{number}", "s", "overall", "mine", f"p{number % 20}", str(left), str(right))
         rows.append(Vote(*names, choice, f"r{number % 30}", flags="inattentive" if number % 30 == 7 else ""))
-    write_votes(tmp_path / "votes.csv", rows)
+    (tmp_path / "votes.csv").write_text(table_text(Vote._fields, rows), encoding="utf-8")
     return tmp_path / "votes.csv"
 
 

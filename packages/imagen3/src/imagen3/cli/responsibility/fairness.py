@@ -3,7 +3,7 @@
 from onepaper.paper import Invocation
 
 from imagen3.cli.options import FairnessOptions
-from imagen3.cli.tables import print_tables, write_tables
+from imagen3.cli.tables import report_tables
 from imagen3.responsibility.fairness import fairness_table, homogeneity_table, profession_table, read_labels
 
 
@@ -20,7 +20,4 @@ def fairness_verb(call: Invocation) -> None:
         tables = {"Professions": profession_table(systems)}
     else:
         tables = {"Fairness": fairness_table(systems), "Homogeneity": homogeneity_table(systems)}
-    with call.open_run() as run:
-        write_tables(run, tables)
-        print_tables(tables)
-        print(run.folder / "tables.json")
+    report_tables(call, tables)

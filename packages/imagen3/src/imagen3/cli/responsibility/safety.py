@@ -3,7 +3,7 @@
 from onepaper.paper import Invocation
 
 from imagen3.cli.options import SafetyOptions
-from imagen3.cli.tables import print_tables, write_tables
+from imagen3.cli.tables import report_tables
 from imagen3.responsibility.safety import compare, read_records, safety_table
 
 
@@ -24,7 +24,4 @@ def safety_verb(call: Invocation) -> None:
             ("requests", "only the first violates", "only the other", "p (McNemar, exact)"),
             (*(f"{count:,}" for count in found[:3]), f"{found.p_value:.3g}"),
         ]
-    with call.open_run() as run:
-        write_tables(run, tables)
-        print_tables(tables)
-        print(run.folder / "tables.json")
+    report_tables(call, tables)

@@ -1,7 +1,5 @@
 """The verb `watermark`: stamp the pictures of a folder, or look for a mark."""
 
-import csv
-import io
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from onepaper.paper import Invocation
 from onepaper.progress import track
 
 from imagen3.cli.options import WatermarkOptions
+from imagen3.data.tables import table_text
 from imagen3.responsibility.output import finish
 from imagen3.responsibility.registration import Placement, detect
 from imagen3.responsibility.watermark import (
@@ -109,12 +108,9 @@ def _detect(
                 **placement._asdict(),
             }
         )
-    table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
+    table = table_text(list(rows[0]), [[str(value) for value in row.values()] for row in rows])
     with call.open_run() as run:
-        save_samples(run.folder, {"detections.csv": table.getvalue().encode()})
+        save_samples(run.folder, {"detections.csv": table.encode()})
         for row in rows[:20]:
             print(
                 f"{row['picture']}: {'marked' if row['marked'] else 'no mark'}, p {row['p']}, payload {row['payload']}"
