@@ -98,24 +98,26 @@ _SANA = replace(
 )
 
 _SR_LAPTOP = UpsamplerConfig(
-    DenoiserConfig(8, width=128, depth=4, pooled_dim=128 + LEVEL_FEATURES, output_channels=4),
-    TrainingConfig(32, replace(_ADAM, ema_decay=0.995), LoopOptions(1000, log_every=50, evaluate_every=200)),
-    data=DataConfig(categories=("Animals & Nature", "Food & Drink")),
+    DenoiserConfig(24, width=64, depth=2, heads=2, pooled_dim=128 + LEVEL_FEATURES, output_channels=12),
+    TrainingConfig(
+        16, replace(_ADAM, lr=2e-3), LoopOptions(1000, log_every=50, evaluate_every=250, checkpoint_every=250)
+    ),
 )
 _SR_SMOKE = replace(
     _SR_LAPTOP,
-    denoiser=replace(_SR_LAPTOP.denoiser, width=64, depth=2, heads=2),
+    denoiser=replace(_SR_LAPTOP.denoiser, width=32),
     training=TrainingConfig(8, _ADAM, LoopOptions(steps=20, log_every=10)),
     data=DataConfig(categories=("Food & Drink",), size=32),
     steps=4,
 )
 _SR_2X = UpsamplerConfig(
     DenoiserConfig(
-        32, width=768, depth=16, heads=12, text_dim=4096, pooled_dim=4096 + LEVEL_FEATURES, output_channels=16
+        384, width=768, depth=16, heads=12, text_dim=4096, pooled_dim=4096 + LEVEL_FEATURES, output_channels=192
     ),
     TrainingConfig(256, _LARGE_ADAM, LoopOptions(200_000, evaluate_every=5000)),
     system="paper-2b",
     data=replace(_FOLDER, size=1024),
+    fold=8,
     degraded_share=0.5,
     steps=28,
 )

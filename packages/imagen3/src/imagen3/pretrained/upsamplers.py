@@ -1,4 +1,4 @@
-"""An upsampler as one folder: `config.json` and the weights of its denoiser; autoencoder and text are of a system."""
+"""An upsampler as one folder: `config.json` and the weights of its denoiser; the text encoder is that of a system."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from onepaper.checkpoints import read_pretrained
 from onepaper.errors import UsageError
-from onepaper.torch.state_files import save_pretrained
+from onepaper.torch.state_files import model_tensors, save_pretrained
 from onepaper.weights import find_weights
 from torch import nn
 
@@ -17,7 +17,7 @@ from imagen3.pretrained.systems import System, open_system
 
 @dataclass(frozen=True, eq=False)
 class Upsampler:
-    """A denoiser of large latents beside small ones, and the system whose pictures it enlarges."""
+    """A denoiser of large pictures beside small ones, and the system whose text encoder it uses."""
 
     config: UpsamplerConfig
     denoiser: nn.Module
@@ -29,23 +29,21 @@ class Upsampler:
 
 
 def check_parts(config: UpsamplerConfig, system: System) -> None:
-    """Raise `UsageError` unless the denoiser takes the latents and texts of the system."""
-    channels, dim = system.config.autoencoder.channels, system.config.text.dim
-    for name, found, expected in (
-        ("output_channels", config.denoiser.output_channels, channels),
-        ("text_dim", config.denoiser.text_dim, dim),
-    ):
-        if found != expected:
-            raise UsageError(f"denoiser.{name} is {found}, expected {expected} of the system {config.system}")
+    """Raise `UsageError` unless the denoiser takes the texts of the system."""
+    found, expected = config.denoiser.text_dim, system.config.text.dim
+    if found != expected:
+        raise UsageError(f"denoiser.text_dim is {found}, expected {expected} of the system {config.system}")
 
 
-def save_upsampler(folder: Path, upsampler: Upsampler) -> Path:
-    """Write `config.json` and `model.safetensors`; the system is named, not copied.
+def save_upsampler(folder: Path, upsampler: Upsampler, *, half: bool = False) -> Path:
+    """Write `config.json` and `model.safetensors`, in half precision if asked for; the system is named, not copied.
 
     Raises:
         OnePaperError: the folder cannot be written.
     """
-    return save_pretrained(folder, upsampler.denoiser, upsampler.config)
+    dtype = torch.float16 if half else torch.float32
+    tensors = {name: value.to(dtype) for name, value in model_tensors(upsampler.denoiser).items()}
+    return save_pretrained(folder, tensors, upsampler.config)
 
 
 def open_upsampler(name: str | Path) -> Upsampler:
