@@ -29,10 +29,15 @@ class OtherConfig:
 
 @dataclass(frozen=True)
 class SampleOptions(RunOptions):
-    prompts: Annotated[tuple[str, ...], "positional"] = ()
+    prompts: Annotated[tuple[str, ...], "positional", "one of fake_paper_package.config:prompts"] = ()
     """What to sample."""
     count: int = 4
     """How many."""
+    colour: Literal["red", "blue"] = "red"
+    """Which one."""
+
+def prompts():
+    return ["ring", "bar"]
 
 @dataclass(frozen=True)
 class ServeOptions:

@@ -21,6 +21,11 @@ from .conftest import Command
         (("fake-paper", "reproduce", "--claims", "C1", ""), {"C1", "C2"}),
         (("fake-paper", "train", "--output", ""), {""}),
         (("fake-paper", "reproduce", "--record", "--cl"), {"--claims"}),
+        (("fake-paper", "presets", "l"), {"laptop", "laptop-small"}),
+        (("fake-paper", "presets", "--"), {"--cost", "--help"}),
+        (("fake-paper", "sample", "--count", "3", "b"), {"bar"}),
+        (("fake-paper", "sample", "bar", "r"), {"ring"}),
+        (("fake-paper", "sample", "--colour", ""), {"blue", "red"}),
         (("fake-paper", "nonsense", ""), {""}),
         (("completion", "b"), {"bash"}),
     ],
@@ -33,6 +38,12 @@ def test_completion(command: Command, words: tuple[str, ...], expected: set[str]
         assert found >= expected
     else:
         assert found == expected
+
+
+def test_shipped_weights(paper: Path, command: Command) -> None:
+    (paper / "site" / "fake_paper_package" / "weights" / "digits").mkdir(parents=True)
+    assert command("__complete", "fake-paper", "export", "")[1] == "digits\n"
+    assert command("__complete", "fake-paper", "export", "digits", "")[1] == "\n"
 
 
 def test_bash_completes(paper: Path) -> None:

@@ -382,3 +382,22 @@ def test_a_device_that_is_not_there_is_one_line(monkeypatch, error):
             use_device(DeviceOptions(device="gpu"))
     finally:
         jax.config.update("jax_platforms", before)
+
+
+def test_the_first_step_is_no_part_of_the_estimate(capsys, monkeypatch):
+    """Of a clock that stands still but for 300 s at each compilation and 2 s for each batch."""
+    now = 0.0
+
+    def slow_at_first(model, batch, key):
+        nonlocal now
+        now += 300.0
+        return loss(model, batch, key)
+
+    def counted(step):
+        nonlocal now
+        now += 2.0
+        return batches(step)
+
+    monkeypatch.setattr("tqdm.std.time", lambda: now)
+    fit(JaxTask(Plain, slow_at_first, OptimizerOptions()), counted, LoopOptions(20))
+    assert "2.00s/step" in capsys.readouterr().err.splitlines()[0]

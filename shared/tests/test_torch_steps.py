@@ -360,3 +360,22 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     save_pretrained(tmp_path, model, TiedConfig())
     with pytest.raises(UsageError, match=f"{name} is not finite"):
         load_pretrained(tmp_path, TiedConfig, build)
+
+
+def test_the_first_step_is_no_part_of_the_estimate(capsys, monkeypatch):
+    """Of a clock that stands still but for 300 s in the first step and 2 s for each batch."""
+    now = 0.0
+
+    def slow_at_first(model, batch, generator):
+        nonlocal now
+        now += 0.0 if now > 300 else 300.0
+        return loss(model, batch, generator)
+
+    def counted(step):
+        nonlocal now
+        now += 2.0
+        return batches(step)
+
+    monkeypatch.setattr("tqdm.std.time", lambda: now)
+    fit(TorchTask(plain, slow_at_first, OptimizerOptions()), counted, LoopOptions(20))
+    assert "2.00s/step" in capsys.readouterr().err.splitlines()[0]

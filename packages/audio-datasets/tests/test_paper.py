@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from onepaper.cli.completion import candidates
 from onepaper.testing import check_commands, check_light_start, check_public_names, documentation_pages
 
 import audio_datasets
@@ -28,3 +29,16 @@ def test_data_need_no_torch() -> None:
 
 def test_public_names() -> None:
     check_public_names(audio_datasets)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("data info h", "hedgewars-voices"),
+        ("submission ", "avb-high"),
+        ("evaluate --dataset ", "hedgewars-voices"),
+        ("evaluate --weights ", "hedgewars"),
+    ],
+)
+def test_completion_of_values(words: str, expected: str) -> None:
+    assert expected in candidates(["audio-datasets", *words.split(" ")])

@@ -46,11 +46,11 @@ def experiment(manifest: Path, steps: int) -> EndToEndExperiment:
 def test_end_to_end_learns_and_resumes(manifest: Path, sounds: ClipSet, tmp_path: Path) -> None:
     config = experiment(manifest, 12)
     with Run.open(tmp_path / "whole", paper="audio-datasets", verb="train", config=config) as run:
-        whole = train_end_to_end(config, run, seed=3)
+        whole, _ = train_end_to_end(config, run, seed=3)
     logged: list[int] = []
     for part in (replace(config, loop=replace(config.loop, max_minutes=1e-9)), config):
         with Run.open(tmp_path / "parts", paper="audio-datasets", verb="train", config=config) as run:
-            resumed = train_end_to_end(
+            resumed, _ = train_end_to_end(
                 part, run, seed=3, clips=sounds, hooks=[lambda step, state, row: logged.append(step)]
             )
     assert logged[-1] == 12

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from onepaper.cli.completion import candidates
 from onepaper.testing import check_commands, check_light_start, check_public_names, documentation_pages
 
 import cdcd
@@ -23,3 +24,15 @@ def test_light_start(words: tuple[str, ...]) -> None:
 
 def test_public_names() -> None:
     check_public_names(cdcd)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("sample --weights ", "speeches"),
+        ("evaluate --evaluator ", "speeches-evaluator"),
+        ("export ", "speeches"),
+    ],
+)
+def test_completion_of_values(words: str, expected: str) -> None:
+    assert expected in candidates(["cdcd", *words.split(" ")])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from onepaper.cli.completion import candidates
 from onepaper.testing import (
     check_commands,
     check_light_start,
@@ -99,3 +100,14 @@ def test_every_preset_is_asked_for_its_cost(capsys, monkeypatch):
     out = capsys.readouterr().out
     for name, preset in PAPER.presets.items():
         assert f"cost of {name}: networks of {hash(preset.config)}\n" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("export ", "positions"),
+        ("train --preset ", "laptop"),
+    ],
+)
+def test_completion_of_values(words: str, expected: str) -> None:
+    assert expected in candidates(["compose-diffusion", *words.split(" ")])

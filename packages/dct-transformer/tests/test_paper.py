@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from onepaper.cli.completion import candidates
 from onepaper.testing import check_commands, check_light_start, check_public_names, documentation_pages
 
 import dct_transformer
@@ -23,3 +24,14 @@ def test_light_start(words: tuple[str, ...]) -> None:
 
 def test_public_names() -> None:
     check_public_names(dct_transformer)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("sample --weights ", "stamps-16"),
+        ("export s", "stamps-16"),
+    ],
+)
+def test_completion_of_values(words: str, expected: str) -> None:
+    assert expected in candidates(["dct-transformer", *words.split(" ")])

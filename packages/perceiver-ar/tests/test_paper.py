@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from onepaper.cli.completion import candidates
 from onepaper.testing import check_commands, check_light_start, check_public_names, documentation_pages
 
 import perceiver_ar
@@ -23,3 +24,15 @@ def test_light_start(words: tuple[str, ...]) -> None:
 
 def test_public_names() -> None:
     check_public_names(perceiver_ar)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("sample --weights ", "music"),
+        ("evaluate --data.dataset ", "pg19"),
+        ("data ", "check"),
+    ],
+)
+def test_completion_of_values(words: str, expected: str) -> None:
+    assert expected in candidates(["perceiver-ar", *words.split(" ")])

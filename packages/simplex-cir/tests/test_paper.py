@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from onepaper.cli.completion import candidates
 from onepaper.testing import (
     check_commands,
     check_light_start,
@@ -47,3 +48,14 @@ def test_light_start() -> None:
 
 def test_public_names() -> None:
     check_public_names(simplex_cir)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("sample --model ", "sudoku4"),
+        ("export l", "letters"),
+    ],
+)
+def test_completion_of_values(words: str, expected: str) -> None:
+    assert expected in candidates(["simplex-cir", *words.split(" ")])

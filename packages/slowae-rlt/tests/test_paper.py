@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from onepaper.cli.completion import candidates
 from onepaper.testing import check_commands, check_light_start, check_public_names, documentation_pages
 
 import slowae_rlt
@@ -23,3 +24,15 @@ def test_light_start(words: tuple[str, ...]) -> None:
 
 def test_public_names() -> None:
     check_public_names(slowae_rlt)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("generate --weights ", "laptop-rlt"),
+        ("evaluate --languages en ", "fr"),
+        ("compare-codecs --peers ", "codec2-700"),
+    ],
+)
+def test_completion_of_values(words: str, expected: str) -> None:
+    assert expected in candidates(["slowae-rlt", *words.split(" ")])

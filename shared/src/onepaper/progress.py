@@ -4,9 +4,8 @@ import os
 import re
 import shutil
 import sys
-import time
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -47,7 +46,7 @@ def bar(total: int | None, description: str, *, initial: int = 0, unit: str = "i
                 return super().update(n)
             self.compiled = True
             self.n = self.initial = self.last_print_n = self.n + (n or 0)
-            self.start_t = self.last_print_t = time.time()
+            self.start_t = self.last_print_t = cast(Any, self)._time()
             return None
 
     is_terminal = sys.stderr.isatty()

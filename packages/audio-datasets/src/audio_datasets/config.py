@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from onepaper.config import check_between, check_choice, check_positive
+from onepaper.config import check_between, check_choice, check_non_negative, check_positive
 from onepaper.errors import UsageError
 from onepaper.optimizer import OptimizerOptions
 from onepaper.training import LoopOptions
@@ -22,6 +22,8 @@ class DataConfig:
     """sampling rate in Hz"""
     max_seconds: float = 10.0
     """longer clips are cut"""
+    trim: bool = False
+    """leave out silence before and after speech, as Silero VAD finds it"""
 
     def __post_init__(self) -> None:
         check_positive("data.rate", self.rate)
@@ -161,6 +163,41 @@ class AdaptationConfig:
 
 
 @dataclass(frozen=True)
+class SelectionConfig:
+    """Which network a training gives: of the last or of the best evaluation on the validation split, and of which seed.
+
+    The official baselines on functionals stop with patience 5 and a difference of 0.01, and take the best of five.
+    """
+
+    keep: Literal["last", "best"] = "last"
+    """weights after the last step, or those of the best evaluation"""
+    monitor: Literal["loss", "score"] = "loss"
+    """what is best: the lowest loss, or the highest UAR, CCC or S_MTL"""
+    patience: int = 0
+    """evaluations without a better one after which training stops; 0 does all steps"""
+    min_delta: float = 0.0
+    """smallest difference that counts as better, for `patience`"""
+    seeds: int = 1
+    """trainings by consecutive seeds, of which that with the best score on the validation split is taken"""
+
+    def __post_init__(self) -> None:
+        check_choice("selection.keep", self.keep, ("last", "best"))
+        check_choice("selection.monitor", self.monitor, ("loss", "score"))
+        check_non_negative("selection.patience", self.patience)
+        check_non_negative("selection.min_delta", self.min_delta)
+        check_positive("selection.seeds", self.seeds)
+
+
+def _check_cadence(selection: SelectionConfig, loop: LoopOptions) -> None:
+    if not loop.evaluate_every and (selection.patience or selection.keep == "best"):
+        raise UsageError("selection compares evaluations between steps; set --loop.evaluate-every, e.g. to an epoch")
+
+
+OFFICIAL_SELECTION = SelectionConfig(keep="best", patience=5, min_delta=0.01, seeds=5)
+"""the official protocol, but with the weights of the best epoch"""
+
+
+@dataclass(frozen=True)
 class EndToEndExperiment:
     """Data, network and training of the end-to-end baseline."""
 
@@ -168,10 +205,12 @@ class EndToEndExperiment:
     model: EndToEndConfig = EndToEndConfig()
     batch_size: int = 8
     optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-4)
+    selection: SelectionConfig = SelectionConfig()
     loop: LoopOptions = LoopOptions(steps=1000, log_every=50, evaluate_every=250, checkpoint_every=250)
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+        _check_cadence(self.selection, self.loop)
 
 
 @dataclass(frozen=True)
@@ -184,10 +223,12 @@ class FeaturesExperiment:
     """hidden layers of the network"""
     batch_size: int = 8
     optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, weight_decay=1e-4)
+    selection: SelectionConfig = SelectionConfig()
     loop: LoopOptions = LoopOptions(steps=600, log_every=50, evaluate_every=0, checkpoint_every=0)
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+        _check_cadence(self.selection, self.loop)
         for value in self.widths:
             check_positive("width of a layer", value)
 
@@ -200,11 +241,33 @@ class MultitaskExperiment:
     features: FeatureConfig = FeatureConfig()
     batch_size: int = 8
     optimizer: OptimizerOptions = OptimizerOptions(name="adam", lr=1e-3, weight_decay=1e-4)
+    selection: SelectionConfig = SelectionConfig()
     loop: LoopOptions = LoopOptions(steps=1000, log_every=50, evaluate_every=0, checkpoint_every=0)
 
     def __post_init__(self) -> None:
         check_positive("batch_size", self.batch_size)
+        _check_cadence(self.selection, self.loop)
         if self.data.dataset != "hume-vocalburst-exvo":
             raise UsageError(
                 f"data.dataset is {self.data.dataset}, expected hume-vocalburst-exvo, which has ages and countries"
             )
+
+
+@dataclass(frozen=True)
+class FineTuningExperiment:
+    """Data, encoder and training of a fine-tuned encoder with a head for classes or ratings (paper, section 3.2)."""
+
+    data: DataConfig = DataConfig()
+    encoder: Path = Path("encoder")
+    """folder of wav2vec2, HuBERT or WavLM as transformers saves it"""
+    frozen: Literal["convolutions", "encoder"] = "convolutions"
+    """what keeps its weights: the convolutions below the transformer, or the whole encoder below the head"""
+    batch_size: int = 8
+    optimizer: OptimizerOptions = OptimizerOptions(name="adamw", lr=3e-5, warmup_steps=100, weight_decay=0.01)
+    selection: SelectionConfig = SelectionConfig(keep="best", monitor="score")
+    loop: LoopOptions = LoopOptions(steps=1000, log_every=50, evaluate_every=250, checkpoint_every=250)
+
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+        _check_cadence(self.selection, self.loop)
+        check_choice("frozen", self.frozen, ("convolutions", "encoder"))

@@ -55,7 +55,7 @@ def embed_clips(
 
 
 def _described(clip: Clip) -> list[object]:
-    return [*_dated(clip.path), clip.start, clip.seconds]
+    return [*_dated(clip.path), clip.start, clip.seconds, *(["trim"] if clip.trim else [])]
 
 
 def _dated(path: Path) -> list[object]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float32
@@ -20,18 +21,20 @@ from audio_datasets.data.loaders import load
 from audio_datasets.data.vocal_bursts import multitask_targets
 from audio_datasets.features.functionals import Scaler
 from audio_datasets.models.mlp import Multitask
+from audio_datasets.selection import LOSS, Choice, fit_network
 from audio_datasets.tasks.definitions import MAX_AGE, get_task
 from audio_datasets.tasks.scoring import task_metrics
-from audio_datasets.training import batch_sampler, features_of, fit_network
+from audio_datasets.training import features_of
 
 _SCORE = "S_MTL"
 
 
 class MultitaskModel(NamedTuple):
-    """The network with the statistics that standardise its features."""
+    """The network with the statistics that standardise its features, and how it was chosen."""
 
     network: Multitask
     scaler: Scaler
+    choice: Choice
 
     def predict(self, features: Float[np.ndarray, "clips features"]) -> Float[np.ndarray, "clips 12"]:
         """Number of the country, age in years and ten ratings, as in a submission."""
@@ -44,7 +47,7 @@ def load_multitask(config: MultitaskExperiment) -> tuple[ClipSet, Float[np.ndarr
     Raises:
         UsageError: no such copy, or labels that cannot be read.
     """
-    clips = load(config.data.dataset, config.data.root)
+    clips = load(config.data.dataset, config.data.root, trim=config.data.trim)
     assert config.data.root is not None  # otherwise `load` refuses
     return clips, multitask_targets(config.data.root, clips)
 
@@ -100,19 +103,22 @@ def fit_multitask(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    sampler = batch_sampler(len(inputs), config.batch_size, seed, task.accelerator)
 
-    def batches(step: int) -> Mapping[str, Float32[np.ndarray, "..."]]:
-        chosen = sampler(step)
+    def gather(chosen: npt.NDArray[np.int64]) -> Mapping[str, Float32[np.ndarray, "..."]]:
         return {"inputs": inputs[chosen], "targets": train[1][chosen]}
 
     def evaluate(state: TorchState) -> dict[str, float]:
         with task.evaluating(state) as model:
             assert isinstance(model, Multitask)
-            rows = _rows(model, torch.as_tensor(held_out, device=task.accelerator.device))
-        return {f"validation_{_SCORE}": task_metrics(get_task("exvo-multitask"))[_SCORE](validation[1], rows)}
+            batch = {"inputs": held_out, "targets": validation[1]}
+            batch = {name: torch.as_tensor(value, device=task.accelerator.device) for name, value in batch.items()}
+            rows = _rows(model, batch["inputs"])
+            loss, count = multitask_loss(model, batch, torch.Generator())
+        score = task_metrics(get_task("exvo-multitask"))[_SCORE](validation[1], rows)
+        return {f"validation_{LOSS}": float(loss) / count, f"validation_{_SCORE}": score}
 
-    return MultitaskModel(fit_network(task, batches, config, run, seed, evaluate, hooks), scaler)
+    network, choice = fit_network(task, gather, len(inputs), config, run, seed, evaluate, hooks)
+    return MultitaskModel(network, scaler, choice)
 
 
 def multitask_loss(

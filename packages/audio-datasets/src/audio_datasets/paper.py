@@ -10,7 +10,7 @@ from audio_datasets.cli.options import (
     SubmissionOptions,
     TrainOptions,
 )
-from audio_datasets.config import EndToEndExperiment, FeaturesExperiment, MultitaskExperiment
+from audio_datasets.config import EndToEndExperiment, FeaturesExperiment, FineTuningExperiment, MultitaskExperiment
 from audio_datasets.presets import ALIASES, PRESETS
 
 PAPER = Paper(
@@ -36,11 +36,11 @@ PAPER = Paper(
         ),
         Verb(
             "train",
-            "train the baseline on raw audio, that on functionals, or the multitask one",
+            "train the baseline on raw audio, that on functionals, the multitask one, or fine-tune an encoder",
             "audio_datasets.cli.train:train_verb",
             TrainOptions,
             "laptop-end-to-end",
-            (EndToEndExperiment, FeaturesExperiment, MultitaskExperiment),
+            (EndToEndExperiment, FeaturesExperiment, FineTuningExperiment, MultitaskExperiment),
         ),
         Verb(
             "evaluate",

@@ -7,11 +7,14 @@ from onepaper.paper import Preset
 from onepaper.training import LoopOptions
 
 from audio_datasets.config import (
+    OFFICIAL_SELECTION,
     DataConfig,
     EndToEndConfig,
     EndToEndExperiment,
     FeaturesExperiment,
+    FineTuningExperiment,
     MultitaskExperiment,
+    SelectionConfig,
 )
 
 # 19,990 training clips in batches of 8 (paper, table 2); 30 epochs end to end, 25 on features, 60 of the
@@ -19,6 +22,8 @@ from audio_datasets.config import (
 _EPOCH = 2499
 
 _EXVO = "hume-vocalburst-exvo"
+# Networks on raw audio are those of the epoch with the best score on the validation split.
+_BEST_SCORE = SelectionConfig(keep="best", monitor="score")
 
 # Tasks of A-VB: outputs and kind.
 _TASKS = {"high": (10, "regression"), "two": (2, "regression"), "culture": (40, "regression"), "type": (8, "classes")}
@@ -35,6 +40,7 @@ PRESETS = {
             EndToEndExperiment(
                 _bursts(task),
                 EndToEndConfig(outputs, kind),  # type: ignore[arg-type]
+                selection=_BEST_SCORE,
                 loop=LoopOptions(steps=30 * _EPOCH, log_every=100, evaluate_every=_EPOCH, checkpoint_every=_EPOCH),
             ),
             unsure=("data.max_seconds", "model.normalize"),
@@ -46,6 +52,7 @@ PRESETS = {
             f"functionals, A-VB {task}: a network of three hidden layers",
             FeaturesExperiment(
                 _bursts(task),
+                selection=OFFICIAL_SELECTION,
                 loop=LoopOptions(steps=25 * _EPOCH, log_every=100, evaluate_every=_EPOCH, checkpoint_every=_EPOCH),
             ),
             unsure=("data.max_seconds", "features"),
@@ -58,6 +65,7 @@ PRESETS = {
             DataConfig(_EXVO, Path("hume-vocalburst")),
             EndToEndConfig(10, "regression"),
             optimizer=OptimizerOptions(name="adamw", lr=1e-3, weight_decay=0.01),
+            selection=_BEST_SCORE,
             loop=LoopOptions(steps=60 * _EPOCH, log_every=100, evaluate_every=_EPOCH, checkpoint_every=_EPOCH),
         ),
         unsure=("data.max_seconds", "model.normalize", "optimizer.weight_decay"),
@@ -65,9 +73,20 @@ PRESETS = {
     "paper-multitask": Preset(
         "functionals, ExVo multitask: ratings, age and country",
         MultitaskExperiment(
+            selection=OFFICIAL_SELECTION,
             loop=LoopOptions(steps=20 * _EPOCH, log_every=100, evaluate_every=_EPOCH, checkpoint_every=_EPOCH),
         ),
         unsure=("data.max_seconds", "features"),
+    ),
+    "paper-fine-tuning": Preset(
+        "wav2vec2, HuBERT or WavLM from a local folder, fine-tuned on the ratings of Hume-Prosody",
+        FineTuningExperiment(
+            DataConfig("hume-prosody", Path("hume-prosody")),
+            batch_size=64,
+            optimizer=OptimizerOptions(name="adamw", lr=3e-4, warmup_steps=200, weight_decay=0.0),
+            loop=LoopOptions(steps=2000, log_every=50, evaluate_every=200, checkpoint_every=200),
+        ),
+        unsure=("data.max_seconds", "loop.steps", "optimizer.warmup_steps"),
     ),
     "laptop-end-to-end": Preset(
         "raw audio, eight classes of the default set",

@@ -11,15 +11,17 @@ import numpy.typing as npt
 from jaxtyping import Float32
 from onepaper.config import check_choice
 from onepaper.errors import UsageError
+from onepaper.training import LoopOptions
 
 from audio_datasets.adaptation import predict_episodes, shift_episodes
-from audio_datasets.config import AdaptationConfig, FeaturesExperiment, MultitaskExperiment
+from audio_datasets.config import AdaptationConfig, FeaturesExperiment, MultitaskExperiment, SelectionConfig
 from audio_datasets.data.clips import ClipSet
 from audio_datasets.data.loaders import load
 from audio_datasets.data.vocal_bursts import multitask_targets
-from audio_datasets.models.probes import PROBES, class_scores, predict_ratings
+from audio_datasets.models.probes import PROBES, Probe, class_scores, predict_ratings
 from audio_datasets.multitask import fit_multitask
 from audio_datasets.pretrained.networks import Network
+from audio_datasets.selection import Choice
 from audio_datasets.tasks.definitions import Task
 from audio_datasets.tasks.few_shot import episodes
 from audio_datasets.tasks.intervals import Comparison, Estimate, bootstrap, compare
@@ -66,6 +68,7 @@ class TaskResult:
         predicted: as `TaskData.truth`.
         truth: None where any label is blind.
         unadapted: of a few-shot task, the predictions without adaptation.
+        choices: of networks that were trained for it, the seeds and their scores on the validation split.
     """
 
     task: Task
@@ -74,6 +77,7 @@ class TaskResult:
     predicted: npt.NDArray[Any]
     truth: npt.NDArray[Any] | None = None
     unadapted: npt.NDArray[Any] | None = None
+    choices: tuple[Choice, ...] = ()
 
     def scores(self, resamples: int = 1000, seed: int = 0) -> dict[str, tuple[Estimate, Estimate]]:
         """Metric -> its value with the interval over clips, and with that over groups; the ranking metric is first.
@@ -115,7 +119,7 @@ class TaskResult:
         return self.truth
 
 
-def load_task(task: Task, root: Path) -> TaskData:
+def load_task(task: Task, root: Path, *, trim: bool = False) -> TaskData:
     """The clips of a task with their labels.
 
     Raises:
@@ -123,7 +127,7 @@ def load_task(task: Task, root: Path) -> TaskData:
     """
     if task.kind == "generation":
         raise UsageError(f"{task.id} is about clips that are generated; audio_datasets.generation_score scores them")
-    clips = load(task.loader, root)
+    clips = load(task.loader, root, trim=trim)
     if task.kind == "classes":
         labels = replace(clips, classes=task.classes)  # refuses labels that the task does not have
         index = {name: number for number, name in enumerate(task.classes)}
@@ -143,6 +147,7 @@ def evaluate_features(
     fusion: Fusion = "early",
     split: str = "validation",
     seed: int = 0,
+    selection: SelectionConfig = SelectionConfig(),  # noqa: B008 - frozen
 ) -> TaskResult:
     """Predictions of one split by a baseline on features of all clips.
 
@@ -155,7 +160,8 @@ def evaluate_features(
         fusion: of several kinds of features; early: they are concatenated; late: predictions are averaged, those of
             networks as outputs, of classes as scores.
         split: validation or test.
-        seed: of networks.
+        seed: of networks; of several, the first.
+        selection: of networks, which are evaluated on the validation split after each of 25 epochs.
 
     Raises:
         UsageError: a split without clips, or labels to fit to that are blind.
@@ -165,9 +171,12 @@ def evaluate_features(
     check_choice("split", split, ("validation", "test"))
     is_split = {name: data.rows(name) for name in {"train", "validation", split}}
     matrices = [np.concatenate(features, axis=1)] if fusion == "early" else list(features)
-    found = [_predict(data, matrix, is_split, baseline, split, seed) for matrix in matrices]
-    scores = np.mean(found, axis=0)
-    return _result(data, scores, is_split[split], split)
+    if baseline == "network":
+        networks = [_predict_by_network(data, matrix, is_split, split, seed, selection) for matrix in matrices]
+        found, choices = [scores for scores, _ in networks], tuple(choice for _, choice in networks)
+    else:
+        found, choices = [_predict(data, matrix, is_split, baseline, split) for matrix in matrices], ()
+    return replace(_result(data, np.mean(found, axis=0), is_split[split], split), choices=choices)
 
 
 def evaluate_weights(
@@ -200,12 +209,10 @@ def evaluate_weights(
 
 
 def _predict(
-    data: TaskData, matrix: Any, is_split: dict[str, Any], baseline: Baseline, split: str, seed: int
+    data: TaskData, matrix: Any, is_split: dict[str, Any], baseline: Probe, split: str
 ) -> npt.NDArray[np.float64]:
     """Scores of classes, ratings, or rows of ExVo-MultiTask with scores of the countries instead of their number."""
     kind, truth = data.task.kind, data.truth
-    if baseline == "network":
-        return _predict_by_network(data, matrix, is_split, split, seed)
     fitted = is_split["train"] | (is_split["validation"] if split == "test" else False)
     if kind == "regression":
         return predict_ratings(baseline, matrix, truth, is_split, split)
@@ -221,23 +228,22 @@ def _predict(
 
 
 def _predict_by_network(
-    data: TaskData, matrix: Any, is_split: dict[str, Any], split: str, seed: int
-) -> npt.NDArray[np.float64]:
+    data: TaskData, matrix: Any, is_split: dict[str, Any], split: str, seed: int, selection: SelectionConfig
+) -> tuple[npt.NDArray[np.float64], Choice]:
     task, truth = data.task, data.truth
     kept = truth if task.kind == "classes" else truth.astype(np.float32)
     train, validation = ((matrix[is_split[name]], kept[is_split[name]]) for name in ("train", "validation"))
-    steps = _EPOCHS * -(-int(is_split["train"].sum()) // FeaturesExperiment().batch_size)
+    epoch = -(-int(is_split["train"].sum()) // FeaturesExperiment().batch_size)
+    loop = LoopOptions(steps=_EPOCHS * epoch, evaluate_every=epoch, checkpoint_every=0)
     if task.kind == "multitask":
-        base = MultitaskExperiment()
-        config = replace(base, loop=replace(base.loop, steps=steps, evaluate_every=0, checkpoint_every=0))
-        rows = fit_multitask(config, train, validation, seed=seed).predict(matrix[is_split[split]])
-        return np.concatenate([np.eye(4)[rows[:, 0].astype(int)], rows[:, 1:]], axis=1)
-    features = FeaturesExperiment()
-    features = replace(features, loop=replace(features.loop, steps=steps))
+        multitask = fit_multitask(MultitaskExperiment(selection=selection, loop=loop), train, validation, seed=seed)
+        rows = multitask.predict(matrix[is_split[split]])
+        return np.concatenate([np.eye(4)[rows[:, 0].astype(int)], rows[:, 1:]], axis=1), multitask.choice
     kind = "classes" if task.kind == "classes" else "regression"
-    network = fit_features(features, train, validation, kind, task.outputs, seed=seed)
+    config = FeaturesExperiment(selection=selection, loop=loop)
+    network = fit_features(config, train, validation, kind, task.outputs, seed=seed)
     outputs = network.predict(matrix[is_split[split]])
-    return outputs if task.kind == "classes" else sigmoid(outputs)
+    return outputs if task.kind == "classes" else sigmoid(outputs), network.choice
 
 
 def _result(data: TaskData, scores: Any, rows: npt.NDArray[np.bool_], split: str) -> TaskResult:

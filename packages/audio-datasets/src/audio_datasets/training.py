@@ -1,22 +1,27 @@
 """Training of the end-to-end network on raw audio, and of the network on functionals (paper, section 3.4)."""
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float, Float32, Int
-from onepaper.data import BatchSampler
+from jaxtyping import Float, Float32
 from onepaper.errors import UsageError
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
-from onepaper.training import Hook, fit
+from onepaper.training import Hook
 from torch import Tensor
 
-from audio_datasets.config import DataConfig, EndToEndExperiment, FeaturesExperiment, MLPConfig, MultitaskExperiment
+from audio_datasets.config import (
+    DataConfig,
+    EndToEndExperiment,
+    FeaturesExperiment,
+    FineTuningExperiment,
+    MLPConfig,
+    MultitaskExperiment,
+)
 from audio_datasets.data.clips import ClipSet, pad_waveforms
 from audio_datasets.data.loaders import load
 from audio_datasets.evaluation import Evaluation
@@ -24,17 +29,26 @@ from audio_datasets.features.functionals import Scaler, clip_features
 from audio_datasets.models.emo18 import EndToEnd, output_loss
 from audio_datasets.models.mlp import MLP
 from audio_datasets.pretrained.networks import Network
+from audio_datasets.selection import LOSS, Choice, fit_network
 from audio_datasets.tasks.metrics import mean_ccc, uar
 
 # Clips that are scored at once.
 _CHUNK = 32
 
 
+class EndToEndModel(NamedTuple):
+    """A network on raw audio, and how it was chosen."""
+
+    network: EndToEnd
+    choice: Choice
+
+
 class FeatureModel(NamedTuple):
-    """A network on functionals with the statistics that standardise them."""
+    """A network on functionals with the statistics that standardise them, and how it was chosen."""
 
     network: MLP
     scaler: Scaler
+    choice: Choice
 
     def predict(self, features: Float[np.ndarray, "clips features"]) -> Float[np.ndarray, "clips outputs"]:
         """Outputs for functionals as `clip_features` gives them."""
@@ -64,19 +78,19 @@ def train_end_to_end(
     accelerator: Accelerator | None = None,
     clips: ClipSet | None = None,
     hooks: Sequence[Hook[TorchState]] = (),
-) -> EndToEnd:
+) -> EndToEndModel:
     """Train the network on the train split of a data set, or resume its training.
 
     Args:
         config: data, network, optimiser, number of steps.
         run: destination of checkpoints and logs; None writes none.
-        seed: of weights and order of the clips.
+        seed: of weights and order of the clips; of several, the first.
         accelerator: device, precision and processes; the best device by default.
         clips: labelled clips of your own; None: those of the configuration.
         hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
 
     Returns:
-        The network in evaluation mode, after the last step.
+        The network in evaluation mode, as `config.selection` chooses it.
 
     Raises:
         UsageError: missing or unreadable data, or data that do not fit the network.
@@ -98,19 +112,17 @@ def train_end_to_end(
         total_steps=config.loop.steps,
         accelerator=accelerator,
     )
-    sampler = batch_sampler(len(train), config.batch_size, seed, task.accelerator)
 
-    def batches(step: int) -> Mapping[str, npt.NDArray[Any]]:
-        chosen = sampler(step)
+    def gather(chosen: npt.NDArray[np.int64]) -> Mapping[str, npt.NDArray[Any]]:
         frames, counts = pad_waveforms([waveforms[index] for index in chosen], config.model.frame)
         return {"frames": frames, "counts": counts, "targets": targets[chosen]}
 
     def evaluate(state: TorchState) -> dict[str, float]:
         with task.evaluating(state) as model:
             assert isinstance(model, EndToEnd)
-            return {f"validation_{_metric(kind)}": score(predict(model, held_out), held_out_targets, kind)}
+            return measure(predict(model, held_out), held_out_targets, kind)
 
-    return fit_network(task, batches, config, run, seed, evaluate, hooks)
+    return EndToEndModel(*fit_network(task, gather, len(train), config, run, seed, evaluate, hooks))
 
 
 def train_on_features(
@@ -165,30 +177,29 @@ def fit_features(
     task = TorchTask(
         lambda: MLP(model_config), loss, config.optimizer, total_steps=config.loop.steps, accelerator=accelerator
     )
-    sampler = batch_sampler(len(inputs), config.batch_size, seed, task.accelerator)
 
-    def batches(step: int) -> Mapping[str, npt.NDArray[Any]]:
-        chosen = sampler(step)
+    def gather(chosen: npt.NDArray[np.int64]) -> Mapping[str, npt.NDArray[Any]]:
         return {"inputs": inputs[chosen], "targets": targets[chosen]}
 
     def evaluate(state: TorchState) -> dict[str, float]:
         with task.evaluating(state) as model:
             outputs = model(torch.as_tensor(held_out, device=task.accelerator.device)).cpu().numpy()
-        return {f"validation_{_metric(kind)}": score(outputs, held_out_targets, kind)}
+        return measure(outputs, held_out_targets, kind)
 
-    return FeatureModel(fit_network(task, batches, config, run, seed, evaluate, hooks), scaler)
+    network, choice = fit_network(task, gather, len(inputs), config, run, seed, evaluate, hooks)
+    return FeatureModel(network, scaler, choice)
 
 
-def load_checked(config: EndToEndExperiment | FeaturesExperiment) -> ClipSet:
+def load_checked(config: EndToEndExperiment | FeaturesExperiment | FineTuningExperiment) -> ClipSet:
     """The labelled clips of an experiment.
 
     Raises:
         UsageError: no such data, or another number of classes or targets than the network's.
     """
-    return check_clips(load(config.data.dataset, config.data.root), config)
+    return check_clips(load(config.data.dataset, config.data.root, trim=config.data.trim), config)
 
 
-def check_clips(clips: ClipSet, config: EndToEndExperiment | FeaturesExperiment) -> ClipSet:
+def check_clips(clips: ClipSet, config: EndToEndExperiment | FeaturesExperiment | FineTuningExperiment) -> ClipSet:
     """The labelled clips of a set.
 
     Raises:
@@ -254,27 +265,8 @@ def sigmoid(outputs: Float[np.ndarray, "clips outputs"]) -> Float[np.ndarray, "c
     return 1 / (1 + np.exp(-outputs.astype(np.float64)))
 
 
-def _metric(kind: str) -> str:
-    return "uar" if kind == "classes" else "ccc"
-
-
-def batch_sampler(
-    length: int, batch_size: int, seed: int, accelerator: Accelerator
-) -> Callable[[int], Int[np.ndarray, " n"]]:
-    """Indices of the clips of each batch: this process's part."""
-    return BatchSampler(length, batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
-
-
-def fit_network(
-    task: TorchTask,
-    batches: Callable[[int], Mapping[str, npt.NDArray[Any]]],
-    config: EndToEndExperiment | FeaturesExperiment | MultitaskExperiment,
-    run: Run | None,
-    seed: int,
-    evaluate: Callable[[TorchState], Mapping[str, float]],
-    hooks: Sequence[Hook[TorchState]],
-) -> Any:
-    """Run the training loop; the network on the CPU, in evaluation mode."""
-    fitted = fit(task, batches, config.loop, run, seed=seed, evaluate=evaluate, hooks=hooks, processes=task.accelerator)
-    with task.evaluating(fitted.state) as model:
-        return copy.deepcopy(model).cpu()
+def measure(outputs: Float[np.ndarray, "clips outputs"], targets: npt.NDArray[Any], kind: str) -> dict[str, float]:
+    """The mean loss over clips and the score, as `fit_network` takes them."""
+    loss = output_loss(torch.as_tensor(outputs), torch.as_tensor(targets), kind)
+    name = "uar" if kind == "classes" else "ccc"
+    return {f"validation_{LOSS}": float(loss) / len(outputs), f"validation_{name}": score(outputs, targets, kind)}

@@ -40,7 +40,7 @@ def test_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     config = voices.PRESETS["laptop-features"].config
     preset = replace(voices.PRESETS["laptop-features"], config=replace(config, loop=LoopOptions(steps=5)))
     monkeypatch.setattr(voices, "shipped_voices", lambda: clips)
-    monkeypatch.setattr(training, "load", lambda *_: clips)
+    monkeypatch.setattr(training, "load", lambda *_, **__: clips)
     monkeypatch.setattr(voices, "PRESETS", {"laptop-features": preset})
     evidence, decision = LEDGER["C14"].run(ClaimContext(seeds=(0, 1)))
     found = {m.name: m.mean for m in evidence.measured}

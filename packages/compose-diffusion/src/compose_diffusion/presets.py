@@ -15,7 +15,7 @@ from compose_diffusion.config.digits import (
 )
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.config.networks import FitConfig, ScheduleConfig
-from compose_diffusion.config.paper_images import IMAGE_SAMPLERS, ImageSamplingConfig, PaperImagesConfig
+from compose_diffusion.config.paper_images import PaperImagesConfig
 from compose_diffusion.config.positions import POSITIONS_OPTIMIZER, PositionNetworkConfig, PositionsConfig
 from compose_diffusion.config.reuse import ReuseConfig
 from compose_diffusion.config.toy import SUITE_COMPONENTS, ToyExactConfig, ToyLearnedConfig, ToyNetworkConfig
@@ -173,10 +173,9 @@ PAPER_IMAGENET_128 = PaperImagesConfig(
     classifier_fit=FitConfig(
         300_000, batch_size=256, optimizer=OptimizerOptions(lr=3e-4, weight_decay=0.05, schedule="linear")
     ),
-    sampling=ImageSamplingConfig(guidance=10.0),
 )
 
-# From the paper: an energy on 64 x 64 images, and the tapestry. The other settings are those of Imagen's base model
+# From the paper: an energy on 64 x 64 images. The other settings are those of Imagen's base model
 # (Saharia et al., 2022) where they apply: width, T5-XXL embeddings, batch, steps, learning rate, text dropout.
 PAPER_TEXT_TO_IMAGE = PaperImagesConfig(
     dataset="text-to-image-64",
@@ -185,10 +184,6 @@ PAPER_TEXT_TO_IMAGE = PaperImagesConfig(
         2_500_000, batch_size=2048, optimizer=OptimizerOptions(lr=1e-4, warmup_steps=10_000, ema_decay=0.9999)
     ),
     condition_dropout=0.1,
-    sampling=ImageSamplingConfig(
-        guidance=20.0,
-        samplers=(replace(IMAGE_SAMPLERS["ula"], steps_per_level=10, last_level=0),),
-    ),
 )
 
 PAPER_PRESETS: Mapping[str, Preset] = {

@@ -12,7 +12,7 @@ from compose_diffusion.models.digits import DigitModels
 from compose_diffusion.models.guided_diffusion import build_network
 from compose_diffusion.models.toy import make_network
 from compose_diffusion.presets import PRESETS
-from compose_diffusion.pretrained.layouts import expected_shapes
+from compose_diffusion.pretrained.checkpoints import expected_shapes
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,8 @@ import pytest
 from onepaper.config import from_dict, to_dict
 from onepaper.errors import UsageError
 
-from compose_diffusion.config.networks import ScheduleConfig
-from compose_diffusion.config.paper_images import IMAGE_SAMPLERS, ImageSamplingConfig
-from compose_diffusion.presets import PAPER_CLEVR, PAPER_IMAGENET_128, PAPER_PRESETS, PAPER_TEXT_TO_IMAGE
+from compose_diffusion.config.paper_images import IMAGE_SAMPLERS
+from compose_diffusion.presets import PAPER_CLEVR, PAPER_IMAGENET_128, PAPER_PRESETS
 
 
 def test_presets_survive_json():
@@ -41,16 +40,6 @@ def test_what_the_official_clevr_code_sets():
     assert (network.attention_sizes, network.form) == ((32, 16, 8), "l2")
     assert (config.network_fit.optimizer.name, config.network_fit.optimizer.lr) == ("adamw", 1e-4)
     assert (config.network_fit.batch_size, config.condition_dropout) == (2 * 16, 0.05)
-    assert config.sampling.guidance == 4
-    # One hundred levels of a thousand's linear betas: ten times as much noise in each.
-    assert config.sampling.schedule == ScheduleConfig("linear", 100, 1e-3, 0.2)
-
-
-def test_tapestry_of_the_official_notebook():
-    sampling = PAPER_TEXT_TO_IMAGE.sampling
-    assert (sampling.guidance, sampling.schedule.num_levels) == (20, 100)
-    (ula,) = sampling.samplers
-    assert (ula.kernel, ula.steps_per_level, ula.step_scale, ula.last_level) == ("ula", 10, 2.0, 0)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +59,6 @@ def test_tapestry_of_the_official_notebook():
             PAPER_IMAGENET_128,
             {"network": replace(PAPER_IMAGENET_128.network, form="noise", predicts_variance=True)},
             "training learns no variance",
-        ),
-        (ImageSamplingConfig(), {"samplers": ()}, "samplers is empty"),
-        (ImageSamplingConfig(), {"guidance": -1.0}, "guidance is -1.0"),
-        (
-            ImageSamplingConfig(),
-            {"schedule": ScheduleConfig(num_levels=50)},
-            "ula MCMC stops at level 50, expected one of the 50 levels",
         ),
     ],
 )

@@ -163,6 +163,23 @@ def test_levels_of_noise_that_take_gigabytes_are_refused(folder):
         open_pipeline(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("layers_per_block", 2**31, "layers_per_block is 2147483648, but there are weights of [0-9]+ tensors only"),
+        ("layers_per_block", [1, 10**9], "layers_per_block is"),
+        ("block_out_channels", [8, 16_160], "a network of [0-9,]{14,} parameters, but its weights have"),
+        ("num_class_embeds", 2**31, "a network of [0-9,]{14,} parameters"),
+    ],
+)
+def test_networks_far_larger_than_their_weights_are_refused(folder, name, value, message):
+    path = folder / "unet" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    for opened in (lambda: open_pipeline(folder), lambda: open_network(folder / "unet")):
+        with pytest.raises(UsageError, match=message):
+            opened()
+
+
 @pytest.mark.parametrize("count", [40, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"])
 def test_damaged_settings_of_folders_without_checksums(folder, name, count):

@@ -30,7 +30,7 @@ _WEIGHTS = (
 )
 
 _ONE_NETWORK = "The network was trained once; each seed gives new noise."
-_SMALL = "Networks of the laptop preset, each trained for 2000 steps on the Bible."
+_SMALL = "Networks of the laptop preset, each trained for 2000 steps on the Bible; 256 samples in 100 steps."
 
 # Nats by which the entropy of samples may differ from that of held-out text; beyond, a low AR-NLL is no quality.
 _ENTROPY_BAND = 0.35
@@ -41,7 +41,7 @@ CLAIMS = (
         place="Paper, section 4.4 and table 5",
         statement="Self-conditioning lowers the AR-NLL of samples whatever the space of the diffusion.",
         paper="AR-NLL 7.01 to 6.05 (bits), 6.80 to 5.31 (random), 5.66 to 4.57 (pretrained embeddings)",
-        tier="retrain",
+        tier="full",
         measure=f"{_ABLATIONS}:spaces",
         rule=AllOf(
             Greater("AR-NLL, pretrained, without", "AR-NLL, pretrained, with"),
@@ -59,7 +59,7 @@ CLAIMS = (
         place="Paper, table 5",
         statement="Pretrained embeddings are better than random ones, with and without self-conditioning.",
         paper="AR-NLL 4.57 and 5.31 (with), 5.66 and 6.80 (without)",
-        tier="retrain",
+        tier="full",
         measure=f"{_ABLATIONS}:spaces",
         rule=AllOf(
             Greater("AR-NLL, random, with", "AR-NLL, pretrained, with"),
@@ -73,7 +73,7 @@ CLAIMS = (
         place="Paper, table 5",
         statement="Bits are the worst space.",
         paper="AR-NLL 6.05 (bits), 5.31 (random), 4.57 (pretrained) with self-conditioning; 7.01, 6.80, 5.66 without",
-        tier="retrain",
+        tier="full",
         measure=f"{_ABLATIONS}:spaces",
         rule=AllOf(
             *(
@@ -90,7 +90,7 @@ CLAIMS = (
         place="Paper, table 5",
         statement="The unigram entropy of bits is too high, that of embeddings near that of the data.",
         paper="7.47 (bits), 6.86 (random), 6.77 (pretrained), 6.70 (data)",
-        tier="retrain",
+        tier="full",
         measure=f"{_ABLATIONS}:spaces",
         rule=AllOf(
             Greater("entropy, bits, with", "entropy, random, with"),

@@ -6,6 +6,7 @@ from audio_datasets.config import (
     EndToEndExperiment,
     FeatureConfig,
     FeaturesExperiment,
+    FineTuningExperiment,
     MLPConfig,
     MultitaskConfig,
     MultitaskExperiment,
@@ -18,10 +19,14 @@ from audio_datasets.models.mlp import MLP, Multitask
 _FRAME_FLOPS = 6.0 * (1600 * 64 * 8 + 160 * 64 * 128 * 6 + 20 * 128 * 256 * 6)
 
 
-def cost_of(config: EndToEndExperiment | FeaturesExperiment | MultitaskExperiment) -> dict[str, str]:
+def cost_of(
+    config: EndToEndExperiment | FeaturesExperiment | FineTuningExperiment | MultitaskExperiment,
+) -> dict[str, str]:
     """The costs that `presets --cost` prints; clips are counted as 3 seconds long."""
     import torch
 
+    if isinstance(config, FineTuningExperiment):
+        return {"parameters": "those of the encoder"}
     with torch.device("meta"):
         if isinstance(config, EndToEndExperiment):
             model: torch.nn.Module = EndToEnd(config.model)

@@ -30,7 +30,7 @@ def evaluate_verb(call: Invocation) -> None:
 
         evaluate_task(call)
         return
-    clips = load(options.dataset, options.root)
+    clips = load(options.dataset, options.root, trim=options.trim)
     clips = clips.labelled() if clips.classes else clips.where(lambda clip: bool(clip.targets))
     if options.split == "folds" and (not clips.classes or options.weights):
         raise UsageError("folds are for classes without --weights; give --split validation or --split test")

@@ -26,7 +26,7 @@ def features_verb(call: Invocation) -> None:
         source = parts_of_shards(options.shards)
     else:
         source = parts_of_clips(load(options.dataset, options.root), options.part_clips)
-    extraction = Extraction(options.bank, options.features, options.max_seconds, options.unreadable)
+    extraction = Extraction(options.bank, options.features, options.max_seconds, options.trim, options.unreadable)
     workers = options.workers or os.cpu_count() or 1
     now = extract_features(source, folder, extraction, engine=options.engine, workers=workers)
     _, finished = read_manifest_lines(folder)

@@ -8,7 +8,7 @@ from onepaper.config import check_non_negative, check_positive, outside_identity
 from onepaper.errors import UsageError
 from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
 
-from audio_datasets.config import AdaptationConfig, EncoderConfig, FeatureConfig
+from audio_datasets.config import AdaptationConfig, EncoderConfig, FeatureConfig, SelectionConfig
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DataOptions(PlainOptions):
     """list: search the catalogue; info: one record; check: compare a copy with what is published; card: a page with
     players and statistics; prepare: write an example set from its Debian package; inspect: propose a manifest for a
     tree of audio; convert: the clips for another library; export: the catalogue for other programs"""
-    name: Annotated[str, "positional"] = ""
+    name: Annotated[str, "positional", "one of audio_datasets.catalogue.records:read_catalogue"] = ""
     """id of a data set; of list and export: words to search for"""
     root: Path | None = None
     """folder or CSV of your copy; of prepare: a .deb file, or a folder that it is unpacked into"""
@@ -68,9 +68,9 @@ Bank = Literal["open", "egemaps", "compare", "encoder"]
 class EvaluateOptions(VerbOptions):
     """Options of `evaluate`."""
 
-    dataset: str = "hedgewars-voices"
+    dataset: Annotated[str, "one of audio_datasets.data.loaders:LOADERS"] = "hedgewars-voices"
     """id of a data set that `data list --loadable` shows, or `manifest`"""
-    task: str = ""
+    task: Annotated[str, "one of audio_datasets.tasks.definitions:TASKS"] = ""
     """id of a task of the paper, on your copy of its data set, instead of --dataset; `leaderboard` lists them"""
     root: Path | None = None
     """folder or CSV of your copy; without it the clips that ship with the package"""
@@ -93,8 +93,11 @@ class EvaluateOptions(VerbOptions):
     """of several features; early: they are joined; late, of a task: predictions are averaged"""
     features: FeatureConfig = field(default_factory=FeatureConfig)
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
     max_seconds: float = 10.0
     """longer clips are cut"""
+    trim: bool = False
+    """leave out silence before and after speech, as Silero VAD (extra `vad`) finds it"""
     resamples: int = 1000
     """of the bootstrap"""
 
@@ -120,7 +123,7 @@ class EvaluateOptions(VerbOptions):
 class SubmissionOptions(PlainOptions):
     """Options of `submission`."""
 
-    task: Annotated[str, "positional"] = ""
+    task: Annotated[str, "positional", "one of audio_datasets.tasks.definitions:TASKS"] = ""
     """id of a task"""
     file: Annotated[Path | None, "positional"] = None
     """CSV of predictions"""
@@ -134,7 +137,7 @@ class SubmissionOptions(PlainOptions):
 class FeaturesOptions(PlainOptions):
     """Options of `features`."""
 
-    dataset: str = "hedgewars-voices"
+    dataset: Annotated[str, "one of audio_datasets.data.loaders:LOADERS"] = "hedgewars-voices"
     """id of a data set that `data list --loadable` shows, or `manifest`"""
     root: Path | None = None
     """folder or CSV of your copy; without it the clips that ship with the package"""
@@ -145,6 +148,8 @@ class FeaturesOptions(PlainOptions):
     features: FeatureConfig = field(default_factory=FeatureConfig)
     max_seconds: float = 10.0
     """longer clips are cut"""
+    trim: bool = False
+    """leave out silence before and after speech, as Silero VAD (extra `vad`) finds it"""
     unreadable: Literal["error", "skip"] = "error"
     """error: a clip that cannot be read stops the extraction; skip: the manifest lists it"""
     engine: Literal["processes", "ray"] = "processes"
@@ -169,7 +174,7 @@ outside_identity(FeaturesOptions, "engine", "workers")
 class LeaderboardOptions(PlainOptions):
     """Options of `leaderboard`."""
 
-    task: Annotated[str, "positional"] = ""
+    task: Annotated[str, "positional", "one of audio_datasets.tasks.definitions:TASKS"] = ""
     """id of a task; without it all"""
     runs: tuple[Path, ...] = ()
     """folders that `evaluate --task` wrote, whose scores are set beside the paper's"""

@@ -16,7 +16,7 @@ def evaluate_task(call: Invocation) -> None:
     """`evaluate --task`: prints the scores and writes `evaluation.json`, and `submission.csv` with the predictions."""
     options: EvaluateOptions = call.options
     assert options.root is not None
-    data = load_task(get_task(options.task), options.root)
+    data = load_task(get_task(options.task), options.root, trim=options.trim)
     split = options.chosen_split()
     data.rows(split)  # an error now rather than after the features
     if options.weights:
@@ -35,6 +35,7 @@ def evaluate_task(call: Invocation) -> None:
             fusion=options.fusion,
             split=split,
             seed=options.seed,
+            selection=options.selection,
         )
         names = [name for name in options.bank if name != "encoder"] + [path.name for path in options.encoder.folders]
         system = f"{options.baseline} on {' and '.join(names)}" + (", late fusion" * (options.fusion == "late"))
@@ -58,10 +59,14 @@ def _write(call: Invocation, found: TaskResult, system: str, split: str) -> None
         }
         if gain is not None:
             content["gain of adaptation"] = {**gain.difference._asdict(), "p": gain.p_value}
+    if found.choices:
+        content["seeds"] = [choice._asdict() for choice in found.choices]
     with call.open_run() as run:
         run.write_json("evaluation.json", content)
         write_atomic(run.folder / "submission.csv", submission)
     print(f"{found.task.id}, {split} split: {len(found.ids):,} clips of {len(set(found.groups)):,} groups; {system}")
+    for choice in found.choices:
+        print(choice)
     for name, (by_clip, by_group) in scores.items():
         print(f"{name} {by_clip} over clips, [{by_group.low:.3f}, {by_group.high:.3f}] over groups of speakers")
     if gain is not None:

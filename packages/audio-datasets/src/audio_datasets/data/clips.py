@@ -12,6 +12,8 @@ from onepaper.audio import read_audio
 from onepaper.config import check_choice, shortened
 from onepaper.errors import UsageError
 
+from audio_datasets.features.speech import trim_silence
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -30,6 +32,7 @@ class Clip(NamedTuple):
         text: what is said, or the name of the line.
         start: where the clip begins in its file, in seconds.
         seconds: its length; None reads to the end of the file.
+        trim: whether `read` leaves out silence before and after speech.
     """
 
     id: str
@@ -43,13 +46,22 @@ class Clip(NamedTuple):
     text: str = ""
     start: float = 0.0
     seconds: float | None = None
+    trim: bool = False
 
     def read(self, rate: int | None = None, max_seconds: float | None = None) -> Float32[np.ndarray, " frames"]:
         """The samples, mono, at `rate`; the file is decoded now.
 
+        Args:
+            rate: in Hz; None keeps that of the file.
+            max_seconds: what is longer is cut, after silence is left out.
+
         Raises:
             UsageError: the file is missing, damaged or empty.
         """
+        if self.trim:
+            whole = read_audio(self.path, rate=rate, start=self.start, seconds=self.seconds)
+            kept = trim_silence(whole.samples, whole.rate)
+            return kept if max_seconds is None else kept[: max(1, round(max_seconds * whole.rate))]
         seconds = self.seconds
         if max_seconds is not None:
             seconds = max_seconds if seconds is None else min(seconds, max_seconds)

@@ -1,6 +1,7 @@
 """Data sets by their id: what `load` opens, from the shipped subset or from a folder of the user."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from onepaper.config import unknown
@@ -74,16 +75,18 @@ LOADERS: Mapping[str, Callable[[], Loader]] = {
 }
 
 
-def load(name: str, root: Path | str | None = None) -> ClipSet:
+def load(name: str, root: Path | str | None = None, *, trim: bool = False) -> ClipSet:
     """The clips of a data set.
 
     Args:
         name: id of a data set, or `manifest` for a CSV of your own.
         root: the folder of your copy, or a CSV; None for the clips that ship with the package.
+        trim: leave out silence before and after speech when a clip is read, as `trim_silence` does.
 
     Raises:
         UsageError: an unknown name, no such folder, or another layout than the published one.
     """
     if name not in LOADERS:
         raise UsageError(unknown("data set", name, LOADERS))
-    return LOADERS[name]()(None if root is None else Path(root))
+    clips = LOADERS[name]()(None if root is None else Path(root))
+    return replace(clips, clips=tuple(clip._replace(trim=True) for clip in clips)) if trim else clips

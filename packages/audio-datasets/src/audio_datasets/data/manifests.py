@@ -144,7 +144,9 @@ def _make_clip(path: Path, row: Row, columns: dict[str, str], ratings: tuple[str
     if end is not None and end <= start:
         raise UsageError(f"{where} ends at {end:g} s and starts at {start:g} s, expected an end after the start")
     targets = tuple(number(row[column].strip(), where, -1e9, 1e9) for column in ratings)
-    given = {key: cells[key] for key in ("speaker", "label", "group", "country", "text") if key in cells}
+    given: dict[str, Any] = {
+        key: cells[key] for key in ("speaker", "label", "group", "country", "text") if key in cells
+    }
     return Clip(
         id=cells.get("id") or f"{relative.as_posix()}{f'@{start:g}' if start else ''}",
         path=path.parent / relative,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from audio_datasets.data.clips import SPLITS, ClipSet
-from audio_datasets.exports.encoding import import_library, new_folder
+from audio_datasets.exports.encoding import check_times, import_library, new_folder
 
 TABLE = "clips"
 
@@ -23,10 +23,11 @@ def write_audformat(folder: Path, clips: ClipSet, licence: str | None = None) ->
         licence: of the data set, where it is known.
 
     Raises:
-        UsageError: the library is not installed.
+        UsageError: clips without their silence, or the library is not installed.
         OnePaperError: the folder exists, or the disk is full.
     """
     library = import_library("audformat")
+    check_times(clips)
     database = library.Database(clips.name, usage=library.define.Usage.OTHER, license=licence)
     texts = [name for name in ("id", "speaker", "group", "country", "text") if any(clips.values(name))]
     for name in texts:

@@ -5,7 +5,7 @@ from pathlib import Path
 from onepaper.audio import AudioInfo, audio_info
 
 from audio_datasets.data.clips import ClipSet
-from audio_datasets.exports.encoding import clip_record, import_library, new_folder
+from audio_datasets.exports.encoding import check_times, clip_record, import_library, new_folder
 
 RECORDINGS, SUPERVISIONS = "recordings.jsonl.gz", "supervisions.jsonl.gz"
 
@@ -17,10 +17,11 @@ def write_lhotse(folder: Path, clips: ClipSet) -> int:
     split, group, country and ratings.
 
     Raises:
-        UsageError: a file that cannot be read, or the library is not installed.
+        UsageError: a file that cannot be read, clips without their silence, or the library is not installed.
         OnePaperError: the folder exists, or the disk is full.
     """
     library = import_library("lhotse")
+    check_times(clips)
     infos: dict[Path, AudioInfo] = {}
     supervisions = []
     for clip in clips:

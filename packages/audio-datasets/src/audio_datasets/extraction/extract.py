@@ -81,7 +81,7 @@ def compute_part(folder: Path, extraction: Extraction, width: int, part: Part) -
     rows: list[Float32[np.ndarray, " features"]] = []
     skipped: list[tuple[str, str]] = []
     try:
-        for name, found in part.waveforms(extraction.features.rate, extraction.max_seconds):
+        for name, found in part.waveforms(extraction.features.rate, extraction.max_seconds, extraction.trim):
             if not isinstance(found, OnePaperError):
                 ids.append(name)
                 rows.append(extraction.of(found))

@@ -21,6 +21,8 @@ class Extraction:
     features: FeatureConfig = field(default_factory=FeatureConfig)
     max_seconds: float = 10.0
     """longer clips are cut"""
+    trim: bool = False
+    """leave out silence before and after speech, as Silero VAD finds it"""
     unreadable: Literal["error", "skip"] = "error"
     """error: a clip that cannot be read stops the extraction; skip: the manifest lists it"""
 

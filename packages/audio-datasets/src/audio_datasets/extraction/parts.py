@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
-from onepaper.audio import SUFFIXES, read_audio
+from onepaper.audio import SUFFIXES
 from onepaper.errors import OnePaperError, UsageError
 
 from audio_datasets.data.clips import Clip, ClipSet
@@ -32,8 +32,10 @@ class Part(NamedTuple):
     clips: tuple[Clip, ...] = ()
     shard: Path | None = None
 
-    def waveforms(self, rate: int, max_seconds: float) -> Iterator[tuple[str, Waveform | OnePaperError]]:
-        """Id and samples of each clip, one at a time; the error where a clip cannot be read.
+    def waveforms(
+        self, rate: int, max_seconds: float, trim: bool = False
+    ) -> Iterator[tuple[str, Waveform | OnePaperError]]:
+        """Id and samples of each clip, one at a time, with `trim` without silence; the error where it cannot be read.
 
         Raises:
             UsageError: the shard cannot be read.
@@ -41,7 +43,7 @@ class Part(NamedTuple):
         if self.shard is None:
             for clip in self.clips:
                 try:
-                    yield clip.id, clip.read(rate, max_seconds)
+                    yield clip.id, clip._replace(trim=clip.trim or trim).read(rate, max_seconds)
                 except OnePaperError as error:
                     yield clip.id, error
             return
@@ -50,7 +52,7 @@ class Part(NamedTuple):
                 path = Path(scratch) / f"clip.{ending}"
                 path.write_bytes(content)
                 try:
-                    yield name, read_audio(path, rate=rate, seconds=max_seconds).samples
+                    yield name, Clip(name, path, trim=trim).read(rate, max_seconds)
                 except OnePaperError as error:
                     yield name, UsageError(str(error).replace(str(path), f"{self.shard}, {name}"))
 
@@ -73,7 +75,7 @@ def parts_of_clips(clips: ClipSet, size: int = 256) -> Source:
     """Parts of `size` clips."""
     digest = hashlib.sha256(f"{size}".encode())
     for clip in clips:
-        digest.update(json.dumps([clip.id, str(clip.path.absolute()), clip.start, clip.seconds]).encode())
+        digest.update(json.dumps([clip.id, str(clip.path.absolute()), clip.start, clip.seconds, clip.trim]).encode())
     groups = [clips.clips[start : start + size] for start in range(0, len(clips), size)]
     parts = tuple(Part(number, tuple(_absolute(clip) for clip in group)) for number, group in enumerate(groups))
     return Source(clips.name, digest.hexdigest(), parts)
@@ -81,7 +83,7 @@ def parts_of_clips(clips: ClipSet, size: int = 256) -> Source:
 
 def _absolute(clip: Clip) -> Clip:
     # Workers on other machines have other working folders, and need nothing but the audio.
-    return Clip(clip.id, clip.path.absolute(), start=clip.start, seconds=clip.seconds)
+    return Clip(clip.id, clip.path.absolute(), start=clip.start, seconds=clip.seconds, trim=clip.trim)
 
 
 def parts_of_shards(folder: Path) -> Source:

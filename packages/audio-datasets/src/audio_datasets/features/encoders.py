@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Float32
 from onepaper.config import read_json
 from onepaper.errors import OnePaperError, UsageError
+from torch import Tensor
 
 from audio_datasets.config import EncoderConfig
 
+PREPROCESSOR = "preprocessor_config.json"
 KINDS = ("wav2vec2", "hubert", "wavlm")
 _ADVICE = "give the folder of a model that transformers saved with safetensors"
 # Of training only: it replaces masked frames.
@@ -44,21 +46,33 @@ class FrozenEncoder:
         layers = self.model.config.num_hidden_layers
         if not -1 <= config.layer <= layers:
             raise UsageError(f"encoder.layer is {config.layer}, expected 0 to {layers}, or -1 for the last one")
-        settings = folder / "preprocessor_config.json"
+        settings = folder / PREPROCESSOR
         prepared = _settings(settings) if settings.is_file() else {}
         self.rate, self._normalize = prepared.get("sampling_rate", 16_000), prepared.get("do_normalize", True)
         if not isinstance(self.rate, int) or self.rate <= 0:
             raise UsageError(f"{settings}: sampling_rate is {self.rate}, expected a positive whole number")
+        self._layers = list(zip(self.model.config.conv_kernel, self.model.config.conv_stride, strict=True))
         self._shortest = 1
-        for kernel, stride in reversed(
-            list(zip(self.model.config.conv_kernel, self.model.config.conv_stride, strict=True))
-        ):
+        for kernel, stride in reversed(self._layers):
             self._shortest = (self._shortest - 1) * stride + kernel
 
     @property
     def size(self) -> int:
         """Length of an embedding."""
         return self.model.config.hidden_size * (2 if self.config.pooling == "mean-deviation" else 1)
+
+    def frames(self, samples: int) -> int:
+        """Number of hidden states of so many samples."""
+        for kernel, stride in self._layers:
+            samples = (samples - kernel) // stride + 1
+        return samples
+
+    def prepare(self, samples: Float32[np.ndarray, " samples"]) -> Float32[Tensor, " prepared"]:
+        """A waveform at `rate` as the encoder takes it: normalised where it asks for that, with a frame at least."""
+        waveform = torch.as_tensor(samples, dtype=torch.float32, device=self.model.device)
+        if self._normalize:
+            waveform = (waveform - waveform.mean()) / (waveform.var(correction=0) + 1e-7).sqrt()
+        return torch.nn.functional.pad(waveform, (0, max(0, self._shortest - len(waveform))))
 
     @torch.inference_mode()
     def __call__(self, samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " size"]:
@@ -67,11 +81,7 @@ class FrozenEncoder:
         Raises:
             UsageError: samples or an embedding that are not finite.
         """
-        waveform = torch.as_tensor(samples, dtype=torch.float32, device=self.model.device)
-        if self._normalize:
-            waveform = (waveform - waveform.mean()) / (waveform.var(correction=0) + 1e-7).sqrt()
-        waveform = torch.nn.functional.pad(waveform, (0, max(0, self._shortest - len(waveform))))
-        states = self.model(waveform[None], output_hidden_states=True).hidden_states[self.config.layer][0]
+        states = self.model(self.prepare(samples)[None], output_hidden_states=True).hidden_states[self.config.layer][0]
         pooled = [states.amax(0)] if self.config.pooling == "max" else [states.mean(0)]
         if self.config.pooling == "mean-deviation":
             pooled.append(states.std(0, correction=0))

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
 
-from onepaper.config import check_between, check_choice, check_non_negative
+from onepaper.config import check_between, check_choice
 from onepaper.errors import UsageError
 
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
-from compose_diffusion.config.networks import FitConfig, ScheduleConfig
+from compose_diffusion.config.networks import FitConfig
 from compose_diffusion.config.samplers import SamplerOptions
 
 # The official code runs MCMC after reverse steps from levels above 50 of 100, which lead to level 50 or higher.
@@ -37,34 +37,8 @@ IMAGE_SAMPLERS: Mapping[str, SamplerOptions] = {
 
 
 @dataclass(frozen=True)
-class ImageSamplingConfig:
-    """How the trained networks are sampled."""
-
-    schedule: ScheduleConfig = ScheduleConfig("linear", 100, 1e-3, 0.2)
-    """levels of the sampler; networks with other levels are evaluated at the nearest signal-to-noise ratio"""
-    guidance: float = 4.0
-    """weight of conditions, or of the classifier"""
-    samplers: tuple[SamplerOptions, ...] = tuple(IMAGE_SAMPLERS.values())
-    """the samplers that are compared"""
-
-    def __post_init__(self) -> None:
-        check_non_negative("guidance", self.guidance)
-        if not self.samplers:
-            raise UsageError("samplers is empty, expected at least one sampler; IMAGE_SAMPLERS has the official ones")
-        for options in self.samplers:
-            if options.last_level >= self.schedule.num_levels:
-                raise UsageError(
-                    f"{options.kernel} MCMC stops at level {options.last_level}, expected one of the "
-                    f"{self.schedule.num_levels} levels of the schedule; lower last_level"
-                )
-
-
-@dataclass(frozen=True)
 class PaperImagesConfig:
-    """One image experiment at the paper's scale: a U-Net, optionally a classifier, and their training.
-
-    `sampling` has the settings of sampling; training uses the schedules of the networks.
-    """
+    """One image experiment at the paper's scale: a U-Net, optionally a classifier, and their training."""
 
     dataset: str
     """name of the folder of images, below $ONEPAPER_DATA"""
@@ -77,7 +51,6 @@ class PaperImagesConfig:
     unreadable: Literal["error", "skip"] = "error"
     """images that cannot be decoded, which are all found before a training starts: error: stop; skip: leave them out
     and say how many"""
-    sampling: ImageSamplingConfig = ImageSamplingConfig()
 
     def __post_init__(self) -> None:
         if not self.dataset or PurePath(self.dataset).name != self.dataset:

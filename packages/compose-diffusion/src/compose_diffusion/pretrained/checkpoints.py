@@ -7,6 +7,7 @@ is known for published files; for other files it is read from a `.json` file bes
     {"type": "UNetConfig", "config": {"image_size": 64, "width": 128, "condition": "class", "num_classes": 3, ...}}
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -14,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from jaxtyping import Int
 from onepaper.checkpoints import CONFIG_NAME, check_finite
-from onepaper.config import check_between, from_dict, read_json, to_dict, unknown
+from onepaper.config import check_between, from_dict, read_json, unknown
 from onepaper.errors import UsageError
 from onepaper.foreign.pickles import explain_damage
 from onepaper.torch.checkpoint_files import read_torch_file
@@ -25,17 +26,13 @@ from torch import Tensor
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.diffusion import NoiseSchedule, make_schedule
 from compose_diffusion.models.guided_diffusion import GuidedNetwork, GuidedUNet, build_network
-from compose_diffusion.pretrained.layouts import (
-    check_shapes,
-    expected_shapes,
-    infer_config,
-    published_config,
-    shapes_of,
-)
+from compose_diffusion.presets import PUBLISHED
 
 CONFIG_TYPES = {"UNetConfig": UNetConfig, "EncoderConfig": EncoderConfig}
-# Fields that shapes do not determine.
-NOT_IN_SHAPES = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
+# Number of differences in an error message.
+SHOWN_DIFFERENCES = 3
+
+Shapes = dict[str, tuple[int, ...]]
 
 
 class OpenedCheckpoint(NamedTuple):
@@ -67,10 +64,11 @@ def open_checkpoint(path: Path, config: UNetConfig | EncoderConfig | None = None
         OnePaperError: the weights of a folder are missing or damaged.
     """
     if path.is_dir():
-        network = _from_folder(path)
+        network = load_pretrained(path, type(_read_config(path / CONFIG_NAME)), build_network)[0]
     else:
         tensors = read_tensors(path)
         network = _filled(path, tensors, config or _config_beside(path) or _recognised(path, tensors))
+    network = network.requires_grad_(False).eval()
     config = network.config
     if isinstance(config, EncoderConfig):
         prediction = "class"
@@ -78,6 +76,23 @@ def open_checkpoint(path: Path, config: UNetConfig | EncoderConfig | None = None
         prediction = "eps" if isinstance(network, GuidedUNet) else "energy"
     event_shape = (config.image_channels, config.image_size, config.image_size)
     return OpenedCheckpoint(network, make_schedule(config.schedule), prediction, event_shape)
+
+
+def _filled(path: Path, tensors: Mapping[str, Tensor], config: UNetConfig | EncoderConfig) -> GuidedNetwork:
+    """The network of a configuration with these weights, which are not copied unless their precision changes."""
+    _check_shapes(path, expected_shapes(config), _shapes(tensors))
+    with torch.device("meta"):
+        network = build_network(config)
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    check_finite(path, finite_parameters(network))
+    return network
+
+
+@functools.cache
+def expected_shapes(config: UNetConfig | EncoderConfig) -> Shapes:
+    """Name -> shape of every tensor of a configuration's network; nothing is allocated."""
+    with torch.device("meta"):
+        return _shapes(build_network(config).state_dict())
 
 
 def respaced(schedule: NoiseSchedule, num_levels: int) -> tuple[NoiseSchedule, Int[Tensor, " num_levels"]]:
@@ -120,34 +135,36 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return content
 
 
+def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
 def _recognised(path: Path, tensors: Mapping[str, Tensor]) -> UNetConfig | EncoderConfig:
-    """The configuration of the published file with these names and shapes."""
-    shapes = shapes_of(tensors)
-    published = published_config(shapes, path.stem)
-    if published is not None:
-        return published
-    inferred = infer_config(shapes)
-    if inferred is None:
-        raise UsageError(
-            f"{path} has {len(shapes)} tensors in no layout of guided-diffusion (the first is "
-            f"'{next(iter(shapes))}'), expected one of its U-Nets or classifiers; open diffusers models as folders"
-        )
-    inferred_fields = {name: value for name, value in to_dict(inferred).items() if name not in NOT_IN_SHAPES}
+    """The configuration of the published file with these names and shapes; that of the same name, if several have."""
+    shapes = _shapes(tensors)
+    for name in sorted(PUBLISHED, key=lambda name: name != path.stem):
+        if expected_shapes(PUBLISHED[name]) == shapes:
+            return PUBLISHED[name]
     raise UsageError(
-        f"{path} is a network like guided-diffusion's, but not a published one, and shapes do not determine "
-        f"{', '.join(NOT_IN_SHAPES)}; put {path.stem}.json beside it with type '{type(inferred).__name__}' and a "
-        f"config that adds them to {inferred_fields}"
+        f"{path} has {len(shapes)} tensors (the first is '{next(iter(shapes))}') that are of no published network, "
+        f"expected {path.stem}.json beside it with type 'UNetConfig' or 'EncoderConfig' and its config; open diffusers "
+        "models as folders"
     )
 
 
-def _filled(path: Path, tensors: Mapping[str, Tensor], config: UNetConfig | EncoderConfig) -> GuidedNetwork:
-    """The network of a configuration with these weights, which are not copied unless their precision changes."""
-    check_shapes(path, expected_shapes(config), shapes_of(tensors))
-    with torch.device("meta"):
-        network = build_network(config)
-    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
-    check_finite(path, finite_parameters(network))
-    return network.requires_grad_(False).eval()
+def _check_shapes(path: Path, expected: Shapes, found: Shapes) -> None:
+    """Raise `UsageError` with the first differences."""
+    differences = [f"'{name}' is missing" for name in expected if name not in found]
+    differences += [f"'{name}' is unexpected" for name in found if name not in expected]
+    differences += [
+        f"'{name}' has shape {found[name]}, expected {shape}"
+        for name, shape in expected.items()
+        if name in found and found[name] != shape
+    ]
+    if differences:
+        more = len(differences) - SHOWN_DIFFERENCES
+        listed = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
+        raise UsageError(f"{path} does not fit its configuration: {listed}; give the one it was trained with")
 
 
 def _config_beside(path: Path) -> UNetConfig | EncoderConfig | None:
@@ -165,8 +182,3 @@ def _read_config(path: Path) -> UNetConfig | EncoderConfig:
     if content["type"] not in CONFIG_TYPES:
         raise UsageError(f"{path}: {unknown('model type', str(content['type']), CONFIG_TYPES)}")
     return from_dict(CONFIG_TYPES[content["type"]], content["config"], str(path))
-
-
-def _from_folder(path: Path) -> GuidedNetwork:
-    config = _read_config(path / CONFIG_NAME)
-    return load_pretrained(path, type(config), build_network)[0].requires_grad_(False).eval()

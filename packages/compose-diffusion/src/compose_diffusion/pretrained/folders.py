@@ -3,12 +3,14 @@
 import contextlib
 import inspect
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import diffusers
+import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import is_accelerate_available, logging
 from onepaper.checkpoints import check_finite
@@ -30,6 +32,8 @@ READING: dict[str, Any] = {
 }
 MOST_LEVELS = 1_000_000
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+# Settings that say how often a part of a network is repeated.
+_REPEATS = re.compile("layers|blocks|depth|repeat")
 # The variant in a file's name, e.g. "fp16" in diffusion_pytorch_model.fp16.safetensors.
 _VARIANT = re.compile(r"\.(\w+)(-\d+-of-\d+)?\.safetensors$")
 
@@ -136,7 +140,8 @@ def _read_json(folder: Path, name: str, expected: str) -> dict[str, Any]:
 def _check_safe(folder: Path) -> None:
     """Raise `UsageError` for files that differ from a `SHA256SUMS`, for Python code, components with pickled weights
     only, weights that are not finite, settings that are no object (diffusers takes a text for the name of a model and
-    asks the network for it, whatever `local_files_only` says), and levels of noise that would take gigabytes.
+    asks the network for it, whatever `local_files_only` says), and levels of noise or sizes of networks that would take
+    gigabytes.
     """
     for problem in sums_problems(folder):
         raise UsageError(problem)
@@ -148,6 +153,7 @@ def _check_safe(folder: Path) -> None:
                 raise UsageError(
                     f"{path}: num_train_timesteps is {shortened(levels)}, expected at most {MOST_LEVELS:,}"
                 )
+            _check_size(path, settings)
     code = sorted(path.relative_to(folder) for path in folder.rglob("*.py"))
     if code:
         raise UsageError(
@@ -162,6 +168,48 @@ def _check_safe(folder: Path) -> None:
             )
     for path in sorted(folder.rglob("*.safetensors")):
         check_finite(path, _finite_tensors(path))
+
+
+def _check_size(path: Path, settings: dict[str, Any]) -> None:
+    """Raise `UsageError` for settings of a network that is far larger than the weights beside them."""
+    tensors = parameters = 0
+    for weights in sorted(path.parent.glob("*.safetensors")):
+        shapes = _shapes(weights)
+        tensors, parameters = tensors + len(shapes), parameters + sum(map(math.prod, shapes))
+    if not tensors:
+        return
+    for name, value in settings.items():
+        if _REPEATS.search(name) and any(number > tensors for number in _numbers(value)):
+            raise UsageError(f"{path}: {name} is {shortened(value)}, but there are weights of {tensors} tensors only")
+    kind: Any = getattr(diffusers, str(settings.get("_class_name")), None)
+    if isinstance(kind, type) and issubclass(kind, diffusers.ModelMixin):
+        network = None
+        # Settings that build no network are reported where it is loaded.
+        with contextlib.suppress(Exception), torch.device("meta"):
+            network = cast(Any, kind).from_config(settings)
+        expected = sum(parameter.numel() for parameter in network.parameters()) if network is not None else 0
+        # Names and precisions of published weights vary, and so may their number a little.
+        if expected > 2 * parameters:
+            raise UsageError(
+                f"{path} describes a network of {expected:,} parameters, but its weights have {parameters:,}"
+            )
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """The numbers in a value of JSON."""
+    if isinstance(value, list):
+        for part in value:
+            yield from _numbers(part)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def _shapes(path: Path) -> list[list[int]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"{path} is damaged or no safetensors file ({error})") from error
 
 
 def _finite_tensors(path: Path) -> dict[str, bool]:

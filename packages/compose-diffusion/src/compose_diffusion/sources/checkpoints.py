@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from onepaper.display.file_bytes import picture_png
 from onepaper.errors import UsageError
 from onepaper.runs import write_atomic
@@ -78,7 +78,8 @@ class CheckpointSource:
         if isinstance(self.network, GuidedClassifier):
             if given is None:
                 raise UsageError(f"{self.name} is a classifier, expected a class in brackets, e.g. {self.name}[0]")
-            return ClassifierLeaf(_RespacedClassifier(self.network, timesteps), int(given))
+            classifier = self.network
+            return ClassifierLeaf(lambda x, t: classifier(x, timesteps.to(t.device)[t]), int(given))
         kind = PredictionLeaf if isinstance(self.network, GuidedUNet) else EnergyLeaf
         return kind(self.network, schedule, condition=given, timesteps=timesteps)
 
@@ -121,13 +122,3 @@ def _numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         return []
-
-
-class _RespacedClassifier:
-    """A classifier evaluated at the levels of a sampler."""
-
-    def __init__(self, network: GuidedClassifier, timesteps: Int[Tensor, " levels"]) -> None:
-        self.network, self.timesteps = network, timesteps
-
-    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.network(x, self.timesteps.to(t.device)[t])

@@ -15,10 +15,17 @@ from dct_transformer.training import train
 # Chunks are short, so that most triples are in later chunks, and the overlap does not replace the encoder.
 CHUNK = {"target": 32, "overlap": 4, "start": "uniform"}
 
+# Steps where two trainings are compared with each other; where one is compared with counts, the preset's.
+STEPS = 1000
+
+
+def _short(config: ExperimentConfig) -> ExperimentConfig:
+    return replace(config, loop=replace(config.loop, steps=STEPS, evaluate_every=0))
+
 
 def _bits(context: ClaimContext, name: str, seed: int, **changes: object) -> float:
     """Bits a triple of held-out stamps after a training, in the triples that the network lists."""
-    base: ExperimentConfig = PRESETS["laptop-16"].config
+    base = _short(PRESETS["laptop-16"].config)
     chunk = replace(base.model.chunk, **CHUNK)  # type: ignore[arg-type]
     config = replace(base, model=replace(base.model, chunk=chunk, classes=0, **changes))  # type: ignore[arg-type]
 
@@ -58,7 +65,7 @@ def colors_of_luma(context: ClaimContext) -> Evidence:
 
 def low_resolution_helps(context: ClaimContext) -> Evidence:
     """Bits of held-out stamps with and without a version at a quarter of the resolution."""
-    hinted: ExperimentConfig = PRESETS["laptop-16-upscale"].config
+    hinted = _short(PRESETS["laptop-16-upscale"].config)
     plain = replace(hinted, model=replace(hinted.model, condition="none"))
     found = {
         name: {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from onepaper.config import check_choice, check_positive, outside_identity
 from onepaper.errors import UsageError
@@ -31,7 +31,7 @@ class EvaluateOptions(VerbOptions):
     """simclr (ships with the package), statistics (mean and deviation of log-mel bands), random (the network of simclr,
     not trained), silero-vad (a peer, left out if it is not installed), the folder of a training run, mule:FOLDER (of
     weights of the package mule-torch), or hear:MODULE, an installed module with the HEAR interface"""
-    tasks: tuple[str, ...] = EMBEDDED_NAMES
+    tasks: Annotated[tuple[str, ...], "one of hares.data.tasks:MINI_NAMES"] = EMBEDDED_NAMES
     """mini tasks to score; mini_languages, mini_speakers and mini_intents need --prepared"""
     prepared: Path | None = None
     """the folder that prepare made; without it: $ONEPAPER_DATA/hares-mini"""
@@ -53,7 +53,7 @@ class GalleryOptions(VerbOptions):
 
     embedding: str = "simclr"
     """as of evaluate"""
-    task: str = "mini_sounds"
+    task: Annotated[str, "one of hares.data.tasks:MINI_NAMES"] = "mini_sounds"
     """mini task whose clips are compared"""
     prepared: Path | None = None
     """the folder that prepare made; without it: $ONEPAPER_DATA/hares-mini"""

@@ -63,7 +63,7 @@ class SampleOptions(VerbOptions):
 class DataOverride:
     """Another dataset than that of the training, read in the same way."""
 
-    dataset: str = ""
+    dataset: Annotated[str, "one of perceiver_ar.config:KINDS"] = ""
     """a dataset of the same kind; empty: that of the weights"""
     path: Path | None = None
     """its path"""

@@ -16,7 +16,7 @@ from sed.sampling import Sampler
 from sed.training import embedding_table, train, train_masked
 
 # Training steps of each variant, samples of each, and their steps.
-STEPS, SAMPLES, SAMPLING = 2000, 512, SamplingOptions(steps=250)
+STEPS, SAMPLES, SAMPLING = 2000, 256, SamplingOptions(steps=100)
 
 DIMENSIONS = (8, 16, 32, 64, 128)
 SPANS = (1, 3, 5, 9)
@@ -57,7 +57,7 @@ def _measure(context: ClaimContext, name: str, seed: int, config: ExperimentConf
         network = train(replace(config, loop=loop), seed=seed, embeddings=(codec, _table(context, config, seed)))
         return setting().evaluators.measure(Sampler(network.model, SAMPLING).unconditional(SAMPLES, seed=seed))
 
-    return context.arm(name, seed, run)
+    return context.arm("laptop" if config == _BASE else name, seed, run)
 
 
 def _evidence(context: ClaimContext, variants: Variants) -> Evidence:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from onepaper.config import check_choice, check_non_negative, check_positive, outside_identity
 from onepaper.errors import UsageError
@@ -52,7 +53,7 @@ class EvaluateOptions(VerbOptions):
 
     weights: str = "laptop"
     """a model that ships with the package, the folder of a training run, or `identity`"""
-    languages: tuple[str, ...] = ("en",)
+    languages: Annotated[tuple[str, ...], "one of slowae_rlt.config:LANGUAGES"] = ("en",)
     """of the held-out prompts: en, es, fr, it, ru"""
 
     def __post_init__(self) -> None:
@@ -118,7 +119,7 @@ class CompareCodecsOptions(VerbOptions):
     """other codecs; they need the extra `metrics`"""
     metrics: tuple[str, ...] = ("stoi", "pesq")
     """besides the log-mel distance; they need the extra `metrics`"""
-    languages: tuple[str, ...] = ("en",)
+    languages: Annotated[tuple[str, ...], "one of slowae_rlt.config:LANGUAGES"] = ("en",)
     """of the held-out prompts: en, es, fr, it, ru"""
     count: int = 20
     """number of held-out prompts, in the order of their names"""

@@ -1,18 +1,8 @@
 import pytest
 import torch
-from onepaper.errors import UsageError
 
-from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.presets import PUBLISHED
-from compose_diffusion.pretrained.layouts import (
-    check_shapes,
-    expected_shapes,
-    infer_config,
-    published_config,
-    shapes_of,
-)
-
-SMALL = {"image_size": 32, "width": 64, "multipliers": (1, 1, 2), "num_blocks": 2, "attention_sizes": (16,)}
+from compose_diffusion.pretrained.checkpoints import expected_shapes
 
 
 class Listing:
@@ -124,7 +114,6 @@ def listed(name):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_names_and_shapes_of_the_published_files(name):
     assert expected_shapes(PUBLISHED[name]) == listed(name)
-    assert published_config(listed(name), name) == PUBLISHED[name]
 
 
 # Millions of parameters, as Dhariwal and Nichol (2021) list them.
@@ -146,61 +135,3 @@ def test_parameters_of_the_published_files(name, millions):
     assert (
         round(sum(torch.Size(shape).numel() for shape in expected_shapes(PUBLISHED[name]).values()) / 1e6) == millions
     )
-
-
-def test_structure_of_published_files_is_inferred():
-    not_in_shapes = ("schedule", "form", "head_width", "num_heads", "attention_order", "dropout")
-    for config in PUBLISHED.values():
-        inferred = infer_config(expected_shapes(config))
-        assert type(inferred) is type(config)
-        reported = {name: value for name, value in vars(config).items() if name not in not_in_shapes}
-        assert {name: value for name, value in vars(inferred).items() if name not in not_in_shapes} == reported
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        UNetConfig(**SMALL),
-        UNetConfig(**SMALL, residual_resampling=False, image_channels=1),
-        UNetConfig(**SMALL, condition="position"),
-        UNetConfig(**SMALL, condition="text", text_dim=7, scale_shift_norm=False),
-        EncoderConfig(**SMALL, num_classes=5),
-        EncoderConfig(**SMALL, num_classes=5, pool="average", residual_resampling=False),
-        UNetConfig(**SMALL | {"width": 32, "head_width": 32}, predicts_variance=True),
-    ],
-)
-def test_configurations_of_other_networks_are_inferred(config):
-    assert infer_config(expected_shapes(config)) == config
-
-
-def test_what_no_network_has():
-    shapes = dict(expected_shapes(UNetConfig(**SMALL)))
-    assert infer_config({}) is None
-    assert infer_config({"weight": (3, 4)}) is None
-    assert infer_config({**shapes, "extra": (1,)}) is None
-    del shapes["middle_block.1.qkv.weight"]
-    assert infer_config(shapes) is None
-    assert published_config(shapes) is None
-
-
-def test_differences_are_named_and_a_fitting_configuration(tmp_path):
-    config, other = UNetConfig(**SMALL), UNetConfig(**SMALL, condition="class", num_classes=4)
-    check_shapes(tmp_path, expected_shapes(config), expected_shapes(config))
-    with pytest.raises(
-        UsageError, match=r"'label_emb.weight' is missing; its tensors are those of UNetConfig\("
-    ) as reported:
-        check_shapes(tmp_path / "a.pt", expected_shapes(other), expected_shapes(config))
-    assert str(reported.value).startswith(f"{tmp_path / 'a.pt'} does not fit the configuration: ")
-    with pytest.raises(UsageError, match="'label_emb.weight' is unexpected; .*num_classes=4"):
-        check_shapes(tmp_path, expected_shapes(config), expected_shapes(other))
-    wider = expected_shapes(UNetConfig(**SMALL | {"width": 128}))
-    with pytest.raises(
-        UsageError, match=r"'time_embed.0.weight' has shape \(512, 128\), expected \(256, 64\).* more; "
-    ):
-        check_shapes(tmp_path, expected_shapes(config), wider)
-    with pytest.raises(UsageError, match="'out.2.bias' is unexpected; give the configuration it was trained with"):
-        check_shapes(tmp_path, {"out.2.weight": (1,)}, {"out.2.weight": (1,), "out.2.bias": (1,)})
-
-
-def test_shapes_of_tensors():
-    assert shapes_of({"a": torch.zeros(2, 3), "b": torch.zeros(())}) == {"a": (2, 3), "b": ()}
