@@ -424,7 +424,7 @@ class UpsamplerConfig:
         if (own.channels, own.output_channels) != (2 * channels, channels):
             raise UsageError(
                 f"denoiser.channels and output_channels are {own.channels} and {own.output_channels}, expected "
-                f"{2 * channels} and {channels}: squares of {self.fold} pixels a side, beside those of the small picture"
+                f"{2 * channels} and {channels}: squares of {self.fold} by {self.fold} pixels of both pictures"
             )
         if own.pooled_dim != own.text_dim + LEVEL_FEATURES:
             raise UsageError(f"denoiser.pooled_dim is {own.pooled_dim}, expected text_dim + {LEVEL_FEATURES}")

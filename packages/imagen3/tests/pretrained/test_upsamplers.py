@@ -32,7 +32,7 @@ def test_parts_that_do_not_fit(system: System) -> None:
     with pytest.raises(UsageError, match="text_dim is 64, expected 128 of the system emoji"):
         check_parts(replace(CONFIG, denoiser=other), system)
     for change, expected in (
-        ({"channels": 7}, "are 7 and 12, expected 24 and 12: squares of 2 pixels"),
+        ({"channels": 7}, "are 7 and 12, expected 24 and 12: squares of 2 by 2 pixels"),
         ({"pooled_dim": 128}, "expected text_dim \\+ 256"),
     ):
         with pytest.raises(UsageError, match=expected):

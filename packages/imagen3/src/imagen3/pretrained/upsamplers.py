@@ -14,6 +14,8 @@ from imagen3.config import UpsamplerConfig
 from imagen3.models.networks import build_denoiser, fill, read_tensors
 from imagen3.pretrained.systems import System, open_system
 
+DEFAULT_UPSAMPLER = "emoji-2x"
+
 
 @dataclass(frozen=True, eq=False)
 class Upsampler:
@@ -46,11 +48,11 @@ def save_upsampler(folder: Path, upsampler: Upsampler, *, half: bool = False) ->
     return save_pretrained(folder, tensors, upsampler.config)
 
 
-def open_upsampler(name: str | Path) -> Upsampler:
-    """The upsampler of a folder or training run, on the CPU.
+def open_upsampler(name: str | Path = DEFAULT_UPSAMPLER) -> Upsampler:
+    """The upsampler that ships with the package, by its name, or that of a folder or training run, on the CPU.
 
     Raises:
-        UsageError: no such folder, its system is missing, or one of other latents.
+        UsageError: no such upsampler, its system is missing, or one of other texts.
         OnePaperError: the weights are missing, damaged, not finite, or of another architecture.
     """
     config, weights = read_pretrained(find_weights(name, "imagen3"), UpsamplerConfig)
