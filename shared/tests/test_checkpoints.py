@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from onepaper import checkpoints as module
 from onepaper.checkpoints import BrokenCheckpoint, Checkpoints, Leaf, check_tree, read_pretrained, write_pretrained
@@ -228,14 +229,18 @@ class Depth:
     depth: int = 4
 
 
+def _write_weights(path: Path) -> None:
+    save_file({"weight": np.ones((7, 3)), "bias": np.ones(2)}, path)
+
+
 def test_pretrained_folders_are_verified(tmp_path):
-    folder = write_pretrained(tmp_path / "model", Width(7), lambda path: path.write_bytes(b"weights"))
+    folder = write_pretrained(tmp_path / "model", Width(7), _write_weights)
     config, weights = read_pretrained(folder, Width)
-    assert (config, weights.read_bytes()) == (Width(7), b"weights")
+    assert (config, load_file(weights).keys()) == (Width(7), {"weight", "bias"})
     assert sorted(os.listdir(folder)) == ["config.json", "model.safetensors"]
     with pytest.raises(UsageError, match="unknown model type 'Width'"):
         read_pretrained(folder, Depth)
-    weights.write_bytes(b"wEights")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"1")
     with pytest.raises(OnePaperError, match="is damaged: its SHA-256"):
         read_pretrained(folder, Width)
     weights.unlink()
@@ -254,8 +259,15 @@ def test_pretrained_folders_are_verified(tmp_path):
     assert os.listdir(tmp_path / "other") == []
 
 
+def test_more_layers_than_the_weights_can_hold_are_refused(tmp_path):
+    assert read_pretrained(write_pretrained(tmp_path, Depth(7), _write_weights), Depth)[0].depth == 7  # stacked
+    write_pretrained(tmp_path, Depth(8), _write_weights)
+    with pytest.raises(UsageError, match=r"config.json: depth is 8, but model.safetensors cannot hold"):
+        read_pretrained(tmp_path, Depth)
+
+
 def test_no_flipped_bit_of_a_configuration_goes_unnoticed(tmp_path):
-    folder = write_pretrained(tmp_path, Width(7), lambda path: path.write_bytes(b"weights"))
+    folder = write_pretrained(tmp_path, Width(7), _write_weights)
     path = folder / "config.json"
     content = path.read_bytes()
     for at in range(len(content)):
@@ -268,7 +280,7 @@ def test_no_flipped_bit_of_a_configuration_goes_unnoticed(tmp_path):
 
 
 def test_configurations_of_format_1_open(tmp_path):
-    folder = write_pretrained(tmp_path, Width(7), lambda path: path.write_bytes(b"weights"))
+    folder = write_pretrained(tmp_path, Width(7), _write_weights)
     values = json.loads((folder / "config.json").read_text()) | {"format": 1}
     del values["config_sha256"]
     (folder / "config.json").write_text(json.dumps(values))
@@ -278,13 +290,13 @@ def test_configurations_of_format_1_open(tmp_path):
     with pytest.raises(OnePaperError, match="config.json is damaged"):
         read_pretrained(folder, Width)
     # A model that is saved again replaces the listing of the former one.
-    write_pretrained(folder, Width(8), lambda path: path.write_bytes(b"other"))
+    write_pretrained(folder, Width(8), _write_weights)
     assert read_pretrained(folder, Width)[0] == Width(8)
 
 
 def test_folders_by_text_and_ids_of_a_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_pretrained("models/small", Width(7), lambda path: path.write_bytes(b"weights"))
+    write_pretrained("models/small", Width(7), _write_weights)
     assert read_pretrained("models/small", Width)[0] == Width(7)
     with pytest.raises(UsageError, match="models of a hub are not downloaded: fetch the files first"):
         read_pretrained("someone/small", Width)

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from onepaper.checkpoints import Checkpoints, Leaf, check_tree, read_pretrained, write_pretrained
 from onepaper.claims.arms import read_arm, write_arm
@@ -82,13 +83,16 @@ def test_results(tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch) ->
 
 @COUNTS
 def test_pretrained_folders(tmp_path: Path, count: int) -> None:
-    write_pretrained(tmp_path, Config(), lambda path: path.write_bytes(b"weights"))
+    def write(path: Path) -> None:
+        save_file({"weight": np.ones(40)}, path)
 
     def read(_: Path) -> Config:
         return read_pretrained(tmp_path, Config)[0]
 
+    write_pretrained(tmp_path, Config(), write)
+    assert read(tmp_path) == Config()
     assert all(isinstance(config, str) or config == Config() for config in check(read, tmp_path / "config.json", count))
-    write_pretrained(tmp_path, Config(), lambda path: path.write_bytes(b"weights"))
+    write_pretrained(tmp_path, Config(), write)
     assert any(isinstance(config, str) for config in check(read, tmp_path / "model.safetensors", 20))
 
 

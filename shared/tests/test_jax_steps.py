@@ -360,6 +360,13 @@ def test_messages_about_devices():
     jax.config.update("jax_platforms", None)
 
 
+@pytest.mark.parametrize("width", [2**31 - 1, 10**6])
+def test_networks_larger_than_the_memory_are_refused_by_their_weights(tmp_path, width):
+    save_pretrained(tmp_path, nnx.Linear(2, 2, rngs=nnx.Rngs(0)), RichConfig())
+    with pytest.raises(OnePaperError, match="'kernel' is float32"):
+        load_pretrained(tmp_path, RichConfig, lambda _, rngs: nnx.Linear(width, width, rngs=rngs))
+
+
 def test_weights_that_are_not_finite_are_refused(tmp_path):
     model = Plain(nnx.Rngs(0))
     name, parameter = next(iter(flatten(nnx.state(model, nnx.Param)).items()))

@@ -22,6 +22,7 @@ from onepaper.accelerator import Processes
 from onepaper.config import config_hash, differences, from_dict, read_json, to_dict, unknown
 from onepaper.data import file_sha256, forget_sums, sums_problems
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.foreign.network_size import check_repeats, weight_shapes
 from onepaper.runs import now, sync_folder, write_atomic
 
 StateT = TypeVar("StateT")
@@ -354,7 +355,12 @@ def read_pretrained(folder: str | Path, config_type: type[ConfigT]) -> tuple[Con
         raise OnePaperError(f"{weights} is missing; fetch the model again")
     if file_sha256(weights) != content["sha256"]:
         raise OnePaperError(f"{weights} is damaged: its SHA-256 differs from {CONFIG_NAME}; fetch the model again")
-    return from_dict(config_type, content["config"], str(path)), weights
+    config = from_dict(config_type, content["config"], str(path))
+    shapes = weight_shapes(weights)
+    # Layers may be stacked on the first axis of a tensor.
+    most = max([len(shapes), *(shape[0] for shape in shapes.values() if shape)])
+    check_repeats(path, content["config"], most, f"{weights.name} cannot hold the weights of so many")
+    return config, weights
 
 
 def check_finite(weights: Path, finite: Mapping[str, bool]) -> None:

@@ -104,8 +104,13 @@ def test_refused(encoder: Path, tmp_path: Path) -> None:
         FrozenEncoder(nan, EncoderConfig())
     content = (cut / "model.safetensors").read_bytes()
     (cut / "model.safetensors").write_bytes(content[: len(content) // 2])
-    with pytest.raises(UsageError, match="holds no usable encoder"):
+    with pytest.raises(UsageError, match="is damaged or no safetensors file"):
         FrozenEncoder(cut, EncoderConfig())
+    for name, message in (("num_hidden_layers", "but there are weights of"), ("intermediate_size", "a network of")):
+        settings = json.loads((encoder / "config.json").read_text()) | {name: 2**31}
+        (nan / "config.json").write_text(json.dumps(settings))
+        with pytest.raises(UsageError, match=message):
+            FrozenEncoder(nan, EncoderConfig())
     (cut / "config.json").write_text(json.dumps([]))
     with pytest.raises(UsageError, match="is no description of a model"):
         FrozenEncoder(cut, EncoderConfig())

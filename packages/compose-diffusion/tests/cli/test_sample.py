@@ -17,8 +17,8 @@ from compose_diffusion.cli.sample import sampler_options as described
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.models.digits import Denoiser, NoisyClassifier
 from compose_diffusion.paper import PAPER
+from compose_diffusion.sources.builtin import ToySource
 from compose_diffusion.sources.pictures import ENLARGEMENT, GAP
-from compose_diffusion.sources.toy import ToySource
 
 CPU = torch.device("cpu")
 FEW = SampleOptions(count=4, sampler="reverse", device="cpu", all_of=(3,))

@@ -91,6 +91,10 @@ def test_bad_settings_are_reported(generator):
             lambda: warm_up_step_sizes(leaf, schedule, x, SamplerOptions(kernel="ula"), generator),
             "kernel is 'ula', expected 'mala' or 'hmc'",
         ),
+        (
+            lambda: warm_up_step_sizes(leaf, schedule, x, SamplerOptions(), generator, target_acceptance=1.5),
+            "target acceptance is 1.5",
+        ),
         (lambda: warm_up_preconditioners(leaf, schedule, x, still, generator), "steps_per_level is 0"),
         (lambda: warm_up_preconditioners(leaf, schedule, x, SamplerOptions(), generator, rounds=0), "rounds is 0"),
         (lambda: warm_up_preconditioners(leaf, cosine_schedule(9), x, SamplerOptions(), generator), "made for 4 noise"),

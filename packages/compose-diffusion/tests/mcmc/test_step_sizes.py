@@ -6,13 +6,10 @@ from onepaper.errors import UsageError
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import cosine_schedule
 from compose_diffusion.mcmc.step_sizes import (
-    TARGET_ACCEPTANCE,
     BetaPowerStep,
     ConstantStep,
     SigmaPowerStep,
     TableStep,
-    adapted_step,
-    frozen_table,
     step_size_rule,
 )
 
@@ -40,20 +37,10 @@ def test_options_name_their_law():
 
 
 def test_a_table_is_read_by_level_and_must_fit_the_schedule():
-    table = frozen_table([0.01 * (level + 1) for level in range(50)])
+    table = TableStep(tuple(0.01 * (level + 1) for level in range(50)))
     assert table(49, SCHEDULE) == pytest.approx(0.5)
     with pytest.raises(UsageError, match="50 entries for a schedule of 20 levels"):
         table(0, cosine_schedule(20))
-
-
-def test_adaptation_settles_where_acceptance_meets_its_target():
-    """An acceptance rate that falls with the step as 1 / (1 + h): its target 0.574 is met at h = 0.742."""
-    size = 0.05
-    for _ in range(4000):
-        size = adapted_step(size, 1 / (1 + size), TARGET_ACCEPTANCE["mala"])
-    assert size == pytest.approx(1 / 0.574 - 1, rel=1e-3)
-    assert adapted_step(1.0, 1.0, 0.65, rate=0.1) == pytest.approx(1.035)
-    assert adapted_step(1.0, 0.0, 0.65, rate=0.1) == pytest.approx(0.935)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +52,6 @@ def test_adaptation_settles_where_acceptance_meets_its_target():
         lambda: BetaPowerStep(1.0, -1.0),
         lambda: SigmaPowerStep(float("inf")),
         lambda: TableStep((0.1, -0.1)),
-        lambda: adapted_step(-1.0, 0.5, 0.5),
-        lambda: adapted_step(1.0, 0.5, 1.5),
     ],
 )
 def test_bad_steps_are_refused(build):

@@ -5,14 +5,15 @@ import pytest
 import torch
 from onepaper.errors import UsageError
 from onepaper.paper import Invocation
+from onepaper.testing.mutations import fuzz
 
-from compose_diffusion.algebra.canvas import CanvasRegion, Layout
 from compose_diffusion.algebra.tapestry import Region, Tapestry, product_of_crops
 from compose_diffusion.cli.options import SampleOptions
 from compose_diffusion.cli.sample import requested, sample_verb
 from compose_diffusion.models.digit_guidance import label_leaf
 from compose_diffusion.models.digits import DigitModels
 from compose_diffusion.paper import PAPER
+from compose_diffusion.sources.canvas import CanvasRegion, Layout, read_layout
 
 CPU = torch.device("cpu")
 LAYOUT = {
@@ -79,3 +80,41 @@ def test_a_layout_that_cannot_be_drawn(layout, options, message, tmp_path):
 def test_one_way_to_ask_at_a_time(options, layout_file):
     with pytest.raises(UsageError, match="expected one of them"):
         SampleOptions(canvas=layout_file, **options)
+
+
+def test_a_layout_is_read_from_json(tmp_path):
+    path = tmp_path / "layout.json"
+    path.write_text(json.dumps(LAYOUT))
+    regions = (CanvasRegion("digits[3]", 0, 0), CanvasRegion("2*digits[5] - digits", 6, 0))
+    assert read_layout(path) == Layout((8, 14), regions)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"canvas": [8]}, "canvas"),
+        ({"canvas": [8, 0]}, "side of the canvas is 0"),
+        ({"regions": []}, "regions is empty"),
+        ({"overlap": "sum"}, "overlap"),
+        ({"colour": 1}, "unknown field 'colour'"),
+        ({"regions": [{"expression": " ", "x": 0, "y": 0}]}, "a region's expression is empty"),
+        ({"regions": [{"expression": "digits", "x": -1, "y": 0}]}, "region x is -1"),
+        ({"regions": [{"expression": "digits", "x": 0}]}, "field 'y' of CanvasRegion is missing"),
+    ],
+)
+def test_a_bad_layout_is_refused_by_name(changes, message, tmp_path):
+    path = tmp_path / "layout.json"
+    path.write_text(json.dumps({**LAYOUT, **changes}))
+    with pytest.raises(UsageError, match=message):
+        read_layout(path)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(UsageError, match="nowhere.json"):
+        read_layout(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damaged_layouts(tmp_path, count):
+    found = fuzz(read_layout, tmp_path / "layout.json", [json.dumps(LAYOUT).encode()], count)
+    assert any(isinstance(layout, Layout) for layout in found)

@@ -1,8 +1,6 @@
-import numpy as np
 import pytest
 import torch
 from onepaper.errors import UsageError
-from PIL import Image
 
 from compose_diffusion.algebra.composition import guidance
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
@@ -10,7 +8,7 @@ from compose_diffusion.config.networks import ScheduleConfig
 from compose_diffusion.models.guided_diffusion import build_network
 from compose_diffusion.samplers.samplers import draw
 from compose_diffusion.sources.checkpoints import CheckpointSource
-from compose_diffusion.sources.registry import Source
+from compose_diffusion.sources.source import Source
 
 SMALL = {
     "image_size": 8,
@@ -114,18 +112,3 @@ def test_conditions_that_a_network_does_not_know(kind, reported, message, source
     made = source(kind)
     with pytest.raises(UsageError, match=message):
         made.leaf(reported, made.schedule)
-
-
-def test_picture(source, tmp_path):
-    made = source("none")
-    x = torch.full((3, 3, 8, 8), -1.0)
-    x[1, 0] = 1.0
-    made.write_picture(x, tmp_path / "a.png")
-    pixels = np.asarray(Image.open(tmp_path / "a.png"))
-    assert pixels.shape == (16, 16, 3)
-    assert pixels[0, 0].tolist() == [0, 0, 0]
-    assert pixels[0, 8].tolist() == [255, 0, 0]
-    assert pixels[8, 8].tolist() == [255, 255, 255]
-    made.write_picture(torch.zeros(1, 1, 8, 8), tmp_path / "grey.png")
-    assert np.asarray(Image.open(tmp_path / "grey.png")).shape == (8, 8)
-    assert made.attribute_accuracy(x, ["1"]) == {}

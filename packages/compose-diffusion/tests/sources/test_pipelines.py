@@ -8,7 +8,7 @@ from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.pretrained.adapters import from_diffusers
 from compose_diffusion.samplers.samplers import draw
 from compose_diffusion.sources.pipelines import PipelineSource, decode, open_source
-from compose_diffusion.sources.registry import Source
+from compose_diffusion.sources.source import Source
 
 
 def test_pixels_of_an_unconditional_pipeline(make_unet, tmp_path):

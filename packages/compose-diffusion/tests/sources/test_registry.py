@@ -7,9 +7,8 @@ import torch
 from onepaper.errors import UsageError
 
 from compose_diffusion.data.distributions import DISTRIBUTIONS
-from compose_diffusion.sources.digits import DigitsSource
+from compose_diffusion.sources.builtin import DigitsSource, ToySource
 from compose_diffusion.sources.registry import EXACT, open_source, parse_paths
-from compose_diffusion.sources.toy import ToySource
 
 CPU = torch.device("cpu")
 

@@ -9,11 +9,11 @@ from onepaper.torch.accelerator import Accelerator
 from onepaper.training import LoopOptions
 
 from compose_diffusion.config.digits import DenoiserConfig, DigitsConfig
+from compose_diffusion.data.digits import Digits
 from compose_diffusion.diffusion import add_noise, make_schedule
 from compose_diffusion.models.digits import Denoiser, NoisyClassifier
 from compose_diffusion.presets import PRESETS
 from compose_diffusion.training.digits import (
-    classifier_loss,
     denoiser_loss,
     train_classifier,
     train_denoiser,
@@ -48,23 +48,13 @@ def test_denoiser_loss_is_the_mean_square_error_of_the_noise(generator):
     config = DenoiserConfig(width=8, dropout=0.0)
     model, schedule = Denoiser(config), make_schedule(config.schedule)
     torch.nn.init.normal_(model.out.weight, std=0.1, generator=generator)
-    batch = {"images": torch.randn(6, 1, 8, 8, generator=generator), "labels": torch.arange(6)}
+    batch = {"images": torch.randn(6, 1, 8, 8, generator=generator), "condition": torch.arange(6)}
     loss_sum, weight = denoiser_loss(schedule, 0.0)(model, batch, generator.manual_seed(5))
     generator.manual_seed(5)
     t = torch.randint(100, (6,), generator=generator)
     noise = torch.randn(6, 1, 8, 8, generator=generator)
     noised = add_noise(batch["images"], noise, t, schedule)
-    torch.testing.assert_close(loss_sum / weight, F.mse_loss(model(noised, t, batch["labels"]), noise))
-
-
-def test_classifier_loss_at_the_start(generator):
-    model = NoisyClassifier(SMOKE.classifier)
-    torch.nn.init.zeros_(model.out.weight)
-    torch.nn.init.zeros_(model.out.bias)
-    batch = {"images": torch.randn(5, 1, 8, 8, generator=generator), "labels": torch.tensor([0, 0, 1, 2, 3])}
-    loss_sum, weight, more = classifier_loss(make_schedule(SMOKE.classifier.schedule))(model, batch, generator)
-    torch.testing.assert_close(loss_sum / weight, torch.tensor(10.0).log())
-    assert int(more["accuracy"]) == 2
+    torch.testing.assert_close(loss_sum / weight, F.mse_loss(model(noised, t, batch["condition"]), noise))
 
 
 def test_training_lowers_the_loss_and_resumes_exactly(tmp_path):
@@ -99,3 +89,15 @@ def test_trainings_are_the_two_networks():
     assert fitted.step == 2
     torch.testing.assert_close(model.stem.weight, expected.stem.weight, rtol=0, atol=0)
     assert isinstance(classifier.fit(None, loop_options(1), 3, accelerator)[0], NoisyClassifier)
+
+
+def test_own_images_and_hooks(tmp_path):
+    rng = torch.Generator().manual_seed(0)
+    own = Digits(torch.rand(64, 1, 8, 8, generator=rng) * 2 - 1, torch.arange(64) % 10)
+    steps = []
+    model, _ = train_denoiser(
+        SMOKE, None, loop_options(20), digits=own, held_out=own, hooks=[lambda step, state, row: steps.append(step)]
+    )
+    other, _ = train_denoiser(SMOKE, None, loop_options(20))
+    assert steps == [10, 20]
+    assert not torch.equal(model.out.weight, other.out.weight)

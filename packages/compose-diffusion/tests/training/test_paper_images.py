@@ -18,7 +18,8 @@ from compose_diffusion.config.paper_images import PaperImagesConfig
 from compose_diffusion.diffusion import add_noise, cosine_schedule
 from compose_diffusion.models.guided_diffusion import GuidedClassifier, GuidedEnergy, GuidedUNet, build_network
 from compose_diffusion.pretrained.checkpoints import open_checkpoint
-from compose_diffusion.training.paper_images import class_loss, noise_loss, trainings
+from compose_diffusion.training.network_training import class_loss
+from compose_diffusion.training.paper_images import noise_loss, trainings
 
 TINY = {
     "image_size": 8,

@@ -9,9 +9,8 @@ from onepaper.training import LoopOptions
 from compose_diffusion.config.networks import FitConfig
 from compose_diffusion.config.reuse import REUSE_OPTIMIZER, AttributeConfig, ReuseConfig, UNetConfig
 from compose_diffusion.data.digits import attribute_images
-from compose_diffusion.models.pipelines import make_scheduler
 from compose_diffusion.pretrained.adapters import from_diffusers
-from compose_diffusion.training.reuse import attribute_loss, train_attribute, trainings
+from compose_diffusion.training.reuse import attribute_loss, make_network, make_scheduler, train_attribute, trainings
 
 SMALL = UNetConfig(widths=(8, 8), group_count=4)
 
@@ -33,7 +32,7 @@ def test_the_loss_asks_for_what_the_scheduler_says(prediction_type):
         velocity = alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * images
         return Output({"epsilon": noise, "v_prediction": velocity, "sample": images}[prediction_type] + 1)
 
-    loss_sum, count = attribute_loss(scheduler)(knowing, images, torch.Generator().manual_seed(0))
+    loss_sum, count = attribute_loss(scheduler)(knowing, {"images": images}, torch.Generator().manual_seed(0))
     assert count == 5
     assert float(loss_sum) / count == pytest.approx(1.0, abs=0.02)
 
@@ -69,3 +68,13 @@ def test_both_models_for_the_train_verb(tmp_path):
     pipeline, fitted = parts[0].fit(None, LoopOptions(2), 0, Accelerator())
     assert fitted.finished
     assert (pipeline.save_pretrained(tmp_path / "shape") / "model_index.json").is_file()
+
+
+def test_the_network_has_at_most_a_quarter_of_a_million_parameters():
+    assert sum(weight.numel() for weight in make_network(UNetConfig()).parameters()) < 250_000
+
+
+def test_the_scheduler_is_that_of_the_configuration():
+    config = AttributeConfig(prediction_type="v_prediction", beta_schedule="squaredcos_cap_v2", num_train_timesteps=50)
+    scheduler = make_scheduler(config)
+    assert (scheduler.config.prediction_type, len(scheduler.betas)) == ("v_prediction", 50)

@@ -218,7 +218,7 @@ def test_folders_that_do_not_fit(damage: Callable[[Path], None], expected: str, 
 def test_damaged_weights(tmp_path: Path) -> None:
     random_network(*NETWORKS["sd3"]).save_pretrained(tmp_path)
     (tmp_path / WEIGHTS).write_bytes((tmp_path / WEIGHTS).read_bytes()[:1000])
-    with pytest.raises(OnePaperError, match="damaged weights"):
+    with pytest.raises(OnePaperError, match="is damaged or no safetensors file"):
         read_network(tmp_path)
 
 

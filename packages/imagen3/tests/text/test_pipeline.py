@@ -38,6 +38,23 @@ def test_folders_that_are_no_pipelines(tmp_path: Path) -> None:
         PipelineEncoder(tmp_path, 24, 12)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("num_layers", 2**31, "num_layers is 2147483648, but there are weights of"),
+        ("d_ff", 2**31, "a network of [0-9,]{11,} parameters, but its weights"),
+    ],
+)
+def test_text_encoders_far_larger_than_their_weights_are_refused(
+    pixart_pipeline: Path, tmp_path: Path, name: str, value: int, message: str
+) -> None:
+    folder = shutil.copytree(pixart_pipeline, tmp_path / "pipeline")
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {name: value}), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        PipelineEncoder(folder, 24, 12)
+
+
 @pytest.mark.parametrize("content", ['"someone/model"', "[]", "{", "[" * 100_000])
 def test_settings_that_are_no_object_ask_no_network(pixart_pipeline: Path, tmp_path: Path, content: str) -> None:
     folder = shutil.copytree(pixart_pipeline, tmp_path / "pipeline")

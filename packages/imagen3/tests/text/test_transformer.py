@@ -1,10 +1,14 @@
 """Models of the library transformers, made here with random weights."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from onepaper.errors import UsageError
+from onepaper.testing.mutations import fuzz
+from safetensors.torch import load_file, save_file
 
 from imagen3.text.transformer import TransformerEncoder
 
@@ -36,8 +40,44 @@ def test_features(folder: Path) -> None:
     assert encoder.count_cut(texts) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("num_hidden_layers", 2**31, "num_hidden_layers is 2147483648, but there are weights of"),
+        ("intermediate_size", 2**31, "a network of [0-9,]{11,} parameters, but its weights"),
+    ],
+)
+def test_networks_far_larger_than_their_weights_are_refused(
+    folder: Path, tmp_path: Path, name: str, value: int, message: str
+) -> None:
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    config = copied / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {name: value}), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        TransformerEncoder(copied, 16, 5)
+
+
+def test_weights_that_are_missing_or_not_finite(folder: Path, tmp_path: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    first = next(name for name in tensors if name.endswith("query.weight"))
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    save_file({**tensors, first: tensors[first] * torch.nan}, copied / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UsageError, match=r"query.weight is not finite"):
+        TransformerEncoder(copied, 16, 5)
+    save_file({k: v for k, v in tensors.items() if k != first}, copied / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UsageError, match="lacks 1 weights"):
+        TransformerEncoder(copied, 16, 5)
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_damaged_settings(folder: Path, tmp_path: Path, count: int) -> None:
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    path = copied / "config.json"
+    fuzz(lambda _: TransformerEncoder(copied, 16, 5) and None, path, [path.read_bytes()], count)
+
+
 def test_wrong_folders(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--text.dim 16"):
         TransformerEncoder(folder, 32, 5)
-    with pytest.raises(UsageError, match="no usable model"):
+    with pytest.raises(UsageError, match=r"config.json does not exist"):
         TransformerEncoder(tmp_path, 16, 5)

@@ -101,8 +101,10 @@ def load_pretrained(
         found = load_file(weights)
     except (SafetensorError, OSError) as error:
         raise OnePaperError(f"{weights} is damaged or no safetensors file ({error})") from error
+    # The network of a wrong configuration may not fit in memory.
+    abstract = nnx.eval_shape(lambda: build(config, nnx.Rngs(seed)))
+    check_tree(tree_of(model_arrays(abstract)), tree_of(found), weights)
     model = build(config, nnx.Rngs(seed))
-    check_tree(tree_of(model_arrays(model)), tree_of(found), weights)
     _, _, stored = nnx.split(model, nnx.RngState, ...)
     names = [name.removesuffix("/value") for name in flatten(stored)]
     nnx.update(model, jax.tree.unflatten(jax.tree.structure(stored), [found[name] for name in names]))

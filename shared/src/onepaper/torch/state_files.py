@@ -4,8 +4,10 @@ Reading fills existing tensors in place, so that tied parameters stay tied and s
 distributed format contains a pickle; it is read only from the folder of a run, after its manifest is verified.
 """
 
+import contextlib
+import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +16,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from onepaper.checkpoints import Leaf, Tree, check_finite, check_tree, read_pretrained, write_pretrained
+from onepaper.checkpoints import (
+    CONFIG_NAME,
+    Leaf,
+    Tree,
+    check_finite,
+    check_tree,
+    read_pretrained,
+    write_pretrained,
+)
 from onepaper.errors import OnePaperError
+from onepaper.foreign.network_size import weight_shapes
 
 ConfigT = TypeVar("ConfigT")
 ModelT = TypeVar("ModelT", bound=nn.Module)
@@ -147,11 +159,38 @@ def load_pretrained(
         UsageError: a parameter is not finite.
     """
     config, weights = read_pretrained(folder, config_type)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), no_larger_than(weights):
         model = build(config)
     read_safetensors(weights, model_tensors(model))
     check_finite(weights, finite_parameters(model))
     return model, config
+
+
+@contextlib.contextmanager
+def no_larger_than(weights: Path) -> Iterator[None]:
+    """Networks built in the block have at most twice the parameters of a file of weights.
+
+    The network of a wrong configuration may be larger than the memory, and not fit anyway.
+
+    Raises:
+        OnePaperError: a network that is larger, or has a tensor that is too large for this machine.
+        UsageError: the weights are damaged.
+    """
+    most, found = 2 * sum(map(math.prod, weight_shapes(weights).values())), 0
+
+    def count(_: nn.Module, __: str, parameter: nn.Parameter | None) -> None:
+        nonlocal found
+        found += parameter.numel() if parameter is not None else 0  # a tied one is counted twice: hence the factor
+        if found > most:
+            raise OnePaperError(f"{weights} does not fit the model: that of {CONFIG_NAME} beside it is far larger")
+
+    counting = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    except RuntimeError as error:
+        raise OnePaperError(f"{weights} does not fit the model of {CONFIG_NAME} beside it ({error})") from error
+    finally:
+        counting.remove()
 
 
 def finite_parameters(model: nn.Module) -> dict[str, bool]:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float32
 from onepaper.config import read_json
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.torch.network_size import check_network_size
 from torch import Tensor
 
 from audio_datasets.config import EncoderConfig
@@ -102,12 +103,16 @@ def _settings(path: Path) -> dict[str, Any]:
 
 def _open_model(folder: Path) -> Any:
     try:
-        from transformers import AutoModel
+        from transformers import AutoConfig, AutoModel
         from transformers.utils import logging
     except ImportError:
         raise OnePaperError("encoders need transformers: pip install 'onepaper-audio-datasets[encoders]'") from None
     logging.set_verbosity_error()  # what is missing is an error below; unused heads are expected
     logging.disable_progress_bar()
+    path = folder / "config.json"
+    check_network_size(
+        path, _settings(path), lambda: AutoModel.from_config(AutoConfig.from_pretrained(folder, local_files_only=True))
+    )
     try:
         model, found = AutoModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True

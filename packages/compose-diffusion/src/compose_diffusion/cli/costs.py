@@ -4,7 +4,6 @@ Operations and activations of one training step are counted on one sample and mu
 networks of the paper's image experiments exist on PyTorch's meta device only.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,11 +23,11 @@ from compose_diffusion.config.toy import ToyExactConfig, ToyLearnedConfig
 from compose_diffusion.data.digits import IMAGE_SIZE
 from compose_diffusion.models.digits import Denoiser, NoisyClassifier
 from compose_diffusion.models.guided_diffusion import GuidedEnergy, build_network
-from compose_diffusion.models.pipelines import make_network as make_pipeline_network
 from compose_diffusion.models.positions import PositionEnergy
 from compose_diffusion.models.positions import make_network as make_position_network
 from compose_diffusion.models.toy import ToyEnergy
 from compose_diffusion.models.toy import make_network as make_toy_network
+from compose_diffusion.training.reuse import make_network as make_pipeline_network
 
 # Tokens of a text that attention sees; more make little difference to the operations.
 TEXT_TOKENS = 128
@@ -86,56 +85,50 @@ def step_cost(network: nn.Module, x: Tensor, condition: Tensor | None = None) ->
 
 def cost_of(config: Any) -> dict[str, str]:
     """Named costs of a configuration: networks to train, or samples to draw."""
-    return COSTS[type(config)](config)
-
-
-def toy_cost(config: ToyExactConfig) -> dict[str, str]:
-    """Number of samples; there is no network."""
-    return {"parameters": "0", "samples": f"{config.num_samples} for each sampler and seed"}
-
-
-def guidance_cost(config: GuidanceConfig) -> dict[str, str]:
-    """Number of images, and MCMC steps of either arm."""
-    return {
-        "images": f"{config.num_images} for each arm and seed",
-        "MCMC steps at each level": f"0 and {config.mcmc.steps_per_level}",
-    }
-
-
-def learned_toy_cost(config: ToyLearnedConfig) -> dict[str, str]:
-    """Cost of each network, and the number of networks."""
-    factor = 2 if config.objective == "distill" else 1
-    cost = step_cost(make_toy_network(config.network), torch.zeros(1, 2))
-    return {"networks": f"{factor * len(config.components)}", **_figures("each network", cost, config.fit)}
-
-
-def digits_cost(config: DigitsConfig) -> dict[str, str]:
-    """Cost of both networks."""
-    image = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
-    denoiser = step_cost(Denoiser(config.denoiser), image)
-    classifier = step_cost(NoisyClassifier(config.classifier), image)
-    return {
-        **_figures("the denoiser", denoiser, config.denoiser_fit),
-        **_figures("the classifier", classifier, config.classifier_fit),
-    }
-
-
-def positions_cost(config: PositionsConfig) -> dict[str, str]:
-    """Cost of both networks."""
+    if isinstance(config, ToyExactConfig):
+        return {"parameters": "0", "samples": f"{config.num_samples} for each sampler and seed"}
+    if isinstance(config, GuidanceConfig):
+        return {
+            "images": f"{config.num_images} for each arm and seed",
+            "MCMC steps at each level": f"0 and {config.mcmc.steps_per_level}",
+        }
     costs: dict[str, str] = {}
-    for network, fit in ((config.score, config.score_fit), (config.energy, config.energy_fit)):
-        cost = step_cost(make_position_network(network), torch.zeros(1, 1, config.canvas.size, config.canvas.size))
-        costs |= _figures(f"the {network.form}", cost, fit)
+    if isinstance(config, PaperImagesConfig):
+        costs |= _paper_figures("the network", config.network, config.network_fit)
+        if config.classifier is not None and config.classifier_fit is not None:
+            costs |= _paper_figures("the classifier", config.classifier, config.classifier_fit)
+        return costs
+    if isinstance(config, ToyLearnedConfig):
+        costs["networks"] = f"{(2 if config.objective == 'distill' else 1) * len(config.components)}"
+    for name, network, event_shape, fit in trained_networks(config):
+        costs |= _figures(name, step_cost(network, torch.zeros(1, *event_shape)), fit)
     return costs
 
 
-def reuse_cost(config: ReuseConfig) -> dict[str, str]:
-    """Cost of both pipelines' networks."""
-    costs: dict[str, str] = {}
-    for name, attribute in (("the first pipeline", config.shape), ("the second pipeline", config.thick)):
-        cost = step_cost(make_pipeline_network(attribute.network), torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))
-        costs |= _figures(name, cost, attribute.fit)
-    return costs
+def trained_networks(
+    config: ToyLearnedConfig | DigitsConfig | PositionsConfig | ReuseConfig,
+) -> list[tuple[str, nn.Module, tuple[int, ...], FitConfig]]:
+    """Name, network, shape of a sample and training of each network that a small preset trains."""
+    digit = (1, IMAGE_SIZE, IMAGE_SIZE)
+    match config:
+        case ToyLearnedConfig():
+            return [("each network", make_toy_network(config.network), (2,), config.fit)]
+        case DigitsConfig():
+            return [
+                ("the denoiser", Denoiser(config.denoiser), digit, config.denoiser_fit),
+                ("the classifier", NoisyClassifier(config.classifier), digit, config.classifier_fit),
+            ]
+        case PositionsConfig():
+            canvas = (1, config.canvas.size, config.canvas.size)
+            return [
+                ("the score", make_position_network(config.score), canvas, config.score_fit),
+                ("the energy", make_position_network(config.energy), canvas, config.energy_fit),
+            ]
+        case ReuseConfig():
+            return [
+                ("the first pipeline", make_pipeline_network(config.shape.network), digit, config.shape.fit),
+                ("the second pipeline", make_pipeline_network(config.thick.network), digit, config.thick.fit),
+            ]
 
 
 def _figures(name: str, cost: StepCost, fit: FitConfig) -> dict[str, str]:
@@ -144,14 +137,6 @@ def _figures(name: str, cost: StepCost, fit: FitConfig) -> dict[str, str]:
         cost.parameters, size * cost.flops, fit.steps, averaged=True, activations=size * cost.activation_bytes
     )
     return {f"{key} of {name}": value for key, value in costs.items()}
-
-
-def paper_images_cost(config: PaperImagesConfig) -> dict[str, str]:
-    """Cost and estimated training time of the U-Net and, where there is one, of its classifier."""
-    costs = _paper_figures("the network", config.network, config.network_fit)
-    if config.classifier is not None and config.classifier_fit is not None:
-        costs |= _paper_figures("the classifier", config.classifier, config.classifier_fit)
-    return costs
 
 
 def image_step_cost(config: UNetConfig | EncoderConfig) -> StepCost:
@@ -173,14 +158,3 @@ def _paper_figures(name: str, network: UNetConfig | EncoderConfig, fit: FitConfi
         **_figures(name, replace(cost, activation_bytes=0), fit),
         f"activations of {name}": f"{cost.activation_bytes / 1e6:.0f} MB for each image on the device",
     }
-
-
-COSTS: Mapping[type, Callable[[Any], dict[str, str]]] = {
-    ToyExactConfig: toy_cost,
-    ToyLearnedConfig: learned_toy_cost,
-    GuidanceConfig: guidance_cost,
-    DigitsConfig: digits_cost,
-    PositionsConfig: positions_cost,
-    ReuseConfig: reuse_cost,
-    PaperImagesConfig: paper_images_cost,
-}

@@ -19,8 +19,9 @@ from compose_diffusion.cli.level_figures import curves_by_level
 from compose_diffusion.cli.options import SampleOptions
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.samplers.batches import SampleBatch, draw_batches
-from compose_diffusion.sources.registry import Source, parse_paths
+from compose_diffusion.sources.registry import parse_paths
 from compose_diffusion.sources.requests import Models, Request, canvas_request, digits_request, expression_request
+from compose_diffusion.sources.source import Source
 
 
 def requested(options: SampleOptions, device: torch.device) -> Request:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from onepaper.config import check_choice, check_positive
+from onepaper.config import check_between, check_choice, check_positive
 from onepaper.errors import UsageError
 
 from compose_diffusion.algebra.composition import Expression
@@ -25,7 +25,10 @@ from compose_diffusion.mcmc.preconditioning import (
     preconditioned_target,
     preconditioner_at,
 )
-from compose_diffusion.mcmc.step_sizes import TARGET_ACCEPTANCE, TableStep, adapted_step, frozen_table, step_size_rule
+from compose_diffusion.mcmc.step_sizes import TableStep, step_size_rule
+
+# Acceptance rates of best efficiency in high dimension: default targets of the adaptation.
+TARGET_ACCEPTANCE = {"mala": 0.574, "hmc": 0.65}
 
 
 def warm_up_step_sizes(
@@ -53,7 +56,9 @@ def warm_up_step_sizes(
     """
     if options.kernel not in TARGET_ACCEPTANCE:
         raise UsageError(f"kernel is '{options.kernel}', expected 'mala' or 'hmc': ula and uhmc never reject")
+    check_between("adaptation rate", rate, 0.0, 1.0)
     aim = TARGET_ACCEPTANCE[options.kernel] if target_acceptance is None else target_acceptance
+    check_between("target acceptance", aim, 0.0, 1.0)
     x, _ = start_samples(expression, schedule, start, generator)
     check_mcmc(expression, schedule, options)
     check_preconditioning(preconditioning, len(schedule))
@@ -68,13 +73,13 @@ def warm_up_step_sizes(
         for _ in range(max_rounds):
             state, info = chosen_kernel(options)(state, target, size, generator)
             gap = float(info.acceptance) - aim
-            size = adapted_step(size, float(info.acceptance), aim, rate)
+            size *= 1 + rate * gap  # the rule of the official toy notebook
             first_gap = gap if first_gap is None else first_gap
             if gap * first_gap < 0:
                 break
         sizes[t] = size
         x = state.x if preconditioner is None else preconditioner.unwhiten(state.x)
-    return frozen_table(sizes)
+    return TableStep(tuple(sizes))
 
 
 def warm_up_preconditioners(

@@ -5,7 +5,7 @@ leaves that density invariant leaves the target invariant after its chains are m
 are all preconditioned by a choice of coordinates. Momentum and step sizes refer to these coordinates.
 
 Preconditioners are fixed before a run. They may come from a pilot population (`estimate_preconditioner`,
-`warm_up.warm_up_preconditioners`), never from the chains they are applied to.
+`adaptation.warm_up_preconditioners`), never from the chains they are applied to.
 """
 
 from abc import ABC, abstractmethod

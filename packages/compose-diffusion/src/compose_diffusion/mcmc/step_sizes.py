@@ -1,22 +1,18 @@
-"""Step sizes of MCMC at each noise level, and their adaptation to a target acceptance rate.
+"""Step sizes of MCMC at each noise level.
 
 Curvature grows as 1 / sigma_t^2 towards the data, so a constant step is too small at high noise and too large near
 level 0. Langevin steps are squared lengths and scale as sigma_t^2; leapfrog steps are lengths and scale as sigma_t.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from onepaper.config import check_between, check_non_negative, check_positive
+from onepaper.config import check_non_negative, check_positive
 from onepaper.errors import UsageError
 
 from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
-
-# Acceptance rates of best efficiency in high dimension: default targets of the adaptation.
-TARGET_ACCEPTANCE = {"mala": 0.574, "hmc": 0.65}
 
 
 @runtime_checkable
@@ -103,19 +99,3 @@ def step_size_rule(options: SamplerOptions) -> StepSize:
     if options.step_law == "sigma-power":
         return SigmaPowerStep(options.step_scale, options.step_power)
     return TableStep(options.step_table)
-
-
-def adapted_step(size: float, acceptance: float, target: float, rate: float = 0.02) -> float:
-    """One update, h (1 + rate (acceptance - target)), the rule of the official toy notebook.
-
-    For adaptation before a run only: a chain whose step size depends on its past does not leave the target invariant.
-    """
-    check_positive("step size", size)
-    check_between("target acceptance", target, 0.0, 1.0)
-    check_between("adaptation rate", rate, 0.0, 1.0)
-    return size * (1 + rate * (acceptance - target))
-
-
-def frozen_table(sizes: Sequence[float]) -> TableStep:
-    """The adapted step sizes of levels 0 .. T - 1 as a fixed rule."""
-    return TableStep(tuple(float(size) for size in sizes))

@@ -68,7 +68,7 @@ def group_norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(channels // GROUP_WIDTH, channels)
 
 
-def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
+def zeroed(layer: nn.Conv1d | nn.Conv2d) -> nn.Conv1d | nn.Conv2d:
     """The layer with weights 0, so that each residual block starts as the identity."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)

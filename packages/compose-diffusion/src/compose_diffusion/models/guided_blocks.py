@@ -9,19 +9,23 @@ Axes: B batch, C channels, H and W height and width, E embedding, T pixels or to
 
 import contextlib
 import math
-from typing import Literal
+from pathlib import Path
+from typing import Generic, Literal, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from onepaper.errors import UsageError
+from onepaper.torch.state_files import load_pretrained, save_pretrained
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from compose_diffusion.config.guided_diffusion import NUM_GROUPS, BackboneConfig, UNetConfig
+from compose_diffusion.models.blocks import zeroed
 
 Resampling = Literal["keep", "halve", "double"]
+ConfigT = TypeVar("ConfigT", bound=BackboneConfig)
 
 
 def timestep_embedding(t: Int[Tensor, " batch"], dim: int, dtype: torch.dtype) -> Float[Tensor, "batch dim"]:
@@ -193,11 +197,14 @@ class AttentionPool(nn.Module):
         return self.c_proj(rearrange(attended, "b heads t c -> b (heads c) t"))[:, :, 0]
 
 
-class Backbone(nn.Module):
-    """Time embedding, encoder and middle block, common to U-Net and classifier."""
+class Backbone(nn.Module, Generic[ConfigT]):
+    """Time embedding, encoder and middle block, common to U-Net and classifier; saved with its configuration."""
 
-    def __init__(self, config: BackboneConfig) -> None:
+    config_type: type[ConfigT]
+
+    def __init__(self, config: ConfigT) -> None:
         super().__init__()
+        self.config = config
         self.width = config.width
         embed_dim = 4 * config.width
         self.time_embed = nn.Sequential(nn.Linear(config.width, embed_dim), nn.SiLU(), nn.Linear(embed_dim, embed_dim))
@@ -227,6 +234,15 @@ class Backbone(nn.Module):
         """[B] -> [B, E], in x's precision."""
         return self.time_embed(timestep_embedding(t, self.width, x.dtype))
 
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write `model.safetensors` and `config.json`."""
+        return save_pretrained(folder, self, self.config)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """The network that `save_pretrained` wrote, in evaluation mode on the CPU."""
+        return load_pretrained(folder, cls.config_type, cls)[0].eval()
+
 
 def check_image(x: Tensor, config: BackboneConfig) -> None:
     """Raise `UsageError` unless x, [batch, channels, height, width], fits a network of this configuration."""
@@ -236,10 +252,3 @@ def check_image(x: Tensor, config: BackboneConfig) -> None:
             f"images have shape {tuple(x.shape[1:])}, expected {config.image_channels} channels and a height and width "
             f"that are multiples of {coarsest}"
         )
-
-
-def zeroed(layer: nn.Conv2d | nn.Conv1d) -> nn.Conv2d | nn.Conv1d:
-    """The layer with weights 0, so that a residual branch is 0 at first."""
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer

@@ -3,15 +3,13 @@
 Axes: B batch, C channels, H and W height and width.
 """
 
-from pathlib import Path
-
 import torch
 from jaxtyping import Float, Int
 from onepaper.errors import UsageError
-from onepaper.torch.state_files import load_pretrained, save_pretrained
 from torch import Tensor, nn
 
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
+from compose_diffusion.models.blocks import zeroed
 from compose_diffusion.models.guided_blocks import (
     AttentionBlock,
     AttentionPool,
@@ -22,23 +20,23 @@ from compose_diffusion.models.guided_blocks import (
     Upsample,
     check_image,
     token_mask,
-    zeroed,
 )
 
 # Both coordinates of the null position.
 NULL_POSITION = -1.0
 
 
-class _UNet(Backbone):
+class _UNet(Backbone[UNetConfig]):
     """The U-Net up to its output, which the subclasses interpret.
 
     Args:
         config: the architecture and the noise levels; kept as `config`.
     """
 
+    config_type = UNetConfig
+
     def __init__(self, config: UNetConfig) -> None:
         super().__init__(config)
-        self.config = config
         embed_dim = 4 * config.width
         if config.condition == "class":
             self.label_emb: nn.Module = nn.Embedding(config.num_classes, embed_dim)
@@ -116,10 +114,6 @@ class _UNet(Backbone):
             given = torch.where(withheld[:, None], self.null_emb.weight, given)
         return embedding + given, None
 
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write `model.safetensors` and `config.json`."""
-        return save_pretrained(folder, self, self.config)
-
 
 def null_condition(config: UNetConfig, x: Float[Tensor, "batch channels height width"]) -> Tensor:
     """The null condition, one for each image.
@@ -172,11 +166,6 @@ class GuidedUNet(_UNet):
         """The same as `forward`; the prediction of the training loss, for networks and energies."""
         return self(x, t, condition)
 
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "GuidedUNet":
-        """The network that `save_pretrained` wrote, in evaluation mode on the CPU."""
-        return load_pretrained(folder, UNetConfig, cls)[0].eval()
-
 
 class GuidedEnergy(_UNet):
     r"""$f_\theta(x_t, t, y)$ with $\hat\epsilon = \nabla_x f$, for `EnergyLeaf` with a schedule (paper, section 4.2).
@@ -212,22 +201,18 @@ class GuidedEnergy(_UNet):
             (gradient,) = torch.autograd.grad(self(x, t, condition).sum(), x, create_graph=differentiable)
         return gradient
 
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "GuidedEnergy":
-        """The energy that `save_pretrained` wrote, in evaluation mode on the CPU."""
-        return load_pretrained(folder, UNetConfig, cls)[0].eval()
 
-
-class GuidedClassifier(Backbone):
+class GuidedClassifier(Backbone[EncoderConfig]):
     r"""Logits of $p(y | x_t)$ at noise level t, for `ClassifierLeaf`.
 
     Args:
         config: the architecture and the noise levels; kept as `config`.
     """
 
+    config_type = EncoderConfig
+
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config)
-        self.config = config
         channels = config.channels[-1]
         if config.pool == "attention":
             size = config.image_size // 2 ** (len(config.channels) - 1)
@@ -257,15 +242,6 @@ class GuidedClassifier(Backbone):
         for stage in self.input_blocks:
             h = stage(h, embedding)
         return self.out(self.middle_block(h, embedding))
-
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write `model.safetensors` and `config.json`."""
-        return save_pretrained(folder, self, self.config)
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "GuidedClassifier":
-        """The classifier that `save_pretrained` wrote, in evaluation mode on the CPU."""
-        return load_pretrained(folder, EncoderConfig, cls)[0].eval()
 
 
 GuidedNetwork = GuidedUNet | GuidedEnergy | GuidedClassifier

@@ -3,20 +3,19 @@
 import contextlib
 import inspect
 import json
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import diffusers
-import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import is_accelerate_available, logging
 from onepaper.checkpoints import check_finite
 from onepaper.config import shortened
 from onepaper.data import sums_problems
 from onepaper.errors import UsageError
+from onepaper.torch.network_size import check_network_size
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
@@ -32,8 +31,6 @@ READING: dict[str, Any] = {
 }
 MOST_LEVELS = 1_000_000
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-# Settings that say how often a part of a network is repeated.
-_REPEATS = re.compile("layers|blocks|depth|repeat")
 # The variant in a file's name, e.g. "fp16" in diffusion_pytorch_model.fp16.safetensors.
 _VARIANT = re.compile(r"\.(\w+)(-\d+-of-\d+)?\.safetensors$")
 
@@ -172,44 +169,9 @@ def _check_safe(folder: Path) -> None:
 
 def _check_size(path: Path, settings: dict[str, Any]) -> None:
     """Raise `UsageError` for settings of a network that is far larger than the weights beside them."""
-    tensors = parameters = 0
-    for weights in sorted(path.parent.glob("*.safetensors")):
-        shapes = _shapes(weights)
-        tensors, parameters = tensors + len(shapes), parameters + sum(map(math.prod, shapes))
-    if not tensors:
-        return
-    for name, value in settings.items():
-        if _REPEATS.search(name) and any(number > tensors for number in _numbers(value)):
-            raise UsageError(f"{path}: {name} is {shortened(value)}, but there are weights of {tensors} tensors only")
     kind: Any = getattr(diffusers, str(settings.get("_class_name")), None)
-    if isinstance(kind, type) and issubclass(kind, diffusers.ModelMixin):
-        network = None
-        # Settings that build no network are reported where it is loaded.
-        with contextlib.suppress(Exception), torch.device("meta"):
-            network = cast(Any, kind).from_config(settings)
-        expected = sum(parameter.numel() for parameter in network.parameters()) if network is not None else 0
-        # Names and precisions of published weights vary, and so may their number a little.
-        if expected > 2 * parameters:
-            raise UsageError(
-                f"{path} describes a network of {expected:,} parameters, but its weights have {parameters:,}"
-            )
-
-
-def _numbers(value: Any) -> Iterator[float]:
-    """The numbers in a value of JSON."""
-    if isinstance(value, list):
-        for part in value:
-            yield from _numbers(part)
-    elif isinstance(value, int | float):
-        yield value
-
-
-def _shapes(path: Path) -> list[list[int]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise UsageError(f"{path} is damaged or no safetensors file ({error})") from error
+    network = isinstance(kind, type) and issubclass(kind, diffusers.ModelMixin)
+    check_network_size(path, settings, (lambda: cast(Any, kind).from_config(settings)) if network else None)
 
 
 def _finite_tensors(path: Path) -> dict[str, bool]:

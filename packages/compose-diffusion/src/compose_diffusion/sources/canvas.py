@@ -1,23 +1,81 @@
-"""A canvas of several models as a source: what `sample --canvas` draws from."""
+"""A canvas of several models, read from JSON: regions with an expression each; what `sample --canvas` draws from.
 
-from collections.abc import Mapping, Sequence
+{"canvas": [14, 20],
+ "regions": [{"expression": "digits[3]", "x": 0, "y": 0},
+             {"expression": "digits[1]", "x": 6, "y": 0}, ...]}
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import torch
 from jaxtyping import Float
+from onepaper.config import check_choice, check_non_negative, check_positive, from_dict, read_json
 from onepaper.errors import UsageError
 from torch import Tensor
 
-from compose_diffusion.algebra.canvas import Layout
 from compose_diffusion.algebra.composition import Expression, Leaf
 from compose_diffusion.algebra.tapestry import Region, Tapestry, product_of_crops
-from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
-from compose_diffusion.sources.registry import Source
+from compose_diffusion.sources.source import Source
+
+OVERLAPS = ("average", "product")
 
 
-class CanvasSource:
-    """The canvas as one model, for a `sampling.Request`; see `compose_diffusion.sources.registry.Source`.
+@dataclass(frozen=True)
+class CanvasRegion:
+    """A window of the canvas; see `tapestry.Region`."""
+
+    expression: str
+    """expression of the region, in the syntax of `sample`"""
+    x: int
+    """column of the top left pixel (of a latent, for pipelines that have latents)"""
+    y: int
+    """row of it"""
+    scale: int = 1
+    """side of the window in tiles of the model's size"""
+
+    def __post_init__(self) -> None:
+        if not self.expression.strip():
+            raise UsageError("a region's expression is empty, expected an expression, e.g. 'digits[3]'")
+        check_non_negative("region x", self.x)
+        check_non_negative("region y", self.y)
+        check_positive("region scale", self.scale)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A canvas and its regions."""
+
+    canvas: tuple[int, int]
+    """height and width in pixels (of a latent, for pipelines that have latents)"""
+    regions: tuple[CanvasRegion, ...]
+    overlap: Literal["average", "product"] = "average"
+    """average: mean of the noise predictions at each pixel, as in the official notebook; product: product of
+    densities"""
+
+    def __post_init__(self) -> None:
+        for side in self.canvas:
+            check_positive("side of the canvas", side)
+        check_choice("overlap", self.overlap, OVERLAPS)
+        if not self.regions:
+            raise UsageError(
+                "regions is empty, expected at least one, e.g. {'expression': 'digits[3]', 'x': 0, 'y': 0}"
+            )
+
+
+def read_layout(path: Path) -> Layout:
+    """Read a layout from a JSON file.
+
+    Raises:
+        UsageError: no such file, invalid JSON, or an invalid field.
+    """
+    return from_dict(Layout, read_json(path, "layout"), str(path))
+
+
+class CanvasSource(Source):
+    """The canvas as one model.
 
     Args:
         layout: regions and size of the canvas.
@@ -46,11 +104,11 @@ class CanvasSource:
         ]
         join = Tapestry if layout.overlap == "average" else product_of_crops
         self.expression: Expression = join(regions, layout.canvas, self.side)
-        self.schedule: NoiseSchedule = tile.schedule
-        self.event_shape: tuple[int, ...] = (channels, *layout.canvas)
-        self.dtype: torch.dtype = tile.dtype
-        self.kernel_defaults: Mapping[str, SamplerOptions] = tile.kernel_defaults
-        self.clip_x0: float | None = tile.clip_x0
+        self.schedule = tile.schedule
+        self.event_shape = (channels, *layout.canvas)
+        self.dtype = tile.dtype
+        self.kernel_defaults = tile.kernel_defaults
+        self.clip_x0 = tile.clip_x0
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
         """Not available: a canvas has no name in expressions."""

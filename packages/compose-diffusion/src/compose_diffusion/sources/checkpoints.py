@@ -4,33 +4,27 @@ A denoiser or an energy represents its image distribution, conditioned on a clas
 classifier represents p(class | image), to be multiplied with one of them: `model + 10 * classifier[207]`.
 """
 
-import math
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from onepaper.display.file_bytes import picture_png
 from onepaper.errors import UsageError
-from onepaper.runs import write_atomic
 from torch import Tensor
 
 from compose_diffusion.algebra.composition import Leaf
 from compose_diffusion.algebra.leaves import ClassifierLeaf, EnergyLeaf, PredictionLeaf
 from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.config.paper_images import IMAGE_SAMPLERS, LAST_MCMC_LEVEL
-from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.models.guided_diffusion import GuidedClassifier, GuidedUNet, null_condition
 from compose_diffusion.pretrained.checkpoints import open_checkpoint, respaced
-from compose_diffusion.sources.pictures import tiles
+from compose_diffusion.sources.source import Source
 
 # Number of levels of the sampler, evenly spaced among those of the training, as in the official code.
 NUM_LEVELS = 100
 
 
-class CheckpointSource:
+class CheckpointSource(Source):
     """A `Source` around one checkpoint, see `open_checkpoint`.
 
     Args:
@@ -44,6 +38,8 @@ class CheckpointSource:
         OnePaperError: it is damaged.
     """
 
+    clip_x0 = 1.0
+
     def __init__(
         self,
         path: Path,
@@ -55,16 +51,12 @@ class CheckpointSource:
         opened = open_checkpoint(path, config)
         self.network = opened.network.to(device)
         self.trained_schedule: NoiseSchedule = opened.schedule
-        self.event_shape: tuple[int, ...] = opened.event_shape
+        self.event_shape = opened.event_shape
         self.name = path.name
-        self.schedule: NoiseSchedule = respaced(self.trained_schedule, min(num_levels, len(self.trained_schedule)))[0]
-        self.dtype = torch.float32
+        self.schedule = respaced(self.trained_schedule, min(num_levels, len(self.trained_schedule)))[0]
         # MCMC of the official code stops at half of the levels.
         stop = len(self.schedule) * LAST_MCMC_LEVEL // NUM_LEVELS
-        self.kernel_defaults: Mapping[str, SamplerOptions] = {
-            kernel: replace(options, last_level=stop) for kernel, options in IMAGE_SAMPLERS.items()
-        }
-        self.clip_x0: float | None = 1.0
+        self.kernel_defaults = {kernel: replace(options, last_level=stop) for kernel, options in IMAGE_SAMPLERS.items()}
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
         """The model for a class ("207") or a position ("0.1, 0.5"), evaluated at the training levels nearest in log
@@ -107,14 +99,6 @@ class CheckpointSource:
             "text": "no condition on the command line; in Python give embeddings of tokens to EnergyLeaf",
         }[kind]
         raise UsageError(f"{self.name} does not accept the condition '{text}', expected {expected}")
-
-    def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
-        """The images in a grid."""
-        write_atomic(path, picture_png(tiles(x, math.ceil(math.sqrt(len(x))))))
-
-    def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """Empty: there is no independent evaluator for a checkpoint."""
-        return {}
 
 
 def _numbers(text: str) -> list[float]:

@@ -23,7 +23,7 @@ from compose_diffusion.pretrained.networks import network_kind
 from compose_diffusion.pretrained.schedulers import trained_levels
 from compose_diffusion.sources.checkpoints import CheckpointSource
 from compose_diffusion.sources.pictures import tiles
-from compose_diffusion.sources.registry import Source
+from compose_diffusion.sources.source import Source
 
 # Step sizes scale with the curvature, about 1 / sigma_t^2; small enough for products of two or three densities.
 KERNEL_DEFAULTS: Mapping[str, SamplerOptions] = {
@@ -40,8 +40,8 @@ SHOWN_SIZE = 64
 DECODED_AT_ONCE = 8
 
 
-class PipelineSource:
-    """A pipeline of diffusers from a folder, on its own noise levels; see `compose_diffusion.sources.registry.Source`.
+class PipelineSource(Source):
+    """A pipeline of diffusers from a folder, on its own noise levels.
 
     Args:
         folder: as written by `save_pretrained`; read by `open_pipeline`.
@@ -53,6 +53,8 @@ class PipelineSource:
     Raises:
         UsageError: see `from_diffusers`; also a network whose configuration has no sample size.
     """
+
+    kernel_defaults = KERNEL_DEFAULTS
 
     def __init__(
         self,
@@ -76,11 +78,9 @@ class PipelineSource:
             )
         self.guidance_scale = guidance_scale
         trained = trained_levels(cast(Any, self.pipeline).scheduler, num_levels)
-        self.schedule: NoiseSchedule = trained.schedule
-        self.event_shape: tuple[int, ...] = self.kind.event_shape
-        self.dtype = torch.float32
-        self.kernel_defaults: Mapping[str, SamplerOptions] = KERNEL_DEFAULTS
-        self.clip_x0: float | None = trained.clip_x0
+        self.schedule = trained.schedule
+        self.event_shape = self.kind.event_shape
+        self.clip_x0 = trained.clip_x0
 
     def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
         """The pipeline's network conditioned on a class (a number) or a prompt, or unconditional.
@@ -113,10 +113,6 @@ class PipelineSource:
         factor = max(1, SHOWN_SIZE // max(images.shape[2:]))
         columns = max(8, math.ceil(math.sqrt(len(images))))
         write_atomic(path, picture_png(tiles(images, columns, scale=factor)))
-
-    def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """Empty: there is no independent evaluator for arbitrary models."""
-        return {}
 
 
 def open_source(path: Path, device: torch.device) -> Source:

@@ -1,74 +1,29 @@
-"""Names of expressions: a source returns a leaf for `NAME[CONDITION]`.
+"""Names of expressions, and the sources behind them.
 
 The `sample` verb parses an expression, gets a leaf from the source of each name, samples, and uses the source of the
 first name to make a picture. There are sources for the toy's distributions, digits, canvases, and external models.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
 from onepaper.config import unknown
 from onepaper.errors import UsageError
 from onepaper.paper import resolve
-from torch import Tensor
 
-from compose_diffusion.algebra.composition import Leaf
-from compose_diffusion.config.samplers import SamplerOptions
 from compose_diffusion.data.distributions import DISTRIBUTIONS
-from compose_diffusion.diffusion import NoiseSchedule
+from compose_diffusion.sources.builtin import DigitsSource, PositionsSource, ToySource
+from compose_diffusion.sources.source import Source
 
-
-@runtime_checkable
-class Source(Protocol):
-    """Models of one kind of data, on one schedule.
-
-    Attributes:
-        schedule: the noise levels of its models.
-        event_shape: of one sample, without the batch axis.
-        dtype: of samples.
-        kernel_defaults: kernel ("ula", "mala", "uhmc", "hmc") -> default step sizes and numbers of steps.
-        clip_x0: bound on the clean estimate of reverse steps, None for no bound.
-    """
-
-    schedule: NoiseSchedule
-    event_shape: tuple[int, ...]
-    dtype: torch.dtype
-    kernel_defaults: Mapping[str, SamplerOptions]
-    clip_x0: float | None
-
-    def leaf(self, condition: str | None, schedule: NoiseSchedule) -> Leaf:
-        """The model given a condition (the text between the brackets; None without brackets), on `schedule`.
-
-        Raises:
-            UsageError: a condition that is not valid for these models.
-        """
-        ...
-
-    def write_picture(self, x: Float[Tensor, "batch *event"], path: Path) -> None:
-        """Write a picture of the samples as a PNG."""
-        ...
-
-    def attribute_accuracy(self, x: Float[Tensor, "batch *event"], conditions: list[str]) -> dict[str, float]:
-        """Fractions of samples with requested attributes, by name, as found by an independent evaluator; empty without
-        one.
-
-        Args:
-            conditions: to evaluate; the wanted ones, or in another call the unwanted ones.
-        """
-        ...
-
-
-# Name -> `module:function` of (weights folder or None, device), imported when used, for a short start-up.
-TRAINED: Mapping[str, str] = {
-    "digits": "compose_diffusion.sources.digits:DigitsSource",
-    "positions": "compose_diffusion.sources.positions:open_positions",
+# Name -> source of (weights folder or None, device).
+TRAINED: Mapping[str, Callable[[Path | None, torch.device], Source]] = {
+    "digits": DigitsSource,
+    "positions": PositionsSource,
 }
 # Expression name -> distribution name; '-' is an operator in expressions.
 EXACT: Mapping[str, str] = {name.replace("-", "_"): name for name in DISTRIBUTIONS}
-_EXACT_SOURCE = "compose_diffusion.sources.toy:ToySource"
+# Imported when used, because diffusers takes seconds to import.
 _OPEN_PATH = "compose_diffusion.sources.pipelines:open_source"
 
 
@@ -105,7 +60,7 @@ def open_source(name: str, paths: Mapping[str, Path], weights: Path | None, devi
     if name in paths:
         return resolve(_OPEN_PATH)(paths[name], device)
     if name in TRAINED:
-        return resolve(TRAINED[name])(weights, device)
+        return TRAINED[name](weights, device)
     if name in EXACT:
-        return resolve(_EXACT_SOURCE)(EXACT[name], device)
+        return ToySource(EXACT[name], device)
     raise UsageError(f"{unknown('model', name, [*paths, *TRAINED, *EXACT])}; add your own by --leaf {name}=PATH")

@@ -13,17 +13,17 @@ from jaxtyping import Float
 from onepaper.errors import UsageError
 from torch import Tensor
 
-from compose_diffusion.algebra.canvas import read_layout
 from compose_diffusion.algebra.composition import Expression
 from compose_diffusion.algebra.expression_tree import ExpressionError, Name, Node, mentions
 from compose_diffusion.algebra.language import build, parse
 from compose_diffusion.algebra.leaves import ExactLeaf
 from compose_diffusion.diffusion import NoiseSchedule
 from compose_diffusion.models.digit_guidance import guided_by_classifier, guided_by_label
-from compose_diffusion.sources.canvas import CanvasSource
-from compose_diffusion.sources.digits import DigitsSource
+from compose_diffusion.sources.builtin import DigitsSource
+from compose_diffusion.sources.canvas import CanvasSource, read_layout
 from compose_diffusion.sources.pictures import write_points
-from compose_diffusion.sources.registry import TRAINED, Source, open_source
+from compose_diffusion.sources.registry import TRAINED, open_source
+from compose_diffusion.sources.source import Source
 
 # Noise level of the contours in a picture: near zero noise, where a density is still smooth.
 PICTURE_LEVEL = 2
@@ -125,7 +125,7 @@ def canvas_request(models: Models, path: Path) -> Request:
     """A canvas with an expression for each of its regions, read from a JSON file.
 
     Raises:
-        UsageError: as of `expression_request`, `algebra.canvas.read_layout` and `sources.canvas.CanvasSource`.
+        UsageError: as of `expression_request`, `sources.canvas.read_layout` and `CanvasSource`.
     """
     layout = read_layout(path)
     trees = [(region.expression, parse(region.expression)) for region in layout.regions]

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Int
 from onepaper.data import BatchSampler
 from onepaper.runs import Run
@@ -17,16 +16,9 @@ from torch import Tensor
 from compose_diffusion.config.digits import DigitsConfig
 from compose_diffusion.config.networks import FitConfig
 from compose_diffusion.data.digits import Digits, load_digits
-from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
+from compose_diffusion.diffusion import NoiseSchedule, make_schedule
 from compose_diffusion.models.digits import CLASSIFIER_FOLDER, DENOISER_FOLDER, Denoiser, NoisyClassifier
-from compose_diffusion.training.network_training import Training, fit_averaged
-
-Batch = dict[str, Tensor]
-# Sums over a batch, its size, and further sums to log.
-LossSums = tuple[Tensor, int] | tuple[Tensor, int, dict[str, Tensor]]
-
-# Seed of the noise of held-out losses, the same at every evaluation.
-EVALUATION_SEED = 0
+from compose_diffusion.training.network_training import Batch, Training, class_loss, fit_averaged, noised_batch
 
 
 def withhold_labels(
@@ -39,35 +31,16 @@ def withhold_labels(
 
 def denoiser_loss(
     schedule: NoiseSchedule, label_dropout: float
-) -> Callable[[Denoiser, Batch, torch.Generator], LossSums]:
+) -> Callable[[Denoiser, Batch, torch.Generator], tuple[Tensor, int]]:
     r"""$|\hat\epsilon(x_t, t, y) - \epsilon|^2 / D$ at a uniformly drawn level, with label dropout."""
 
-    def loss(model: Denoiser, batch: Batch, generator: torch.Generator) -> LossSums:
-        noised, noise, t = _noised(batch["images"], schedule, generator)
-        labels = withhold_labels(batch["labels"], model.null_label, label_dropout, generator)
-        errors = (model(noised, t, labels) - noise).square().flatten(1).mean(dim=1)
+    def loss(model: Denoiser, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
+        images, noise, t = noised_batch(batch["images"], schedule, generator)
+        labels = withhold_labels(batch["condition"], model.null_label, label_dropout, generator)
+        errors = (model(images, t, labels) - noise).square().flatten(1).mean(dim=1)
         return errors.sum(), len(errors)
 
     return loss
-
-
-def classifier_loss(schedule: NoiseSchedule) -> Callable[[NoisyClassifier, Batch, torch.Generator], LossSums]:
-    r"""$-\log p(y | x_t, t)$ at a uniformly drawn level; logs the accuracy over all levels too."""
-
-    def loss(model: NoisyClassifier, batch: Batch, generator: torch.Generator) -> LossSums:
-        noised, _, t = _noised(batch["images"], schedule, generator)
-        logits = model(noised, t)
-        correct = (logits.argmax(dim=1) == batch["labels"]).sum()
-        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits), {"accuracy": correct}
-
-    return loss
-
-
-def _noised(images: Tensor, schedule: NoiseSchedule, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Images noised to random levels, the noise, the levels."""
-    t = torch.randint(len(schedule), (len(images),), generator=generator, device=images.device)
-    noise = torch.randn(images.shape, generator=generator, device=images.device)
-    return add_noise(images, noise, t, schedule), noise, t
 
 
 def trainings(config: DigitsConfig) -> list[Training]:
@@ -107,10 +80,10 @@ def train_denoiser(
     Returns:
         The model with averaged weights in evaluation mode, and how the training ended.
     """
-    schedule = make_schedule(config.denoiser.schedule)
+    loss = denoiser_loss(make_schedule(config.denoiser.schedule), config.label_dropout)
     task = TorchTask(
         lambda: Denoiser(config.denoiser),
-        denoiser_loss(schedule, config.label_dropout),
+        loss,
         config.denoiser_fit.optimizer,
         total_steps=config.denoiser_fit.steps,
         accelerator=accelerator,
@@ -130,9 +103,10 @@ def train_classifier(
     hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[NoisyClassifier, Fitted[TorchState]]:
     """Train the guiding classifier, or resume its training; arguments and results as of `train_denoiser`."""
+    loss = class_loss(make_schedule(config.classifier.schedule))
     task = TorchTask(
         lambda: NoisyClassifier(config.classifier),
-        classifier_loss(make_schedule(config.classifier.schedule)),
+        loss,
         config.classifier_fit.optimizer,
         total_steps=config.classifier_fit.steps,
         accelerator=accelerator,
@@ -151,33 +125,14 @@ def _train(
     name: str,
     hooks: Sequence[Hook[TorchState]],
 ) -> tuple[Any, Fitted[TorchState]]:
-    digits = load_digits("model") if digits is None else digits
-    measured = load_digits("evaluator") if held_out is None else held_out
-    accelerator = task.accelerator
-    sampler = BatchSampler(len(digits), config.batch_size, seed=seed, rank=accelerator.rank, world=accelerator.world)
+    images = load_digits("model") if digits is None else digits
+    unseen = load_digits("evaluator") if held_out is None else held_out
+    rank, world = task.accelerator.rank, task.accelerator.world
+    sampler = BatchSampler(len(images), config.batch_size, seed=seed, rank=rank, world=world)
 
     def batches(step: int) -> Batch:
         chosen = torch.from_numpy(sampler(step))
-        return {"images": digits.images[chosen], "labels": digits.labels[chosen]}
+        return {"images": images.images[chosen], "condition": images.labels[chosen]}
 
-    return fit_averaged(
-        task,
-        batches,
-        loop,
-        run,
-        seed=seed,
-        description=name,
-        evaluate=lambda state: _held_out(task, state, measured),
-        hooks=hooks,
-    )
-
-
-def _held_out(task: TorchTask, state: TorchState, digits: Digits) -> dict[str, float]:
-    """Loss and further logged values of the averaged weights on the evaluator's images."""
-    device = task.accelerator.device
-    batch = {"images": digits.images.to(device), "labels": digits.labels.to(device)}
-    with task.evaluating(state) as model:
-        generator = torch.Generator(device).manual_seed(EVALUATION_SEED)
-        loss_sum, weight, *more = task.loss(model, batch, generator)
-    sums = {"loss": loss_sum, **(more[0] if more else {})}
-    return {f"held_out_{name}": float(total) / weight for name, total in sums.items()}
+    measured = {"images": unseen.images, "condition": unseen.labels}
+    return fit_averaged(task, batches, loop, run, seed=seed, description=name, held_out=measured, hooks=hooks)

@@ -1,4 +1,4 @@
-"""One training of the `train` verb: a network that is trained, resumed and saved in the same way as all others."""
+"""What the trainings of the `train` verb share: noised batches, a classifier's loss, the loop, held-out measures."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -6,10 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import torch
+import torch.nn.functional as F
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
 from onepaper.torch.steps import TorchState, TorchTask
 from onepaper.training import Fitted, Hook, LoopOptions, fit
+from torch import Tensor
+
+from compose_diffusion.diffusion import NoiseSchedule, add_noise
+
+Batch = dict[str, Tensor]
+# Seed of the noise of held-out losses, the same at every evaluation.
+EVALUATION_SEED = 0
 
 
 @runtime_checkable
@@ -42,6 +51,25 @@ class Training:
     fit: Fit
 
 
+def noised_batch(points: Tensor, schedule: NoiseSchedule, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Points or images noised to uniformly drawn levels, the noise, the levels."""
+    t = torch.randint(len(schedule), (len(points),), generator=generator, device=points.device)
+    noise = torch.randn(points.shape, generator=generator, device=points.device)
+    return add_noise(points, noise, t, schedule), noise, t
+
+
+def class_loss(schedule: NoiseSchedule) -> Callable[..., tuple[Tensor, int, dict[str, Tensor]]]:
+    r"""$-\log p(y | x_t, t)$ at a uniformly drawn level; logs the accuracy over all levels too."""
+
+    def loss(model: Any, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int, dict[str, Tensor]]:
+        images, _, t = noised_batch(batch["images"], schedule, generator)
+        logits = model(images, t)
+        correct = (logits.argmax(dim=1) == batch["condition"]).sum()
+        return F.cross_entropy(logits, batch["condition"], reduction="sum"), len(logits), {"accuracy": correct}
+
+    return loss
+
+
 def fit_averaged(
     task: TorchTask,
     batches: Callable[[int], Any],
@@ -50,7 +78,7 @@ def fit_averaged(
     *,
     seed: int,
     description: str,
-    evaluate: Callable[[TorchState], dict[str, float]] | None = None,
+    held_out: Batch | None = None,
     hooks: Sequence[Hook[TorchState]] = (),
 ) -> tuple[Any, Fitted[TorchState]]:
     """Run the training loop of a task.
@@ -62,7 +90,7 @@ def fit_averaged(
         run: destination of checkpoints and logs; None writes none.
         seed: of weights and losses.
         description: of the progress bar.
-        evaluate: held-out measures of a state.
+        held_out: a batch on which the averaged weights are measured.
         hooks: called as `hook(step, state, row)` after each log row.
 
     Returns:
@@ -74,10 +102,20 @@ def fit_averaged(
         loop,
         run,
         seed=seed,
-        evaluate=evaluate,
-        hooks=hooks,
+        evaluate=None if held_out is None else lambda state: _measured(task, state, held_out),
         processes=task.accelerator,
         description=description,
+        hooks=hooks,
     )
     with task.evaluating(fitted.state) as model:
         return copy.deepcopy(model), fitted
+
+
+def _measured(task: TorchTask, state: TorchState, held_out: Batch) -> dict[str, float]:
+    """Loss, and what the loss logs beside it, of the averaged weights."""
+    device = task.accelerator.device
+    with task.evaluating(state) as model:
+        batch = {name: values.to(device) for name, values in held_out.items()}
+        loss_sum, weight, *more = task.loss(model, batch, torch.Generator(device).manual_seed(EVALUATION_SEED))
+    sums = {"loss": loss_sum, **(more[0] if more else {})}
+    return {f"held_out_{name}": float(total) / weight for name, total in sums.items()}

@@ -5,10 +5,9 @@
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from onepaper.data import BatchSampler, Prefetch
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
@@ -20,20 +19,15 @@ from compose_diffusion.config.guided_diffusion import EncoderConfig, UNetConfig
 from compose_diffusion.config.networks import FitConfig
 from compose_diffusion.config.paper_images import PaperImagesConfig
 from compose_diffusion.data.image_folder import Condition, ImageFolder, open_image_folder
-from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
+from compose_diffusion.diffusion import NoiseSchedule, make_schedule
 from compose_diffusion.models.guided_diffusion import (
-    GuidedClassifier,
     GuidedEnergy,
     GuidedNetwork,
     GuidedUNet,
     build_network,
     null_condition,
 )
-from compose_diffusion.training.network_training import Training, fit_averaged
-
-Batch = dict[str, Tensor]
-ModelT = TypeVar("ModelT", bound=torch.nn.Module)
-Loss = Callable[[ModelT, Batch, torch.Generator], tuple[Tensor, int] | tuple[Tensor, int, dict[str, Tensor]]]
+from compose_diffusion.training.network_training import Batch, Training, class_loss, fit_averaged, noised_batch
 
 NETWORK_FOLDER = "network"
 CLASSIFIER_FOLDER = "classifier"
@@ -62,41 +56,22 @@ def trainings(config: PaperImagesConfig) -> list[Training]:
     return listed
 
 
-def noise_loss(schedule: NoiseSchedule, condition_dropout: float) -> Loss[GuidedUNet | GuidedEnergy]:
+def noise_loss(
+    schedule: NoiseSchedule, condition_dropout: float
+) -> Callable[[GuidedUNet | GuidedEnergy, Batch, torch.Generator], tuple[Tensor, int]]:
     r"""$|\hat\epsilon(x_t, t, y) - \epsilon|^2 / D$ at a uniformly drawn level, with condition dropout."""
 
     def loss(model: GuidedUNet | GuidedEnergy, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         images, condition = batch["images"], batch.get("condition")
-        noised, noise, t = _noised(images, schedule, generator)
+        noisy, noise, t = noised_batch(images, schedule, generator)
         if condition is not None and condition_dropout:
             null = null_condition(model.config, images).expand_as(condition)
             withheld = torch.rand(len(images), generator=generator, device=images.device) < condition_dropout
             condition = torch.where(withheld.reshape(-1, *[1] * (condition.ndim - 1)), null, condition)
-        errors = (model.noise(noised, t, condition) - noise).square().flatten(1).mean(dim=1)
+        errors = (model.noise(noisy, t, condition) - noise).square().flatten(1).mean(dim=1)
         return errors.sum(), len(errors)
 
     return loss
-
-
-def class_loss(schedule: NoiseSchedule) -> Loss[GuidedClassifier]:
-    r"""$-\log p(y | x_t, t)$ at a uniformly drawn level; logs the accuracy over all levels too."""
-
-    def loss(
-        model: GuidedClassifier, batch: Batch, generator: torch.Generator
-    ) -> tuple[Tensor, int, dict[str, Tensor]]:
-        noised, _, t = _noised(batch["images"], schedule, generator)
-        logits = model(noised, t)
-        correct = (logits.argmax(dim=1) == batch["condition"]).sum()
-        return F.cross_entropy(logits, batch["condition"], reduction="sum"), len(logits), {"accuracy": correct}
-
-    return loss
-
-
-def _noised(images: Tensor, schedule: NoiseSchedule, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Images noised to random levels, the noise, the levels."""
-    t = torch.randint(len(schedule), (len(images),), generator=generator, device=images.device)
-    noise = torch.randn(images.shape, generator=generator, device=images.device)
-    return add_noise(images, noise, t, schedule), noise, t
 
 
 def _images(config: PaperImagesConfig, condition: Condition, num_classes: int) -> ImageFolder:
@@ -112,7 +87,12 @@ def _images(config: PaperImagesConfig, condition: Condition, num_classes: int) -
 
 
 def _training(
-    name: str, kind: str, network: UNetConfig | EncoderConfig, settings: FitConfig, loss: Loss, images: ImageFolder
+    name: str,
+    kind: str,
+    network: UNetConfig | EncoderConfig,
+    settings: FitConfig,
+    loss: Callable[..., Any],
+    images: ImageFolder,
 ) -> Training:
     def train(
         run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator

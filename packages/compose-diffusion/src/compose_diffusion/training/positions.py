@@ -13,7 +13,7 @@ from torch import Tensor
 
 from compose_diffusion.config.positions import PositionNetworkConfig, PositionsConfig
 from compose_diffusion.data.canvases import draw_canvases, one_position, training_batches
-from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
+from compose_diffusion.diffusion import NoiseSchedule, make_schedule
 from compose_diffusion.models.positions import (
     ENERGY_FOLDER,
     SCORE_FOLDER,
@@ -21,12 +21,8 @@ from compose_diffusion.models.positions import (
     PositionNetwork,
     make_network,
 )
-from compose_diffusion.training.network_training import Training, fit_averaged
+from compose_diffusion.training.network_training import EVALUATION_SEED, Batch, Training, fit_averaged, noised_batch
 
-Batch = dict[str, Tensor]
-
-# Seed of the held-out canvases and their noise, the same at every evaluation.
-EVALUATION_SEED = 0
 NUM_HELD_OUT = 128
 
 
@@ -35,12 +31,9 @@ def noise_loss(schedule: NoiseSchedule) -> Callable[[PositionNetwork, Batch, tor
     energy is its gradient, so its loss is differentiated twice."""
 
     def loss(model: PositionNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
-        images = batch["images"]
-        t = torch.randint(len(schedule), (len(images),), generator=generator, device=images.device)
-        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        images, noise, t = noised_batch(batch["images"], schedule, generator)
         predict = model.predicted_noise if isinstance(model, PositionEnergy) else model
-        predicted = predict(add_noise(images, noise, t, schedule), t, batch["positions"])
-        errors = (predicted - noise).square().flatten(1).mean(dim=1)
+        errors = (predict(images, t, batch["positions"]) - noise).square().flatten(1).mean(dim=1)
         return errors.sum(), len(errors)
 
     return loss
@@ -86,21 +79,16 @@ def train_network(
         run,
         seed=seed,
         description=network.form,
-        evaluate=lambda state: {"held_out_loss": _held_out(task, state, config)},
+        held_out=_held_out(config),
         hooks=hooks,
     )
 
 
-def _held_out(task: TorchTask, state: TorchState, config: PositionsConfig) -> float:
-    """The loss of the averaged weights on canvases of digits that no training canvas shows."""
-    device = task.accelerator.device
+def _held_out(config: PositionsConfig) -> Batch:
+    """Canvases of digits that no training canvas shows, the same at every evaluation."""
     rng = np.random.default_rng(EVALUATION_SEED)
     canvases = draw_canvases(NUM_HELD_OUT, config.canvas, "evaluator", rng)
-    positions = one_position(canvases, config.unconditional, rng)
-    batch = {"images": canvases.images.to(device), "positions": positions.to(device)}
-    with task.evaluating(state) as model:
-        loss_sum, weight = task.loss(model, batch, torch.Generator(device).manual_seed(EVALUATION_SEED))
-    return float(loss_sum) / weight
+    return {"images": canvases.images, "positions": one_position(canvases, config.unconditional, rng)}
 
 
 def trainings(config: PositionsConfig) -> list[Training]:

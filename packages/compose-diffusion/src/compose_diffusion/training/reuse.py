@@ -4,11 +4,13 @@ The composition plays no role in training. Each model is saved as an ordinary `D
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
-from diffusers import DDPMScheduler
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from onepaper.data import BatchSampler
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
@@ -16,22 +18,59 @@ from onepaper.torch.steps import TorchState, TorchTask
 from onepaper.training import Fitted, Hook, LoopOptions
 from torch import Tensor
 
-from compose_diffusion.config.reuse import AttributeConfig, ReuseConfig
-from compose_diffusion.data.digits import attribute_images
-from compose_diffusion.models.pipelines import TrainedPipeline, make_network, make_scheduler
-from compose_diffusion.training.network_training import Training, fit_averaged
+from compose_diffusion.config.reuse import AttributeConfig, ReuseConfig, UNetConfig
+from compose_diffusion.data.digits import IMAGE_SIZE, attribute_images
+from compose_diffusion.training.network_training import Batch, Training, fit_averaged
 
-# Seed of the noise of held-out losses, the same at every evaluation.
-EVALUATION_SEED = 0
+
+@dataclass(frozen=True, eq=False)
+class TrainedPipeline:
+    """A network and its scheduler; saved in the format of diffusers, safetensors and JSON."""
+
+    network: UNet2DModel
+    scheduler: DDPMScheduler
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the folder that `DDPMPipeline.from_pretrained` and `from_diffusers` read."""
+        DDPMPipeline(unet=self.network, scheduler=self.scheduler).save_pretrained(folder, safe_serialization=True)
+        for weights in Path(folder).rglob("*.safetensors"):
+            weights.chmod(0o644)  # safetensors writes files without read permission for others
+        return Path(folder)
+
+
+def make_network(config: UNetConfig) -> UNet2DModel:
+    """The network of a configuration, for 8 x 8 grey images."""
+    return UNet2DModel(
+        sample_size=IMAGE_SIZE,
+        in_channels=1,
+        out_channels=1,
+        layers_per_block=config.layers_per_block,
+        block_out_channels=config.widths,
+        down_block_types=("DownBlock2D",) * len(config.widths),
+        up_block_types=("UpBlock2D",) * len(config.widths),
+        norm_num_groups=config.group_count,
+        add_attention=False,
+        dropout=config.dropout,
+    )
+
+
+def make_scheduler(config: AttributeConfig) -> DDPMScheduler:
+    """The scheduler of a configuration: noise levels and prediction type."""
+    return DDPMScheduler(
+        num_train_timesteps=config.num_train_timesteps,
+        beta_schedule=config.beta_schedule,
+        prediction_type=config.prediction_type,
+    )
 
 
 def attribute_loss(
     scheduler: DDPMScheduler,
-) -> Callable[[Callable[..., Any], Tensor, torch.Generator], tuple[Tensor, int]]:
+) -> Callable[[Callable[..., Any], Batch, torch.Generator], tuple[Tensor, int]]:
     r"""$|h_\theta(x_t, t) - y|^2 / D$ at a uniformly drawn level, y being noise, velocity or clean image."""
     config = cast(Any, scheduler.config)
 
-    def loss(model: Callable[..., Any], images: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
+    def loss(model: Callable[..., Any], batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
+        images = batch["images"]
         t = torch.randint(config.num_train_timesteps, (len(images),), generator=generator, device=images.device)
         noise = torch.randn(images.shape, generator=generator, device=images.device)
         target = {
@@ -75,25 +114,17 @@ def train_attribute(
         total_steps=config.fit.steps,
         accelerator=accelerator,
     )
-    images, held_out = attribute_images(config, "model"), attribute_images(config, "evaluator")
+    images = attribute_images(config, "model")
     rank, world = task.accelerator.rank, task.accelerator.world
     sampler = BatchSampler(len(images), config.fit.batch_size, seed=seed, rank=rank, world=world)
-
-    def held_out_loss(state: TorchState) -> dict[str, float]:
-        device = task.accelerator.device
-        with task.evaluating(state) as model:
-            generator = torch.Generator(device).manual_seed(EVALUATION_SEED)
-            loss_sum, weight = task.loss(model, held_out.to(device), generator)
-        return {"held_out_loss": float(loss_sum) / weight}
-
     network, fitted = fit_averaged(
         task,
-        lambda step: images[torch.from_numpy(sampler(step))],
+        lambda step: {"images": images[torch.from_numpy(sampler(step))]},
         loop,
         run,
         seed=seed,
         description=f"{config.prediction_type} on {len(images)} images",
-        evaluate=held_out_loss,
+        held_out={"images": attribute_images(config, "evaluator")},
         hooks=hooks,
     )
     return TrainedPipeline(network, scheduler), fitted

@@ -19,15 +19,12 @@ from torch import Tensor
 from compose_diffusion.config.toy import ToyLearnedConfig
 from compose_diffusion.data.circles import make_component
 from compose_diffusion.data.distributions import Distribution
-from compose_diffusion.diffusion import NoiseSchedule, add_noise, make_schedule
+from compose_diffusion.diffusion import NoiseSchedule, make_schedule
 from compose_diffusion.models.toy import ToyNetwork, make_network
-from compose_diffusion.training.network_training import Fit, Training
+from compose_diffusion.training.network_training import EVALUATION_SEED, Batch, Fit, Training, noised_batch
 
-Batch = dict[str, Tensor]
 Loss = Callable[[ToyNetwork, Batch, torch.Generator], tuple[Tensor, int]]
 
-# Seed of the held-out points and their noise, the same at every evaluation and for every network.
-EVALUATION_SEED = 0
 HELD_OUT_POINTS = 4096
 
 
@@ -35,7 +32,7 @@ def noise_loss(schedule: NoiseSchedule) -> Loss:
     r"""$|\hat\epsilon_\theta(x_t, t) - \epsilon|^2 / D$ at a uniformly drawn level; double backward for energies."""
 
     def loss(network: ToyNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
-        noised, noise, t = _noised(batch["points"], schedule, generator)
+        noised, noise, t = noised_batch(batch["points"], schedule, generator)
         return _squared_error(network.noise(noised, t), noise)
 
     return loss
@@ -52,18 +49,12 @@ def distillation_loss(schedule: NoiseSchedule, teacher: ToyNetwork) -> Loss:
     """
 
     def loss(network: ToyNetwork, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
-        noised, _, t = _noised(batch["points"], schedule, generator)
+        noised, _, t = noised_batch(batch["points"], schedule, generator)
         with torch.no_grad():
             target = teacher.noise(noised, t)
         return _squared_error(network.noise(noised, t), target)
 
     return loss
-
-
-def _noised(points: Tensor, schedule: NoiseSchedule, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    t = torch.randint(len(schedule), (len(points),), generator=generator, device=points.device)
-    noise = torch.randn(points.shape, generator=generator, device=points.device)
-    return add_noise(points, noise, t, schedule), noise, t
 
 
 def _squared_error(prediction: Tensor, target: Tensor) -> tuple[Tensor, int]:
@@ -176,7 +167,7 @@ def trainings(config: ToyLearnedConfig) -> list[Training]:
     for component in config.components:
         if config.objective == "noise":
             description = f"the {config.network.form} network of {component} on {taught}"
-            listed.append(Training(component, config.fit.steps, description, _noise_fit(config, component)))
+            listed.append(Training(component, config.fit.steps, description, _fit(config, component, {})))
             continue
         teacher_config = replace(config, objective="noise", network=replace(config.network, form="score"))
         teachers: dict[str, ToyNetwork] = {}
@@ -185,41 +176,35 @@ def trainings(config: ToyLearnedConfig) -> list[Training]:
                 f"{component}-teacher",
                 config.fit.steps,
                 f"the score network of {component} on {taught}",
-                _noise_fit(teacher_config, component, keep=teachers),
+                _fit(teacher_config, component, teachers, teaches=True),
             ),
             Training(
                 component,
                 config.fit.steps,
                 f"the {config.network.form} energy of {component} from that score network",
-                _distillation_fit(config, component, teachers),
+                _fit(config, component, teachers),
             ),
         ]
     return listed
 
 
-def _noise_fit(config: ToyLearnedConfig, component: str, keep: dict[str, ToyNetwork] | None = None) -> Fit:
+def _fit(config: ToyLearnedConfig, component: str, teachers: dict[str, ToyNetwork], *, teaches: bool = False) -> Fit:
+    """The training of a network, which is added to `teachers` if it teaches, or distilled from the one there."""
+
     def run_fit(
         run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
     ) -> tuple[ToyNetwork, Fitted[TorchState]]:
-        network, fitted = train_network(config, component, run, loop, seed=seed, accelerator=accelerator)
-        if keep is not None:
-            keep[component] = network
-        return network, fitted
-
-    return run_fit
-
-
-def _distillation_fit(config: ToyLearnedConfig, component: str, teachers: dict[str, ToyNetwork]) -> Fit:
-    def run_fit(
-        run: Run | None, loop: LoopOptions, seed: int, accelerator: Accelerator
-    ) -> tuple[ToyNetwork, Fitted[TorchState]]:
-        if component not in teachers:
+        if config.objective == "distill" and component not in teachers:
             raise UsageError(
                 f"energy of {component} has no teacher yet, expected its score network first; run the training "
                 f"'{component}-teacher' before"
             )
-        return train_network(
-            config, component, run, loop, seed=seed, accelerator=accelerator, teacher=teachers[component]
+        teacher = teachers.get(component) if config.objective == "distill" else None
+        network, fitted = train_network(
+            config, component, run, loop, seed=seed, accelerator=accelerator, teacher=teacher
         )
+        if teaches:
+            teachers[component] = network
+        return network, fitted
 
     return run_fit

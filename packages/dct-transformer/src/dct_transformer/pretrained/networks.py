@@ -9,7 +9,7 @@ from onepaper.checkpoints import check_finite, check_tree, read_pretrained
 from onepaper.config import read_json
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.runs import write_atomic
-from onepaper.torch.state_files import finite_parameters, model_tensors, save_pretrained, tree_of
+from onepaper.torch.state_files import finite_parameters, model_tensors, no_larger_than, save_pretrained, tree_of
 from onepaper.weights import find_weights
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -71,7 +71,7 @@ def open_network(name: str | Path = DEFAULT_WEIGHTS) -> DCTransformer:
         stored = {name: value.float() for name, value in load_file(weights).items()}
     except (SafetensorError, OSError) as error:
         raise OnePaperError(f"{weights} is damaged or no safetensors file ({error})") from error
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), no_larger_than(weights):
         model = DCTransformer(config)
     check_tree(tree_of(model_tensors(model)), tree_of(stored), weights)
     model.load_state_dict(stored)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from onepaper.checkpoints import check_tree, read_pretrained
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.torch.state_files import model_tensors, tree_of
+from onepaper.torch.state_files import model_tensors, no_larger_than, tree_of
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -72,7 +72,7 @@ def open_network(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> A
     except UsageError:
         config, weights = read_pretrained(folder, AutoencoderConfig)
         build = build_autoencoder
-    with torch.device("meta"):
+    with torch.device("meta"), no_larger_than(weights):
         model = build(config)
     fill(model, read_tensors(weights, dtype), weights)
     return model

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from onepaper.config import read_json, shortened, unknown
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.torch.network_size import check_network_size
 from onepaper.torch.state_files import model_tensors, write_safetensors
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
@@ -47,6 +48,7 @@ def read_network(folder: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
         name = "PixArtTransformer2DModel"
     if name not in CLASSES:
         raise UsageError(f"{folder / CONFIG}: {unknown('class of diffusers', str(name), CLASSES)}")
+    check_network_size(folder / CONFIG, values)
     description = CLASSES[name]
     try:
         config = description.read(values)
@@ -54,7 +56,10 @@ def read_network(folder: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
         raise UsageError(f"{folder / CONFIG}: {error!r} in the options of {name}; fetch the file again") from None
     except UsageError as error:
         raise UsageError(f"{folder / CONFIG}: {error}") from None
-    shapes = {name: tensor.shape for name, tensor in model_tensors(empty_network(config)).items()}
+    try:
+        shapes = {name: tensor.shape for name, tensor in model_tensors(empty_network(config)).items()}
+    except RuntimeError as error:  # tensors of more than 2^63 bytes
+        raise UsageError(f"{folder / CONFIG} describes no network ({error}); fetch the file again") from None
     tensors = {
         name: value.reshape(shapes[name]) for name, value in _read(folder, list(description.rules(config))).items()
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from onepaper.checkpoints import check_tree, read_pretrained, write_pretrained
-from onepaper.torch.state_files import model_tensors, tree_of, write_safetensors
+from onepaper.torch.state_files import model_tensors, no_larger_than, tree_of, write_safetensors
 from onepaper.weights import find_weights
 from torch import Tensor, nn
 
@@ -61,7 +61,7 @@ def open_system(name: str | Path = DEFAULT_WEIGHTS) -> System:
     folder = find_weights(name, "imagen3")
     config, weights = read_pretrained(folder, SystemConfig)
     stored = read_tensors(weights)
-    with torch.device("meta"):
+    with torch.device("meta"), no_larger_than(weights):
         autoencoder, denoiser = build_autoencoder(config.autoencoder), build_denoiser(config.denoiser)
     check_tree(tree_of(_tensors(autoencoder, denoiser)), tree_of(stored), weights)
     for prefix, model in (("autoencoder.", autoencoder), ("denoiser.", denoiser)):

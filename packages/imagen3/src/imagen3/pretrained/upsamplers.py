@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from onepaper.checkpoints import read_pretrained
 from onepaper.errors import UsageError
-from onepaper.torch.state_files import model_tensors, save_pretrained
+from onepaper.torch.state_files import model_tensors, no_larger_than, save_pretrained
 from onepaper.weights import find_weights
 from torch import nn
 
@@ -58,7 +58,7 @@ def open_upsampler(name: str | Path = DEFAULT_UPSAMPLER) -> Upsampler:
     config, weights = read_pretrained(find_weights(name, "imagen3"), UpsamplerConfig)
     system = open_system(config.system)
     check_parts(config, system)
-    with torch.device("meta"):
+    with torch.device("meta"), no_larger_than(weights):
         denoiser = build_denoiser(config.denoiser)
     fill(denoiser, read_tensors(weights), weights)
     return Upsampler(config, denoiser, system)

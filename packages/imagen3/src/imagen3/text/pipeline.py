@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from onepaper.checkpoints import check_finite
 from onepaper.config import read_json, unknown
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.fingerprint.marks import unmeasured
+from onepaper.torch.network_size import check_network_size
+from onepaper.torch.state_files import finite_parameters
 
 from imagen3.text.encoder import TextFeatures
 
@@ -54,7 +57,7 @@ def pipeline_class(folder: Path) -> str:
 
 
 def check_settings(folder: Path) -> None:
-    """Refuse settings of components that are no objects.
+    """Refuse settings of components that are no objects, or of text encoders far larger than their weights.
 
     diffusers takes a text for the name of a model and asks the network for it, whatever `local_files_only` says.
 
@@ -69,6 +72,14 @@ def check_settings(folder: Path) -> None:
             raise UsageError(f"{path} cannot be read ({error}); fetch it again") from None
         if not isinstance(settings, dict):
             raise UsageError(f"{path} holds {type(settings).__name__}, expected an object of settings; fetch it again")
+        check_network_size(path, settings, lambda path=path, settings=settings: _text_encoder(path.parent, settings))
+
+
+def _text_encoder(folder: Path, settings: dict[str, Any]) -> Any:
+    import transformers
+
+    kind = getattr(transformers, settings["architectures"][0])
+    return kind(transformers.AutoConfig.from_pretrained(folder, local_files_only=True))
 
 
 @unmeasured
@@ -98,9 +109,12 @@ class PipelineEncoder:
             pipeline: Any = DiffusionPipeline.from_pretrained(
                 path, transformer=None, vae=None, scheduler=None, local_files_only=True, use_safetensors=True
             )
-        except (OSError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # damaged files raise errors of many kinds in diffusers and transformers
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UsageError(f"text.path {path} holds no usable pipeline ({reason})") from None
+        for name, part in pipeline.components.items():
+            if isinstance(part, torch.nn.Module):
+                check_finite(path / name, finite_parameters(part))
         self.dim, self.max_tokens = dim, max_tokens
         self._pipeline, self._encode = pipeline, PIPELINES[kind]
 

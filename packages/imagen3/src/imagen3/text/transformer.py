@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from onepaper.checkpoints import check_finite
+from onepaper.config import read_json
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.torch.network_size import check_network_size
+from onepaper.torch.state_files import finite_parameters
 
 from imagen3.text.encoder import TextFeatures
 
@@ -32,14 +36,29 @@ class TransformerEncoder:
             from transformers import AutoConfig, AutoModel, AutoTokenizer, T5EncoderModel
         except ImportError:
             raise OnePaperError("the text encoder needs transformers: pip install 'onepaper-imagen3[text]'") from None
-        try:
+        settings = read_json(path / "config.json", "description of the text encoder")
+        if not isinstance(settings, dict):
+            raise UsageError(f"{path / 'config.json'} is no description of a model; fetch it again")
+        is_t5 = settings.get("model_type") in ("t5", "mt5", "umt5")
+        kind: Any = T5EncoderModel if is_t5 else AutoModel
+
+        def build() -> Any:
             config = AutoConfig.from_pretrained(path, local_files_only=True)
-            kind: Any = T5EncoderModel if config.model_type in ("t5", "mt5", "umt5") else AutoModel
-            model = kind.from_pretrained(path, local_files_only=True, use_safetensors=True)
+            return kind(config) if is_t5 else kind.from_config(config)
+
+        check_network_size(path / "config.json", settings, build)
+        try:
+            model, found = kind.from_pretrained(
+                path, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
             self._tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # damaged files raise errors of many kinds in transformers and safetensors
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UsageError(f"text.path {path} holds no usable model and tokenizer ({reason})") from None
+        # Poolers give no hidden state; transformers fills what is missing with random numbers.
+        if missing := sorted(name for name in map(str, found["missing_keys"]) if "pooler" not in name):
+            raise UsageError(f"text.path {path} lacks {len(missing)} weights, first {missing[0]}; fetch it again")
+        check_finite(path, finite_parameters(model))
         model = getattr(model, "text_model", model)
         found = model.config.hidden_size
         if found != dim:

@@ -1,0 +1,58 @@
+"""Settings of a network compared with the weights beside them, before the network is built.
+
+A few damaged bytes of settings can describe a network of terabytes, or of a thousand million layers.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from onepaper.config import shortened
+from onepaper.errors import UsageError
+
+# Settings that say how often a part of a network is repeated.
+_REPEATS = re.compile("layers|blocks|depth|repeat")
+
+
+def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of the tensors in a file of safetensors; only its header is read.
+
+    Raises:
+        UsageError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"{path} is damaged or no safetensors file ({error})") from error
+
+
+def check_repeats(path: Path, settings: Mapping[str, Any], most: int, reason: str) -> None:
+    """Refuse settings that repeat a part of a network more than `most` times, at any depth of the settings.
+
+    Args:
+        path: file of the settings, for the message.
+        settings: as read from JSON.
+        most: the largest number that is possible.
+        reason: why it is, for the message.
+
+    Raises:
+        UsageError: such a setting.
+    """
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            check_repeats(path, value, most, reason)
+        elif _REPEATS.search(name) and any(number > most for number in _numbers(value)):
+            raise UsageError(f"{path}: {name} is {shortened(value)}, but {reason}")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """The numbers in a value of JSON."""
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _numbers(part)
+    elif isinstance(value, int | float):
+        yield value
