@@ -7,7 +7,7 @@ times, imagen-pytorch over ours: above 1 ours is faster. Ours works on latents a
 decoding of the pictures; theirs works on pixels, as a base network of Saharia et al. (2022), from encoded texts.
 """
 
-import importlib
+import importlib.util
 import json
 import statistics
 import sys
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import MagicMock, patch
 
-import datasets  # noqa: F401 - it looks for torchvision, which may be replaced below
+import datasets  # noqa: F401 - it looks for torchvision, which is replaced below where there is none
 import torch
 import transformers
 from onepaper.benchmark import option_parser, write_result
@@ -29,19 +29,23 @@ PICTURES, GUIDANCE = 16, 3.0
 PROMPTS = ["a red apple with a green leaf"] * PICTURES
 
 
-def imagen_pytorch() -> Any:
-    """The library, which reads and writes files by torchvision, and asks a server for the width of a text encoder."""
-    try:
-        importlib.import_module("torchvision")
-    except (ImportError, RuntimeError):  # it is there for another build of torch, or not at all
+def load_peer() -> Any:
+    """The library; without torchvision, by which it reads and writes files, and without the configuration of T5.
+
+    Raises:
+        ImportError, RuntimeError: it is not installed, or a torchvision for another build of torch is.
+    """
+    if importlib.util.find_spec("torchvision") is None:
         sys.modules |= {f"torchvision{part}": MagicMock() for part in ("", ".transforms", ".utils")}
+    # Otherwise it asks a server for the width of the text encoder.
     with patch.object(transformers.T5Config, "from_pretrained", return_value=transformers.T5Config()):
-        return importlib.import_module("imagen_pytorch")
+        import imagen_pytorch
+    return imagen_pytorch
 
 
 def theirs(steps: int) -> tuple[int, Callable[[], Any]]:
     """Parameters of their network, and a call that samples."""
-    library = imagen_pytorch()
+    library = load_peer()
     unet = library.Unet(
         dim=64, text_embed_dim=128, cond_dim=64, dim_mults=(1, 2), num_resnet_blocks=1, layer_attns=(False, True),
         layer_cross_attns=(False, True), attn_heads=4, attn_dim_head=32,
@@ -63,7 +67,11 @@ def main() -> None:
     """Measure in turns and print the median."""
     given = option_parser(__doc__, rounds=3, steps=25).parse_args()
     torch.set_num_threads(given.threads)
-    calls = {"theirs": theirs(given.steps), "ours": ours(given.steps)}
+    try:
+        calls = {"theirs": theirs(given.steps), "ours": ours(given.steps)}
+    except (ImportError, RuntimeError) as error:
+        print(f"imagen-pytorch does not load ({error}); nothing is compared")
+        return
     times: dict[str, list[float]] = {name: [] for name in calls}
     for index in range(given.rounds + 1):
         for name, (_, sample) in calls.items():
