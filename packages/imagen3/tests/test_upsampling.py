@@ -7,10 +7,11 @@ import pytest
 import torch
 from onepaper.errors import UsageError
 
+from imagen3.data.pictures import load_pictures
 from imagen3.models.networks import build_denoiser
 from imagen3.presets import PRESETS
 from imagen3.pretrained.systems import System
-from imagen3.pretrained.upsamplers import Upsampler
+from imagen3.pretrained.upsamplers import Upsampler, open_upsampler
 from imagen3.text.encoder import TextFeatures
 from imagen3.upsampling import conditioned_input, consistency, enlarge, reduce_size, upsample
 
@@ -52,6 +53,16 @@ def test_without_a_prediction_it_is_the_interpolation(system: System) -> None:
     small = small_pictures(2, 8, 8)
     large = upsample(Upsampler(config, build_denoiser(config.denoiser).eval(), system), small, ["a dog"] * 2)
     assert np.array_equal(large, enlarge(small, 2, "lanczos"))
+
+
+def test_what_ships_surpasses_interpolation() -> None:
+    """On emoji of the test part, by a decibel and whatever the prompt."""
+    shipped = open_upsampler()
+    pictures = load_pictures(shipped.config.data)
+    large = pictures.pixels[pictures.indices("test")[:8]]
+    small = reduce_size(large, 2)
+    found = upsample(shipped, small, ["a picture"] * 8)
+    assert consistency(found, large).mean() > consistency(enlarge(small, 2, "lanczos"), large).mean() + 1
 
 
 def test_level_of_the_noise() -> None:
