@@ -8,34 +8,47 @@ this machine; without a browser it says so and exits 0.
 """
 
 import argparse
+import asyncio
 import functools
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TypeVar
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.async_api import Browser, BrowserContext, Error, async_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTHS = (390, 1280)
+WIDTHS = (1280, 390)
+HEIGHT = 900
 SCHEMES = ("light", "dark")
-# Run in the page; gives one line a fault.
+# Pages that are open at a time in each scheme.
+AT_ONCE = 2
+# Seconds for one step, such as loading a page or changing its width, so that a page can never hang the check.
+PATIENCE = 60
+
+T = TypeVar("T")
+
+# Run in the page as it was loaded; gives one line a fault. A sound is let go once its length is known, because the
+# browser has six connections to a server, and a sound that waits to be played keeps one.
 FAULTS = r"""async () => {
   for (const block of document.querySelectorAll("details")) block.open = true;
   for (const image of document.images) image.loading = "eager";
   const found = [];
-  const root = document.documentElement;
-  const [wanted, given] = [root.scrollWidth, root.clientWidth];
-  if (wanted > given) found.push(`is ${wanted} px wide in a window of ${given}`);
-  await Promise.all([...document.images].map(image => image.decode().catch(() => found.push(`picture ${image.src}`))));
   const known = sound => sound.readyState > 0 || new Promise(resolve => {
     sound.onloadedmetadata = () => resolve(true);
     sound.onerror = () => resolve(false);
     sound.load();
   });
-  for (const sound of document.querySelectorAll("audio")) if (!await known(sound)) found.push(`sound ${sound.src}`);
+  for (const sound of document.querySelectorAll("audio")) {
+    if (!await known(sound)) found.push(`sound ${sound.src}`);
+    sound.onerror = null;
+    sound.removeAttribute("src");
+    sound.load();
+  }
+  await Promise.all([...document.images].map(image => image.decode().catch(() => found.push(`picture ${image.src}`))));
   const texts = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const text = texts.currentNode;
@@ -44,6 +57,11 @@ FAULTS = r"""async () => {
   }
   return found;
 }"""
+# Run in the window of each width.
+TOO_WIDE = """() => {
+  const {scrollWidth, clientWidth} = document.documentElement;
+  return scrollWidth > clientWidth ? [`is ${scrollWidth} px wide in a window of ${clientWidth}`] : [];
+}"""
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -51,30 +69,68 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Say nothing: the browser reports what it misses."""
 
 
-def faults(page: Page, address: str) -> list[str]:
-    """What is wrong with a page in the window as it is."""
-    heard: list[str] = []
-    page.on("console", lambda message: heard.append(f"console: {message.text}") if message.type == "error" else None)
-    page.on("pageerror", lambda error: heard.append(f"script: {error}"))
-    page.goto(address, wait_until="load")
-    return [*heard, *page.evaluate(FAULTS)]
+async def _in_time(step: Awaitable[T], name: str) -> T:
+    try:
+        return await asyncio.wait_for(step, PATIENCE)
+    except (TimeoutError, Error) as error:
+        reason = str(error).splitlines()[0] if isinstance(error, Error) else f"not done after {PATIENCE} s"
+        raise OSError(f"{name}: {reason}") from None
 
 
-def check(browser: Browser, site: Path, address: str, screenshots: Path | None) -> Iterator[str]:
+async def faults(context: BrowserContext, address: str, pictures: str | None) -> list[str]:
+    """What is wrong with a page, which is loaded once and then seen in windows of all widths.
+
+    Args:
+        context: where the page is opened.
+        address: what to load.
+        pictures: path of the screenshots without the width and `.png`; None for none.
+    """
+    found: list[str] = []
+    try:
+        page = await _in_time(context.new_page(), "opening")
+        page.on("console", lambda said: found.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on("pageerror", lambda error: found.append(f"script: {error}"))
+        await _in_time(page.goto(address, wait_until="load"), "loading")
+        found += await _in_time(page.evaluate(FAULTS), "pictures and sounds")
+        for width in WIDTHS:
+            await _in_time(page.set_viewport_size({"width": width, "height": HEIGHT}), f"{width} px")
+            found += await _in_time(page.evaluate(TOO_WIDE), f"{width} px")
+            if pictures is not None:
+                path = f"{pictures}{width}.png"
+                await _in_time(page.screenshot(path=path, full_page=True), f"{width} px, picture")
+        await _in_time(page.close(), "closing")
+    except OSError as error:
+        found.append(str(error))
+    return found
+
+
+async def _check_scheme(
+    browser: Browser, scheme: str, names: Iterator[str], address: str, screenshots: Path | None
+) -> list[str]:
+    """One line a fault of the pages that this worker takes from `names`, which it shares with others."""
+    opened = browser.new_context(viewport={"width": WIDTHS[0], "height": HEIGHT}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = await _in_time(opened, "the browser")
+    found = []
+    for name in names:
+        folder = name.removesuffix("index.html")
+        pictures = str(screenshots / f"{folder.replace('/', '-')}{scheme}-") if screenshots else None
+        found += [f"{name}, {scheme}: {fault}" for fault in await faults(context, f"{address}/{folder}", pictures)]
+    return found
+
+
+async def check(program: str, site: Path, address: str, screenshots: Path | None) -> list[str]:
     """One line a fault, for all pages of `site`, which is served at `address`."""
     pages = sorted(path.relative_to(site).as_posix() for path in site.rglob("index.html"))
-    for width in WIDTHS:
-        for scheme in SCHEMES:
-            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            for name in pages:
-                page = context.new_page()
-                for fault in faults(page, f"{address}/{name.removesuffix('index.html')}"):
-                    yield f"{name}, {width} px, {scheme}: {fault}"
-                if screenshots is not None:
-                    file = f"{name.removesuffix('index.html').replace('/', '-')}{width}-{scheme}.png"
-                    page.screenshot(path=screenshots / file, full_page=True)
-                page.close()
-            context.close()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program)
+        workers = [
+            _check_scheme(browser, scheme, shared, address, screenshots)
+            for scheme in SCHEMES
+            for shared in [iter(pages)] * AT_ONCE
+        ]
+        found = await asyncio.gather(*workers)
+        await _in_time(browser.close(), "the browser")
+    return sorted(fault for worker in found for fault in worker)
 
 
 def main() -> int:
@@ -91,9 +147,8 @@ def main() -> int:
         return 0
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(words.site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
-        found = list(check(browser, words.site, f"http://127.0.0.1:{server.server_port}", words.screenshots))
+    address = f"http://127.0.0.1:{server.server_port}"
+    found = asyncio.run(check(program, words.site, address, words.screenshots))
     server.shutdown()
     for line in found:
         print(line)

@@ -1,7 +1,7 @@
 """Checks before a release: versions agree, and wheels and source archives hold the licences of what they embed.
 
 python tools/release.py versions
-python tools/release.py archives dist/
+python tools/release.py archives dist/ [PAPER ...]
 """
 
 import re
@@ -9,7 +9,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -40,9 +40,17 @@ def version_problems(root: Path) -> Iterator[str]:
                 yield f"{name}: {file} has {found.group(1) if found else 'no version'}, pyproject.toml {version}"
 
 
-def archive_problems(root: Path, dist: Path) -> Iterator[str]:
-    """Wheels and source archives that are missing, or lack the licence of the package or of data that they embed."""
+def archive_problems(root: Path, dist: Path, papers: Sequence[str] = ()) -> Iterator[str]:
+    """Wheels and source archives that are missing, or lack the licence of the package or of data that they embed.
+
+    Args:
+        root: of the repository.
+        dist: the folder of the archives.
+        papers: only these, with the shared package; all where there are none.
+    """
     for folder in projects(root):
+        if papers and folder.name not in ("shared", *papers):
+            continue
         name = folder.name if folder.name == "shared" else f"onepaper_{folder.name.replace('-', '_')}"
         stem = f"{'onepaper' if name == 'shared' else name}-{version_of(folder)}"
         licences = {path.name for path in folder.glob("src/*/assets/data/*licence*")} | {"LICENSE"}
@@ -64,7 +72,8 @@ def _members(archive: Path) -> list[str]:
 
 def main(words: list[str]) -> int:
     """Print the problems; 1 if there are any."""
-    problems = list(version_problems(ROOT) if words[0] == "versions" else archive_problems(ROOT, Path(words[1])))
+    found = version_problems(ROOT) if words[0] == "versions" else archive_problems(ROOT, Path(words[1]), words[2:])
+    problems = list(found)
     print("\n".join(problems) or f"{words[0]}: no problem")
     return int(bool(problems))
 

@@ -1,5 +1,6 @@
 """Each fault of a page is found in a browser, and a good page has none."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -33,10 +34,25 @@ def test_faults_of_a_site(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     for name, fault, times in (
         ("wide", "is 500 px wide in a window of 390", 2),  # as wide as a phone, light and dark
-        ("missing", "picture ", 4),
-        ("silent", "sound ", 4),
-        ("slash", "backslash in 'A formula \\hat x.'", 4),
-        ("error", "script: broken", 4),
+        ("missing", "picture ", 2),
+        ("silent", "sound ", 2),
+        ("slash", "backslash in 'A formula \\hat x.'", 2),
+        ("error", "script: broken", 2),
     ):
         assert sum(line.startswith(f"{name}/") and fault in line for line in lines) == times, (name, lines)
     assert not [line for line in lines if line.startswith(("good/", "index"))]
+
+
+def test_a_page_that_never_ends_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "index.html").write_text(PAGE.format("<script>for (;;);</script>"))
+    specification = importlib.util.spec_from_file_location("check_site", PROGRAM)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    monkeypatch.setattr(module, "PATIENCE", 3)
+    monkeypatch.setattr(sys, "argv", ["check_site.py", str(tmp_path)])
+    assert module.main() == 1
+    assert "index.html, light: loading: not done after 3 s" in capsys.readouterr().out

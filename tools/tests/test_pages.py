@@ -1,7 +1,8 @@
-"""Commands in sentences of the pages, and those of claims at the paper's scale, are ones that the papers have.
+"""Commands of the pages, and those of claims at the paper's scale, are ones that the papers have.
 
-Blocks marked `bash` are run by the tests of each package. Blocks marked `text` need what a test lacks, such as a
-cluster; like sentences, they may have words in capitals for what is the reader's.
+Blocks marked `bash` of a paper's README, page, tutorials and guides are run by the tests of its package. Blocks of
+other pages, and those marked `text`, need what a test lacks, such as a cluster or a folder of the reader's; like
+sentences, they may have words in capitals for that.
 """
 
 import re
@@ -22,13 +23,13 @@ from onepaper.paper import Paper
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("packages/**/*.md"), ROOT / "shared" / "README.md"]
 _TABLE = re.compile(r"<!-- (all-)?claims:begin.*?claims:end -->", re.DOTALL)
-_TEXT_BLOCK = re.compile(r"^```text\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^ *```(?:text|bash|sh)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
 def commands_of(text: str, paper: str) -> set[str]:
-    """`onepaper PAPER VERB ...` in sentences and in blocks of text."""
+    """`onepaper PAPER VERB ...` in sentences and in blocks."""
     text = _TABLE.sub("", text)
-    lines = [line for block in _TEXT_BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    lines = [line for block in _BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
     places = [*re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", text), *lines]
     return {found[0] for place in places if (found := re.search(rf"\bonepaper {paper} \S.*", place, re.DOTALL))}
 

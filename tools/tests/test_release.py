@@ -50,3 +50,4 @@ def test_archives_without_licences(root: Path, tmp_path: Path) -> None:
         "onepaper_a_paper-0.3.1-py3-none-any.whl lacks LICENSE",
         f"onepaper_a_paper-0.3.1.tar.gz is missing from {dist}",
     ]
+    assert list(archive_problems(root, dist, ["another-paper"])) == []

@@ -53,6 +53,20 @@ def test_powers_are_those_of_librosa(power: int) -> None:
     np.testing.assert_allclose(mel_power(NOISE, config).transpose(1, 2).numpy(), expected, rtol=2e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("mels", [7, 80])
+def test_powers_are_those_of_the_definition(mels: int) -> None:
+    """Also where clips are computed in several parts and bands in several products; gradients as well."""
+    config = FrontEndConfig(mels=mels)
+    clips = 0.3 * torch.randn(30, 6100, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    frames = clips.unfold(-1, 400, 160) * torch.hann_window(400)
+    expected = torch.fft.rfft(frames, n=512).abs().square() @ mel_filters(config)
+    torch.testing.assert_close(mel_power(clips, config), expected, rtol=1e-5, atol=1e-6)
+    first = clips[:1].requires_grad_()
+    (slope,) = torch.autograd.grad(mel_power(first, config).sum(), first)
+    # A power is quadratic in the waveform.
+    torch.testing.assert_close((slope * first).sum(), 2 * mel_power(first, config).sum(), rtol=1e-4, atol=0)
+
+
 @given(st.floats(1.0, 8000.0), st.sampled_from(["htk", "slaney"]))
 def test_scales_are_inverted(hertz: float, scale: str) -> None:
     assert np.isclose(mel_to_hertz(hertz_to_mel(hertz, scale), scale), hertz, rtol=1e-9)
