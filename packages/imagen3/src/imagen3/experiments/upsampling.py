@@ -43,7 +43,7 @@ def upsampled_pictures(context: ClaimContext) -> Evidence:
     )
     upsampler = open_upsampler()
     large, prompts = (own[:SHOWN] for own in held_out(upsampler))
-    small = reduce_size(large, 2)
-    shown = [enlarge(small, 2, "lanczos"), upsample(upsampler, small, prompts, seed=context.seeds[0]), large]
+    small = reduce_size(large, 2)  # pyright: ignore
+    shown = [enlarge(small, 2, "lanczos"), upsample(upsampler, small, prompts, seed=context.seeds[0]), large]  # pyright: ignore
     grid = ImageGrid("Lanczos, the upsampler and the pictures", np.concatenate(shown) / 255, columns=SHOWN)
     return Evidence("", measured, [table, grid])
