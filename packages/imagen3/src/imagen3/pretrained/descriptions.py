@@ -62,7 +62,7 @@ def read_flux(values: Values) -> DenoiserConfig:
     if values["in_channels"] % 4:
         raise UsageError(f"in_channels is {values['in_channels']}, expected a multiple of 4")
     shared = _shared(values)
-    folded: dict[str, Any] = {name: shared[name] // 4 for name in ("channels", "output_channels")}
+    shared |= {"patch": 2, **{name: shared[name] // 4 for name in ("channels", "output_channels")}}
     return DenoiserConfig(
         text_dim=values["joint_attention_dim"],
         pooled_dim=values["pooled_projection_dim"],
@@ -70,7 +70,7 @@ def read_flux(values: Values) -> DenoiserConfig:
         kind="flux",
         single_depth=values["num_single_layers"],
         guidance_input=values.get("guidance_embeds", False),
-        **shared | folded | {"patch": 2},
+        **shared,
     )
 
 
