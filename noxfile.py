@@ -437,11 +437,13 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session
 def ray(session: nox.Session) -> None:
-    """Run the script for a Ray cluster in docs/scaling.md, and features of audio-datasets, on local clusters."""
+    """On local clusters: the script for Ray in docs/scaling.md, features of audio-datasets, the filters of imagen3."""
     _install(session, "compose-diffusion")
     _install(session, "audio-datasets", "ray,test")
+    _install(session, "imagen3", "ray,test")
     session.run("pytest", "-m", "slow", "tools/tests/test_ray.py", *REST)
     session.run("pytest", "-m", "slow", "-k", "ray", "packages/audio-datasets/tests/extraction", *REST)
+    session.run("pytest", "-m", "slow", "-k", "ray", "packages/imagen3/tests/data", *REST)
 
 
 @nox.session

@@ -210,8 +210,8 @@ def light_start(package: Package) -> Iterator[str]:
 
 
 def _packed_size(file: Path) -> int:
-    """Bytes of a file in a wheel; weights, pictures and archives hardly shrink."""
-    if file.suffix in (".py", ".toml", ".tsv", ".txt", ".html", ".json"):
+    """Bytes of a file in a wheel; pictures and archives do not shrink."""
+    if file.suffix in (".py", ".toml", ".tsv", ".txt", ".html", ".json", ".safetensors"):
         return len(zlib.compress(file.read_bytes()))
     return file.stat().st_size
 

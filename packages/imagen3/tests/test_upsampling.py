@@ -7,10 +7,11 @@ import pytest
 import torch
 from onepaper.errors import UsageError
 
+from imagen3.data.pictures import load_pictures
 from imagen3.models.networks import build_denoiser
 from imagen3.presets import PRESETS
 from imagen3.pretrained.systems import System
-from imagen3.pretrained.upsamplers import Upsampler
+from imagen3.pretrained.upsamplers import Upsampler, open_upsampler
 from imagen3.text.encoder import TextFeatures
 from imagen3.upsampling import conditioned_input, consistency, enlarge, reduce_size, upsample
 
@@ -46,6 +47,24 @@ def test_a_picture_does_not_depend_on_its_batch(upsampler: Upsampler) -> None:
     assert np.abs(whole.astype(int) - parts).max() <= 1
 
 
+def test_without_a_prediction_it_is_the_interpolation(system: System) -> None:
+    """The networks' output is 0 at first; as noise and data have the deviation 1, what is left is t (z - noise) = 0."""
+    config = replace(PRESETS["sr-smoke"].config, steps=1)
+    small = small_pictures(2, 8, 8)
+    large = upsample(Upsampler(config, build_denoiser(config.denoiser).eval(), system), small, ["a dog"] * 2)
+    assert np.array_equal(large, enlarge(small, 2, "lanczos"))
+
+
+def test_what_ships_surpasses_interpolation() -> None:
+    """On emoji of the test part, by a decibel and whatever the prompt."""
+    shipped = open_upsampler()
+    pictures = load_pictures(shipped.config.data)
+    large = pictures.pixels[pictures.indices("test")[:8]]
+    small = reduce_size(large, 2)
+    found = upsample(shipped, small, ["a picture"] * 8)
+    assert consistency(found, large).mean() > consistency(enlarge(small, 2, "lanczos"), large).mean() + 1
+
+
 def test_level_of_the_noise() -> None:
     """At level 0 the small picture is as it is, at 1 it is noise; the network is given the level."""
     text = TextFeatures(torch.zeros(2, 1, 3), torch.ones(2, 1, dtype=torch.bool), torch.ones(2, 3))
@@ -77,7 +96,7 @@ def test_wrong_values(upsampler: Upsampler) -> None:
     for pictures, prompts, scale, expected in (
         (small, ["a dog"], 3, "scale is 3, expected 2, 4 or 8"),
         (small, ["a dog"] * 2, 2, "2 prompts for 1 pictures"),
-        (small_pictures(1, 6, 8), ["a dog"], 2, "pictures have 6 x 8 pixels"),
+        (small_pictures(1, 7, 8), ["a dog"], 2, "pictures have 7 x 8 pixels, expected multiples of 2"),
         (small, [" "], 2, "a prompt is empty"),
     ):
         with pytest.raises(UsageError, match=expected):

@@ -395,41 +395,49 @@ class UpsamplerConfig:
     denoiser: DenoiserConfig
     training: TrainingConfig
     system: str = "emoji"
-    """the system whose autoencoder and text encoder are used: one that ships with the package, or a folder"""
+    """the system whose text encoder is used: one that ships with the package, or a folder"""
     data: DataConfig = DataConfig()
     """pictures of the large size"""
-    objective: ObjectiveConfig = ObjectiveConfig()
-    largest_noise: float = 0.5
+    objective: ObjectiveConfig = ObjectiveConfig("edm", sigma_data=1.0, location=1.0, scale=1.5)
+    fold: int = 2
+    """pixels of a side of the squares that are folded into channels"""
+    contrast: float = 15.0
+    """factor of the difference from the enlarged small picture, so that its standard deviation is about 1"""
+    largest_noise: float = 0.05
     """of the small picture in the training, uniform from 0"""
     degraded_share: float = 0.0
     """of small pictures with blur, noise and traces of JPEG files"""
-    noise: float = 0.1
+    noise: float = 0.0
     """of the small picture when sampling"""
-    steps: int = 16
+    steps: int = 8
     """of Euler's method"""
     tile: int = 64
-    """latents of a side of the overlapping tiles"""
+    """squares of a side of the overlapping tiles"""
 
     def __post_init__(self) -> None:
         check_between("largest_noise", self.largest_noise, 0.0, 1.0)
         check_between("degraded_share", self.degraded_share, 0.0, 1.0)
         check_between("noise", self.noise, 0.0, self.largest_noise)
-        check_positive("steps", self.steps)
-        check_positive("tile", self.tile)
-        own = self.denoiser
-        if own.channels != 2 * own.output_channels:
+        for name in ("steps", "tile", "fold", "contrast"):
+            check_positive(name, getattr(self, name))
+        own, channels = self.denoiser, 3 * self.fold**2
+        if (own.channels, own.output_channels) != (2 * channels, channels):
             raise UsageError(
-                f"denoiser.channels is {own.channels}, expected twice denoiser.output_channels, "
-                f"{2 * own.output_channels}: noisy latents and those of the small picture"
+                f"denoiser.channels and output_channels are {own.channels} and {own.output_channels}, expected "
+                f"{2 * channels} and {channels}: squares of {self.fold} by {self.fold} pixels of both pictures"
             )
         if own.pooled_dim != own.text_dim + LEVEL_FEATURES:
             raise UsageError(f"denoiser.pooled_dim is {own.pooled_dim}, expected text_dim + {LEVEL_FEATURES}")
         if self.tile % (4 * own.patch):
             raise UsageError(f"tile is {self.tile}, expected a multiple of 4 * denoiser.patch, {4 * own.patch}")
-        if self.objective.prediction != "rf":
-            raise UsageError("an upsampler predicts the velocity of rectified flow; leave objective.prediction at rf")
-        if self.data.size % 2:
-            raise UsageError(f"data.size is {self.data.size}, expected an even number, which is halved")
+        if self.data.size % (2 * self.unit):
+            raise UsageError(f"data.size is {self.data.size}, expected a multiple of {2 * self.unit}")
+
+    @property
+    def unit(self) -> int:
+        """Pixels whose multiples are the sides of a small picture; one may be folded and patched when doubled."""
+        side = self.fold * self.denoiser.patch
+        return side // 2 if side % 2 == 0 else side
 
 
 @dataclass(frozen=True)

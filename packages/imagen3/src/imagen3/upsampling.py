@@ -1,26 +1,30 @@
-r"""Pictures of twice the size, by diffusion of large latents beside those of the enlarged small picture.
+r"""Pictures of twice the size, by diffusion of what interpolation lacks.
 
-The report has 2x, 4x and 8x upsamplers without a description (paper, section 2); this is our own, after Saharia et al.
-(2022). The small picture is enlarged by bicubic interpolation, encoded to latents c, and noised to $(1 - s) c + s
-\epsilon$; the level s is a feature of the network (`conditioned_input`), the same in training and sampling.
+The report has 2x, 4x and 8x upsamplers without a description (paper, section 2); this is our own: diffusion of pixels,
+as by Saharia et al. (2022), of the difference from the enlarged small picture, as by Li et al. (2022). Squares of
+pixels are folded into channels. The small picture is enlarged to c by Lanczos interpolation, and noised to
+$(1 - s) c + s \epsilon$; the level s is a feature of the network (`conditioned_input`), the same in training and
+sampling.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from onepaper.errors import UsageError
 from PIL import Image
 from torch import Tensor
 
+from imagen3.diffusion.objectives import preconditioning
 from imagen3.diffusion.samplers import euler
 from imagen3.diffusion.tiling import by_tiles
 from imagen3.diffusion.times import step_levels
 from imagen3.models.mmdit import TIME_FEATURES, TIME_SCALE
 from imagen3.models.positions import frequency_features
 from imagen3.pretrained.upsamplers import Upsampler
-from imagen3.sampling import check_prompts, decode_pictures, from_bytes, picture_generator
+from imagen3.sampling import check_prompts, from_bytes, picture_generator, to_bytes
 from imagen3.text.encoder import TextFeatures
 
 Pictures = UInt8[np.ndarray, "count height width 3"]
@@ -51,10 +55,20 @@ def consistency(large: Pictures, small: Pictures) -> Float[np.ndarray, " count"]
     return 10 * np.log10(255**2 / np.square(error).mean(axis=(1, 2, 3)).clip(1e-6))
 
 
+def folded(pictures: Pictures, fold: int) -> Float[Tensor, "count channels h w"]:
+    """Values in [-1, 1], each square of `fold` by `fold` pixels as channels."""
+    return F.pixel_unshuffle(from_bytes(pictures), fold)
+
+
+def low_resolution(small: Pictures, fold: int) -> Float[Tensor, "count channels h w"]:
+    """What the network is given of small pictures: c, enlarged to twice the size and folded."""
+    return folded(enlarge(small, 2, "lanczos"), fold)
+
+
 def conditioned_input(
     text: TextFeatures, level: Float[Tensor, " batch"], low: Float[Tensor, "batch c h w"], noise: Tensor
 ) -> tuple[TextFeatures, Float[Tensor, "batch c h w"]]:
-    r"""Texts that carry the level s beside their pooled features, and the noised latents $(1 - s) c + s \epsilon$."""
+    r"""Texts that carry the level s beside their pooled features, and the noised picture $(1 - s) c + s \epsilon$."""
     features = frequency_features(TIME_SCALE * level, TIME_FEATURES)
     share = level[:, None, None, None]
     return text._replace(pooled=torch.cat([text.pooled, features], dim=1)), (1 - share) * low + share * noise
@@ -74,7 +88,7 @@ def upsample(
 
     Args:
         upsampler: networks.
-        pictures: of one size, which is a multiple of factor * patch / 2 pixels.
+        pictures: of one size, which is a multiple of `UpsamplerConfig.unit` pixels.
         prompts: what they show, one each.
         scale: 1, 2, 4 or 8.
         seed: of the noise.
@@ -82,18 +96,18 @@ def upsample(
         batch_size: pictures at a time.
 
     Raises:
-        UsageError: another scale, number of prompts, or a size that the networks do not take.
-        OnePaperError: the latents are not finite.
+        UsageError: another scale, number of prompts, or a size that the network does not take.
+        OnePaperError: the pictures are not finite.
     """
     if scale not in SCALES:
         raise UsageError(f"scale is {scale}, expected 2, 4 or 8")
     check_prompts(prompts, seed)
     if len(prompts) != len(pictures):
         raise UsageError(f"there are {len(prompts)} prompts for {len(pictures)} pictures; give one for each")
-    unit = upsampler.system.config.autoencoder.factor * upsampler.config.denoiser.patch
-    if any(2 * side % unit for side in pictures.shape[1:3]):
+    unit = upsampler.config.unit
+    if any(side % unit for side in pictures.shape[1:3]):
         raise UsageError(
-            f"pictures have {pictures.shape[1]} x {pictures.shape[2]} pixels, expected multiples of {unit}/2"
+            f"pictures have {pictures.shape[1]} x {pictures.shape[2]} pixels, expected multiples of {unit}"
         )
     for round_ in range(scale.bit_length() - 1):
         parts = []
@@ -108,21 +122,29 @@ def upsample(
 @torch.inference_mode()
 def _doubled(upsampler: Upsampler, pictures: Pictures, prompts: Sequence[str], seed: int, first: int) -> Pictures:
     config, system = upsampler.config, upsampler.system
-    large = from_bytes(enlarge(pictures, 2)).to(system.device)
-    low = system.autoencoder.normalize(system.autoencoder.encode(large).mean)
+    low = low_resolution(pictures, config.fold).to(system.device)
     generators = [picture_generator(seed, first + index) for index in range(len(pictures))]
     start, noise = (
         torch.stack([torch.randn(low.shape[1:], generator=own) for own in generators]).to(low) for _ in range(2)
     )
     text = TextFeatures(*(part.to(system.device) for part in system.encoder.encode(prompts)))
-    text, low = conditioned_input(text, torch.full((len(low),), config.noise, device=low.device), low, noise)
+    text, given = conditioned_input(text, torch.full((len(low),), config.noise, device=low.device), low, noise)
 
     def velocity(z: Tensor, t: float) -> Tensor:
         level = torch.full((len(z),), t, device=z.device)
+        factors = preconditioning(level[:, None, None, None], config.objective)
+        whole = torch.cat([factors.input * z, given], dim=1)
 
         def of_tile(rows: slice, columns: slice) -> Tensor:
-            return upsampler.denoiser(torch.cat([z, low], dim=1)[..., rows, columns], level, text)
+            return upsampler.denoiser(whole[..., rows, columns], level, text)
 
-        return by_tiles(of_tile, (z.shape[2], z.shape[3]), config.tile, config.tile // 4)
+        sides = (z.shape[2], z.shape[3])
+        found = (
+            of_tile(slice(None), slice(None))
+            if max(sides) <= config.tile
+            else by_tiles(of_tile, sides, config.tile, config.tile // 4)
+        )
+        return factors.skip * z + factors.output * found
 
-    return decode_pictures(system, euler(velocity, start, step_levels(config.steps)))
+    difference = euler(velocity, start, step_levels(config.steps)) / config.contrast
+    return to_bytes(F.pixel_shuffle(low + difference, config.fold))

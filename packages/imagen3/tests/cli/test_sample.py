@@ -16,7 +16,7 @@ from onepaper.testing import check_one_line_error, run_verb
         (("--guidance", "-2"), "guidance is -2"),
         (("--steps", "0"), "steps is 0"),
         (("--size", "30", "32"), "size is 30 x 32 pixels"),
-        (("--upscale", "2"), "give --upscale and --upsampler, or neither"),
+        (("--upscale", "2", "--upsampler", "missing"), "missing"),
         (("--weak", "emoji", "--negative", "a dog"), "give --weak or --negative"),
         (("--average", "0.1"), "has no snapshots"),
         (("--weights", "nothing"), "unknown weights 'nothing'"),

@@ -18,7 +18,9 @@ def data_verb(call: Invocation) -> None:
     with call.open_run() as run:
         kept = run.folder / "kept"
         kept.mkdir(exist_ok=True)
-        found = filter_folder(config, write=lambda name, content: write_atomic(kept / name, content))
+        found = filter_folder(
+            config, write=lambda name, content: write_atomic(kept / name, content), engine=options.engine
+        )
     for name, count in found.items():
         print(f"{count:>9,}  {name}")
     print(f"next: onepaper {call.paper.name} train --data.dataset folder --data.path {kept}")

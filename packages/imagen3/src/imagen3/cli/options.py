@@ -62,8 +62,8 @@ class SampleOptions(VerbOptions):
     """a number of 32 bits that the mark carries"""
     upscale: Literal[1, 2, 4, 8] = 1
     """factor of the upsampler"""
-    upsampler: str = ""
-    """folder of the training of an upsampler"""
+    upsampler: str = "emoji-2x"
+    """where upscale is given: the upsampler that ships with the package, or the folder of the training of one"""
     weak: str = ""
     """a system with the same latents and text encoder, trained for a shorter time or smaller: guidance leads away from
     it in place of the empty text"""
@@ -97,8 +97,6 @@ class SampleOptions(VerbOptions):
         check_choice("scale", str(self.scale), ("1", "2", "4", "8"))
         check_between("payload", self.payload, 0, 2**32 - 1)
         check_choice("upscale", str(self.upscale), ("1", "2", "4", "8"))
-        if (self.upscale > 1) != bool(self.upsampler):
-            raise UsageError("upscale 2, 4 or 8 needs an upsampler; give --upscale and --upsampler, or neither")
         if self.weak and self.negative:
             raise UsageError("guidance leads away from a weak system or a negative text; give --weak or --negative")
         if self.distilled_guidance is not None:
@@ -118,8 +116,8 @@ class UpsampleOptions(VerbOptions):
 
     pictures: Path = Path("pictures")
     """folder of pictures; the text in NAME.txt beside one says what it shows"""
-    upsampler: str = "upsampler"
-    """folder of the training of an upsampler"""
+    upsampler: str = "emoji-2x"
+    """the upsampler that ships with the package, or the folder of the training of one"""
     scale: Literal[2, 4, 8] = 2
     """factor of the sides"""
     prompt: str = "a picture"
@@ -321,3 +319,6 @@ class DataOptions(PlainOptions):
     action: Annotated[Literal["filter"], "positional"] = "filter"
     """filter: write what is kept of a folder, and why the rest is not"""
     limits: FilterConfig = field(default_factory=FilterConfig)
+    engine: Literal["local", "ray"] = "local"
+    """local: pictures are read by this process; ray: by tasks of Ray Data on the cluster of RAY_ADDRESS, without one on
+    the cores of this machine"""

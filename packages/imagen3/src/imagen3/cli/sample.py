@@ -40,7 +40,7 @@ def sample_verb(call: Invocation) -> None:
     if options.distilled_guidance is not None:
         set_distilled_guidance(system, options.distilled_guidance)
     weak = open_system(options.weak).to(device) if options.weak else None
-    upsampler = open_upsampler(options.upsampler).to(device) if options.upsampler else None
+    upsampler = open_upsampler(options.upsampler).to(device) if options.upscale > 1 else None
     latent_size(system.config, options.size)
     if system.encoder.count_cut([options.prompt]):
         print(f"the prompt is longer than {system.config.text.max_tokens} tokens; the rest is cut", file=sys.stderr)

@@ -85,7 +85,7 @@ def _train_upsampler(call: Invocation, config: UpsamplerConfig) -> None:
                 return
             print(f"weights: {save_upsampler(run.folder / 'pretrained', upsampler)}")
             if options.export is not None:
-                print(f"weights: {save_upsampler(options.export, upsampler)}")
+                print(f"weights: {save_upsampler(options.export, upsampler, half=True)}")
                 write_sums(options.export)
             words = "sample --upscale 2 --upsampler" if finished else "train with the same options goes on in"
             print(f"next: onepaper {call.paper.name} {words} {run.folder}")

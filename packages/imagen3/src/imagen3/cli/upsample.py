@@ -33,10 +33,9 @@ def upsample_verb(call: Invocation) -> None:
     if options.compare:
         _compare(call, upsampler, files, prompts)
         return
-    unit = upsampler.system.config.autoencoder.factor * upsampler.config.denoiser.patch // 2
     with call.open_run() as run:
         for number, file in enumerate(track(files, "upsampling")):
-            small = cropped(read_image(file), unit)
+            small = cropped(read_image(file), upsampler.config.unit)
             large = upsample(
                 upsampler, small[None], [prompts[number]], scale=options.scale, seed=options.seed, first=number
             )

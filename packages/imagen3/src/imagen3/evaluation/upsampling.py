@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from imagen3.evaluation.distances import frechet
 from imagen3.evaluation.features import latent_features
 from imagen3.pretrained.upsamplers import Upsampler
-from imagen3.sampling import decode_pictures
-from imagen3.training.autoencoder import encode_all
 from imagen3.upsampling import METHODS, Pictures, consistency, enlarge, reduce_size, upsample
 
 MEASURES = ("PSNR", "PSNR, reduced again", "Frechet distance of latents")
@@ -16,8 +14,6 @@ def compare_methods(
     upsampler: Upsampler, large: Pictures, prompts: Sequence[str], *, scale: int = 2, seed: int = 0
 ) -> dict[str, tuple[float, float, float]]:
     """What each method makes of the reduced pictures, by `MEASURES`, the first two in decibels.
-
-    The autoencoder alone, of the pictures as they are, is the bound of what the upsampler can reach in PSNR.
 
     Args:
         upsampler: networks.
@@ -30,11 +26,9 @@ def compare_methods(
         UsageError: as `upsample`.
     """
     autoencoder, small = upsampler.system.autoencoder, reduce_size(large, scale)
-    latents = autoencoder.normalize(encode_all(autoencoder, large).mean.to(upsampler.system.device))
     enlarged = {
         "upsampler": upsample(upsampler, small, prompts, scale=scale, seed=seed),
         **{method: enlarge(small, scale, method) for method in METHODS},
-        "autoencoder": decode_pictures(upsampler.system, latents),
     }
     features = latent_features(autoencoder, large)
     return {

@@ -10,7 +10,7 @@ from onepaper.fingerprint.marks import unmeasured
 from torch import Tensor, nn
 
 from imagen3.config import AutoencoderConfig
-from imagen3.models.autoencoder import LOG_VARIANCE, Latents, check_pictures
+from imagen3.models.autoencoder import LOG_VARIANCE, Autoencoder, Latents, check_pictures
 
 GROUPS, EPSILON = 32, 1e-6
 
@@ -121,33 +121,7 @@ class KLAutoencoder(nn.Module):
         """Pictures, about in [-1, 1]."""
         return self.decoder(self.post_quant(z)).float()
 
-    def normalize(self, z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Latents of the autoencoder as those of the denoiser."""
-        return (z - self.shift) * self.scale
-
-    def unnormalize(self, z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """The inverse of `normalize`."""
-        return z / self.scale + self.shift
-
-
-def kl_parameter_count(config: AutoencoderConfig) -> int:
-    """Number of parameters in closed form: a residual layer from a to b channels has 9 (a + b) b + 2 a + 4 b, and
-    a b + b more where a and b differ; the middle of the network, of width D, has 40 D^2 + 18 D."""
-
-    def residual(a: int, b: int) -> int:
-        return 9 * (a + b) * b + 2 * a + 4 * b + ((a + 1) * b if a != b else 0)
-
-    widths, channels, blocks = config.widths, config.channels, config.blocks
-    deepest, first = widths[-1], widths[0]
-    total = 2 * (40 * deepest**2 + 18 * deepest)
-    total += 28 * first + 2 * deepest + (9 * deepest + 1) * 2 * channels
-    total += (9 * channels + 1) * deepest + 2 * first + (9 * first + 1) * 3
-    for level, width in enumerate(widths):
-        total += residual(widths[max(level - 1, 0)], width) + (blocks - 1) * residual(width, width)
-        total += residual(widths[min(level + 1, len(widths) - 1)], width) + blocks * residual(width, width)
-        # Halving after every level but the last, doubling after every level but the first.
-        total += (9 * width**2 + width) * ((level < len(widths) - 1) + (level > 0))
-    return total + (2 * channels * (2 * channels + 1) + channels * (channels + 1) if config.quantized else 0)
+    normalize, unnormalize = Autoencoder.normalize, Autoencoder.unnormalize
 
 
 def _middle(channels: int) -> list[nn.Module]:

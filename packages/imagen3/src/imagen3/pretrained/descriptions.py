@@ -1,6 +1,7 @@
 """Configurations of the library diffusers as ours, and ours as theirs."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from onepaper.config import shortened, unknown
@@ -28,11 +29,6 @@ def read_sd3(values: Values) -> DenoiserConfig:
     if dual != tuple(range(len(dual))):
         raise UsageError(f"dual_attention_layers are {shortened(dual)}, expected the first blocks in order")
     return DenoiserConfig(
-        values["in_channels"],
-        patch=values["patch_size"],
-        width=_width(values),
-        depth=values["num_layers"],
-        heads=values["num_attention_heads"],
         text_dim=values["joint_attention_dim"],
         pooled_dim=values["pooled_projection_dim"],
         qk_norm=values.get("qk_norm") is not None,
@@ -40,7 +36,7 @@ def read_sd3(values: Values) -> DenoiserConfig:
         table_size=values["pos_embed_max_size"],
         mask_padding=False,
         dual_depth=len(dual),
-        output_channels=_outputs(values, values["in_channels"]),
+        **_shared(values),
     )
 
 
@@ -49,12 +45,7 @@ def write_sd3(config: DenoiserConfig) -> dict[str, Any]:
     _require(config, mask_padding=False, positions="stored")
     return {
         "sample_size": config.table_size * config.patch,
-        "patch_size": config.patch,
-        "in_channels": config.channels,
-        "out_channels": config.output_channels or config.channels,
-        "num_layers": config.depth,
-        "attention_head_dim": config.width // config.heads,
-        "num_attention_heads": config.heads,
+        **_written(config),
         "joint_attention_dim": config.text_dim,
         "caption_projection_dim": config.width,
         "pooled_projection_dim": config.pooled_dim,
@@ -70,18 +61,16 @@ def read_flux(values: Values) -> DenoiserConfig:
     _expect(values, patch_size=(1,), axes_dims_rope=([dim // 8, 7 * dim // 16, 7 * dim // 16],))
     if values["in_channels"] % 4:
         raise UsageError(f"in_channels is {values['in_channels']}, expected a multiple of 4")
+    shared = _shared(values)
+    shared |= {"patch": 2, **{name: shared[name] // 4 for name in ("channels", "output_channels")}}
     return DenoiserConfig(
-        values["in_channels"] // 4,
-        width=_width(values),
-        depth=values["num_layers"],
-        heads=values["num_attention_heads"],
         text_dim=values["joint_attention_dim"],
         pooled_dim=values["pooled_projection_dim"],
         mask_padding=False,
         kind="flux",
         single_depth=values["num_single_layers"],
         guidance_input=values.get("guidance_embeds", False),
-        output_channels=_outputs(values, values["in_channels"]) // 4,
+        **shared,
     )
 
 
@@ -90,13 +79,8 @@ def write_flux(config: DenoiserConfig) -> dict[str, Any]:
     _require(config, mask_padding=False, patch=2, qk_norm=True)
     dim = config.width // config.heads
     return {
-        "patch_size": 1,
-        "in_channels": 4 * config.channels,
-        "out_channels": 4 * (config.output_channels or config.channels),
-        "num_layers": config.depth,
+        **_written(replace(config, channels=4 * config.channels, patch=1, output_channels=4 * config.output_channels)),
         "num_single_layers": config.single_depth,
-        "attention_head_dim": dim,
-        "num_attention_heads": config.heads,
         "joint_attention_dim": config.text_dim,
         "pooled_projection_dim": config.pooled_dim,
         "guidance_embeds": config.guidance_input,
@@ -121,11 +105,6 @@ def read_pixart(values: Values) -> DenoiserConfig:
         raise UsageError(f"interpolation_scale is {scale}, expected a divisor of {side}, the patches of a side")
     more = values.get("use_additional_conditions")
     return DenoiserConfig(
-        values["in_channels"],
-        patch=values["patch_size"],
-        width=width,
-        depth=values["num_layers"],
-        heads=values["num_attention_heads"],
         text_dim=values["caption_channels"],
         pooled_dim=values["caption_channels"],
         qk_norm=False,
@@ -133,7 +112,7 @@ def read_pixart(values: Values) -> DenoiserConfig:
         table_size=int(side // scale),
         kind="cross-dit",
         size_input=size == 128 if more is None else more,
-        output_channels=_outputs(values, values["in_channels"]),
+        **_shared(values),
     )
 
 
@@ -145,12 +124,7 @@ def write_pixart(config: DenoiserConfig) -> dict[str, Any]:
     return {
         "sample_size": config.table_size * config.patch,
         "interpolation_scale": 1,
-        "patch_size": config.patch,
-        "in_channels": config.channels,
-        "out_channels": config.output_channels or config.channels,
-        "num_layers": config.depth,
-        "attention_head_dim": config.width // config.heads,
-        "num_attention_heads": config.heads,
+        **_written(config),
         "cross_attention_dim": config.width,
         "caption_channels": config.text_dim,
         "use_additional_conditions": config.size_input,
@@ -172,17 +146,12 @@ def read_sana(values: Values) -> DenoiserConfig:
         norm_elementwise_affine=(False,),
     )
     return DenoiserConfig(
-        values["in_channels"],
-        patch=values["patch_size"],
-        width=width,
-        depth=values["num_layers"],
-        heads=values["num_attention_heads"],
         text_dim=values["caption_channels"],
         pooled_dim=values["caption_channels"],
         positions="none",
         kind="linear-dit",
         cross_heads=values["num_cross_attention_heads"],
-        output_channels=_outputs(values, values["in_channels"]),
+        **_shared(values),
     )
 
 
@@ -191,16 +160,11 @@ def write_sana(config: DenoiserConfig) -> dict[str, Any]:
     _require(config, positions="none", mask_padding=True)
     heads = config.cross_heads or config.heads
     return {
-        "in_channels": config.channels,
-        "out_channels": config.output_channels or config.channels,
-        "num_attention_heads": config.heads,
-        "attention_head_dim": config.width // config.heads,
-        "num_layers": config.depth,
+        **_written(config),
         "num_cross_attention_heads": heads,
         "cross_attention_head_dim": config.width // heads,
         "cross_attention_dim": config.width,
         "caption_channels": config.text_dim,
-        "patch_size": config.patch,
     }
 
 
@@ -276,6 +240,30 @@ def class_of(config: NetworkConfig) -> str:
 
 def _width(values: Values) -> int:
     return values["num_attention_heads"] * values["attention_head_dim"]
+
+
+def _shared(values: Values) -> dict[str, Any]:
+    """What all classes of denoisers have."""
+    return {
+        "channels": values["in_channels"],
+        "patch": values["patch_size"],
+        "width": _width(values),
+        "depth": values["num_layers"],
+        "heads": values["num_attention_heads"],
+        "output_channels": _outputs(values, values["in_channels"]),
+    }
+
+
+def _written(config: DenoiserConfig) -> dict[str, Any]:
+    """The inverse of `_shared`."""
+    return {
+        "in_channels": config.channels,
+        "out_channels": config.output_channels or config.channels,
+        "patch_size": config.patch,
+        "num_layers": config.depth,
+        "num_attention_heads": config.heads,
+        "attention_head_dim": config.width // config.heads,
+    }
 
 
 def _outputs(values: Values, inputs: int) -> int:

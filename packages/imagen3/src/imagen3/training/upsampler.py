@@ -1,6 +1,7 @@
 """Training of an upsampler on pictures and what remains of them at half the size."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -16,20 +17,22 @@ from torch import Tensor, nn
 
 from imagen3.config import UpsamplerConfig
 from imagen3.data.pictures import Pictures, bucket_sampler
+from imagen3.diffusion.objectives import preconditioning
 from imagen3.diffusion.times import noise_levels
-from imagen3.models.autoencoder import Latents
-from imagen3.models.networks import AnyAutoencoder, build_denoiser
+from imagen3.models.networks import build_denoiser
 from imagen3.pretrained.systems import System
 from imagen3.pretrained.upsamplers import Upsampler, check_parts
 from imagen3.text.encoder import TextFeatures
-from imagen3.training.autoencoder import drawn_latents, encode_all
 from imagen3.training.cache import CaptionChoice, build_cache
-from imagen3.training.denoiser import CAPTION_STREAM, EVALUATION_SEED, drop_text, make_batch
-from imagen3.training.draws import own_rows
+from imagen3.training.denoiser import CAPTION_STREAM, EVALUATION_SEED, drop_text
+from imagen3.training.draws import own_rows, random_rows
 from imagen3.training.sharded import evaluating
-from imagen3.upsampling import conditioned_input, enlarge, reduce_size
+from imagen3.upsampling import conditioned_input, folded, low_resolution, reduce_size
 
 Batch = dict[str, Tensor]
+
+# Degradations are drawn from (seed, step, this number, row), apart from captions and noise.
+DEGRADATIONS = 3
 
 # Of the pictures with degradations: largest deviation of the blur, of the noise, and qualities of JPEG files.
 BLUR, NOISE, QUALITIES = 1.0, 4.0, (60, 96)
@@ -45,32 +48,40 @@ def degrade(picture: UInt8[np.ndarray, "h w 3"], generator: np.random.Generator)
     return np.asarray(Image.open(file))
 
 
-def low_latents(system: System, pictures: Pictures, share: float, seed: int) -> Tensor:
-    """Normalised latents of the pictures at half the size, enlarged again; a share of them is degraded."""
-    generator = np.random.default_rng(seed)
-    small = reduce_size(pictures.pixels, 2)
-    for number in np.flatnonzero(generator.random(len(small)) < share):
-        small[number] = degrade(small[number], generator)
-    mean = encode_all(system.autoencoder, enlarge(small, 2)).mean
-    return system.autoencoder.normalize(mean.to(system.device)).cpu()
+def picture_pairs(
+    config: UpsamplerConfig, pictures: Pictures, numbers: np.ndarray, seeds: Sequence[Sequence[int]]
+) -> dict[str, Tensor]:
+    """`large` pictures, folded, and as `low` what half of the size keeps of them, enlarged again.
+
+    A picture is degraded by the generator of its seed, or left as it is.
+    """
+    large = pictures.pixels[numbers]
+    small = reduce_size(large, 2)
+    for number, generator in enumerate(map(np.random.default_rng, seeds)):
+        if generator.random() < config.degraded_share:
+            small[number] = degrade(small[number], generator)
+    return {"large": folded(large, config.fold), "low": low_resolution(small, config.fold)}
 
 
-def upsampler_loss(
-    config: UpsamplerConfig, autoencoder: AnyAutoencoder, empty: TextFeatures
-) -> Callable[[nn.Module, Batch, torch.Generator], Any]:
-    r"""$|v(z_t, c_s, t, s) - (\epsilon - z_0)|^2$ with s uniform up to `largest_noise`."""
+def upsampler_loss(config: UpsamplerConfig, empty: TextFeatures) -> Callable[[nn.Module, Batch, torch.Generator], Any]:
+    r"""$|F(c_{in} z_t, c_s, t, s) - F^*|^2$ for $z_0 = k (x - c)$, with s uniform up to `largest_noise`.
+
+    The target is that of `training.denoiser.denoiser_loss`.
+    """
 
     def loss(model: nn.Module, batch: Batch, _: torch.Generator) -> Any:
-        sample, noise, other = batch["normal"].unbind(1)
+        noise, other = batch["normal"].unbind(1)
         level, dropout, low_level = batch["uniform"].unbind(1)
-        z = autoencoder.normalize(drawn_latents(Latents(batch["mean"], batch["log_variance"]), sample))
+        z = config.contrast * (batch["large"] - batch["low"])
         text = TextFeatures(batch["tokens"], batch["mask"], batch["pooled"])
         text = drop_text(text, empty, dropout < config.objective.text_dropout)
         t = noise_levels(level, config.objective)
         text, low = conditioned_input(text, config.largest_noise * low_level, batch["low"], other)
         share = t[:, None, None, None]
-        found = model(torch.cat([(1 - share) * z + share * noise, low], dim=1), t, text)
-        target = noise - z
+        noised = (1 - share) * z + share * noise
+        factors = preconditioning(share, config.objective)
+        found = model(torch.cat([factors.input * noised, low], dim=1), t, text)
+        target = (noise - z - factors.skip * noised) / factors.output
         errors = (found - target).square().flatten(1).mean(1)
         return errors.sum(), len(errors), {"zero_loss": target.square().flatten(1).mean(1).sum()}
 
@@ -92,7 +103,7 @@ def train_upsampler(
 
     Args:
         config: of the upsampler.
-        system: whose autoencoder and text encoder are used.
+        system: whose text encoder is used.
         pictures: of the large size.
         run: where logs and checkpoints go; None keeps nothing.
         loop: in place of that of the configuration.
@@ -106,9 +117,11 @@ def train_upsampler(
     check_parts(config, system)
     training, accelerator = config.training, accelerator or Accelerator()
     system = system.to(accelerator.device)
-    cache = build_cache(system.autoencoder, system.encoder, pictures)
-    low = low_latents(system, pictures, config.degraded_share, seed)
-    loss = upsampler_loss(config, system.autoencoder, cache.empty)
+    # Of the features only those of the texts are used: the pictures stay pixels.
+    side = system.config.autoencoder.factor
+    blank = np.zeros((len(pictures.pixels), side, side, 3), np.uint8)
+    cache = build_cache(system.autoencoder, system.encoder, replace(pictures, pixels=blank))
+    loss = upsampler_loss(config, cache.empty)
     task = TorchTask(
         lambda: build_denoiser(config.denoiser),
         loss,
@@ -125,8 +138,9 @@ def train_upsampler(
 
     def batch_of(numbers: np.ndarray, rows: range, seed: int, step: int) -> Batch:
         texts = choose(numbers, np.random.default_rng([seed, step, CAPTION_STREAM]))
-        own = make_batch(cache, numbers, texts, rows, normals=3, uniforms=3, seed=seed, step=step)
-        return own | {"low": low[numbers[rows]]}
+        pairs = picture_pairs(config, pictures, numbers[rows], [(seed, step, DEGRADATIONS, row) for row in rows])
+        drawn = random_rows(pairs["low"].shape[1:], rows, len(numbers), seed=seed, step=step, normals=2, uniforms=3)
+        return pairs | cache.text(texts[rows])._asdict() | drawn
 
     def batches(step: int) -> Batch:
         return batch_of(used[sampler(step)], rows, seed, step)

@@ -1,6 +1,8 @@
 """A folder through all stages, and the folder that training reads."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ from PIL import Image
 from imagen3.config import DataConfig, FilterConfig
 from imagen3.data.emoji import emoji, emoji_pictures
 from imagen3.data.pictures import load_pictures
+from imagen3.data.pipeline import collection
 from imagen3.data.pipeline.collection import filter_folder, read_words
+from imagen3.data.pipeline.records import Record
 
 
 @pytest.fixture
@@ -39,7 +43,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder(folder: Path, tmp_path: Path) -> None:
+def test_a_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collection, "PART", 8)
     words = tmp_path / "words.txt"
     words.write_text("# weapons\nweapon  # and others\n")
     files: dict[str, bytes] = {}
@@ -67,6 +72,38 @@ def test_a_folder(folder: Path, tmp_path: Path) -> None:
     pictures = load_pictures(DataConfig("folder", kept, size=64))
     assert len(pictures.pixels) == 36
     assert filter_folder(FilterConfig(folder, unsafe_words=words)) == found
+
+
+@pytest.mark.slow
+def test_a_worker_of_ray_is_killed(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray repeats the part, which was half done: the files and the manifest are those of one process."""
+    ray = pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # otherwise Ray writes a token into the home folder
+    monkeypatch.setattr(collection, "PART", 8)
+    mark = tmp_path / "killed"
+
+    def safe(record: Record) -> bool:
+        if record.file.name == "12.png" and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "weapon" not in record.caption
+
+    if "RAY_ADDRESS" not in os.environ:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=2**27)
+    files: dict[str, bytes] = {}
+    try:
+        found = filter_folder(FilterConfig(folder), safe, files.__setitem__, engine="ray")
+        (folder / "00.txt").write_bytes(b"\xff\xfe\xff")
+        with pytest.raises(UsageError, match="00.txt is no UTF-8 text"):
+            filter_folder(FilterConfig(folder), engine="ray")
+    finally:
+        ray.shutdown()
+    assert mark.exists()
+    (folder / "00.txt").write_text(emoji()[0].name)
+    expected: dict[str, bytes] = {}
+    assert filter_folder(FilterConfig(folder), safe, expected.__setitem__) == found
+    assert found["safety/classified"] == 1
+    assert files == expected
 
 
 def test_weights_and_redaction(folder: Path) -> None:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from imagen3.data.pipeline.similar import Traits
+
 
 @dataclass(frozen=True, eq=False)
 class Record:
@@ -19,9 +21,11 @@ class Record:
     file: Path
     caption: str
     pixels: UInt8[np.ndarray, "height width 3"] | None
-    """None where the file cannot be decoded"""
+    """None where the file cannot be decoded, and behind the stages that look at pictures"""
     header: bytes = b""
     """the beginning of the file, with its metadata"""
+    traits: Traits | None = None
+    """what is compared with other pictures"""
     weight: float = 1.0
     """how often it is drawn in a training, relative to the mean"""
     reasons: tuple[str, ...] = ()

@@ -6,6 +6,8 @@ compression alone would change it. As drawings alike in structure only have such
 agree as well.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
@@ -16,6 +18,19 @@ from scipy.sparse.csgraph import connected_components
 SIDE, LAYOUT = 32, 8
 # Below this share of their root mean square, frequencies count as 0.
 UNDECIDED = 0.1
+
+
+class Traits(NamedTuple):
+    """What is compared of a picture, and its size."""
+
+    pixels: int
+    hash: Float[np.ndarray, " bits"]
+    layout: Float[np.ndarray, " values"]
+
+
+def traits(pixels: UInt8[np.ndarray, "h w 3"]) -> Traits:
+    """Those of a picture."""
+    return Traits(pixels.shape[0] * pixels.shape[1], perceptual_hash(pixels), layout(pixels))
 
 
 def perceptual_hash(pixels: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, " bits"]:
