@@ -164,7 +164,7 @@ CLAIMS = (
         "trained for a short time on such scenes. Agreement is that of the three verdicts over 15 pairs for each seed. "
         "The dual encoder learns from captions alone, as CLIP does; another one with the false statements of the "
         "others is shown beside it. Networks and lengths were chosen on a seed that this claim does not use, by "
-        "whether the metrics learn at all: on single pairs two earlier readers judged at chance, the dual encoders "
+        "whether the metrics learn at all: on single pairs two earlier readers decided at chance, the dual encoders "
         "beside them 74 % to 82 % rightly.",
     ),
     Claim(
