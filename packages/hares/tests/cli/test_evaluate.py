@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from onepaper.testing import check_one_line_error, run_verb
 
+from hares.cli.options import EvaluateOptions
 from hares.data.mini import MiniTask
+from hares.data.tasks import EMBEDDED_NAMES, MINI_NAMES
 from hares.evaluation import TaskResult
 
 
@@ -63,6 +65,12 @@ def test_gaps_and_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert run_verb("hares", *words) == 0
     assert (tmp_path / "three" / "ranks.png").read_bytes()[:4] == b"\x89PNG"
     assert any(line.startswith("mean ranks: simclr ") for line in capsys.readouterr().out.splitlines())
+
+
+def test_tasks_are_those_that_are_at_hand() -> None:
+    assert EvaluateOptions().chosen_tasks() == EMBEDDED_NAMES
+    assert EvaluateOptions(prepared=Path("x")).chosen_tasks() == MINI_NAMES
+    assert EvaluateOptions(prepared=Path("x"), tasks=("mini_tags",)).chosen_tasks() == ("mini_tags",)
 
 
 def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:

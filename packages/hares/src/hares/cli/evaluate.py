@@ -23,9 +23,9 @@ def run(call: Invocation) -> None:
     """Score embeddings on mini-HARES: prints a table by domain, gaps and ranks; writes them with figures."""
     options = call.options
     if options.dry_run:
-        print(f"would evaluate {', '.join(options.embeddings)} on {', '.join(options.tasks)}")
+        print(f"would evaluate {', '.join(options.embeddings)} on {', '.join(options.chosen_tasks())}")
         return
-    tasks = [mini_task(task, options.prepared) for task in options.tasks]
+    tasks = [mini_task(task, options.prepared) for task in options.chosen_tasks()]
     for task in tasks:
         task.clips()  # a missing folder is reported before the first embedding
     store = FeatureStore(options.features) if options.features else None

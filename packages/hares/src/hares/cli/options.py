@@ -19,8 +19,8 @@ class EvaluateOptions(VerbOptions):
     """simclr (ships with the package), statistics (mean and deviation of log-mel bands), random (the network of simclr,
     not trained), silero-vad (a peer, left out if it is not installed), the folder of a training run, mule:FOLDER (of
     weights of the package mule-torch), or hear:MODULE, an installed module with the HEAR interface"""
-    tasks: Annotated[tuple[str, ...], "one of hares.data.tasks:MINI_NAMES"] = EMBEDDED_NAMES
-    """mini tasks to score; mini_languages, mini_speakers and mini_intents need --prepared"""
+    tasks: Annotated[tuple[str, ...], "one of hares.data.tasks:MINI_NAMES"] = ()
+    """mini tasks to score; without it the seven that are installed, with --prepared all ten"""
     prepared: Path | None = None
     """the folder that prepare made; without it: $ONEPAPER_DATA/hares-mini"""
     features: Path | None = None
@@ -28,11 +28,14 @@ class EvaluateOptions(VerbOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("embeddings", "tasks"):
-            if not getattr(self, name):
-                raise UsageError(f"{name} is empty, expected at least one name")
+        if not self.embeddings:
+            raise UsageError("embeddings is empty, expected at least one name")
         for name in self.tasks:
             check_choice("tasks", name, MINI_NAMES)
+
+    def chosen_tasks(self) -> tuple[str, ...]:
+        """The mini tasks to score."""
+        return self.tasks or (EMBEDDED_NAMES if self.prepared is None else MINI_NAMES)
 
 
 @dataclass(frozen=True)
