@@ -173,7 +173,7 @@ def no_larger_than(weights: Path) -> Iterator[None]:
     The network of a wrong configuration may be larger than the memory, and not fit anyway.
 
     Raises:
-        OnePaperError: a network that is larger, or has a tensor that is too large for this machine.
+        OnePaperError: a network that is larger, or has a tensor that is too large for this machine or for any.
         UsageError: the weights are damaged.
     """
     most, found = 2 * sum(map(math.prod, weight_shapes(weights).values())), 0
@@ -187,8 +187,9 @@ def no_larger_than(weights: Path) -> Iterator[None]:
     counting = register_module_parameter_registration_hook(count)
     try:
         yield
-    except RuntimeError as error:
-        raise OnePaperError(f"{weights} does not fit the model of {CONFIG_NAME} beside it ({error})") from error
+    except (RuntimeError, TypeError, OverflowError) as error:  # of torch, for sizes beyond 64 bits, and of NumPy
+        reason = str(error).splitlines()[0]
+        raise OnePaperError(f"{weights} does not fit the model of {CONFIG_NAME} beside it ({reason})") from error
     finally:
         counting.remove()
 
