@@ -229,6 +229,11 @@ class Depth:
     depth: int = 4
 
 
+@dataclasses.dataclass(frozen=True)
+class Levels:
+    num_levels: int = 4
+
+
 def _write_weights(path: Path) -> None:
     save_file({"weight": np.ones((7, 3)), "bias": np.ones(2)}, path)
 
@@ -264,6 +269,12 @@ def test_more_layers_than_the_weights_can_hold_are_refused(tmp_path):
     write_pretrained(tmp_path, Depth(8), _write_weights)
     with pytest.raises(UsageError, match=r"config.json: depth is 8, but model.safetensors cannot hold"):
         read_pretrained(tmp_path, Depth)
+
+
+def test_more_levels_of_noise_than_a_table_may_have_are_refused(tmp_path):
+    write_pretrained(tmp_path, Levels(2**31), _write_weights)
+    with pytest.raises(UsageError, match=r"config.json: num_levels is 2147483648, expected at most 1,000,000"):
+        read_pretrained(tmp_path, Levels)
 
 
 def test_no_flipped_bit_of_a_configuration_goes_unnoticed(tmp_path):

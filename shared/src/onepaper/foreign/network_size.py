@@ -16,6 +16,8 @@ from onepaper.errors import UsageError
 # Settings that say how often a part of a network is repeated.
 _REPEATS = re.compile("layers|blocks|depth|repeat")
 
+MOST_LEVELS = 1_000_000
+
 
 def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Name -> shape of the tensors in a file of safetensors; only its header is read.
@@ -47,6 +49,19 @@ def check_repeats(path: Path, settings: Mapping[str, Any], most: int, reason: st
             check_repeats(path, value, most, reason)
         elif _REPEATS.search(name) and any(number > most for number in _numbers(value)):
             raise UsageError(f"{path}: {name} is {shortened(value)}, but {reason}")
+
+
+def check_levels(path: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse settings of more than a million levels of noise, at any depth of the settings.
+
+    Raises:
+        UsageError: such a setting.
+    """
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            check_levels(path, value)
+        elif "levels" in name and any(number > MOST_LEVELS for number in _numbers(value)):
+            raise UsageError(f"{path}: {name} is {shortened(value)}, expected at most {MOST_LEVELS:,}")
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -118,7 +118,7 @@ def _open_model(folder: Path) -> Any:
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except Exception as error:  # damaged files raise errors of many kinds in transformers and safetensors
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UsageError(f"{folder} holds no usable encoder ({reason}); {_ADVICE}") from None
     missing = sorted(set(found["missing_keys"]) - _UNUSED) + sorted(map(str, found.get("mismatched_keys", ())))
     if missing:
