@@ -123,7 +123,7 @@ def _table(title: str, arms: Arms, group: Callable[[Question], int | str]) -> Ta
         for question, right in zip(questions(), arm["right"], strict=True)
     ]
     rows = [
-        (str(key), str(size), f"{own.mean:.3f}", f"{own.low:.3f} to {own.high:.3f}")
+        (str(key), str(size), f"{own.estimate:.3f}", f"{own.low:.3f} to {own.high:.3f}")
         for key, (size, own) in accuracy_by(scored, group).items()
     ]
     return Table(title, ("", "answers", "accuracy", "95% interval"), rows)
