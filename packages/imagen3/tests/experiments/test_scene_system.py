@@ -19,7 +19,7 @@ LARGEST = 3
 @pytest.fixture(autouse=True)
 def few_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     scene_system.held_out_prompts.cache_clear()
-    monkeypatch.setattr(scene_system, "PROMPTS", 12)
+    monkeypatch.setattr(scene_system, "PROMPTS", 8)
 
 
 def draw_at_most_three(*_: object, **__: object) -> np.ndarray:
@@ -34,7 +34,7 @@ def draw_at_most_three(*_: object, **__: object) -> np.ndarray:
 
 def test_prompts_are_held_out() -> None:
     found = scene_system.held_out_prompts()
-    assert Counter(own.prompt.type for own in found) == dict.fromkeys(FORMS, 12)
+    assert Counter(own.prompt.type for own in found) == dict.fromkeys(FORMS, 8)
     learned = scene_pictures(400)
     captions = {learned.captions[number][0].text for number in learned.indices("train")}
     for own in found:
