@@ -4,7 +4,7 @@ Its prompts have at least one number of a kind that is in no scene of its traini
 scorer, which claim X1 judges, takes the place of the people who count; each seed gives every prompt one picture.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from itertools import count, islice
@@ -15,7 +15,6 @@ import torch
 from jaxtyping import Float, UInt8
 from onepaper.claims import ClaimContext, Evidence, ImageGrid, Measurement, Plot, Table
 from onepaper.claims.evidence import ArmResult
-from onepaper.claims.statistics import Interval
 from onepaper.display.plots import lines_with_intervals
 from scipy.stats import spearmanr
 
@@ -25,8 +24,6 @@ from imagen3.evaluation.scene_counting import count_scenes
 from imagen3.pretrained.systems import open_system
 from imagen3.sampling import generate, to_bytes
 from imagen3.training.autoencoder import encode_all
-
-WEIGHTS = "scenes"
 
 # Of each form; the seed is that of the prompts alone.
 PROMPTS, PROMPTS_SEED = 100, 3
@@ -77,16 +74,13 @@ def questions() -> list[Question]:
 def answers(pictures: UInt8[np.ndarray, "prompts height width 3"]) -> Answers:
     """1 for each question whose number the scorer finds on the picture, otherwise 0."""
     prompts = [own.prompt for own in held_out_prompts()]
-    named = {
-        str(number): (prompt.id, picture)
-        for number, (prompt, picture) in enumerate(zip(prompts, pictures, strict=True))
-    }
+    named = {str(index): (prompt.id, pictures[index]) for index, prompt in enumerate(prompts)}
     return np.array([own.share for own in count_scenes(prompts, named).scored])
 
 
 def drawn_prompts(seed: int, *, guided: bool) -> ArmResult:
     """The answers about what the system draws, and some of its pictures."""
-    system = open_system(WEIGHTS)
+    system = open_system("scenes")
     options = system.config.sampling if guided else replace(system.config.sampling, guidance=1.0)
     drawn = generate(system, [own.prompt.text for own in held_out_prompts()], options, seed=seed)
     return {"right": answers(drawn), "shown": drawn[shown_prompts()]}
@@ -99,7 +93,7 @@ def shown_prompts() -> list[int]:
 
 def decoded_scenes() -> UInt8[np.ndarray, "prompts height width 3"]:
     """Scenes of the prompts, encoded and decoded: what is lost without any error of the denoiser."""
-    autoencoder = open_system(WEIGHTS).autoencoder
+    autoencoder = open_system("scenes").autoencoder
     encoded = encode_all(autoencoder, np.stack([draw_scene(own.scene) for own in held_out_prompts()]))
     with torch.inference_mode():
         return to_bytes(autoencoder.decode(encoded.mean))
@@ -111,7 +105,7 @@ def _arms(context: ClaimContext, *, guided: bool = True) -> Arms:
     return {seed: context.arm(name, seed, partial(drawn_prompts, seed, guided=guided)) for seed in context.seeds}
 
 
-def _accuracies(name: str, arms: Arms, keep: Callable[[Question], bool] = lambda _: True) -> Measurement:
+def _accuracy(name: str, arms: Arms, keep: Callable[[Question], bool] = lambda _: True) -> Measurement:
     """The share of right answers to some of the questions, for each seed."""
     kept = np.array([keep(question) for question in questions()])
     return Measurement.over_seeds(name, {seed: float(arm["right"][kept].mean()) for seed, arm in arms.items()})
@@ -119,46 +113,41 @@ def _accuracies(name: str, arms: Arms, keep: Callable[[Question], bool] = lambda
 
 def _table(title: str, arms: Arms, decoded: Answers, group: Callable[[Question], int | str]) -> Table:
     """Accuracy by group over the pictures of all seeds, with 95% intervals over prompts; and that of decoded scenes."""
-
-    def grouped(answered: Mapping[int, Answers]) -> dict[int | str, tuple[int, Interval]]:
-        scored = [
-            Scored(question, f"{question.prompt}_{seed}", float(right))
-            for seed, own in answered.items()
-            for question, right in zip(questions(), own, strict=True)
-        ]
-        return accuracy_by(scored, group)
-
-    bounds = grouped({0: decoded})
+    scored = [
+        Scored(question, str(seed), float(right))
+        for seed, arm in arms.items()
+        for question, right in zip(questions(), arm["right"], strict=True)
+    ]
+    groups = np.array([str(group(question)) for question in questions()])
     rows = [
         (
-            str(key),
-            str(size),
+            key,
+            size,
             f"{own.estimate:.3f}",
             f"{own.low:.3f} to {own.high:.3f}",
-            f"{bounds[key][1].estimate:.3f}",
+            f"{decoded[groups == str(key)].mean():.3f}",
         )
-        for key, (size, own) in grouped({seed: arm["right"] for seed, arm in arms.items()}).items()
+        for key, (size, own) in accuracy_by(scored, group).items()
     ]
     return Table(title, ("", "answers", "accuracy", "95% interval", "decoded scenes"), rows)
 
 
 def counting_accuracy(context: ClaimContext) -> Evidence:
     """Claim C5: the share of right numbers, with and without guidance, and that of decoded scenes."""
-    guided, plain = _arms(context), _arms(context, guided=False)
-    decoded, first = decoded_scenes(), context.seeds[0]
-    bound = answers(decoded)
-    shown = np.concatenate([guided[first]["shown"], plain[first]["shown"], decoded[shown_prompts()]])
-    texts = [held_out_prompts()[number].prompt.text for number in shown_prompts()]
+    guided, plain, decoded = _arms(context), _arms(context, guided=False), decoded_scenes()
+    bound, chosen, first = answers(decoded), shown_prompts(), context.seeds[0]
+    shown = np.concatenate([guided[first]["shown"], plain[first]["shown"], decoded[chosen]])
+    texts = "; ".join(held_out_prompts()[number].prompt.text for number in chosen)
     return Evidence(
         "",
         [
-            _accuracies("accuracy", guided),
-            _accuracies("accuracy without guidance", plain),
+            _accuracy("accuracy", guided),
+            _accuracy("accuracy without guidance", plain),
             Measurement.exact("accuracy, scenes encoded and decoded", float(bound.mean())),
         ],
         [
             _table("All questions", guided, bound, lambda _: "all"),
-            ImageGrid(f"Guided, without guidance, decoded scenes: {'; '.join(texts)}", shown / 255, columns=SHOWN),
+            ImageGrid(f"Guided, without guidance, decoded scenes: {texts}", shown / 255, columns=SHOWN),
         ],
     )
 
@@ -166,40 +155,27 @@ def counting_accuracy(context: ClaimContext) -> Evidence:
 def accuracy_by_number(context: ClaimContext) -> Evidence:
     """Claim C6: the curve over the requested number, and the correlation of both by ranks."""
     arms = _arms(context)
-    curve = [
-        _accuracies(
-            f"accuracy, {number} object{'s' if number > 1 else ''}",
-            arms,
-            lambda own, number=number: own.target == number and own.type in NUMBER_FORMS,
-        )
-        for number in NUMBERS
-    ]
-    by_seed = np.array([own.values for own in curve])
-    correlation = {
-        seed: float(np.asarray(spearmanr(NUMBERS, by_seed[:, index])[0])) for index, seed in enumerate(curve[0].seeds)
-    }
+
+    def at(number: int) -> Measurement:
+        name = f"accuracy, {number} object{'s' if number > 1 else ''}"
+        return _accuracy(name, arms, lambda own: own.target == number and own.type in NUMBER_FORMS)
+
+    curve = [at(number) for number in NUMBERS]
+    by_seed = zip(curve[0].seeds, zip(*(own.values for own in curve), strict=True), strict=True)
+    correlation = {seed: float(np.asarray(spearmanr(NUMBERS, values)[0])) for seed, values in by_seed}
     estimates = {"accuracy": [(own.mean, own.low, own.high) for own in curve]}
     figure = lines_with_intervals(list(NUMBERS), estimates, "requested number", "accuracy", log_x=False)
-    return Evidence(
-        "",
-        [*curve, Measurement.over_seeds("rank correlation of number and accuracy", correlation)],
-        [
-            Plot("Accuracy by the requested number", figure),
-            _table("By the requested number, all forms", arms, answers(decoded_scenes()), lambda own: own.target),
-        ],
-    )
+    table = _table("By the requested number, all forms", arms, answers(decoded_scenes()), lambda own: own.target)
+    ranks = Measurement.over_seeds("rank correlation of number and accuracy", correlation)
+    return Evidence("", [*curve, ranks], [Plot("Accuracy by the requested number", figure), table])
 
 
 def accuracy_by_form(context: ClaimContext) -> Evidence:
     """Claim C7: the accuracy for each form of prompt at the numbers that all forms have."""
     arms = _arms(context)
-    return Evidence(
-        "",
-        [
-            _accuracies(
-                f"accuracy, {form}", arms, lambda own, form=form: own.type == form and own.target in COMMON_NUMBERS
-            )
-            for form in COMPARED
-        ],
-        [_table("By form, all numbers", arms, answers(decoded_scenes()), lambda own: own.type)],
-    )
+
+    def of(form: str) -> Measurement:
+        return _accuracy(f"accuracy, {form}", arms, lambda own: own.type == form and own.target in COMMON_NUMBERS)
+
+    table = _table("By form, all numbers", arms, answers(decoded_scenes()), lambda own: own.type)
+    return Evidence("", [of(form) for form in COMPARED], [table])
