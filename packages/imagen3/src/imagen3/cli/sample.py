@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,28 +61,21 @@ def sample_verb(call: Invocation) -> None:
         )
     sampling = options.sampling(pipeline_options(system, options.size) if options.size else system.config.sampling)
     average = "averaged" if options.average is None else f"average of relative width {options.average}"
+    draw = partial(
+        generate, system, options=sampling, seed=options.seed, negative=options.negative, size=options.size, weak=weak
+    )
     with call.open_run() as run:
         begun, agreements = time.perf_counter(), []
         for first in track(range(0, len(requested), DRAWN_AT_ONCE), "pictures"):
             names, prompts = zip(*requested[first : first + DRAWN_AT_ONCE], strict=True)
-            pictures = generate(
-                system,
-                prompts,
-                sampling,
-                seed=options.seed,
-                negative=options.negative,
-                first=first,
-                size=options.size,
-                weak=weak,
-            )
+            pictures = draw(prompts, first=first)
             if upsampler is not None:
                 small = pictures
                 pictures = upsample(upsampler, small, prompts, scale=options.upscale, seed=options.seed, first=first)
                 agreements += list(consistency(pictures, small))
             files = finish(pictures, upsample=lambda own: _repeated(own, options.scale), mark=mark)
-            save_samples(
-                run.folder, {f"{name}.png": file.png for name, file in zip(names, files, strict=True) if file.png}
-            )
+            shown = {f"{name}.png": file.png for name, file in zip(names, files, strict=True) if file.png}
+            save_samples(run.folder, shown)
         seconds = time.perf_counter() - begun
         title = options.prompt if options.prompts is None else options.prompts.name
         page = write_gallery(run.folder, f"{title}, weights {options.weights} ({average}), seed {options.seed}")
