@@ -10,8 +10,10 @@ from onepaper.claims import ClaimContext
 from scipy.stats import spearmanr
 
 from imagen3.data.scenes import FORMS, draw_scene, scene_part, scene_pictures
+from imagen3.evaluation.scene_scorer import count_objects
 from imagen3.experiments import scene_system
-from imagen3.pretrained.systems import System
+from imagen3.pretrained.systems import System, open_system
+from imagen3.sampling import generate
 
 LARGEST = 3
 
@@ -73,3 +75,11 @@ def test_known_errors(system: System, tmp_path: Path, monkeypatch: pytest.Monkey
     assert found.measurement("accuracy without guidance").mean == found.measurement("accuracy").mean
     # Latents of random weights show nothing.
     assert found.measurement("accuracy, scenes encoded and decoded").mean < 0.05
+
+
+def test_what_ships_draws_numbers() -> None:
+    prompts = ["one lemon", "2 rockets", "three guitars", "1 tent and 2 bells"]
+    requested = [{"lemon": 1}, {"rocket": 2}, {"guitar": 3}, {"tent": 1, "bell": 2}]
+    drawn = generate(open_system("scenes"), prompts, seed=0)
+    found = [{kind.singular: count for kind, count in count_objects(picture).items()} for picture in drawn]
+    assert sum(own == wanted for own, wanted in zip(found, requested, strict=True)) >= 3
