@@ -149,7 +149,9 @@ _UNSURE = ("autoencoder", "denoiser", "text", "objective", "denoiser_training", 
 
 PRESETS = {
     "laptop-s": Preset("food, animals and plants at 64 x 64 pixels, 3.5 million parameters: what ships", _LAPTOP_S),
-    "scenes": Preset("one to ten emoji on a plain colour by their number, 0.9 million parameters: it ships", _SCENES),
+    "scenes": Preset(
+        "one to ten emoji on a plain colour by their number, 0.9 million parameters, for claims C5 to C7", _SCENES
+    ),
     "gpu1": Preset("256 x 256 pixels on one to eight GPUs, your pictures and T5-base", _GPU, unsure=_UNSURE),
     "paper-2b": Preset("2 billion parameters at 256 x 256 pixels", _PAPER_2B, unsure=_UNSURE),
     "paper-8b": Preset("8 billion parameters at 256 x 256 pixels", _PAPER_8B, unsure=_UNSURE),

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onepaper.claims import ClaimContext
+from onepaper.errors import UsageError
 from scipy.stats import spearmanr
 
 from imagen3.data.scenes import FORMS, draw_scene, scene_part, scene_pictures
-from imagen3.evaluation.scene_scorer import count_objects
 from imagen3.experiments import scene_system
-from imagen3.pretrained.systems import System, open_system
-from imagen3.sampling import generate
+from imagen3.pretrained.systems import System
 
 LARGEST = 3
 
@@ -49,7 +48,7 @@ def test_prompts_are_held_out() -> None:
 
 
 def test_known_errors(system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene_system, "open_system", lambda name: system)
+    monkeypatch.setattr(scene_system, "trained_system", lambda: system)
     monkeypatch.setattr(scene_system, "generate", draw_at_most_three)
     context = ClaimContext(folder=tmp_path, seeds=(0, 1))
     found = scene_system.accuracy_by_number(context)
@@ -77,8 +76,12 @@ def test_known_errors(system: System, tmp_path: Path, monkeypatch: pytest.Monkey
     assert found.measurement("accuracy, scenes encoded and decoded").mean < 0.05
 
 
-def test_what_ships_draws_the_kinds() -> None:
-    """Numbers are often wrong, which the claims measure; what is drawn is not."""
-    nouns = [{"lemon"}, {"rocket"}, {"guitar"}, {"owl"}]
-    drawn = generate(open_system("scenes"), ["one lemon", "2 rockets", "three guitars", "five owls"], seed=0)
-    assert [{kind.singular for kind in count_objects(picture)} for picture in drawn] == nouns
+def test_without_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="onepaper imagen3 train --preset scenes --seed 0"):
+        scene_system.trained_system()
+
+
+def test_the_folder_of_the_training(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene_system, "TRAINED", weights)
+    assert scene_system.trained_system().config.data.size == 32

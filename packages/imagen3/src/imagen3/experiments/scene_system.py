@@ -1,13 +1,14 @@
 """Claims C5 to C7: what a small system draws of counting prompts after a training on scenes.
 
 Its prompts have at least one number of a kind that is in no scene of its training (`data.scenes.scene_part`). The scene
-scorer, which claim X1 judges, takes the place of the people who count; each seed gives every prompt one picture.
+scorer, which claim X1 measures, takes the place of the people who count; each seed gives every prompt one picture.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from itertools import count, islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,14 +17,18 @@ from jaxtyping import Float, UInt8
 from onepaper.claims import ClaimContext, Evidence, ImageGrid, Measurement, Plot, Table
 from onepaper.claims.evidence import ArmResult
 from onepaper.display.plots import lines_with_intervals
+from onepaper.errors import UsageError
 from scipy.stats import spearmanr
 
 from imagen3.data.scenes import FORMS, Scene, draw_scene, random_scene, scene_captions, scene_part
 from imagen3.evaluation.counting import CountingPrompt, Question, Scored, accuracy_by
 from imagen3.evaluation.scene_counting import count_scenes
-from imagen3.pretrained.systems import open_system
+from imagen3.pretrained.systems import System, open_system
 from imagen3.sampling import generate, to_bytes
 from imagen3.training.autoencoder import encode_all
+
+# What the command of that training writes.
+TRAINED = Path("runs/imagen3/train-scenes")
 
 # Of each form; the seed is that of the prompts alone.
 PROMPTS, PROMPTS_SEED = 100, 3
@@ -66,6 +71,19 @@ def held_out_prompts() -> tuple[Prompted, ...]:
     return tuple(found)
 
 
+def trained_system() -> System:
+    """The system of the preset `scenes`, which is trained once for all seeds; its weights are too large for the wheel.
+
+    Raises:
+        UsageError: it was not trained.
+    """
+    if not TRAINED.is_dir():
+        raise UsageError(
+            f"{TRAINED} is missing; train the system first: onepaper imagen3 train --preset scenes --seed 0"
+        )
+    return open_system(TRAINED)
+
+
 def questions() -> list[Question]:
     """About the pictures of all prompts, in their order: how many of each kind."""
     return [question for own in held_out_prompts() for question in own.prompt.questions()]
@@ -80,7 +98,7 @@ def answers(pictures: UInt8[np.ndarray, "prompts height width 3"]) -> Answers:
 
 def drawn_prompts(seed: int, *, guided: bool) -> ArmResult:
     """The answers about what the system draws, and some of its pictures."""
-    system = open_system("scenes")
+    system = trained_system()
     options = system.config.sampling if guided else replace(system.config.sampling, guidance=1.0)
     drawn = generate(system, [own.prompt.text for own in held_out_prompts()], options, seed=seed)
     return {"right": answers(drawn), "shown": drawn[shown_prompts()]}
@@ -93,7 +111,7 @@ def shown_prompts() -> list[int]:
 
 def decoded_scenes() -> UInt8[np.ndarray, "prompts height width 3"]:
     """Scenes of the prompts, encoded and decoded: what is lost without any error of the denoiser."""
-    autoencoder = open_system("scenes").autoencoder
+    autoencoder = trained_system().autoencoder
     encoded = encode_all(autoencoder, np.stack([draw_scene(own.scene) for own in held_out_prompts()]))
     with torch.inference_mode():
         return to_bytes(autoencoder.decode(encoded.mean))
