@@ -135,8 +135,8 @@ CLAIMS = (
         seeds=5,
         assets=_SCENE_FILES,
         note=_SCENES
-        + " The products are not here to be compared, so that there is no criterion; without guidance the system is a "
-        "weaker one, and scenes that are encoded and decoded show what the autoencoder alone loses.",
+        + " The products are not here to be compared, so that there is no criterion. Beside it are the system without "
+        "guidance, and scenes that are encoded and decoded, which show what the autoencoder alone loses.",
     ),
     Claim(
         id="C6",
