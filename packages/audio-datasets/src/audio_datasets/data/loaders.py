@@ -22,6 +22,13 @@ def _openarena(root: Path | None) -> ClipSet:
 
 
 @unmeasured
+def _prompts(root: Path | None) -> ClipSet:
+    from audio_datasets.data.prompts import load_prompts
+
+    return load_prompts(_required("asterisk-prompts", root))
+
+
+@unmeasured
 def _vocal_bursts(task: str) -> Loader:
     def load_task(root: Path | None, **official: bool) -> ClipSet:
         from audio_datasets.data.vocal_bursts import load_vocal_bursts
@@ -67,6 +74,7 @@ def _required(name: str, root: Path | None) -> Path:
 LOADERS: Mapping[str, Callable[[], Loader]] = {
     hedgewars.NAME: lambda: hedgewars.load_voices,
     "openarena-players": lambda: _openarena,
+    "asterisk-prompts": lambda: _prompts,
     "hume-vocalburst": lambda: _vocal_bursts("high"),
     **{f"hume-vocalburst-{task}": lambda task=task: _vocal_bursts(task) for task in ("high", "two", "culture", "type")},
     "hume-vocalburst-exvo": lambda: _exvo,
