@@ -138,8 +138,8 @@ PREPARED = (
         verified_on="2026-11-29",
         source="six Debian packages, which DATA.md names, counted by `data check`",
         in_paper="no",
-        notes="Two voices a language, one to train on and one to test; one voice a language cannot be told from the "
-        "language. Tones, silence and byte-identical copies are left out.",
+        notes="Two voices a language, one to train on and one to test; what is learned is the voice as much as "
+        "the language. Tones, silence and byte-identical copies are left out.",
     ),
 )
 

@@ -8,22 +8,22 @@ from onepaper.config import unknown
 from onepaper.errors import UsageError
 from onepaper.fingerprint.marks import unmeasured
 
-from audio_datasets.data import hedgewars
 from audio_datasets.data.clips import ClipSet
+from audio_datasets.data.examples import hedgewars
 
 Loader = Callable[..., ClipSet]
 
 
 @unmeasured
 def _openarena(root: Path | None) -> ClipSet:
-    from audio_datasets.data.openarena import load_players
+    from audio_datasets.data.examples.openarena import load_players
 
     return load_players(_required("openarena-players", root))
 
 
 @unmeasured
 def _prompts(root: Path | None) -> ClipSet:
-    from audio_datasets.data.prompts import load_prompts
+    from audio_datasets.data.examples.prompts import load_prompts
 
     return load_prompts(_required("asterisk-prompts", root))
 

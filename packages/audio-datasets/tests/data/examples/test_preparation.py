@@ -9,9 +9,9 @@ import pytest
 from onepaper.display.file_bytes import wav_bytes
 from onepaper.errors import UsageError
 
-from audio_datasets.data import hedgewars, openarena
+from audio_datasets.data.examples import hedgewars, openarena
+from audio_datasets.data.examples.preparation import prepare
 from audio_datasets.data.loaders import load
-from audio_datasets.data.preparation import prepare
 
 
 def unpacked(root: Path, package: str, files: dict[str, bytes]) -> Path:

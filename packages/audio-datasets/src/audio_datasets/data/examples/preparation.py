@@ -8,8 +8,8 @@ from onepaper.data import extract_archive
 from onepaper.errors import UsageError
 from onepaper.runs import new_folder
 
-from audio_datasets.data import hedgewars, openarena, prompts
-from audio_datasets.data.debian import copy_files, extract_files
+from audio_datasets.data.examples import hedgewars, openarena, prompts
+from audio_datasets.data.examples.debian import copy_files, extract_files
 
 _COPYRIGHT = "usr/share/doc/{}/copyright"
 PACKAGES = {

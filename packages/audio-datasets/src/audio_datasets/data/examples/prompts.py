@@ -1,8 +1,8 @@
 """The third example set: spoken prompts of the telephone exchange Asterisk, whose class is the language.
 
-Each of three languages has two voices. Those to train on are of G.722 at 16 kHz, those to test of GSM or uncompressed at
-8 kHz: within a part all classes came through about the same channel, so that it does not give the class away. With one
-voice a language in training, language and voice cannot be told apart there.
+Each of three languages has two voices. Those to train on are of G.722 at 16 kHz, those to test of GSM or uncompressed
+at 8 kHz: within a part all classes came through about the same channel, so that it does not give the class away. With
+one voice a language in training, a classifier may learn the voice in place of the language.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from onepaper.audio import write_wav
 from onepaper.errors import UsageError
 
 from audio_datasets.data.clips import Clip, ClipSet
-from audio_datasets.data.hedgewars import distinct
+from audio_datasets.data.examples.hedgewars import distinct
 
 NAME = "asterisk-prompts"
 CLASSES = ("es", "fr", "it")

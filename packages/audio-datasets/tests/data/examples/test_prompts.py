@@ -10,9 +10,9 @@ from onepaper.audio import write_wav
 from onepaper.errors import UsageError
 
 from audio_datasets.data.clips import overlap
+from audio_datasets.data.examples.preparation import prepare
+from audio_datasets.data.examples.prompts import CLASSES, FOLDER, NAME, VOICES
 from audio_datasets.data.loaders import load
-from audio_datasets.data.preparation import prepare
-from audio_datasets.data.prompts import CLASSES, FOLDER, NAME, VOICES
 
 
 @pytest.fixture
