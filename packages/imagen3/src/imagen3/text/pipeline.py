@@ -110,7 +110,7 @@ class PipelineEncoder:
                 path, transformer=None, vae=None, scheduler=None, local_files_only=True, use_safetensors=True
             )
         except Exception as error:  # damaged files raise errors of many kinds in diffusers and transformers
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise UsageError(f"text.path {path} holds no usable pipeline ({reason})") from None
         for name, part in pipeline.components.items():
             if isinstance(part, torch.nn.Module):

@@ -53,7 +53,7 @@ class TransformerEncoder:
             )
             self._tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
         except Exception as error:  # damaged files raise errors of many kinds in transformers and safetensors
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise UsageError(f"text.path {path} holds no usable model and tokenizer ({reason})") from None
         # Poolers give no hidden state; transformers fills what is missing with random numbers.
         if missing := sorted(name for name in map(str, found["missing_keys"]) if "pooler" not in name):
