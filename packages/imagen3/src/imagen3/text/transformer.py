@@ -8,6 +8,7 @@ import torch
 from onepaper.checkpoints import check_finite
 from onepaper.config import read_json
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.fingerprint.marks import unmeasured
 from onepaper.torch.network_size import check_network_size
 from onepaper.torch.state_files import finite_parameters
 
@@ -16,6 +17,7 @@ from imagen3.text.encoder import TextFeatures
 ENCODED_AT_ONCE = 32
 
 
+@unmeasured
 class TransformerEncoder:
     """A `TextEncoder` of last hidden states, with their mean as the features of the whole text.
 
