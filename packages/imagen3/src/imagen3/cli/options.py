@@ -28,6 +28,9 @@ class TrainOptions(TrainingOptions):
     """pictures of a folder keep their aspect ratios at about the area of data.size squared, in batches of one size;
     otherwise all are cropped to squares"""
     terms: AutoencoderTerms = field(default_factory=AutoencoderTerms)
+    start: str = ""
+    """a system, by name or folder, whose training this one continues, e.g. with larger pictures: its autoencoder is
+    kept, and the denoiser begins with its weights"""
     export: Path | None = None
     """also write the trained system into this folder, in half precision"""
 

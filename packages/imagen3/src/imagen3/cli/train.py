@@ -14,7 +14,7 @@ from imagen3.data.pictures import folder_pictures
 from imagen3.data.scenes import training_pictures
 from imagen3.pretrained.systems import open_system, save_system
 from imagen3.pretrained.upsamplers import save_upsampler
-from imagen3.training.recipe import train_system
+from imagen3.training.recipe import check_start, train_system
 from imagen3.training.upsampler import train_upsampler
 
 
@@ -34,6 +34,9 @@ def train_verb(call: Invocation) -> None:
         return
     if options.export is not None:
         check_writable(options.export, "--export")
+    start = open_system(options.start) if options.start else None
+    if start is not None:
+        check_start(config, start.config)
     with Accelerator(options) as accelerator:
         # Inputs are validated before the run folder is created.
         if options.aspect_ratios:
@@ -51,6 +54,7 @@ def train_verb(call: Invocation) -> None:
                 accelerator=accelerator,
                 max_minutes=options.max_minutes,
                 terms=options.terms,
+                start=start,
             )
             if not accelerator.is_main:
                 return
@@ -70,8 +74,8 @@ def _train_upsampler(call: Invocation, config: UpsamplerConfig) -> None:
     if options.dry_run:
         print(f"would train {call.preset}: {config.training.loop.steps} steps of an upsampler for {config.system}")
         return
-    if options.aspect_ratios:
-        raise UsageError("an upsampler learns from squares; leave out --aspect-ratios")
+    if options.aspect_ratios or options.start:
+        raise UsageError("an upsampler learns from squares and from nothing; leave out --aspect-ratios and --start")
     if options.export is not None:
         check_writable(options.export, "--export")
     with Accelerator(options) as accelerator:
