@@ -20,20 +20,20 @@ from imagen3.training.upsampler import train_upsampler
 
 def train_verb(call: Invocation) -> None:
     """Train a system or an upsampler into a run folder, with logs, checkpoints and `pretrained/`."""
-    if isinstance(call.config, UpsamplerConfig):
-        _train_upsampler(call, call.config)
-        return
     config, options = call.config, call.options
-    assert isinstance(config, SystemConfig)
     assert isinstance(options, TrainOptions)
+    if options.export is not None and not options.dry_run:
+        check_writable(options.export, "--export")
+    if isinstance(config, UpsamplerConfig):
+        _train_upsampler(call, config, options)
+        return
+    assert isinstance(config, SystemConfig)
     if options.dry_run:
         print(
             f"would train {call.preset}: {config.autoencoder_training.loop.steps} steps of the autoencoder, "
             f"{config.denoiser_training.loop.steps} of the denoiser"
         )
         return
-    if options.export is not None:
-        check_writable(options.export, "--export")
     start = open_system(options.start) if options.start else None
     if start is not None:
         check_start(config, start.config)
@@ -68,16 +68,12 @@ def train_verb(call: Invocation) -> None:
             print(f"next: onepaper {call.paper.name} sample --weights {run.folder} --prompt 'a tomato'")
 
 
-def _train_upsampler(call: Invocation, config: UpsamplerConfig) -> None:
-    options = call.options
-    assert isinstance(options, TrainOptions)
+def _train_upsampler(call: Invocation, config: UpsamplerConfig, options: TrainOptions) -> None:
     if options.dry_run:
         print(f"would train {call.preset}: {config.training.loop.steps} steps of an upsampler for {config.system}")
         return
     if options.aspect_ratios or options.start:
         raise UsageError("an upsampler learns from squares and from nothing; leave out --aspect-ratios and --start")
-    if options.export is not None:
-        check_writable(options.export, "--export")
     with Accelerator(options) as accelerator:
         system, pictures = open_system(config.system), training_pictures(config.data)
         with call.open_run(main_process=accelerator.is_main) as run:

@@ -12,7 +12,7 @@ from onepaper.fingerprint.marks import unmeasured
 from onepaper.torch.network_size import check_network_size
 from onepaper.torch.state_files import finite_parameters
 
-from imagen3.text.encoder import TextFeatures
+from imagen3.text.encoder import TextFeatures, encoded_parts
 
 ENCODED_AT_ONCE = 32
 
@@ -75,13 +75,7 @@ class TransformerEncoder:
         Raises:
             UsageError: no texts.
         """
-        if not texts:
-            raise UsageError("there is no text to encode; give at least one prompt")
-        parts = [
-            self._encode(list(texts[begin : begin + ENCODED_AT_ONCE]))
-            for begin in range(0, len(texts), ENCODED_AT_ONCE)
-        ]
-        return TextFeatures(*(torch.cat(values) for values in zip(*parts, strict=True)))
+        return encoded_parts(texts, ENCODED_AT_ONCE, self._encode)
 
     def _encode(self, texts: list[str]) -> TextFeatures:
         found = self._tokenizer(

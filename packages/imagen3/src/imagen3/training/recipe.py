@@ -127,12 +127,7 @@ def train_system(
     )
     if not (run.folder / DENOISER / WEIGHTS[0]).is_file():
         return None
-    return System(
-        config,
-        open_network(run.folder / AUTOENCODER),
-        open_network(run.folder / DENOISER),
-        encoder,
-    )
+    return System(config, open_network(run.folder / AUTOENCODER), open_network(run.folder / DENOISER), encoder)
 
 
 def check_start(config: SystemConfig, start: SystemConfig) -> None:
@@ -149,7 +144,7 @@ def autoencoder_identity(
     whole = to_dict(config)
     names = ("autoencoder", "autoencoder_training", "kl_weight", "edge_weight")
     data = {name: whole["data"][name] for name in ("dataset", "path", "size", "scenes")}
-    further = {"terms": to_dict(terms)} if terms and terms != AutoencoderTerms() else {}
+    further: dict[str, Any] = {"terms": to_dict(terms)} if terms and terms != AutoencoderTerms() else {}
     if start is not None:
         digest = hashlib.sha256()
         for model in (start.autoencoder, start.denoiser):

@@ -127,6 +127,6 @@ def test_wrong_inputs(folder: Path, tmp_path: Path) -> None:
         filter_folder(FilterConfig(folder))
     with pytest.raises(UsageError, match="holds no images"):
         filter_folder(FilterConfig(tmp_path / "nothing"))
-    with pytest.raises(UsageError, match="list of words"):
+    with pytest.raises(UsageError, match="is not a file"):
         read_words(tmp_path / "missing.txt")
     assert np.isscalar(len(read_words(None)))

@@ -20,6 +20,7 @@ from imagen3.data.pipeline.pictures import machine_made, quality
 from imagen3.data.pipeline.records import Decision, Record, Stage, each, kept_names, manifest, run_stages, summary
 from imagen3.data.pipeline.similar import group_weights, similar_groups, traits
 from imagen3.data.pipeline.texts import Safe, classified, privacy, unsafe_words, words_of
+from imagen3.data.tables import read_text
 
 HEADER = 65_536
 
@@ -61,14 +62,9 @@ def read_words(file: Path | None) -> frozenset[str]:
     """The words of a list, one or several on a line; `#` begins a comment.
 
     Raises:
-        UsageError: the file is missing, or no text.
+        UsageError: as of `read_text`.
     """
-    if file is None:
-        return frozenset()
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the list of words {file} cannot be read ({error}); give a text file") from None
+    lines = read_text(file).splitlines() if file is not None else ()
     return frozenset(filter(None, (" ".join(words_of(line.partition("#")[0])) for line in lines)))
 
 
