@@ -10,10 +10,11 @@ from onepaper.torch.accelerator import Accelerator
 
 from imagen3.cli.options import TrainOptions
 from imagen3.config import SystemConfig, UpsamplerConfig
-from imagen3.data.pictures import folder_pictures
+from imagen3.data.pictures import Pictures, folder_pictures
 from imagen3.data.scenes import training_pictures
 from imagen3.pretrained.systems import open_system, save_system
 from imagen3.pretrained.upsamplers import save_upsampler
+from imagen3.text.encoder import TextEncoder, open_encoder
 from imagen3.training.recipe import check_start, train_system
 from imagen3.training.upsampler import train_upsampler
 
@@ -43,8 +44,9 @@ def train_verb(call: Invocation) -> None:
             pictures = folder_pictures(config.data, config.autoencoder.factor * config.denoiser.patch)
         else:
             pictures = training_pictures(config.data)
-        if pictures.left_out and accelerator.is_main:
-            print(f"{pictures.left_out:,} duplicates are left out, {len(pictures.pixels):,} pictures remain")
+        encoder = open_encoder(config.text)
+        if accelerator.is_main:
+            _say_what_is_left_out(pictures, encoder, config.text.max_tokens)
         with call.open_run(main_process=accelerator.is_main) as run:
             system = train_system(
                 config,
@@ -55,6 +57,7 @@ def train_verb(call: Invocation) -> None:
                 max_minutes=options.max_minutes,
                 terms=options.terms,
                 start=start,
+                encoder=encoder,
             )
             if not accelerator.is_main:
                 return
@@ -68,6 +71,14 @@ def train_verb(call: Invocation) -> None:
             print(f"next: onepaper {call.paper.name} sample --weights {run.folder} --prompt 'a tomato'")
 
 
+def _say_what_is_left_out(pictures: Pictures, encoder: TextEncoder, max_tokens: int) -> None:
+    if pictures.left_out:
+        print(f"{pictures.left_out:,} duplicates are left out, {len(pictures.pixels):,} pictures remain")
+    texts = [caption.text for own in pictures.captions for caption in own]
+    if cut := encoder.count_cut(texts):
+        print(f"{cut:,} of {len(texts):,} captions are longer than text.max_tokens, {max_tokens}; the rest is cut")
+
+
 def _train_upsampler(call: Invocation, config: UpsamplerConfig, options: TrainOptions) -> None:
     if options.dry_run:
         print(f"would train {call.preset}: {config.training.loop.steps} steps of an upsampler for {config.system}")
@@ -76,6 +87,8 @@ def _train_upsampler(call: Invocation, config: UpsamplerConfig, options: TrainOp
         raise UsageError("an upsampler learns from squares and from nothing; leave out --aspect-ratios and --start")
     with Accelerator(options) as accelerator:
         system, pictures = open_system(config.system), training_pictures(config.data)
+        if accelerator.is_main:
+            _say_what_is_left_out(pictures, system.encoder, system.config.text.max_tokens)
         with call.open_run(main_process=accelerator.is_main) as run:
             loop = replace(config.training.loop, max_minutes=options.max_minutes)
             upsampler, finished = train_upsampler(

@@ -22,7 +22,7 @@ from imagen3.data.scenes import training_pictures
 from imagen3.models.networks import open_network
 from imagen3.pretrained.systems import System
 from imagen3.sampling import generate
-from imagen3.text.encoder import open_encoder
+from imagen3.text.encoder import TextEncoder, open_encoder
 from imagen3.training.autoencoder import train_autoencoder
 from imagen3.training.cache import CACHE_NAME, build_cache, read_cache, save_cache
 from imagen3.training.denoiser import train_denoiser
@@ -45,6 +45,7 @@ def train_system(
     hooks: Sequence[Hook[Any]] = (),
     terms: AutoencoderTerms | None = None,
     start: System | None = None,
+    encoder: TextEncoder | None = None,
 ) -> System | None:
     """Train all stages below the folder of `run`; the same command skips what is done and resumes the rest.
 
@@ -59,6 +60,7 @@ def train_system(
         terms: further terms of the loss of the autoencoder.
         start: a system whose training this one continues, e.g. with larger pictures: its autoencoder is kept, and the
             denoiser begins with its weights.
+        encoder: that of the configuration, if it is opened already.
 
     Returns:
         The system, or None where the time ended before the denoiser had begun.
@@ -70,7 +72,7 @@ def train_system(
         check_start(config, start.config)
     accelerator = accelerator or Accelerator()
     pictures = pictures or training_pictures(config.data)
-    encoder = open_encoder(config.text)
+    encoder = encoder or open_encoder(config.text)
 
     def autoencoder_stage(part: Run, minutes: float) -> bool:
         if start is not None:

@@ -15,7 +15,7 @@ from onepaper.images.reading import read_image
 from onepaper.progress import track
 
 from imagen3.config import FilterConfig
-from imagen3.data.captions import read_caption
+from imagen3.data.captions import read_caption, read_synthetic
 from imagen3.data.pipeline.pictures import machine_made, quality
 from imagen3.data.pipeline.records import Decision, Record, Stage, each, kept_names, manifest, run_stages, summary
 from imagen3.data.pipeline.similar import group_weights, similar_groups, traits
@@ -108,6 +108,14 @@ def later_stages(config: FilterConfig) -> list[Stage]:
     return [*found, Stage("privacy", each(partial(privacy, redact=config.redact)))]
 
 
+def with_synthetic(record: Record, stages: Sequence[Stage]) -> Record:
+    """A record with those of its synthetic captions that pass the stages of captions, and the reasons of the others."""
+    found = run_stages([replace(record, caption=text, reasons=()) for text in read_synthetic(record.file)], stages)
+    reasons = dict.fromkeys(f"synthetic {reason}" for own in found for reason in own.reasons)
+    kept = tuple(own.caption for own in found if not own.dropped)
+    return replace(record, synthetic=kept, reasons=(*record.reasons, *reasons))
+
+
 def filter_folder(
     config: FilterConfig,
     safe: Safe | None = None,
@@ -141,11 +149,14 @@ def filter_folder(
             raise UsageError(found)
         records += found
     records = run_stages([replace(own, file=file) for own, file in zip(records, files, strict=True)], later)
+    records = [own if own.dropped else with_synthetic(own, later[1:]) for own in records]
     if write is not None:
         for name, record in zip(kept_names(records), records, strict=True):
             if name is not None:
                 write(f"{name}.png", picture_png(read_image(record.file)))
                 write(f"{name}.txt", f"{record.caption}\n".encode())
+                if record.synthetic:
+                    write(f"{name}.synthetic.txt", "".join(f"{text}\n" for text in record.synthetic).encode())
         write("manifest.jsonl", manifest(records).encode())
     return summary(records)
 
