@@ -20,7 +20,7 @@ def test_sequences_with_known_positions_from_own_weights(trained: Path, run, tmp
 def test_the_folder_of_a_run_serves(trained: Path, run, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (("sample",), ("evaluate", "--preset", "smoke")):
         assert run(*words, "--weights", trained, "--dry-run") == 0
-        assert f"of {trained}" in capsys.readouterr().out or words[0] == "evaluate"
+        assert str(trained) in capsys.readouterr().out
 
 
 @pytest.mark.slow
