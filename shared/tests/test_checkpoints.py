@@ -234,6 +234,11 @@ class Levels:
     num_levels: int = 4
 
 
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    vocab_size: int = 4
+
+
 def _write_weights(path: Path) -> None:
     save_file({"weight": np.ones((7, 3)), "bias": np.ones(2)}, path)
 
@@ -275,6 +280,13 @@ def test_more_levels_of_noise_than_a_table_may_have_are_refused(tmp_path):
     write_pretrained(tmp_path, Levels(2**31), _write_weights)
     with pytest.raises(UsageError, match=r"config.json: num_levels is 2147483648, expected at most 1,000,000"):
         read_pretrained(tmp_path, Levels)
+
+
+def test_vocabularies_longer_than_the_weights_are_refused(tmp_path):
+    assert read_pretrained(write_pretrained(tmp_path, Vocabulary(7), _write_weights), Vocabulary)[0].vocab_size == 7
+    write_pretrained(tmp_path, Vocabulary(8), _write_weights)
+    with pytest.raises(UsageError, match=r"vocab_size is 8, but no axis of the weights is longer than 7"):
+        read_pretrained(tmp_path, Vocabulary)
 
 
 def test_no_flipped_bit_of_a_configuration_goes_unnoticed(tmp_path):

@@ -73,12 +73,12 @@ def test_boxes_and_rules_of_tyro_are_left_out() -> None:
 
 
 @pytest.mark.usefixtures("paper")
-def test_a_preset_is_shown_as_words_that_set_it(command: Command) -> None:
+def test_a_preset_is_shown_as_a_command_to_paste(command: Command) -> None:
     _, out, _ = command("fake-paper", "presets", "laptop-small")
-    first, call, *options = out.splitlines()
+    first, pasted = out.split("\n", maxsplit=1)
     assert first == "laptop-small: minutes"
-    words = [word for option in options for word in shlex.split(option)]
-    assert command(*shlex.split(call)[1:], *words, "--output", "run")[0] == 0
+    words = shlex.split(pasted.replace("\\\n", ""))  # as a shell continues lines
+    assert command(*words[1:], "--output", "run")[0] == 0
     assert command("fake-paper", "presets", "paper-wide")[1].splitlines()[1].startswith("onepaper fake-paper sample")
 
 

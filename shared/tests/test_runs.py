@@ -13,7 +13,7 @@ import pytest
 from onepaper import runs
 from onepaper.config import outside_identity
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.runs import Run, check_writable, git_commit, read_record, write_atomic
+from onepaper.runs import Run, check_writable, git_commit, new_folder, read_record, write_atomic
 
 
 @dataclass(frozen=True)
@@ -184,3 +184,15 @@ def test_commit_marks_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(commit) == 40
     (tmp_path / "a").write_text("2")
     assert git_commit(tmp_path) == f"{commit}+changes"
+
+
+def test_a_new_folder_is_complete_or_not_there(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "a" / "b") as content:
+        (content / "file").touch()
+        assert not (tmp_path / "a" / "b").exists()
+    assert (tmp_path / "a" / "b" / "file").is_file()
+    with pytest.raises(OnePaperError, match="exists already"), new_folder(tmp_path / "a"):
+        pass
+    with pytest.raises(ValueError, match="broken"), new_folder(tmp_path / "c"):
+        raise ValueError("broken")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

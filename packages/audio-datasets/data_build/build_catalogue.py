@@ -120,6 +120,27 @@ PREPARED = (
         notes="Vocal bursts of characters; the class is the event of the game. Of 206 files, byte-identical copies and "
         "other sounds are left out.",
     ),
+    Record(
+        "asterisk-prompts",
+        "Spoken prompts of the telephone exchange Asterisk",
+        "speech",
+        hours=2.12,
+        clips=2791,
+        speakers=6,
+        languages=("es", "fr", "it"),
+        labels=("language",),
+        classes=3,
+        licence="CC-BY-SA-3.0, GPL-2.0, CC-BY-SA-3.0-IT and a BSD licence, by voice",
+        access="open",
+        homepage="https://www.asterisk.org",
+        loader=True,
+        verified=True,
+        verified_on="2026-11-29",
+        source="six Debian packages, which DATA.md names, counted by `data check`",
+        in_paper="no",
+        notes="Two voices a language, one to train on and one to test; what is learned is the voice as much as "
+        "the language. Tones, silence and byte-identical copies are left out.",
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from onepaper.data import write_sums
 
-from audio_datasets.data.hedgewars import FOLDER, NAME, class_of, distinct
+from audio_datasets.data.examples.hedgewars import FOLDER, NAME, class_of, distinct
 
 TARGET = Path(__file__).parents[1] / "src" / "audio_datasets" / "assets" / "data"
 # Of each voice and class, the smallest files.

@@ -141,7 +141,7 @@ def encoder(small_encoder: dict[str, Any], tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a network with random weights for the default set."""
-    from audio_datasets.data.hedgewars import CLASSES as VOICE_CLASSES
+    from audio_datasets.data.examples.hedgewars import CLASSES as VOICE_CLASSES
 
     torch.manual_seed(0)
     model = EndToEnd(EndToEndConfig(hidden=16, layers=1, normalize=True)).eval()

@@ -1,19 +1,17 @@
+"""Presets survive JSON, fields without a source exist, and aliases name presets."""
+
 import subprocess
 import sys
 
-import pytest
-from onepaper.config import config_hash, from_dict, to_dict
+from onepaper.testing import check_presets
 
 from compose_diffusion.config.digits import DigitsConfig
+from compose_diffusion.paper import PAPER
 from compose_diffusion.presets import ALIASES, PRESETS
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name):
-    config = PRESETS[name].config
-    again = from_dict(type(config), to_dict(config))
-    assert again == config
-    assert config_hash(again) == config_hash(config)
+def test_presets():
+    check_presets(PAPER)
 
 
 def test_aliases_lead_to_presets():

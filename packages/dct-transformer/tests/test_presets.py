@@ -1,18 +1,16 @@
-"""Presets survive JSON, and aliases name presets."""
+"""Presets survive JSON, fields without a source exist, and aliases name presets."""
 
-import pytest
-from onepaper.config import from_dict, to_dict
+from onepaper.testing import check_presets
 
 from dct_transformer.config import BaselineConfig, ExperimentConfig
-from dct_transformer.presets import ALIASES, PRESETS
+from dct_transformer.paper import PAPER
+from dct_transformer.presets import PRESETS
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name: str) -> None:
-    config = PRESETS[name].config
-    assert isinstance(config, BaselineConfig if name.startswith("baseline-") else ExperimentConfig)
-    assert from_dict(type(config), to_dict(config)) == config
+def test_presets() -> None:
+    check_presets(PAPER)
 
 
-def test_aliases() -> None:
-    assert set(ALIASES.values()) <= set(PRESETS)
+def test_kinds() -> None:
+    for name, preset in PRESETS.items():
+        assert isinstance(preset.config, BaselineConfig if name.startswith("baseline-") else ExperimentConfig)

@@ -1,9 +1,10 @@
-"""Embedding of clips by our networks and by a peer, in clips of one second a second.
+"""Embedding of clips by our networks and by peers with weights in their wheels, in clips of one second a second.
 
     python bench_embedding.py [--rounds 5] [--threads 1] [--output FILE]
 
-Networks take turns in one process. Decoding and resampling are measured beside them, on files of 44.1 kHz that are
-read at 16 kHz: their share of the time shows whether they are the bottleneck.
+Networks take turns in one process; a peer that is not installed is left out. Decoding and resampling are measured
+beside them, on files of 44.1 kHz that are read at 16 kHz: their share of the time shows whether they are the
+bottleneck.
 """
 
 import json
@@ -25,6 +26,22 @@ from hares.models.encoder import Encoder
 from hares.presets import ENCODERS
 
 CLIPS = 16
+Embed = Callable[[torch.Tensor], object]
+
+
+def of_torchcrepe() -> Embed:
+    """The activations of the pitch network of torchcrepe (Kim et al., 2018), every 10 ms."""
+    import torchcrepe
+
+    return lambda samples: [torchcrepe.embed(clip[None], 16_000, batch_size=CLIPS) for clip in samples]
+
+
+def of_resemblyzer() -> Embed:
+    """The speaker encoder of Resemblyzer (Wan et al., 2018), a clip at a time."""
+    from resemblyzer import VoiceEncoder
+
+    encoder = VoiceEncoder("cpu", verbose=False)
+    return lambda samples: [encoder.embed_utterance(clip.numpy()) for clip in samples]
 
 
 def main() -> None:
@@ -33,11 +50,14 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     samples = 0.1 * torch.randn(CLIPS, 16_000, generator=torch.Generator().manual_seed(0))
     calls: dict[str, Callable[[], object]] = {}
-    for name in ("statistics", "simclr", "silero-vad"):
+    opened: dict[str, Callable[[], Embed]] = {
+        name: partial(open_embedding, name) for name in ("statistics", "simclr", "silero-vad")
+    }
+    for name, build in (opened | {"torchcrepe": of_torchcrepe, "Resemblyzer": of_resemblyzer}).items():
         try:
-            calls[name] = partial(open_embedding(name), samples)
-        except UsageError as error:
-            print(f"left out: {error}")
+            calls[name] = partial(build(), samples)
+        except (UsageError, ImportError, OSError) as error:
+            print(f"left out: {name} ({error})")
     torch.manual_seed(0)
     for name in ("byola-cnn", "slowfast-resnet50", "slowfast-nfnet-f0"):
         calls[name] = partial(Encoder(ENCODERS[name]).eval(), samples)
@@ -57,7 +77,7 @@ def main() -> None:
     rates = {name: CLIPS / statistics.median(each) for name, each in times.items()}
     print(json.dumps({name: round(rate, 1) for name, rate in rates.items()}, indent=1))
     result = {"threads": given.threads, "clips a second": rates, "times": times}
-    write_result(given.output, result, ("torch", "silero-vad", "numpy", "soxr"))
+    write_result(given.output, result, ("torch", "silero-vad", "torchcrepe", "resemblyzer", "numpy", "soxr"))
 
 
 if __name__ == "__main__":

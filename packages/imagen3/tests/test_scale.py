@@ -39,10 +39,12 @@ def test_processes_equal_one_and_their_runs_continue(tmp_path: Path) -> None:
     train(2, (tmp_path / "ddp", 4, 1), (tmp_path / "fsdp", 4, 2))
     # The sharded checkpoint of two processes, too, goes on in one.
     train(1, *((tmp_path / name, 6, 1) for name in ("alone", "ddp", "fsdp")))
-    for part, quality in (("autoencoder", "psnr"), ("denoiser", "loss"), ("adversarial", "psnr")):
-        losses = logged(tmp_path / "alone" / part, "loss")
+    qualities = {"autoencoder": "psnr", "denoiser": "loss", "upsampler": "loss", "adversarial": "psnr"}
+    for part, quality in qualities.items():
+        losses, evaluated = (logged(tmp_path / "alone" / part, name) for name in ("loss", f"evaluate/{quality}"))
         assert len(losses) == 6
-        assert part == "adversarial" or losses[-1] < losses[0]
+        better = evaluated[0] - evaluated[-1] if quality == "loss" else evaluated[-1] - evaluated[0]
+        assert part == "adversarial" or better > 0
         for name in ("ddp",) if part == "adversarial" else ("ddp", "fsdp"):
             np.testing.assert_allclose(logged(tmp_path / name / part, "loss"), losses, rtol=1e-4)
             for key in (f"evaluate/{quality}", "grad_norm"):

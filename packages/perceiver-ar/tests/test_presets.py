@@ -1,8 +1,9 @@
-import pytest
-from onepaper.config import from_dict, to_dict
+"""Presets survive JSON, fields without a source exist, and aliases name presets."""
 
-from perceiver_ar.config import ExperimentConfig
-from perceiver_ar.presets import ALIASES, PRESETS
+from onepaper.testing import check_presets
+
+from perceiver_ar.paper import PAPER
+from perceiver_ar.presets import PRESETS
 
 # Every row of the table of architectures, by the names of the presets.
 ROWS = [
@@ -13,23 +14,12 @@ ROWS = [
 ]  # fmt: skip
 
 
+def test_presets() -> None:
+    check_presets(PAPER)
+
+
 def test_every_row_of_the_paper_has_a_preset() -> None:
     assert [name for name in PRESETS if name.startswith("paper-")] == [f"paper-{row}" for row in ROWS]
-    assert all(target in PRESETS for target in ALIASES.values())
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name: str) -> None:
-    config = PRESETS[name].config
-    assert from_dict(ExperimentConfig, to_dict(config)) == config
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_unsure_fields_exist(name: str) -> None:
-    for path in PRESETS[name].unsure:
-        value = PRESETS[name].config
-        for part in path.split("."):
-            value = getattr(value, part)
 
 
 def test_the_papers_runs_sum_and_clip() -> None:

@@ -1,23 +1,13 @@
-"""Presets survive JSON, and fields without a source exist."""
+"""Presets survive JSON, fields without a source exist, and aliases name presets."""
 
-import pytest
-from onepaper.config import from_dict, to_dict
+from onepaper.testing import check_presets
 
-from sed.presets import ALIASES, PRESETS
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name: str) -> None:
-    preset = PRESETS[name]
-    assert from_dict(type(preset.config), to_dict(preset.config)) == preset.config
-    for field in preset.unsure:
-        value = preset.config
-        for part in field.split("."):
-            value = getattr(value, part)
+from sed.paper import PAPER
+from sed.presets import PRESETS
 
 
-def test_aliases() -> None:
-    assert set(ALIASES.values()) <= set(PRESETS)
+def test_presets() -> None:
+    check_presets(PAPER)
 
 
 def test_batches_of_the_paper() -> None:

@@ -18,11 +18,11 @@ from simplex_cir.models.denoiser import WEIGHTS
 
 def test_mistakes_take_a_line(run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, expected in (
-        (("sample", "--model", "splices"), "splice"),
+        (("sample", "--weights", "splices"), "splice"),
         (("sample", "--guidance", "2"), "say which by --label"),
         (("evaluate", "--weights", str(tmp_path)), "--preset laptop-splice"),
         (("sample", "--sampler", "heun"), "flow-heun"),
-        (("evaluate", "--model", "splice", "--preset", "laptop-letters"), "leave out --preset"),
+        (("evaluate", "--weights", "splice", "--preset", "laptop-letters"), "leave out --preset"),
         (("evaluate", "--count", "5"), "--count and --points are for networks"),
         (("simulate", "--alpha", "1", "-2"), "alpha"),
         (("verify", "--device", "tpu"), "tpu"),
@@ -53,7 +53,7 @@ def test_public_names() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("sample --model ", "sudoku4"),
+        ("sample --weights ", "sudoku4"),
         ("export l", "letters"),
     ],
 )

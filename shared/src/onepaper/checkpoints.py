@@ -22,7 +22,7 @@ from onepaper.accelerator import Processes
 from onepaper.config import config_hash, differences, from_dict, read_json, to_dict, unknown
 from onepaper.data import file_sha256, forget_sums, sums_problems
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.foreign.network_size import check_levels, check_repeats, weight_shapes
+from onepaper.foreign.network_size import check_axes, check_levels, check_repeats, weight_shapes
 from onepaper.runs import now, sync_folder, write_atomic
 
 StateT = TypeVar("StateT")
@@ -360,8 +360,9 @@ def read_pretrained(folder: str | Path, config_type: type[ConfigT]) -> tuple[Con
     # Layers may be stacked on the first axis of a tensor.
     most = max([len(shapes), *(shape[0] for shape in shapes.values() if shape)])
     check_repeats(path, content["config"], most, f"{weights.name} cannot hold the weights of so many")
-    # Of levels of noise a network makes a table.
+    # Of levels of noise and of vocabularies a network makes tables.
     check_levels(path, content["config"])
+    check_axes(path, content["config"], shapes)
     return config, weights
 
 

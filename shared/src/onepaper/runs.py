@@ -374,3 +374,23 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     """A scratch folder inside `parent`, removed at the end of the block."""
     with tempfile.TemporaryDirectory(dir=parent, prefix=".tmp-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `folder` when the block ends, and vanishes after an error.
+
+    Raises:
+        OnePaperError: `folder` exists, or cannot be written.
+    """
+    if folder.exists():
+        raise OnePaperError(f"{folder} exists already; remove it, or give another --output")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder.parent) as scratch:
+            content = scratch / "content"
+            content.mkdir()
+            yield content
+            content.rename(folder)
+    except OSError as error:
+        raise OnePaperError(f"cannot write {folder}: {error.strerror or error}") from None

@@ -2,14 +2,17 @@
 
 import os
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from onepaper.paper import load_paper
 from onepaper.testing import (
     check_commands,
     check_light_start,
     check_one_line_error,
+    check_presets,
     check_public_names,
     documentation_pages,
     free_port,
@@ -46,6 +49,20 @@ def test_commands_of_a_page(paper: Path, capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(AssertionError, match="`onepaper fake-paper presets nonsense` exits 2"):
         check_commands(page, "fake-paper")
     assert documentation_pages("fake-paper") == []
+
+
+@pytest.mark.usefixtures("paper")
+def test_presets() -> None:
+    paper = load_paper("fake-paper")
+    preset = replace(paper.presets["smoke"], unsure=())
+    check_presets(replace(paper, presets={"smoke": preset}, aliases={"laptop": "smoke"}))
+    for presets, aliases in (
+        ({"smoke": preset}, {"laptop": "no"}),
+        ({"smoke": replace(preset, config={1: 2})}, {}),
+        ({"smoke": replace(preset, unsure=("no.field",))}, {}),
+    ):
+        with pytest.raises((AssertionError, AttributeError, TypeError)):
+            check_presets(replace(paper, presets=presets, aliases=aliases))
 
 
 def test_light_start(paper: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checks.copies": ["check_clips"],
         "data.folds": ["group_folds"],
         "data.loaders": ["load"],
-        "data.preparation": ["prepare"],
+        "data.examples.preparation": ["prepare"],
         "features.functionals": ["clip_features", "feature_names"],
         "tasks.definitions": ["TASKS", "get_task"],
         "tasks.few_shot": ["episodes"],

@@ -5,8 +5,8 @@ import pytest
 from onepaper.errors import UsageError
 
 from audio_datasets.data.clips import ClipSet
+from audio_datasets.data.examples.hedgewars import shipped_voices
 from audio_datasets.data.folds import group_folds
-from audio_datasets.data.hedgewars import shipped_voices
 
 
 def test_groups_are_whole() -> None:

@@ -1,4 +1,4 @@
-"""Bytes and records of clips, and folders that are complete or not there."""
+"""Bytes and records of clips."""
 
 import io
 from dataclasses import replace
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onepaper.errors import OnePaperError, UsageError
+from onepaper.errors import UsageError
 from scipy.io import wavfile
 
 from audio_datasets.data.clips import ClipSet
-from audio_datasets.exports.encoding import audio_bytes, clip_record, new_folder
+from audio_datasets.exports.encoding import audio_bytes, clip_record
 
 
 def test_bytes(sounds: ClipSet, tmp_path: Path) -> None:
@@ -30,15 +30,3 @@ def test_record(sounds: ClipSet) -> None:
     assert record["targets"] == {"x": 0.5, "y": None}
     assert (record["path"], record["dataset"]) == ("0.wav", "sounds")
     assert clip_record(clips.clips[0], clips)["targets"] == {}
-
-
-def test_folder(tmp_path: Path) -> None:
-    with new_folder(tmp_path / "a" / "b") as content:
-        (content / "file").touch()
-        assert not (tmp_path / "a" / "b").exists()
-    assert (tmp_path / "a" / "b" / "file").is_file()
-    with pytest.raises(OnePaperError, match="exists already"), new_folder(tmp_path / "a"):
-        pass
-    with pytest.raises(ValueError, match="broken"), new_folder(tmp_path / "c"):
-        raise ValueError("broken")
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from onepaper.errors import OnePaperError, UsageError
 
-from audio_datasets.data.hedgewars import CLASSES
+from audio_datasets.data.examples.hedgewars import CLASSES
 from audio_datasets.presets import PRESETS
 from audio_datasets.pretrained.networks import open_network, save_network
 

@@ -274,10 +274,11 @@ CLAIMS = (
         rule=AllOf(
             Increasing(tuple(f"BLEU, {count} hypotheses" for count in (1, 4, 16))), Below("p of the bootstrap", 0.05)
         ),
-        tier="retrain",
+        tier="full",
         assets=_VERSES,
-        note="Verses from English to Spanish; trainings of the preset laptop-mt, whose samples repeat words after 2000 "
-        "steps, so that each is about as bad as another.",
+        note="Verses from English to Spanish by the shipped network, which was trained once, for 8000 steps; each seed "
+        "gives new noise. Measured first on three trainings of 2000 steps, whose samples repeat words, each about as "
+        "bad as another: BLEU 1.33, 1.29, 1.03, not reproduced.",
     ),
     Claim(
         id="C22",

@@ -10,6 +10,8 @@ import pytest
 from onepaper.errors import OnePaperError, UsageError
 from onepaper.jax.state_files import model_arrays
 
+from cdcd.data.sentences import load_pairs
+from cdcd.evaluation.translations import evaluate_denoising
 from cdcd.models.causal_translation import CausalTranslator
 from cdcd.models.translation import TranslationDiffusion
 from cdcd.pretrained.translators import open_translator, save_translator
@@ -25,6 +27,15 @@ def test_half_precision(translators: Path, tmp_path: Path) -> None:
         assert after[name].dtype == jnp.float32
         tolerance = 0 if name.startswith("warp/") else 5e-4
         np.testing.assert_allclose(after[name], array, rtol=tolerance, atol=1e-7 if tolerance else 0, err_msg=name)
+
+
+def test_the_shipped_network_scores_references_above_shuffled_ones() -> None:
+    network = open_translator("verses", TranslationDiffusion)
+    config = network.model.config
+    corpus = load_pairs(network.data, config.vocab_size, config.source_length, config.length)
+    source, target = corpus.validation.source[:32], corpus.validation.target[:32]
+    right = evaluate_denoising(network.model, source, target)["nats_tokens"]
+    assert right < 3 < evaluate_denoising(network.model, source[::-1], target)["nats_tokens"]
 
 
 def test_round_trip(translators: Path, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def write_neighbours(found: list[Neighbours], folder: Path, title: str) -> Path:
     files: dict[str, bytes] = {}
     sections: list[Section] = []
     for each in found:
-        items = [_item(each.query, f"query: {each.query.label}", files)]
+        items = [_item(each.query, f"query, {each.query.label}", files)]
         for clip, similarity in zip(each.nearest, each.similarities, strict=True):
             items.append(_item(clip, f"{clip.label}, {similarity:.2f}", files))
         same = sum(clip.label == each.query.label for clip in each.nearest)
@@ -86,9 +86,10 @@ def write_neighbours(found: list[Neighbours], folder: Path, title: str) -> Path:
 
 
 def _item(clip: Clip, caption: str, files: dict[str, bytes]) -> Item:
-    """Picture and player of a clip, whose files are added once."""
+    """Picture and player of a clip with its name, whose files are added once."""
     name = "".join(letter if letter.isalnum() else "-" for letter in f"{clip.name}-{clip.group}")
     files.setdefault(f"{name}.png", spectrogram_picture(clip.samples))
     files.setdefault(f"{name}.wav", wav_bytes(clip.samples, RATE))
-    picture = File(f"{name}.png", f"{name}.png", "picture", is_link=False)
-    return Item([picture, File(f"{name}.wav", f"{name}.wav", "sound")], caption)
+    kinds = (("png", "picture"), ("wav", "sound"))
+    shown = [File(f"{name}.{end}", f"{name}.{end}", kind, is_link=False) for end, kind in kinds]
+    return Item(shown, f"{caption}: {clip.name}")

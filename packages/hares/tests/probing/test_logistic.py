@@ -6,7 +6,9 @@ from onepaper.errors import UsageError
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info
 
+from hares.probing import logistic
 from hares.probing.logistic import fit_logistic
 
 GENERATOR = np.random.default_rng(0)
@@ -68,6 +70,24 @@ def test_order_of_rows_does_not_matter() -> None:
         for f, y in ((FEATURES, LABELS), (FEATURES[order], LABELS[order]))
     )
     np.testing.assert_allclose(first.weight, second.weight, atol=1e-4)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_one_penalty_at_a_time_is_all_together(several: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.eye(3)[LABELS] if several else LABELS
+    together = fit_logistic(FEATURES, labels, 3, (1e-1, 1e-3), tolerance=1e-6)
+    for logits in (0, 3 * 120):
+        monkeypatch.setattr(logistic, "_LOGITS", logits)
+        for one, other in zip(fit_logistic(FEATURES, labels, 3, (1e-1, 1e-3), tolerance=1e-6), together, strict=True):
+            np.testing.assert_allclose(one.weight, other.weight, atol=2e-3)
+            np.testing.assert_allclose(one.bias, other.bias, atol=2e-3)
+
+
+def test_threads_are_as_before() -> None:
+    """A sweep of this size is fitted on one thread, as long as it takes."""
+    libraries = [each for each in threadpool_info() if each["user_api"] == "blas"]
+    fit_logistic(FEATURES, LABELS, 3)
+    assert [each for each in threadpool_info() if each["user_api"] == "blas"] == libraries
 
 
 def test_missing_and_infinite_features_are_refused() -> None:

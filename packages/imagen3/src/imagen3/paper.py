@@ -55,10 +55,7 @@ PAPER = Paper(
             "board", "ratings of models from votes, with intervals", "imagen3.cli.human.board:board_verb", BoardOptions
         ),
         Verb(
-            "watermark",
-            "stamp or find a mark",
-            "imagen3.cli.responsibility.watermark:watermark_verb",
-            WatermarkOptions,
+            "watermark", "stamp or find a mark", "imagen3.cli.responsibility.watermark:watermark_verb", WatermarkOptions
         ),
         Verb(
             "fairness",

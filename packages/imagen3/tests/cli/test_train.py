@@ -38,6 +38,13 @@ def test_wrong_values(
     assert not (tmp_path / "run").exists()
 
 
+def test_another_start_is_refused(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--preset", "smoke", "--start", str(weights), "--denoiser.depth", "1", "--output", str(tmp_path / "run"))
+    assert run_verb("imagen3", "train", *words) == 2
+    check_one_line_error(capsys.readouterr().err, "another denoiser (depth: 1 here, 2 there)")
+    assert not (tmp_path / "run").exists()
+
+
 def test_export_is_tried_before_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--preset", "smoke", "--export", "/proc/weights", "--output", str(tmp_path / "run"))
     assert run_verb("imagen3", "train", *words) == 1
@@ -53,12 +60,13 @@ def test_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_upsampler_and_averages(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, small = tmp_path / "sr", ("--training.loop.steps", "2", "--system", str(weights))
     assert run_verb("imagen3", "train", "--preset", "sr-smoke", *small, "--output", str(run)) == 0
-    averages = ("--denoiser-training.averages", "0.1", "0.2", *SHORT)
+    averages = ("--denoiser-training.averages", "0.1", "0.2", "--text.max-tokens", "4", *SHORT)
     assert run_verb("imagen3", "train", "--preset", "smoke", *averages, "--output", str(tmp_path / "base")) == 0
     words = ("--weights", str(tmp_path / "base"), "--average", "0.15", "--upscale", "2", "--upsampler", str(run))
     drawn = ("--count", "1", "--steps", "2", "--scale", "1", "--output", str(tmp_path / "drawn"))
     assert run_verb("imagen3", "sample", *words, *drawn) == 0
     printed = capsys.readouterr().out
+    assert "captions are longer than text.max_tokens, 4; the rest is cut" in printed
     assert "average of relative width 0.15" in printed
     assert "agree with the small ones to" in printed
     assert Image.open(tmp_path / "drawn" / "picture-0.png").size == (64, 64)

@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 from onepaper.errors import OnePaperError, UsageError
 
-from imagen3.evaluation.distances import frechet, kernel_distance
+from imagen3.evaluation.distances import covariance, frechet, kernel_distance
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(300, 6)), RANDOM.normal(size=(200, 6)) @ RANDOM.normal(size=(6, 6)) + 0.5
@@ -19,6 +19,14 @@ def by_eigenvalues(first: np.ndarray, second: np.ndarray) -> float:
     product = np.linalg.eigvalsh(root @ covariances[1] @ root).clip(0)
     means = np.square(first.mean(0) - second.mean(0)).sum()
     return float(means + sum(np.trace(own) for own in covariances) - 2 * np.sqrt(product).sum())
+
+
+def by_singular_values(first: np.ndarray, second: np.ndarray) -> float:
+    """The distance by the nuclear norm of the product of the centred features, where no root is taken."""
+    centred = [own - own.mean(0) for own in (first, second)]
+    traces = [np.trace(np.cov(own, rowvar=False)) for own in (first, second)]
+    norm = np.linalg.norm(centred[0] @ centred[1].T, "nuc") / np.sqrt((len(first) - 1) * (len(second) - 1))
+    return float(np.square(first.mean(0) - second.mean(0)).sum() + sum(traces) - 2 * norm)
 
 
 @pytest.mark.parametrize(("first", "second", "dim"), [(200, 300, 8), (40, 30, 64), (300, 20, 32)])
@@ -79,16 +87,63 @@ def test_double_precision() -> None:
     assert frechet(x, y).distance == pytest.approx(by_eigenvalues(x.astype(float), y.astype(float)), rel=1e-6)
 
 
-def test_what_rounding_does_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ten_digits() -> None:
+    """Beside formulas by singular values, by eigenvalues and by the root of a matrix, for well conditioned sets."""
+    x, y = RANDOM.normal(size=(700, 64)), 0.1 + RANDOM.normal(size=(600, 64)) * np.geomspace(0.1, 3, 64)
+    found = frechet(x, y).distance
+    assert found == pytest.approx(by_singular_values(x, y), rel=1e-12)
+    assert found == pytest.approx(by_eigenvalues(x, y), rel=1e-12)
+    root = scipy.linalg.sqrtm(np.cov(x.T) @ np.cov(y.T))
+    means = np.square(x.mean(0) - y.mean(0)).sum()
+    assert found == pytest.approx(means + np.trace(np.cov(x.T) + np.cov(y.T) - 2 * root.real), rel=1e-10)
+
+
+@pytest.mark.parametrize("dead", [0.0, 1e-9, 1e-3])
+def test_singular_covariances(dead: float) -> None:
+    """Features that are constant, nearly so, or sums of others: roots of their eigenvalues would be noise."""
+    x, y = (RANDOM.normal(size=(900, 60)) + shift for shift in (0, 0.2))
+    for own in (x, y):
+        own[:, 40:50] *= dead
+        own[:, 50:] = own[:, :10] + own[:, 10:20]
+    expected = by_singular_values(x, y)
+    assert frechet(x, y).distance == pytest.approx(expected, rel=1e-10)
+    assert frechet(y, x).distance == pytest.approx(expected, rel=1e-10)
+    # The same set in another basis: errors of roots would not cancel, but add up.
+    rotation = np.linalg.qr(RANDOM.normal(size=(60, 60)))[0]
+    assert frechet(x @ rotation, x[::-1] @ rotation).distance < 1e-9
+
+
+@pytest.mark.parametrize(("share", "calls"), [(1e-12, 0), (1e-14, 1)])
+def test_eigenvalues_without_digits_are_not_used(share: float, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, original = [], np.linalg.svd
+    monkeypatch.setattr(np.linalg, "svd", lambda *given, **words: (seen.append(1), original(*given, **words))[1])
+    features = np.linalg.qr(X - X.mean(0))[0] * [*[1.0] * 5, share**0.25]
+    assert frechet(features, features).distance < 1e-12
+    assert len(seen) == calls
+
+
+def test_covariance() -> None:
+    features = 1000 + RANDOM.normal(size=(1300, 5))  # more rows than are taken at a time
+    found = covariance(features)
+    np.testing.assert_allclose(found, np.tril(np.cov(features, rowvar=False)), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("count", [300, 5])
+def test_what_rounding_does_is_said(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A negative intermediate value: rounded to 0 and said where rounding explains it, an error where it does not."""
-    original, factor = np.linalg.svd, 1 + 1e-9
-    monkeypatch.setattr(np.linalg, "svd", lambda *given, **words: factor * original(*given, **words))
-    found = frechet(X, X)
+    factor, some = 1 + 1e-9, X[:count]
+    for module, name, power in ((np.linalg, "svd", 1), (scipy.linalg, "eigh", 2)):
+        original = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *a, original=original, power=power, **b: factor**power * original(*a, **b)
+        )
+    found = frechet(some, some)
     assert found.distance == 0
     assert "was rounded to 0" in found.notes[0]
-    factor = 1.1
-    with pytest.raises(OnePaperError, match="which rounding does not explain"):
-        frechet(X, X)
+    for wrong in (1.1, np.nan):
+        factor = wrong
+        with pytest.raises(OnePaperError, match="which rounding does not explain"):
+            frechet(some, some)
 
 
 @pytest.mark.parametrize("distance", [frechet, lambda x, y: kernel_distance(x, y, 1.0)])

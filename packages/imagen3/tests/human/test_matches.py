@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onepaper.errors import UsageError
 
-from imagen3.human.matches import missing_matches, neighbour_matches
+from imagen3.human.matches import missing_matches
 from imagen3.human.published import published_boards
 from imagen3.human.votes import pair_indices
 
@@ -18,7 +18,7 @@ def test_the_paper_compared_just_these_pairs() -> None:
             for i, j, share in zip(*pair_indices(len(models)), board.shares, strict=True)
             if np.isfinite(share)
         }
-        assert printed == set(neighbour_matches(models))
+        assert printed == set(missing_matches(models, np.zeros((len(models), len(models)))))
 
 
 def test_missing() -> None:
@@ -26,4 +26,4 @@ def test_missing() -> None:
     assert missing_matches("abc", compared, reach=1) == [("b", "c")]
     assert missing_matches("abc", compared) == [("a", "c"), ("b", "c")]
     with pytest.raises(UsageError, match="reach is 0"):
-        neighbour_matches("abc", 0)
+        missing_matches("abc", compared, reach=0)

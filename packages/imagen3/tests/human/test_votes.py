@@ -64,8 +64,5 @@ def test_counts_and_shares() -> None:
         for vote in rows
     ]
     assert comparisons(swapped).counts().tolist() == found.counts().tolist()
-    assert comparisons(rows, models=("c", "b", "a")).counts().tolist() == [[0, 0, 0], [0, 0, 0], [1, 2, 1]]
-    with pytest.raises(UsageError, match="unknown model of vote v1"):
-        comparisons(rows, models=("a", "c"))
     with pytest.raises(UsageError, match="no votes"):
         comparisons([])

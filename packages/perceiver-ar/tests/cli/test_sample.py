@@ -164,7 +164,7 @@ def test_inputs_are_validated_before_there_is_a_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for words, message in (
-        (("--weights", "no"), "neither a folder nor a shipped network"),
+        (("--weights", "no"), "unknown weights 'no'"),
         (("--weights", "copy", "--device", "tpu"), "device 'tpu' is not available to JAX here"),
     ):
         assert run_verb("perceiver-ar", "sample", *words) == 2

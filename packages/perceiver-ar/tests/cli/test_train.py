@@ -17,6 +17,7 @@ def test_a_run_has_weights_logs_and_samples(trained: Path) -> None:
     assert (trained / "pretrained" / "model.safetensors").is_file()
     assert (trained / "metrics.jsonl").is_file()
     assert (trained / "samples" / "index.html").read_text(encoding="utf-8").count("<pre>") == 4
+    assert run_verb("perceiver-ar", "sample", "--weights", str(trained), "--dry-run") == 0
 
 
 def test_a_run_without_samples(tmp_path: Path) -> None:

@@ -214,22 +214,12 @@ class OracleConfig:
             raise UsageError(f"SNR goes from {self.lowest_snr} to {self.highest_snr}, expected an increasing range")
 
 
-def check_one_model(model: str | None, weights: Path | None) -> None:
-    """Raise `UsageError` for a network that is not shipped, or where both a shipped one and a folder are given."""
-    if model is not None:
-        check_choice("model", model, SHIPPED)
-        if weights is not None:
-            raise UsageError(f"both model '{model}' and weights {weights} were given, expected one of them")
-
-
 @dataclass(frozen=True)
 class SampleOptions(VerbOptions):
     """Options of `sample`."""
 
-    model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
-    """shipped network to sample from; splice where neither this nor `weights` is given"""
-    weights: Path | None = None
-    """the `pretrained` folder of a training run, in place of a shipped network"""
+    weights: str = "splice"
+    """a network that ships with the package, or the folder of a training run"""
     count: int = 16
     """sequences to draw"""
     steps: int = 64
@@ -249,7 +239,6 @@ class SampleOptions(VerbOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_one_model(self.model, self.weights)
         check_positive("count", self.count)
         check_positive("steps", self.steps)
         check_choice("sampler", self.sampler, SAMPLERS)

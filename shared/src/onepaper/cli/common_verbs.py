@@ -85,9 +85,8 @@ def run_presets(call: Invocation) -> int:
         preset = paper.preset(options.name)
         verb = next(verb.name for verb in paper.verbs if verb.accepts(preset.config))
         print(f"{options.name}: {preset.summary}")
-        print(f"onepaper {paper.name} {verb} --preset {options.name}")
-        for words in words_of(preset.config):
-            print(f"  {words}")
+        command = f"onepaper {paper.name} {verb} --preset {options.name}"
+        print(" \\\n  ".join([command, *words_of(preset.config)]))
         if preset.unsure:
             print(f"not published, our choice: {', '.join(preset.unsure)}")
     chosen = [paper.aliases.get(options.name, options.name)] if options.name else list(paper.presets)

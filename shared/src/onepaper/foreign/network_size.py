@@ -57,11 +57,25 @@ def check_levels(path: Path, settings: Mapping[str, Any]) -> None:
     Raises:
         UsageError: such a setting.
     """
+    _check(path, settings, "levels", MOST_LEVELS, f"expected at most {MOST_LEVELS:,}")
+
+
+def check_axes(path: Path, settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a vocabulary or a number of bins above the longest axis of the weights, at any depth of the settings.
+
+    Raises:
+        UsageError: such a setting.
+    """
+    longest = max((size for shape in shapes.values() for size in shape), default=0)
+    _check(path, settings, "vocab|bins", longest, f"but no axis of the weights is longer than {longest:,}")
+
+
+def _check(path: Path, settings: Mapping[str, Any], names: str, most: int, reason: str) -> None:
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            check_levels(path, value)
-        elif "levels" in name and any(number > MOST_LEVELS for number in _numbers(value)):
-            raise UsageError(f"{path}: {name} is {shortened(value)}, expected at most {MOST_LEVELS:,}")
+            _check(path, value, names, most, reason)
+        elif re.search(names, name) and any(number > most for number in _numbers(value)):
+            raise UsageError(f"{path}: {name} is {shortened(value)}, {reason}")
 
 
 def _numbers(value: Any) -> Iterator[float]:

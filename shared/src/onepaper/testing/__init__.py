@@ -9,11 +9,13 @@ def test_commands_of_the_pages(page, tmp_path, monkeypatch):
 """
 
 import importlib.metadata
+import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +23,7 @@ from onepaper.claims.results import assert_rules_match
 from onepaper.claims.tables import render_file
 from onepaper.cli import main
 from onepaper.cli.common_verbs import verbs_of
+from onepaper.config import from_dict, to_dict
 from onepaper.paper import Paper, load_paper
 from onepaper.testing.doc_commands import commands
 
@@ -99,6 +102,15 @@ def check_public_names(package: ModuleType) -> None:
     for name in package.__all__:
         assert getattr(package, name, None) is not None, f"{package.__name__} does not export {name}"
     assert not hasattr(package, "no_such_name")
+
+
+def check_presets(paper: Paper) -> None:
+    """Configurations survive JSON, fields without a source are fields, and aliases name presets."""
+    for name, preset in paper.presets.items():
+        assert from_dict(type(preset.config), json.loads(json.dumps(to_dict(preset.config)))) == preset.config, name
+        for path in preset.unsure:
+            reduce(getattr, path.split("."), preset.config)
+    assert set(paper.aliases.values()) <= set(paper.presets)
 
 
 def check_one_line_error(err: str, expected: str) -> None:

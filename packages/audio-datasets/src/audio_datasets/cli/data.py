@@ -103,7 +103,7 @@ def _card(options: DataOptions) -> int:
 
 
 def _prepare(options: DataOptions) -> int:
-    from audio_datasets.data.preparation import prepare
+    from audio_datasets.data.examples.preparation import prepare
 
     default = Path(os.environ.get("ONEPAPER_DATA", "data"))
     folder = options.output or default / options.name

@@ -8,17 +8,24 @@ from onepaper.config import unknown
 from onepaper.errors import UsageError
 from onepaper.fingerprint.marks import unmeasured
 
-from audio_datasets.data import hedgewars
 from audio_datasets.data.clips import ClipSet
+from audio_datasets.data.examples import hedgewars
 
 Loader = Callable[..., ClipSet]
 
 
 @unmeasured
 def _openarena(root: Path | None) -> ClipSet:
-    from audio_datasets.data.openarena import load_players
+    from audio_datasets.data.examples.openarena import load_players
 
     return load_players(_required("openarena-players", root))
+
+
+@unmeasured
+def _prompts(root: Path | None) -> ClipSet:
+    from audio_datasets.data.examples.prompts import load_prompts
+
+    return load_prompts(_required("asterisk-prompts", root))
 
 
 @unmeasured
@@ -67,6 +74,7 @@ def _required(name: str, root: Path | None) -> Path:
 LOADERS: Mapping[str, Callable[[], Loader]] = {
     hedgewars.NAME: lambda: hedgewars.load_voices,
     "openarena-players": lambda: _openarena,
+    "asterisk-prompts": lambda: _prompts,
     "hume-vocalburst": lambda: _vocal_bursts("high"),
     **{f"hume-vocalburst-{task}": lambda task=task: _vocal_bursts(task) for task in ("high", "two", "culture", "type")},
     "hume-vocalburst-exvo": lambda: _exvo,

@@ -6,8 +6,8 @@ from onepaper.display.plots import repetitions
 
 from audio_datasets.config import FeatureConfig
 from audio_datasets.data.clips import overlap
+from audio_datasets.data.examples.hedgewars import distinct, shipped_voices
 from audio_datasets.data.folds import group_folds
-from audio_datasets.data.hedgewars import distinct, shipped_voices
 from audio_datasets.evaluation import clip_matrix, cross_validate
 from audio_datasets.experiments.figures import draw_confusion, listen
 from audio_datasets.presets import PRESETS

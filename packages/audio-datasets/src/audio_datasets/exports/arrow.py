@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from onepaper.progress import track
+from onepaper.runs import new_folder
 
 from audio_datasets.data.clips import ClipSet
-from audio_datasets.exports.encoding import audio_bytes, import_library, new_folder
+from audio_datasets.exports.encoding import audio_bytes, import_library
 
 
 def write_arrow(folder: Path, clips: ClipSet) -> int:

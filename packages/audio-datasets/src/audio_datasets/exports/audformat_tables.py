@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onepaper.runs import new_folder
 
 from audio_datasets.data.clips import SPLITS, ClipSet
-from audio_datasets.exports.encoding import check_times, import_library, new_folder
+from audio_datasets.exports.encoding import check_times, import_library
 
 TABLE = "clips"
 

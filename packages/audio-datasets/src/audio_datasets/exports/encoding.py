@@ -2,15 +2,11 @@
 
 import importlib
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from onepaper.audio import audio_info
-from onepaper.errors import OnePaperError, UsageError
-from onepaper.runs import temporary_folder
+from onepaper.errors import UsageError
 
 from audio_datasets.data.clips import Clip, ClipSet
 
@@ -61,23 +57,3 @@ def import_library(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         raise UsageError(f"{name} is not installed; pip install 'onepaper-audio-datasets[exports]'") from None
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that becomes `folder` when all is written, and vanishes after an error.
-
-    Raises:
-        OnePaperError: `folder` exists, or the disk is full.
-    """
-    if folder.exists():
-        raise OnePaperError(f"{folder} exists already; remove it, or give another --output")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(folder.parent) as scratch:
-            content = scratch / "content"
-            content.mkdir()
-            yield content
-            content.rename(folder)
-    except OSError as error:
-        raise OnePaperError(f"cannot write {folder}: {error.strerror or error}") from None

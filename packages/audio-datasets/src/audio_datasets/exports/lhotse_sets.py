@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from onepaper.audio import AudioInfo, audio_info
+from onepaper.runs import new_folder
 
 from audio_datasets.data.clips import ClipSet
-from audio_datasets.exports.encoding import check_times, clip_record, import_library, new_folder
+from audio_datasets.exports.encoding import check_times, clip_record, import_library
 
 RECORDINGS, SUPERVISIONS = "recordings.jsonl.gz", "supervisions.jsonl.gz"
 

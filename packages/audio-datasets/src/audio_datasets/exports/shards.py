@@ -7,9 +7,10 @@ from pathlib import Path
 
 from onepaper.config import check_positive
 from onepaper.progress import track
+from onepaper.runs import new_folder
 
 from audio_datasets.data.clips import Clip, ClipSet
-from audio_datasets.exports.encoding import audio_bytes, clip_record, new_folder
+from audio_datasets.exports.encoding import audio_bytes, clip_record
 
 INDEX_NAME = "index.json"
 

@@ -103,8 +103,8 @@ class FiguresOptions(VerbOptions):
 class TranslateOptions(VerbOptions):
     """Options of `translate`."""
 
-    weights: str = "runs/cdcd/train-laptop-mt"
-    """the folder of a training run of a translation network"""
+    weights: str = "verses"
+    """a translation network that ships with the package, or the folder of a training run of one"""
     text: str = "And he said unto them, Follow me."
     """a sentence"""
     file: Path | None = None
@@ -122,8 +122,8 @@ class TranslateOptions(VerbOptions):
 class EvaluateTranslationOptions(VerbOptions):
     """Options of `evaluate-translation`."""
 
-    weights: str = "runs/cdcd/train-laptop-mt"
-    """the folder of a training run of a translation network"""
+    weights: str = "verses"
+    """a translation network that ships with the package, or the folder of a training run of one"""
     baseline: str = ""
     """an autoregressive network that translates the same sentences, the folder of a training run; empty: none"""
     part: Literal["validation", "test"] = "validation"

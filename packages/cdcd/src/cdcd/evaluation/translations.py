@@ -65,7 +65,7 @@ def bootstrap_p(
     """Paired bootstrap (Koehn, 2004): fraction of resampled test sets on which `improved` does not have more BLEU."""
     from sacrebleu.metrics.bleu import BLEU
 
-    metric = BLEU()
+    metric = BLEU(effective_order=True)  # counts of n-grams do not depend on it; without it sentences are warned of
     rows = [
         np.array([_statistics(metric, text, reference) for text, reference in zip(texts, references, strict=True)])
         for texts in (baseline, improved)

@@ -1,4 +1,4 @@
-"""Claims on translation, measured on networks trained on verses: against the baseline, and minimum Bayes risk."""
+"""Claims on translation of verses: trained networks against the baseline, and minimum Bayes risk by the shipped one."""
 
 from flax import nnx
 from onepaper.claims import ClaimContext, Evidence, Measurement, Note, Table
@@ -10,10 +10,12 @@ from cdcd.models.causal_translation import CausalTranslator
 from cdcd.models.translation import TranslationDiffusion
 from cdcd.presets import PRESETS
 from cdcd.pretrained.arrays import arrays_of, model_of
+from cdcd.pretrained.translators import open_translator
 from cdcd.translation.decoding import Translator, search_beams
 from cdcd.translation.training import load_checked_pairs, train_causal_translation, train_translation
 
 PRESET, BASELINE = "laptop-mt", "laptop-mt-autoregressive"
+WEIGHTS = "verses"
 
 # Held-out sentences.
 SENTENCES = 300
@@ -74,12 +76,15 @@ def against_baseline(context: ClaimContext) -> Evidence:
 
 def least_risk_of_samples(context: ClaimContext) -> Evidence:
     """BLEU of the hypothesis of least risk by the number of hypotheses, and a bootstrap of the most against one."""
-    pairs = _corpus().test.pairs[:SENTENCES]
+    network = open_translator(WEIGHTS, TranslationDiffusion)
+    translator, test = Translator(network.model, network.codec, OPTIONS), _corpus().test
+    pairs = test.pairs[:SENTENCES]
     references = [pair.target for pair in pairs]
     bleu: dict[int, dict[int, float]] = {count: {} for count in HYPOTHESES}
     p_values = dict[int, float]()
     for seed in context.seeds:
-        texts = _hypotheses(context, seed, HYPOTHESES[-1])
+        tokens = translator.sample(test.source[:SENTENCES], HYPOTHESES[-1], seed=seed)
+        texts = [[network.codec.decode(row) for row in rows] for rows in tokens]
         chosen = {count: [rows[least_risk(rows[:count])] for rows in texts] for count in HYPOTHESES}
         for count, selected in chosen.items():
             bleu[count][seed] = measure_translations(selected, pairs)["bleu"]

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-POOLED, SPATIAL_CHANNELS, SPATIAL_SIDE, CLASSES = 2048, 7, 17, 1008
+POOLED, SPATIAL_CHANNELS, CLASSES = 2048, 7, 1008
 EPSILON = 1e-3
 
 # A convolution: output channels, height and width of the kernel, stride and whether it is padded to keep the size.

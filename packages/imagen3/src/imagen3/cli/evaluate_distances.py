@@ -10,7 +10,7 @@ from onepaper.images.reading import read_image
 from onepaper.paper import Invocation
 
 from imagen3.cli.options import EvaluateOptions
-from imagen3.cli.tables import print_tables, write_tables
+from imagen3.cli.tables import report_tables
 from imagen3.evaluation.distances import Features, frechet
 from imagen3.evaluation.distribution import cmmd, frechet_infinity, kid, neighbour_scores
 from imagen3.evaluation.features import colour_features, latent_features
@@ -33,15 +33,12 @@ def evaluate_distances(call: Invocation, reference: Path) -> None:
     }
     found = {name: _distances(*own, seed=options.seed) for name, own in features.items()}
     rows = [("distance", *found), *((name, *(own[0][name] for own in found.values())) for name in NAMES)]
-    tables = {"Distances": rows}
-    with call.open_run() as run:
-        write_tables(run, tables)
-        print(f"{len(drawn):,} pictures and {len(real):,} real ones, at {side} x {side} pixels")
-        print_tables(tables)
-        for name, (_, notes) in found.items():
-            for note in notes:
-                print(f"{name}: {note}")
-        print(f"None of them is FID, FD-DINO or CMMD, which need their own networks. {run.folder / 'tables.json'}")
+    print(f"{len(drawn):,} pictures and {len(real):,} real ones, at {side} x {side} pixels")
+    report_tables(call, {"Distances": rows})
+    for name, (_, notes) in found.items():
+        for note in notes:
+            print(f"{name}: {note}")
+    print("None of them is FID, FD-DINO or CMMD, which need their own networks.")
 
 
 def _pictures(folder: Path, side: int) -> UInt8[np.ndarray, "count side side 3"]:

@@ -5,7 +5,7 @@ from onepaper.torch.state_files import save_pretrained
 
 from imagen3.cli.options import ImportOptions
 from imagen3.pretrained.diffusers_folders import read_network
-from imagen3.pretrained.pipelines import is_pipeline, read_pipeline
+from imagen3.pretrained.pipelines import read_pipeline
 from imagen3.pretrained.systems import save_system
 
 
@@ -16,7 +16,7 @@ def import_verb(call: Invocation) -> None:
     if options.dry_run:
         print(f"would read {options.folder}")
         return
-    if not is_pipeline(options.folder):
+    if not (options.folder / "model_index.json").is_file():
         config, tensors = read_network(options.folder)
         with call.open_run() as run:
             folder = save_pretrained(run.folder / "pretrained", tensors, config)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
+from onepaper import paper
 from onepaper.config import (
     check_between,
     check_choice,
@@ -13,13 +14,13 @@ from onepaper.config import (
     outside_identity,
 )
 from onepaper.errors import UsageError
-from onepaper.paper import PlainOptions, TrainingOptions, VerbOptions
+from onepaper.paper import PlainOptions, VerbOptions
 
 from imagen3.config import AutoencoderTerms, FilterConfig, SamplingOptions, StudyRules
 
 
 @dataclass(frozen=True)
-class TrainOptions(TrainingOptions):
+class TrainOptions(paper.TrainOptions):
     """Options of `train`."""
 
     max_minutes: float = 0.0
@@ -28,8 +29,9 @@ class TrainOptions(TrainingOptions):
     """pictures of a folder keep their aspect ratios at about the area of data.size squared, in batches of one size;
     otherwise all are cropped to squares"""
     terms: AutoencoderTerms = field(default_factory=AutoencoderTerms)
-    export: Path | None = None
-    """also write the trained system into this folder, in half precision"""
+    start: str = ""
+    """a system, by name or folder, whose training this one continues, e.g. with larger pictures: its autoencoder is
+    kept, and the denoiser begins with its weights"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -37,7 +39,7 @@ class TrainOptions(TrainingOptions):
 
 
 # A training may continue with other values.
-outside_identity(TrainOptions, "max_minutes", "export")
+outside_identity(TrainOptions, "max_minutes")
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,6 @@ class UpsampleOptions(VerbOptions):
     """of pictures without a text"""
     compare: bool = False
     """reduce the pictures, enlarge them again, and compare the upsampler with bicubic and Lanczos interpolation"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("scale", str(self.scale), ("2", "4", "8"))
 
 
 @dataclass(frozen=True)
@@ -260,8 +258,6 @@ class WatermarkOptions(PlainOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("action", self.action, ("detect", "embed"))
-        check_choice("kind", self.kind, ("classical", "learned"))
         if self.payload and self.kind == "learned":
             raise UsageError("payload is given, but the learned mark carries none; use the classical one")
         if not 0 < self.rate < 1:
@@ -310,10 +306,6 @@ class ToDiffusersOptions(VerbOptions):
     """a system that ships with the package, or the folder of a training run"""
     part: Literal["denoiser", "autoencoder"] = "denoiser"
     """which network is written"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("part", self.part, ("denoiser", "autoencoder"))
 
 
 @dataclass(frozen=True)

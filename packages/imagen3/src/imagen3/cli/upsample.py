@@ -12,7 +12,7 @@ from onepaper.progress import track
 from onepaper.torch.accelerator import choose_device
 
 from imagen3.cli.options import UpsampleOptions
-from imagen3.cli.tables import print_tables, write_tables
+from imagen3.cli.tables import report_tables
 from imagen3.data.buckets import cover
 from imagen3.data.captions import read_caption
 from imagen3.evaluation.upsampling import MEASURES, compare_methods
@@ -50,10 +50,8 @@ def _compare(call: Invocation, upsampler: Upsampler, files: list[Path], prompts:
     large = np.stack([read_image(file, size=(side, side)) for file in files])
     found = compare_methods(upsampler, large, prompts, scale=options.scale, seed=options.seed)
     rows = [("method", *MEASURES), *((name, *(f"{value:.4g}" for value in own)) for name, own in found.items())]
-    with call.open_run() as run:
-        write_tables(run, {"Reduced and enlarged again": rows})
-        print_tables({"Reduced and enlarged again": rows})
-        print(f"{len(large):,} pictures of {side} x {side} pixels, {options.scale} times; {run.folder / 'tables.json'}")
+    print(f"{len(large):,} pictures of {side} x {side} pixels, {options.scale} times")
+    report_tables(call, {"Reduced and enlarged again": rows})
 
 
 def cropped(pixels: np.ndarray, unit: int) -> np.ndarray:

@@ -17,26 +17,27 @@ from PIL import Image, ImageOps
 
 Size = tuple[int, int]
 
+# Of the longer to the shorter side, and the largest relative difference of the areas.
+LARGEST_RATIO, TOLERANCE = 4.0, 0.1
 
-def bucket_sizes(area: int, step: int, *, largest_ratio: float = 4.0, tolerance: float = 0.1) -> list[Size]:
+
+def bucket_sizes(area: int, step: int) -> list[Size]:
     """For each height in multiples of `step` the largest width whose area is not above `area`, the widest first.
 
     Args:
         area: in pixels.
         step: pixels; factor * patch of the networks.
-        largest_ratio: of the longer to the shorter side.
-        tolerance: largest relative difference of the areas.
 
     Raises:
         UsageError: there is no such size.
     """
     check_positive("step", step)
-    heights = range(step, math.floor(math.sqrt(area * largest_ratio)) + 1, step)
+    heights = range(step, math.floor(math.sqrt(area * LARGEST_RATIO)) + 1, step)
     found = [(height, area // height // step * step) for height in heights]
     fitting = [
         (height, width)
         for height, width in found
-        if height * width >= (1 - tolerance) * area and max(height, width) <= largest_ratio * min(height, width)
+        if height * width >= (1 - TOLERANCE) * area and max(height, width) <= LARGEST_RATIO * min(height, width)
     ]
     if not fitting:
         raise UsageError(f"no size in multiples of {step} has about {area:,} pixels; use a smaller step")

@@ -94,7 +94,16 @@ def read_caption(picture: Path) -> str:
     Raises:
         UsageError: it is longer than 10,000 bytes, or no UTF-8.
     """
-    file = picture.with_suffix(".txt")
+    return " ".join(_text_of(picture.with_suffix(".txt")).split())
+
+
+def read_synthetic(picture: Path) -> list[str]:
+    """Captions of NAME.synthetic.txt beside a picture, one a line, such as those of several captioners; as above."""
+    lines = _text_of(picture.with_suffix(".synthetic.txt")).splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip()]
+
+
+def _text_of(file: Path) -> str:
     if not file.is_file():
         return ""
     with file.open("rb") as opened:
@@ -102,6 +111,6 @@ def read_caption(picture: Path) -> str:
     if len(content) > LARGEST_CAPTION:
         raise UsageError(f"{file} has more than {LARGEST_CAPTION:,} bytes; expected a caption")
     try:
-        return " ".join(content.decode("utf-8-sig").split())
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{file} is no UTF-8 text; save it again as UTF-8") from None

@@ -15,7 +15,7 @@ from PIL import Image
 
 from imagen3.config import DataConfig
 from imagen3.data.buckets import BucketSampler, Ragged, bucket_of, bucket_sizes, cover
-from imagen3.data.captions import read_caption, synthetic_captions
+from imagen3.data.captions import read_caption, read_synthetic, synthetic_captions
 from imagen3.data.duplicates import duplicate_groups
 from imagen3.data.emoji import PERIOD, SIZE, TEST, VALIDATION, emoji, emoji_pictures
 from imagen3.data.tables import read_json_lines
@@ -136,7 +136,7 @@ def folder_pictures(config: DataConfig, step: int = 0) -> WeightedPictures:
         caption = read_caption(file)
         if not caption:
             raise UsageError(f"{file} has no caption; write one into {file.stem}.txt beside it")
-        captions.append([Caption(caption, True)])
+        captions.append([Caption(caption, True), *(Caption(text, False) for text in read_synthetic(file))])
     pixels = (
         several_sizes(files, bucket_sizes(config.size**2, step))
         if step

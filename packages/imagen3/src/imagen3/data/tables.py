@@ -22,7 +22,7 @@ def read_text(path: Path) -> str:
         UsageError: no such file, more than 200 MB, or no UTF-8.
     """
     if not path.is_file():
-        raise UsageError(f"{path} is not a file; give the path of a table")
+        raise UsageError(f"{path} is not a file; give the path of one")
     if path.stat().st_size > LARGEST_BYTES:
         raise UsageError(f"{path} has {path.stat().st_size:,} bytes, expected at most {LARGEST_BYTES:,}")
     try:

@@ -16,10 +16,11 @@ from imagen3.evaluation.distances import Features, check_shapes, checked, freche
 
 CMMD_WIDTH = 10.0
 
+# Parts of a set from which its distance at infinity is extrapolated.
+SIZES = 15
 
-def frechet_infinity(
-    first: Features, second: Features, generator: np.random.Generator, *, points: int = 15
-) -> tuple[float, float]:
+
+def frechet_infinity(first: Features, second: Features, generator: np.random.Generator) -> tuple[float, float]:
     """The distance for infinitely many samples of the second set, and the slope in 1/n (Chong and Forsyth, 2020).
 
     A line through the distances of random parts, from a tenth of the samples to all of them, against one over their
@@ -31,7 +32,7 @@ def frechet_infinity(
     first, second = checked(first, second)
     if len(second) < 20:
         raise UsageError(f"there are {len(second)} samples, expected at least 20 to extrapolate their number")
-    sizes = np.linspace(max(len(second) // 10, 2), len(second), points).astype(int)
+    sizes = np.linspace(max(len(second) // 10, 2), len(second), SIZES).astype(int)
     parts = [second[generator.choice(len(second), size, replace=False)] for size in sizes]
     distances = [frechet(first, part).distance for part in parts]
     slope, intercept = np.polyfit(1 / sizes, distances, 1)
@@ -68,7 +69,7 @@ def kid(
     return float(np.mean(found)), float(np.std(found))
 
 
-def cmmd(first: Features, second: Features, *, width: float = CMMD_WIDTH, block: int = 1024) -> float:
+def cmmd(first: Features, second: Features, *, block: int = 1024) -> float:
     r"""1000 times the squared discrepancy of features of unit length, for $\exp(-|x - y|^2 / (2 \cdot 10^2))$.
 
     The diagonal is included (Jayasumana et al., 2024). All kernel values are near 1, so that their differences from 1
@@ -78,7 +79,6 @@ def cmmd(first: Features, second: Features, *, width: float = CMMD_WIDTH, block:
     Args:
         first: features; they are scaled to unit length.
         second: features.
-        width: of the kernel.
         block: rows at a time, which bounds the memory.
 
     Raises:
@@ -89,7 +89,7 @@ def cmmd(first: Features, second: Features, *, width: float = CMMD_WIDTH, block:
     norms = [_norms(own) for own in (first, second)]
     centre = (first / norms[0]).mean(0, dtype=np.float64)
     # The exponent of a pair is the product of a row of the one form and a row of the other.
-    forms = [_exponent_forms(own, norm, centre, width) for own, norm in zip((first, second), norms, strict=True)]
+    forms = [_exponent_forms(own, norm, centre) for own, norm in zip((first, second), norms, strict=True)]
 
     def mean_deficit(one: int, two: int) -> float:
         (a, _), (_, b), total = forms[one], forms[two], 0.0
@@ -115,11 +115,11 @@ def _norms(features: Features) -> Float[np.ndarray, "count 1"]:
 
 
 def _exponent_forms(
-    features: Features, norms: Float[np.ndarray, "count 1"], centre: Float[np.ndarray, " dim"], width: float
+    features: Features, norms: Float[np.ndarray, "count 1"], centre: Float[np.ndarray, " dim"]
 ) -> tuple[Float[np.ndarray, "count dim2"], Float[np.ndarray, "count dim2"]]:
     r"""Rows $(x, -|x|^2/2, 1)$ and $(x, 1, -|x|^2/2)$ of centred unit vectors over the width of the kernel."""
     left = np.empty((len(features), features.shape[1] + 2), np.float32)
-    left[:, :-2] = (features / norms - centre) / width
+    left[:, :-2] = (features / norms - centre) / CMMD_WIDTH
     half = -np.square(left[:, :-2], dtype=np.float32).sum(1, dtype=np.float64) / 2
     right = left.copy()
     left[:, -2], left[:, -1] = half, 1

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from onepaper.config import check_choice, shortened, unknown
+from onepaper.config import check_choice, shortened
 from onepaper.errors import UsageError
 
 from imagen3.data.tables import numbered_rows
@@ -86,24 +86,16 @@ def pair_indices(models: int) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray
     return np.triu_indices(models, 1)
 
 
-def comparisons(votes: Sequence[Vote], models: Sequence[str] = ()) -> Comparisons:
-    """Votes as numbers.
-
-    Args:
-        votes: of one board.
-        models: in this order; empty for those that occur, by name.
+def comparisons(votes: Sequence[Vote]) -> Comparisons:
+    """The votes of one board as numbers, the models by name.
 
     Raises:
-        UsageError: no votes, or one for a model that is not listed.
+        UsageError: no votes.
     """
     if not votes:
         raise UsageError("there are no votes, expected at least one")
-    names = tuple(models) or tuple(sorted({vote.model_left for vote in votes} | {vote.model_right for vote in votes}))
+    names = tuple(sorted({vote.model_left for vote in votes} | {vote.model_right for vote in votes}))
     number = {name: index for index, name in enumerate(names)}
-    for vote in votes:
-        for model in (vote.model_left, vote.model_right):
-            if model not in number:
-                raise UsageError(unknown(f"model of vote {vote.vote_id}", model, names))
     left, right = (np.array([number[vote[column]] for vote in votes]) for column in (5, 6))
     choice = np.array([CHOICES.index(vote.choice) for vote in votes])
     first, second = np.minimum(left, right), np.maximum(left, right)

@@ -54,12 +54,8 @@ def denoiser_parameter_count(config: DenoiserConfig) -> int:
     return KINDS[config.kind].parameters(config)
 
 
-def open_network(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Any:
-    """A denoiser or autoencoder of a folder with `model.safetensors` and `config.json`, on the CPU.
-
-    Args:
-        folder: of one network.
-        dtype: of its parameters, whatever that of the file is.
+def open_network(folder: str | Path) -> Any:
+    """A denoiser or autoencoder of a folder with `model.safetensors` and `config.json`, in float32 on the CPU.
 
     Raises:
         UsageError: no such folder, or another model.
@@ -74,7 +70,7 @@ def open_network(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> A
         build = build_autoencoder
     with torch.device("meta"), no_larger_than(weights):
         model = build(config)
-    fill(model, read_tensors(weights, dtype), weights)
+    fill(model, read_tensors(weights), weights)
     return model
 
 

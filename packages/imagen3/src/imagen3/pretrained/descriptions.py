@@ -244,13 +244,15 @@ def _width(values: Values) -> int:
 
 def _shared(values: Values) -> dict[str, Any]:
     """What all classes of denoisers have."""
+    channels = values["in_channels"]
     return {
-        "channels": values["in_channels"],
+        "channels": channels,
         "patch": values["patch_size"],
         "width": _width(values),
         "depth": values["num_layers"],
         "heads": values["num_attention_heads"],
-        "output_channels": _outputs(values, values["in_channels"]),
+        # 0 where they are those of the input.
+        "output_channels": 0 if values.get("out_channels") in (None, 0, channels) else values["out_channels"],
     }
 
 
@@ -264,12 +266,6 @@ def _written(config: DenoiserConfig) -> dict[str, Any]:
         "num_attention_heads": config.heads,
         "attention_head_dim": config.width // config.heads,
     }
-
-
-def _outputs(values: Values, inputs: int) -> int:
-    """Channels of the output, 0 where they are those of the input."""
-    found = values.get("out_channels") or inputs
-    return 0 if found == inputs else found
 
 
 def _expect(values: Values, **expected: tuple[Any, ...]) -> None:

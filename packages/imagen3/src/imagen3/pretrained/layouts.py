@@ -5,7 +5,8 @@ modulations of the last layers have scale before shift, patches have their chann
 neighbouring numbers in place of halves.
 """
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -217,51 +218,45 @@ def _residual(ours: str, theirs: str, inputs: int, outputs: int) -> Iterator[Rul
         yield from linear(f"{ours}.skip", f"{theirs}.conv_shortcut", outputs, inputs, kernel=(1, 1))
 
 
-def _middle(ours: Callable[[], str], theirs: str, width: int) -> Iterator[Rule]:
-    yield from _residual(ours(), f"{theirs}.resnets.0", width, width)
-    attention, name = ours(), f"{theirs}.attentions.0"
+def _middle(ours: Iterator[str], theirs: str, width: int) -> Iterator[Rule]:
+    yield from _residual(next(ours), f"{theirs}.resnets.0", width, width)
+    attention, name = next(ours), f"{theirs}.attentions.0"
     yield from _norm(f"{attention}.norm", f"{name}.group_norm", width)
     yield from linear(f"{attention}.qkv", tuple(f"{name}.to_{part}" for part in "qkv"), width, width)
     yield from linear(f"{attention}.out", f"{name}.to_out.0", width, width)
-    yield from _residual(ours(), f"{theirs}.resnets.1", width, width)
-
-
-def _counter(name: str) -> Callable[[], str]:
-    """The names of the layers of a sequence, one at each call."""
-    numbers = iter(range(1000))
-    return lambda: f"{name}.{next(numbers)}"
+    yield from _residual(next(ours), f"{theirs}.resnets.1", width, width)
 
 
 def autoencoder_rules(config: AutoencoderConfig) -> Iterator[Rule]:
     """AutoencoderKL."""
     widths, channels = config.widths, config.channels
     deepest, levels = widths[-1], len(widths)
-    ours = _counter("encoder")
-    yield from linear(ours(), "encoder.conv_in", widths[0], 3, kernel=(3, 3))
+    ours = map("encoder.{}".format, itertools.count())
+    yield from linear(next(ours), "encoder.conv_in", widths[0], 3, kernel=(3, 3))
     for level, width in enumerate(widths):
         theirs = f"encoder.down_blocks.{level}"
         for index in range(config.blocks):
             before = widths[max(level - 1, 0)] if index == 0 else width
-            yield from _residual(ours(), f"{theirs}.resnets.{index}", before, width)
+            yield from _residual(next(ours), f"{theirs}.resnets.{index}", before, width)
         if level < levels - 1:
-            yield from linear(f"{ours()}.convolution", f"{theirs}.downsamplers.0.conv", width, width, kernel=(3, 3))
+            yield from linear(f"{next(ours)}.convolution", f"{theirs}.downsamplers.0.conv", width, width, kernel=(3, 3))
     yield from _middle(ours, "encoder.mid_block", deepest)
-    yield from _norm(ours(), "encoder.conv_norm_out", deepest)
-    ours()
-    yield from linear(ours(), "encoder.conv_out", 2 * channels, deepest, kernel=(3, 3))
-    ours = _counter("decoder")
-    yield from linear(ours(), "decoder.conv_in", deepest, channels, kernel=(3, 3))
+    yield from _norm(next(ours), "encoder.conv_norm_out", deepest)
+    next(ours)
+    yield from linear(next(ours), "encoder.conv_out", 2 * channels, deepest, kernel=(3, 3))
+    ours = map("decoder.{}".format, itertools.count())
+    yield from linear(next(ours), "decoder.conv_in", deepest, channels, kernel=(3, 3))
     yield from _middle(ours, "decoder.mid_block", deepest)
     for level in range(levels):
         theirs, width = f"decoder.up_blocks.{level}", widths[levels - 1 - level]
         for index in range(config.blocks + 1):
             before = widths[min(levels - level, levels - 1)] if index == 0 else width
-            yield from _residual(ours(), f"{theirs}.resnets.{index}", before, width)
+            yield from _residual(next(ours), f"{theirs}.resnets.{index}", before, width)
         if level < levels - 1:
-            yield from linear(f"{ours()}.convolution", f"{theirs}.upsamplers.0.conv", width, width, kernel=(3, 3))
-    yield from _norm(ours(), "decoder.conv_norm_out", widths[0])
-    ours()
-    yield from linear(ours(), "decoder.conv_out", 3, widths[0], kernel=(3, 3))
+            yield from linear(f"{next(ours)}.convolution", f"{theirs}.upsamplers.0.conv", width, width, kernel=(3, 3))
+    yield from _norm(next(ours), "decoder.conv_norm_out", widths[0])
+    next(ours)
+    yield from linear(next(ours), "decoder.conv_out", 3, widths[0], kernel=(3, 3))
     if config.quantized:
         yield from linear("quant", "quant_conv", 2 * channels, 2 * channels, kernel=(1, 1))
         yield from linear("post_quant", "post_quant_conv", channels, channels, kernel=(1, 1))

@@ -1,6 +1,5 @@
 """Pipelines of the library diffusers as systems: SD3, SD3.5, FLUX and PixArt-alpha."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,17 +24,12 @@ from imagen3.presets import PRESETS
 from imagen3.pretrained.diffusers_folders import empty_network, read_network
 from imagen3.pretrained.systems import System
 from imagen3.text.encoder import open_encoder
-from imagen3.text.pipeline import pipeline_class
+from imagen3.text.pipeline import pipeline_class, read_settings
 
 # Of FLUX, whose configuration has no size of pictures.
 FLUX_SIZE = 1024
 # As the pipelines themselves cut texts.
 MAX_TOKENS = {"StableDiffusion3Pipeline": 256, "FluxPipeline": 512, "PixArtAlphaPipeline": 120}
-
-
-def is_pipeline(folder: Path) -> bool:
-    """Whether a folder has an index of networks, in place of one network."""
-    return (folder / "model_index.json").is_file()
 
 
 def read_pipeline(folder: Path) -> System:
@@ -64,7 +58,7 @@ def read_pipeline(folder: Path) -> System:
 
 def system_config(folder: Path, kind: str, denoiser: DenoiserConfig, autoencoder: AutoencoderConfig) -> SystemConfig:
     """The configuration of a pipeline; its trainings are those of the preset paper-2b, as none are published."""
-    scheduler = _scheduler(folder / "scheduler" / "scheduler_config.json")
+    scheduler = read_settings(folder / "scheduler" / "scheduler_config.json")
     side = read_json(folder / "transformer" / "config.json").get("sample_size", FLUX_SIZE // autoencoder.factor)
     objective, shift = ObjectiveConfig(), 1.0
     if kind == "PixArtAlphaPipeline":
@@ -96,7 +90,7 @@ def pipeline_options(system: System, size: tuple[int, int]) -> SamplingOptions:
     if config.text.encoder != "pipeline" or config.text.path is None or config.objective.prediction == "epsilon":
         return config.sampling
     height, width = (side // (config.autoencoder.factor * config.denoiser.patch) for side in size)
-    scheduler = _scheduler(config.text.path / "scheduler" / "scheduler_config.json")
+    scheduler = read_settings(config.text.path / "scheduler" / "scheduler_config.json")
     return replace(config.sampling, shift=shift_of(scheduler, height * width))
 
 
@@ -118,12 +112,3 @@ def shift_of(scheduler: Mapping[str, Any], patches: int) -> float:
     fewest, most = scheduler.get("base_image_seq_len", 256), scheduler.get("max_image_seq_len", 4096)
     low, high = scheduler.get("base_shift", 0.5), scheduler.get("max_shift", 1.15)
     return math.exp(low + (high - low) * (patches - fewest) / (most - fewest))
-
-
-def _scheduler(path: Path) -> dict[str, Any]:
-    try:
-        # Not `read_json`: these files may hold -Infinity, which is no number of JSON.
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"configuration of the scheduler {path} cannot be read ({error}); fetch it again") from None
-    return values if isinstance(values, dict) else {}

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+import torch
 from jaxtyping import Bool, Float
+from onepaper.errors import UsageError
 from torch import Tensor
 
 from imagen3.config import TextConfig
@@ -36,6 +38,14 @@ class TextEncoder(Protocol):
     def count_cut(self, texts: Sequence[str]) -> int:
         """How many of the texts are longer than the encoder reads."""
         ...
+
+
+def encoded_parts(texts: Sequence[str], size: int, encode: Callable[[list[str]], TextFeatures]) -> TextFeatures:
+    """Features of texts, of which `encode` takes at most `size` at a time; `UsageError` without any."""
+    if not texts:
+        raise UsageError("there is no text to encode; give at least one prompt")
+    parts = [encode(list(texts[begin : begin + size])) for begin in range(0, len(texts), size)]
+    return TextFeatures(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
 def open_encoder(config: TextConfig) -> TextEncoder:

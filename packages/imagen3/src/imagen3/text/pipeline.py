@@ -13,7 +13,7 @@ from onepaper.fingerprint.marks import unmeasured
 from onepaper.torch.network_size import check_network_size
 from onepaper.torch.state_files import finite_parameters
 
-from imagen3.text.encoder import TextFeatures
+from imagen3.text.encoder import TextFeatures, encoded_parts
 
 ENCODED_AT_ONCE = 8
 
@@ -65,14 +65,23 @@ def check_settings(folder: Path) -> None:
         UsageError: such a file, or one that is damaged.
     """
     for path in sorted(folder.rglob("*config.json")):
-        try:
-            # Not `read_json`: settings of schedulers may hold -Infinity, which is no number of JSON.
-            settings = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise UsageError(f"{path} cannot be read ({error}); fetch it again") from None
-        if not isinstance(settings, dict):
-            raise UsageError(f"{path} holds {type(settings).__name__}, expected an object of settings; fetch it again")
+        settings = read_settings(path)
         check_network_size(path, settings, lambda path=path, settings=settings: _text_encoder(path.parent, settings))
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Settings of a component, which for schedulers may hold -Infinity: no number of JSON, and refused by `read_json`.
+
+    Raises:
+        UsageError: no such file, or no JSON object in it.
+    """
+    try:
+        settings = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); fetch it again") from None
+    if not isinstance(settings, dict):
+        raise UsageError(f"{path} holds {type(settings).__name__}, expected an object of settings; fetch it again")
+    return settings
 
 
 def _text_encoder(folder: Path, settings: dict[str, Any]) -> Any:
@@ -110,7 +119,7 @@ class PipelineEncoder:
                 path, transformer=None, vae=None, scheduler=None, local_files_only=True, use_safetensors=True
             )
         except Exception as error:  # damaged files raise errors of many kinds in diffusers and transformers
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise UsageError(f"text.path {path} holds no usable pipeline ({reason})") from None
         for name, part in pipeline.components.items():
             if isinstance(part, torch.nn.Module):
@@ -125,13 +134,7 @@ class PipelineEncoder:
         Raises:
             UsageError: no texts, or features of another width than that of the configuration.
         """
-        if not texts:
-            raise UsageError("there is no text to encode; give at least one prompt")
-        parts = [
-            self._encode(self._pipeline, list(texts[begin : begin + ENCODED_AT_ONCE]), self.max_tokens)
-            for begin in range(0, len(texts), ENCODED_AT_ONCE)
-        ]
-        found = TextFeatures(*(torch.cat(values) for values in zip(*parts, strict=True)))
+        found = encoded_parts(texts, ENCODED_AT_ONCE, lambda own: self._encode(self._pipeline, own, self.max_tokens))
         if found.tokens.shape[-1] != self.dim:
             raise UsageError(f"the pipeline gives {found.tokens.shape[-1]} features, expected text.dim, {self.dim}")
         return found._replace(tokens=found.tokens.float(), pooled=found.pooled.float())

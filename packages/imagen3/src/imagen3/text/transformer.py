@@ -8,14 +8,16 @@ import torch
 from onepaper.checkpoints import check_finite
 from onepaper.config import read_json
 from onepaper.errors import OnePaperError, UsageError
+from onepaper.fingerprint.marks import unmeasured
 from onepaper.torch.network_size import check_network_size
 from onepaper.torch.state_files import finite_parameters
 
-from imagen3.text.encoder import TextFeatures
+from imagen3.text.encoder import TextFeatures, encoded_parts
 
 ENCODED_AT_ONCE = 32
 
 
+@unmeasured
 class TransformerEncoder:
     """A `TextEncoder` of last hidden states, with their mean as the features of the whole text.
 
@@ -53,7 +55,7 @@ class TransformerEncoder:
             )
             self._tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
         except Exception as error:  # damaged files raise errors of many kinds in transformers and safetensors
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise UsageError(f"text.path {path} holds no usable model and tokenizer ({reason})") from None
         # Poolers give no hidden state; transformers fills what is missing with random numbers.
         if missing := sorted(name for name in map(str, found["missing_keys"]) if "pooler" not in name):
@@ -73,13 +75,7 @@ class TransformerEncoder:
         Raises:
             UsageError: no texts.
         """
-        if not texts:
-            raise UsageError("there is no text to encode; give at least one prompt")
-        parts = [
-            self._encode(list(texts[begin : begin + ENCODED_AT_ONCE]))
-            for begin in range(0, len(texts), ENCODED_AT_ONCE)
-        ]
-        return TextFeatures(*(torch.cat(values) for values in zip(*parts, strict=True)))
+        return encoded_parts(texts, ENCODED_AT_ONCE, self._encode)
 
     def _encode(self, texts: list[str]) -> TextFeatures:
         found = self._tokenizer(

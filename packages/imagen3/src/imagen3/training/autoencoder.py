@@ -113,10 +113,8 @@ def train_autoencoder(
         accelerator=accelerator,
     )
     train, held_out = (pictures.indices(part) for part in ("train", "validation"))
-    sampler, rows = (
-        bucket_sampler(pictures, train, training.batch_size, seed),
-        own_rows(training.batch_size, accelerator),
-    )
+    sampler = bucket_sampler(pictures, train, training.batch_size, seed)
+    rows = own_rows(training.batch_size, accelerator)
 
     def batches(step: int) -> dict[str, Tensor]:
         part = from_bytes(pictures.pixels[train[sampler(step)[rows]]])

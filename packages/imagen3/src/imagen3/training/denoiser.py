@@ -85,6 +85,7 @@ def train_denoiser(
     accelerator: Accelerator | None = None,
     draw: Callable[[nn.Module], Mapping[str, bytes]] | None = None,
     hooks: Sequence[Hook[Any]] = (),
+    start: nn.Module | None = None,
 ) -> tuple[nn.Module, bool]:
     """Train, or resume from the newest checkpoint of `run`; the model with averaged weights, and whether it is done.
 
@@ -99,19 +100,21 @@ def train_denoiser(
         accelerator: device, precision and processes.
         draw: samples of a model as files by name, asked for with every evaluation.
         hooks: called as `hook(step, state, row)` after each log row, with the row's numbers.
+        start: a denoiser of this configuration, with whose weights the training begins; None for random ones.
     """
     training = config.denoiser_training
     accelerator = accelerator or Accelerator()
     autoencoder = autoencoder.to(accelerator.device)
     loss = denoiser_loss(config, autoencoder, cache.empty)
+
+    def build() -> nn.Module:
+        model = build_denoiser(config.denoiser)
+        if start is not None:
+            model.load_state_dict(start.state_dict())
+        return model
+
     kind = partial(PowerAverageTask, training.averages) if training.averages else TorchTask
-    task = kind(
-        lambda: build_denoiser(config.denoiser),
-        loss,
-        training.optimizer,
-        total_steps=training.loop.steps,
-        accelerator=accelerator,
-    )
+    task = kind(build, loss, training.optimizer, total_steps=training.loop.steps, accelerator=accelerator)
     choose = CaptionChoice(cache, config.data.synthetic_share)
     used, held_out = (pictures.indices(part, selected=True) for part in ("train", "validation"))
     sampler, rows = (

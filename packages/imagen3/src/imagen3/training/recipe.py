@@ -1,15 +1,17 @@
 """The recipe of a system: autoencoder, cached features, denoiser."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from onepaper.config import to_dict
+from onepaper.config import differences, to_dict
 from onepaper.display.file_bytes import picture_png, tile_pictures
+from onepaper.errors import UsageError
 from onepaper.runs import Run
 from onepaper.torch.accelerator import Accelerator
-from onepaper.torch.state_files import save_pretrained
+from onepaper.torch.state_files import model_tensors, save_pretrained
 from onepaper.training import Hook
 from onepaper.training.stages import Stage, run_stages
 from torch import nn
@@ -20,7 +22,7 @@ from imagen3.data.scenes import training_pictures
 from imagen3.models.networks import open_network
 from imagen3.pretrained.systems import System
 from imagen3.sampling import generate
-from imagen3.text.encoder import open_encoder
+from imagen3.text.encoder import TextEncoder, open_encoder
 from imagen3.training.autoencoder import train_autoencoder
 from imagen3.training.cache import CACHE_NAME, build_cache, read_cache, save_cache
 from imagen3.training.denoiser import train_denoiser
@@ -42,6 +44,8 @@ def train_system(
     max_minutes: float = 0.0,
     hooks: Sequence[Hook[Any]] = (),
     terms: AutoencoderTerms | None = None,
+    start: System | None = None,
+    encoder: TextEncoder | None = None,
 ) -> System | None:
     """Train all stages below the folder of `run`; the same command skips what is done and resumes the rest.
 
@@ -54,18 +58,27 @@ def train_system(
         max_minutes: of this command, shared out over the stages; 0 sets no limit.
         hooks: of both trainings, called as `hook(step, state, row)` after each log row.
         terms: further terms of the loss of the autoencoder.
+        start: a system whose training this one continues, e.g. with larger pictures: its autoencoder is kept, and the
+            denoiser begins with its weights.
+        encoder: that of the configuration, if it is opened already.
 
     Returns:
         The system, or None where the time ended before the denoiser had begun.
 
     Raises:
-        UsageError: missing data, or a folder of another configuration.
+        UsageError: missing data, a folder of another configuration, or a start with other networks.
     """
+    if start is not None:
+        check_start(config, start.config)
     accelerator = accelerator or Accelerator()
     pictures = pictures or training_pictures(config.data)
-    encoder = open_encoder(config.text)
+    encoder = encoder or open_encoder(config.text)
 
     def autoencoder_stage(part: Run, minutes: float) -> bool:
+        if start is not None:
+            if accelerator.is_main:
+                save_pretrained(part.folder, start.autoencoder, config.autoencoder)
+            return True
         loop = replace(config.autoencoder_training.loop, max_minutes=minutes)
         model, finished = train_autoencoder(
             config, pictures, part, loop=loop, seed=seed, accelerator=accelerator, hooks=hooks, terms=terms
@@ -98,6 +111,7 @@ def train_system(
             accelerator=accelerator,
             draw=draw if accelerator.world == 1 else None,
             hooks=hooks,
+            start=start and start.denoiser,
         )
         if accelerator.is_main:
             save_pretrained(part.folder, model, config.denoiser)
@@ -106,7 +120,7 @@ def train_system(
     run_stages(
         run,
         [
-            Stage(AUTOENCODER, autoencoder_identity(config, terms), autoencoder_stage, outputs=WEIGHTS),
+            Stage(AUTOENCODER, autoencoder_identity(config, terms, start), autoencoder_stage, outputs=WEIGHTS),
             Stage(CACHE, config.text, cache_stage, inputs=(AUTOENCODER,), outputs=(CACHE_NAME,)),
             Stage(DENOISER, config, denoiser_stage, inputs=(AUTOENCODER, CACHE), outputs=WEIGHTS),
         ],
@@ -115,20 +129,30 @@ def train_system(
     )
     if not (run.folder / DENOISER / WEIGHTS[0]).is_file():
         return None
-    return System(
-        config,
-        open_network(run.folder / AUTOENCODER),
-        open_network(run.folder / DENOISER),
-        encoder,
-    )
+    return System(config, open_network(run.folder / AUTOENCODER), open_network(run.folder / DENOISER), encoder)
 
 
-def autoencoder_identity(config: SystemConfig, terms: AutoencoderTerms | None = None) -> dict[str, Any]:
+def check_start(config: SystemConfig, start: SystemConfig) -> None:
+    """Raise `UsageError` unless a training of `config` may continue one of `start`: its networks are the same."""
+    for name in ("autoencoder", "denoiser"):
+        if found := differences(to_dict(getattr(config, name)), to_dict(getattr(start, name))):
+            raise UsageError(f"the system to start from has another {name} ({found[0]}); give the options of its own")
+
+
+def autoencoder_identity(
+    config: SystemConfig, terms: AutoencoderTerms | None = None, start: System | None = None
+) -> dict[str, Any]:
     """What the autoencoder depends on, so that one serves several denoisers."""
     whole = to_dict(config)
     names = ("autoencoder", "autoencoder_training", "kl_weight", "edge_weight")
     data = {name: whole["data"][name] for name in ("dataset", "path", "size", "scenes")}
-    further = {"terms": to_dict(terms)} if terms and terms != AutoencoderTerms() else {}
+    further: dict[str, Any] = {"terms": to_dict(terms)} if terms and terms != AutoencoderTerms() else {}
+    if start is not None:
+        digest = hashlib.sha256()
+        for model in (start.autoencoder, start.denoiser):
+            for value in model_tensors(model).values():
+                digest.update(value.cpu().numpy().tobytes())
+        further["start"] = digest.hexdigest()
     return {name: whole[name] for name in names} | {"data": data} | further
 
 

@@ -131,10 +131,8 @@ def train_upsampler(
     )
     choose = CaptionChoice(cache, config.data.synthetic_share)
     used, held_out = (pictures.indices(part, selected=True) for part in ("train", "validation"))
-    sampler, rows = (
-        bucket_sampler(pictures, used, training.batch_size, seed),
-        own_rows(training.batch_size, accelerator),
-    )
+    sampler = bucket_sampler(pictures, used, training.batch_size, seed)
+    rows = own_rows(training.batch_size, accelerator)
 
     def batch_of(numbers: np.ndarray, rows: range, seed: int, step: int) -> Batch:
         texts = choose(numbers, np.random.default_rng([seed, step, CAPTION_STREAM]))

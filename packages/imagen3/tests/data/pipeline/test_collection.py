@@ -47,6 +47,7 @@ def test_a_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(collection, "PART", 8)
     words = tmp_path / "words.txt"
     words.write_text("# weapons\nweapon  # and others\n")
+    (folder / "08.synthetic.txt").write_text("one\nto jo@example.org\n\na weapon\n two  words\n")
     files: dict[str, bytes] = {}
     found = filter_folder(FilterConfig(folder, unsafe_words=words), write=files.__setitem__)
     assert found == {
@@ -58,6 +59,8 @@ def test_a_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "words/listed": 1,
         "caption/missing": 1,
         "quality/undecodable": 1,
+        "synthetic privacy/email": 1,
+        "synthetic words/listed": 1,
     }
     lines = [json.loads(line) for line in files["manifest.jsonl"].decode().splitlines()]
     reasons = {Path(line["file"]).name: line["reasons"] for line in lines}
@@ -71,6 +74,8 @@ def test_a_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (kept / name).write_bytes(content)
     pictures = load_pictures(DataConfig("folder", kept, size=64))
     assert len(pictures.pixels) == 36
+    texts = [caption.text for own in pictures.captions for caption in own if not caption.original]
+    assert texts == next(line["synthetic"] for line in lines if line["file"].endswith("08.png")) == ["one", "two words"]
     assert filter_folder(FilterConfig(folder, unsafe_words=words)) == found
 
 
@@ -127,6 +132,6 @@ def test_wrong_inputs(folder: Path, tmp_path: Path) -> None:
         filter_folder(FilterConfig(folder))
     with pytest.raises(UsageError, match="holds no images"):
         filter_folder(FilterConfig(tmp_path / "nothing"))
-    with pytest.raises(UsageError, match="list of words"):
+    with pytest.raises(UsageError, match="is not a file"):
         read_words(tmp_path / "missing.txt")
     assert np.isscalar(len(read_words(None)))

@@ -33,7 +33,7 @@ def test_stages_in_order() -> None:
     lines = [json.loads(line) for line in manifest(found).splitlines()]
     assert lines[1] == {"file": "b.png", "kept": None, "reasons": ["first/is b"]}
     assert lines[2] == {
-        "file": "c.png", "kept": "00000001.png", "caption": "z", "weight": 0.5,
+        "file": "c.png", "kept": "00000001.png", "caption": "z", "synthetic": [], "weight": 0.5,
         "reasons": ["second/renamed", "third/half"],
     }  # fmt: skip
     assert records[2].caption == "c"

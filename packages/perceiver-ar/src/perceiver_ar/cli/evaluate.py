@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
+from onepaper.weights import find_weights
 
 from perceiver_ar.cli.options import EvaluateOptions
 from perceiver_ar.config import RESERVED, DataConfig
@@ -21,8 +22,9 @@ def evaluate_verb(call: Invocation) -> None:
     """The verb `evaluate`: prints the results and writes `evaluation.json`."""
     options: EvaluateOptions = call.options
     use_device(options)
-    check_network(options.weights)
-    network = open_network(options.weights)
+    folder = str(find_weights(options.weights, call.paper.module))
+    check_network(folder)
+    network = open_network(folder)
     data = options.data.override(network.data)
     if network.codec is None and (unusable := options.document_options()):
         raise UsageError(

@@ -36,7 +36,7 @@ class SampleOptions(VerbOptions):
     """Options of `sample`."""
 
     weights: str = "text"
-    """a network that ships with the package (copy, text, music), or the `pretrained` folder of a training run"""
+    """a network that ships with the package (copy, text, music), or the folder of a training run"""
     prompt: str = ""
     """text that the sequences begin with"""
     prompt_file: Path | None = None
@@ -91,7 +91,7 @@ class EvaluateOptions(VerbOptions):
     """Options of `evaluate`."""
 
     weights: str = "text"
-    """a network that ships with the package (copy, text, music), or the `pretrained` folder of a training run"""
+    """a network that ships with the package (copy, text, music), or the folder of a training run"""
     data: DataOverride = DataOverride()
     files: tuple[Path, ...] = ()
     """files to score completely instead of a part of a dataset: text, MIDI, images or .npy files of codes"""

@@ -6,6 +6,7 @@ from onepaper.display.gallery import save_samples, write_gallery
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
+from onepaper.weights import find_weights
 
 from perceiver_ar.cli.options import SampleOptions
 from perceiver_ar.config import ModelConfig
@@ -40,8 +41,9 @@ def sample_verb(call: Invocation) -> None:
     """The verb `sample`: files and a page in the run folder, and a summary of each sequence on the terminal."""
     options: SampleOptions = call.options
     use_device(options)
-    check_network(options.weights)
-    network = open_network(options.weights)
+    folder = str(find_weights(options.weights, call.paper.module))
+    check_network(folder)
+    network = open_network(folder)
     config = network.model.config
     data_format = sample_format(network.codec, config)
     prompts = encode_prompts(data_format, config, options)  # inputs are validated before the run folder is created

@@ -5,6 +5,7 @@ from dataclasses import replace
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import use_device
 from onepaper.paper import Invocation
+from onepaper.weights import find_weights
 
 from simplex_cir.cli.options import EvaluateOptions
 from simplex_cir.config import SHIPPED, OracleConfig
@@ -19,19 +20,19 @@ def evaluate_verb(call: Invocation) -> None:
     options: EvaluateOptions = call.options
     use_device(options)
     config = call.config
-    if options.model is not None:
-        config = PRESETS[f"laptop-{options.model}"].config
+    if options.weights in SHIPPED:
+        config = PRESETS[f"laptop-{options.weights}"].config
         if call.config not in (config, PRESETS[call.verb.preset or ""].config):
             raise UsageError(
-                f"--model {options.model} is evaluated on the data that it was trained for; leave out --preset and the "
-                "options of presets, or give --weights"
+                f"the network '{options.weights}' is evaluated on the data that it was trained for; leave out --preset "
+                "and the options of presets, or give the folder of a training run"
             )
     if isinstance(config, OracleConfig):
         if (options.count, options.points) != (EvaluateOptions.count, EvaluateOptions.points):
             raise UsageError(
                 "--count and --points are for networks; --num-draws says how many sequences are drawn here"
             )
-        if options.weights is not None:
+        if options.weights:
             raise UsageError(
                 f"--weights {options.weights} was given with a preset that has no network; say on which data to "
                 "evaluate it, e.g. --preset laptop-splice"
@@ -52,9 +53,9 @@ def evaluate_verb(call: Invocation) -> None:
         print(f"written: {run.folder / 'oracle.json'}")
         return
     name = options.weights or config.data.dataset
-    if options.weights is None and name not in SHIPPED:
+    if not options.weights and name not in SHIPPED:
         raise UsageError(f"no network is shipped for '{name}'; give --weights FOLDER, made by train")
-    model = SimplexDenoiser.from_pretrained(name)
+    model = SimplexDenoiser.from_pretrained(find_weights(name, call.paper.module))
     data = load(config.data, model.config.symbols)
     check_fits(replace(config, model=model.config), data, "choose the --preset and --data that it was trained for")
     if options.dry_run:

@@ -1,14 +1,10 @@
 """Options of the verbs as data; those of `sample` are `config.SampleOptions`, which the sampling code takes too."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
 from onepaper.paper import VerbOptions
-
-from simplex_cir.config import check_one_model
 
 
 @dataclass(frozen=True)
@@ -71,10 +67,9 @@ class VerifyOptions(VerbOptions):
 class EvaluateOptions(VerbOptions):
     """Options of `evaluate`."""
 
-    model: Literal["splice", "letters", "digits", "sudoku4"] | None = None
-    """shipped network to evaluate, on its own data"""
-    weights: Path | None = None
-    """the `pretrained` folder of a training run, evaluated on the data of --preset and --data"""
+    weights: str = ""
+    """a network that ships with the package, on its own data, or the folder of a training run, on those of --preset and
+    --data; without it: samplers on an exact posterior, or the network of --preset"""
     count: int = 2000
     """test sequences for the bound, and samples"""
     points: int = 128
@@ -82,6 +77,5 @@ class EvaluateOptions(VerbOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_one_model(self.model, self.weights)
         check_positive("count", self.count)
         check_positive("points", self.points)

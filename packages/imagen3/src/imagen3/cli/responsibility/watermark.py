@@ -1,7 +1,5 @@
 """The verb `watermark`: stamp the pictures of a folder, or look for a mark."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from onepaper.display.gallery import save_samples
@@ -14,13 +12,11 @@ from onepaper.progress import track
 from imagen3.cli.options import WatermarkOptions
 from imagen3.data.tables import table_text
 from imagen3.responsibility.output import finish
-from imagen3.responsibility.registration import Placement, detect
+from imagen3.responsibility.registration import detect
 from imagen3.responsibility.watermark import (
     DECIDED,
     REGISTERED,
-    Detection,
     Mark,
-    Picture,
     check_size,
     least_matches,
     peak_ratio,
@@ -54,7 +50,7 @@ def watermark_verb(call: Invocation) -> None:
     if options.action == "embed":
         _embed(call, files, Mark(key, options.payload, options.psnr, options.kind == "learned"))
     else:
-        _detect(call, files, *_detector(options, key), options.rate)
+        _detect(call, files, options, key)
 
 
 def _embed(call: Invocation, files: list[Path], mark: Mark) -> None:
@@ -73,29 +69,18 @@ def _embed(call: Invocation, files: list[Path], mark: Mark) -> None:
         print(f"{len(files):,} pictures marked, at least {min(ratios):.1f} dB; {run.folder}")
 
 
-def _detector(options: WatermarkOptions, key: bytes) -> tuple[Callable[[Picture], tuple[Detection, Placement]], int]:
-    """What detects a mark of a kind, and the number of its signs."""
+def _detect(call: Invocation, files: list[Path], options: WatermarkOptions, key: bytes) -> None:
     if options.kind == "classical":
-        return partial(detect, key=key), DECIDED - REGISTERED
-    from imagen3.responsibility.learned_mark import SIGNS, detect_learned  # only this one needs networks
+        detector, tested = detect, DECIDED - REGISTERED
+    else:
+        from imagen3.responsibility.learned_mark import SIGNS, detect_learned  # only this one needs networks
 
-    return partial(detect_learned, key=key), SIGNS
-
-
-def _detect(
-    call: Invocation,
-    files: list[Path],
-    detector: Callable[[Picture], tuple[Detection, Placement]],
-    tested: int,
-    rate: float,
-) -> None:
-    rows, marked = [], 0
+        detector, tested = detect_learned, SIGNS
+    rows, marked, rate = [], 0, options.rate
     print(f"marked: at least {least_matches(tested, rate)} of {tested} signs agree, or as few of those that are seen")
     for file in track(files, "detecting"):
-        found, placement = detector(read_image(file))
-        is_marked = (
-            found.tested > 0 and 0.5**found.tested <= rate and found.matches >= least_matches(found.tested, rate)
-        )
+        found, placement = detector(read_image(file), key)
+        is_marked = found.p_value <= rate
         marked += is_marked
         rows.append(
             {

@@ -15,11 +15,12 @@ from onepaper.images.reading import read_image
 from onepaper.progress import track
 
 from imagen3.config import FilterConfig
-from imagen3.data.captions import read_caption
+from imagen3.data.captions import read_caption, read_synthetic
 from imagen3.data.pipeline.pictures import machine_made, quality
 from imagen3.data.pipeline.records import Decision, Record, Stage, each, kept_names, manifest, run_stages, summary
 from imagen3.data.pipeline.similar import group_weights, similar_groups, traits
 from imagen3.data.pipeline.texts import Safe, classified, privacy, unsafe_words, words_of
+from imagen3.data.tables import read_text
 
 HEADER = 65_536
 
@@ -61,14 +62,9 @@ def read_words(file: Path | None) -> frozenset[str]:
     """The words of a list, one or several on a line; `#` begins a comment.
 
     Raises:
-        UsageError: the file is missing, or no text.
+        UsageError: as of `read_text`.
     """
-    if file is None:
-        return frozenset()
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the list of words {file} cannot be read ({error}); give a text file") from None
+    lines = read_text(file).splitlines() if file is not None else ()
     return frozenset(filter(None, (" ".join(words_of(line.partition("#")[0])) for line in lines)))
 
 
@@ -112,6 +108,14 @@ def later_stages(config: FilterConfig) -> list[Stage]:
     return [*found, Stage("privacy", each(partial(privacy, redact=config.redact)))]
 
 
+def with_synthetic(record: Record, stages: Sequence[Stage]) -> Record:
+    """A record with those of its synthetic captions that pass the stages of captions, and the reasons of the others."""
+    found = run_stages([replace(record, caption=text, reasons=()) for text in read_synthetic(record.file)], stages)
+    reasons = dict.fromkeys(f"synthetic {reason}" for own in found for reason in own.reasons)
+    kept = tuple(own.caption for own in found if not own.dropped)
+    return replace(record, synthetic=kept, reasons=(*record.reasons, *reasons))
+
+
 def filter_folder(
     config: FilterConfig,
     safe: Safe | None = None,
@@ -145,11 +149,14 @@ def filter_folder(
             raise UsageError(found)
         records += found
     records = run_stages([replace(own, file=file) for own, file in zip(records, files, strict=True)], later)
+    records = [own if own.dropped else with_synthetic(own, later[1:]) for own in records]
     if write is not None:
         for name, record in zip(kept_names(records), records, strict=True):
             if name is not None:
                 write(f"{name}.png", picture_png(read_image(record.file)))
                 write(f"{name}.txt", f"{record.caption}\n".encode())
+                if record.synthetic:
+                    write(f"{name}.synthetic.txt", "".join(f"{text}\n" for text in record.synthetic).encode())
         write("manifest.jsonl", manifest(records).encode())
     return summary(records)
 

@@ -24,6 +24,8 @@ class Record:
     """None where the file cannot be decoded, and behind the stages that look at pictures"""
     header: bytes = b""
     """the beginning of the file, with its metadata"""
+    synthetic: tuple[str, ...] = ()
+    """captions of captioners"""
     traits: Traits | None = None
     """what is compared with other pictures"""
     weight: float = 1.0
@@ -90,7 +92,8 @@ def manifest(records: Sequence[Record]) -> str:
     lines = []
     for record, kept in zip(records, kept_names(records), strict=True):
         # What was dropped may hold what must not be kept: its caption is left out.
-        shown = {"caption": record.caption, "weight": round(record.weight, 6)} if kept else {}
+        texts = {"caption": record.caption, "synthetic": record.synthetic}
+        shown = texts | {"weight": round(record.weight, 6)} if kept else {}
         values = {"file": str(record.file), "kept": kept and f"{kept}.png", **shown, "reasons": list(record.reasons)}
         lines.append(json.dumps(values, ensure_ascii=False) + "\n")
     return "".join(lines)

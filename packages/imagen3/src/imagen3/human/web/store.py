@@ -75,8 +75,8 @@ class RatingStore:
             new = {"study": digest, "secret": secrets.token_hex(32), "admin": secrets.token_urlsafe(16)} | kept
             if added := [{"name": name, "value": value} for name, value in new.items() if name not in kept]:
                 connection.execute(SETTINGS.insert(), added)
+            self._given = self._count_given(connection)
         self.secret, self.admin_key = new["secret"].encode(), new["admin"]
-        self._given = self._count_given()
 
     def close(self) -> None:
         """Close all connections."""
@@ -232,11 +232,8 @@ class RatingStore:
         given = self._given[study, left]
         return int(self._generator.choice(left[given == given.min()]))
 
-    def _count_given(self, connection: sa.Connection | None = None) -> Int[np.ndarray, "studies prompts"]:
+    def _count_given(self, connection: sa.Connection) -> Int[np.ndarray, "studies prompts"]:
         """Ratings by study and prompt: answers, and tasks that may still be answered."""
-        if connection is None:
-            with self._engine.connect() as own:
-                return self._count_given(own)
         current = TASKS.c.answer.is_not(None) | (TASKS.c.shown > time.time() - EXPIRY)
         where = current & TASKS.c.instructed.is_(None)
         query = sa.select(TASKS.c.study, TASKS.c.prompt, sa.func.count()).where(where)

@@ -9,9 +9,9 @@ import pytest
 from onepaper.display.file_bytes import wav_bytes
 from onepaper.errors import UsageError
 
-from audio_datasets.data import hedgewars, openarena
+from audio_datasets.data.examples import hedgewars, openarena
+from audio_datasets.data.examples.preparation import prepare
 from audio_datasets.data.loaders import load
-from audio_datasets.data.preparation import prepare
 
 
 def unpacked(root: Path, package: str, files: dict[str, bytes]) -> Path:
@@ -42,7 +42,7 @@ def test_players(tmp_path: Path) -> None:
 
 
 def test_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="expected hedgewars-voices or openarena-players"):
+    with pytest.raises(UsageError, match="expected hedgewars-voices, openarena-players, asterisk-prompts"):
         prepare("crema-d", tmp_path / "out")
     with pytest.raises(UsageError, match=r"missing.deb does not exist"):
         prepare(hedgewars.NAME, tmp_path / "out", tmp_path / "missing.deb")

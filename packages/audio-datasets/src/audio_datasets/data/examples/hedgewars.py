@@ -87,7 +87,7 @@ def shipped_voices() -> ClipSet:
     Raises:
         OnePaperError: a file is missing or damaged.
     """
-    sums = read_sums(Path(__file__).parents[1] / "assets" / "data")
+    sums = read_sums(Path(__file__).parents[2] / "assets" / "data")
     names = sorted(name for name in sums if name.startswith(f"{NAME}/") and name.endswith(".ogg"))
     return ClipSet(NAME, tuple(make_clip(embedded("audio_datasets", name)) for name in names), classes=CLASSES)
 

@@ -8,7 +8,7 @@ import pytest
 from onepaper.errors import UsageError
 
 from audio_datasets.data.clips import overlap
-from audio_datasets.data.hedgewars import FOLDER, class_of, distinct, load_voices, shipped_voices
+from audio_datasets.data.examples.hedgewars import FOLDER, class_of, distinct, load_voices, shipped_voices
 
 
 def test_classes() -> None:

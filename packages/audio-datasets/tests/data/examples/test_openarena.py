@@ -7,7 +7,7 @@ import pytest
 from onepaper.audio import write_wav
 from onepaper.errors import UsageError
 
-from audio_datasets.data.openarena import class_of, load_players
+from audio_datasets.data.examples.openarena import class_of, load_players
 
 
 def test_classes() -> None:

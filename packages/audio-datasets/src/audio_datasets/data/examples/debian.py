@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from onepaper.errors import OnePaperError, UsageError
-from onepaper.runs import temporary_folder
+from onepaper.runs import new_folder
 
 _MAGIC, _HEADER = b"!<arch>\n", 60
 _MODES = {"data.tar": "r|", "data.tar.gz": "r|gz", "data.tar.bz2": "r|bz2", "data.tar.xz": "r|xz"}
@@ -68,7 +68,7 @@ def extract_files(path: Path, folder: Path, wanted: Callable[[PurePosixPath], Pu
         OnePaperError: the folder exists, or the disk is full.
     """
     count, left = 0, _MAX_BYTES
-    with _new_folder(folder) as content:
+    with new_folder(folder) as content:
         try:
             with _data(path) as tar:
                 for member in tar:
@@ -114,7 +114,7 @@ def copy_files(
         OnePaperError: the folder exists, or the disk is full.
     """
     count = 0
-    with _new_folder(folder) as content:
+    with new_folder(folder) as content:
         for source in sorted(path for part in within for path in ((root / part), *(root / part).rglob("*"))):
             target = wanted(PurePosixPath(source.relative_to(root).as_posix()))
             if target is not None and source.is_file():
@@ -124,18 +124,3 @@ def copy_files(
         if not count:
             raise UsageError(f"{root} holds none of the expected files; give the package that DATA.md names")
     return count
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    if folder.exists():
-        raise OnePaperError(f"{folder} exists already; remove it, or give another --output")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(folder.parent) as scratch:
-        content = scratch / "content"
-        content.mkdir()
-        yield content
-        try:
-            content.rename(folder)
-        except OSError as error:
-            raise OnePaperError(f"cannot write {folder}: {error.strerror}") from None

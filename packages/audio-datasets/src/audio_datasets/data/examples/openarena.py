@@ -6,7 +6,7 @@ from pathlib import Path
 from onepaper.errors import UsageError
 
 from audio_datasets.data.clips import Clip, ClipSet
-from audio_datasets.data.hedgewars import distinct
+from audio_datasets.data.examples.hedgewars import distinct
 
 NAME = "openarena-players"
 CLASSES = ("death", "drown", "fall", "gasp", "jump", "pain", "taunt")

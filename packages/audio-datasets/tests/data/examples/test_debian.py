@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onepaper.errors import OnePaperError, UsageError
 
-from audio_datasets.data.debian import copy_files, extract_files
+from audio_datasets.data.examples.debian import copy_files, extract_files
 
 
 def write_deb(path: Path, files: dict[str, bytes], mode: str = "xz", name: str = "") -> Path:

@@ -1,0 +1,1 @@
+"""Example sets from Debian packages: voices of a game, sounds of players, and spoken prompts."""
