@@ -52,6 +52,23 @@ _SMOKE = SystemConfig(
     sampling=SamplingOptions(steps=8),
 )
 
+_SCENES = SystemConfig(
+    autoencoder_training=TrainingConfig(
+        16, replace(_ADAM, lr=2e-3), LoopOptions(steps=3000, log_every=100, evaluate_every=1000, checkpoint_every=500)
+    ),
+    denoiser_training=TrainingConfig(
+        64,
+        replace(_ADAM, ema_decay=0.999),
+        LoopOptions(steps=16_000, log_every=200, evaluate_every=4000, checkpoint_every=2000),
+    ),
+    data=DataConfig("scenes", scenes=30_000, synthetic_share=0.0),
+    text=TextConfig(max_tokens=16),
+    # One token of the denoiser is one cell of the grid on which objects stand.
+    autoencoder=AutoencoderConfig(width=24),
+    denoiser=DenoiserConfig(patch=4, width=72, depth=4, heads=3),
+    sampling=SamplingOptions(steps=20, guidance=2.0),
+)
+
 # The report discloses no sizes; these follow public systems of the same kind (Esser et al., 2024, section 5).
 _LARGE_ADAM = OptimizerOptions(
     lr=1e-4, betas=(0.9, 0.95), clip_norm=1.0, warmup_steps=5000, ema_decay=0.9999, ema_warmup=True
@@ -132,6 +149,9 @@ _UNSURE = ("autoencoder", "denoiser", "text", "objective", "denoiser_training", 
 
 PRESETS = {
     "laptop-s": Preset("food, animals and plants at 64 x 64 pixels, 3.5 million parameters: what ships", _LAPTOP_S),
+    "scenes": Preset(
+        "one to ten emoji on a plain colour by their number, 0.9 million parameters, for claims C5 to C7", _SCENES
+    ),
     "gpu1": Preset("256 x 256 pixels on one to eight GPUs, your pictures and T5-base", _GPU, unsure=_UNSURE),
     "paper-2b": Preset("2 billion parameters at 256 x 256 pixels", _PAPER_2B, unsure=_UNSURE),
     "paper-8b": Preset("8 billion parameters at 256 x 256 pixels", _PAPER_8B, unsure=_UNSURE),

@@ -50,10 +50,14 @@ class SampleOptions(VerbOptions):
     """a system that ships with the package, or the folder of a training run"""
     prompt: str = "a tomato"
     """what the pictures show"""
+    prompts: Path | None = None
+    """file of prompts, as `scenes` writes it: pictures have the names that `evaluate` expects"""
+    benchmark: Literal["geckonum", "genai-bench", "drawbench", "dalle3-eval", "docci", "geneval", "gecko"] = "geckonum"
+    """whose format that file has"""
     negative: str = ""
     """what they do not show: guidance leads away from it; empty for plain guidance"""
     count: int = 4
-    """number of pictures"""
+    """number of pictures, of each prompt"""
     size: tuple[int, int] | None = None
     """height and width in pixels; None takes those of the training"""
     scale: Literal[1, 2, 4, 8] = 4

@@ -1,8 +1,5 @@
 """The verb `scenes`: composed scenes with captions and counting prompts as a folder."""
 
-import csv
-import io
-
 import numpy as np
 from onepaper.display.file_bytes import picture_png
 from onepaper.display.gallery import save_samples
@@ -11,6 +8,7 @@ from onepaper.progress import track
 
 from imagen3.cli.options import ScenesOptions
 from imagen3.data.scenes import draw_scene, prompt_rows, random_scenes, scene_captions
+from imagen3.data.tables import table_text
 
 
 def scenes_verb(call: Invocation) -> None:
@@ -27,10 +25,7 @@ def scenes_verb(call: Invocation) -> None:
         for scene, words in zip(scenes, generator.random(len(scenes)) < 0.5, strict=True)
     ]
     rows = prompt_rows(scenes, captions)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
+    table = table_text(list(rows[0]), [list(row.values()) for row in rows])
     with call.open_run() as run:
         for row, scene in track(list(zip(rows, scenes, strict=True)), "scenes"):
             name = f"{row['dataset_id']}_0"
@@ -38,5 +33,5 @@ def scenes_verb(call: Invocation) -> None:
                 run.folder / "pictures",
                 {f"{name}.png": picture_png(draw_scene(scene)), f"{name}.txt": row["prompt"].encode()},
             )
-        save_samples(run.folder, {"prompts.csv": table.getvalue().encode()})
+        save_samples(run.folder, {"prompts.csv": table.encode()})
         print(f"{options.count:,} scenes: {run.folder / 'pictures'}, prompts: {run.folder / 'prompts.csv'}")
