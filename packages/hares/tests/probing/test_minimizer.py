@@ -37,8 +37,9 @@ def test_others_have_no_influence(index: int) -> None:
     np.testing.assert_allclose(alone[0], together, atol=1e-5)
 
 
-def test_few_steps_do_not_raise_the_value() -> None:
+@pytest.mark.parametrize("steps", [1, 3])
+def test_steps_that_are_too_long_are_not_taken(steps: int) -> None:
     start = np.zeros((4, 8))
     before, _ = quadratic(start, np.arange(4))
-    after, _ = quadratic(minimize_together(quadratic, start, tolerance=0.0, steps=3), np.arange(4))
+    after, _ = quadratic(minimize_together(quadratic, start, tolerance=0.0, steps=steps), np.arange(4))
     assert (after <= before).all()
