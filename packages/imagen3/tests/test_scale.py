@@ -10,6 +10,7 @@ from onepaper.runs import Run
 from onepaper.testing import run_processes
 from onepaper.torch.accelerator import Accelerator
 from onepaper.training import LoopOptions, read_metrics
+from torch._dynamo.utils import counters
 
 from imagen3.config import SystemConfig
 from imagen3.data.pictures import Pictures
@@ -79,5 +80,6 @@ def test_precision_and_compilation(
     expected = trained(tmp_path / "plain", config, system, few)
     found = trained(tmp_path / "other", config, system, few, **options)
     assert found.shape == (3, 3)
-    assert not np.array_equal(found, expected)
+    # Few losses of networks whose last layers begin at zero may be equal after compilation.
+    assert counters["stats"]["unique_graphs"] > 0 if "compile" in options else not np.array_equal(found, expected)
     np.testing.assert_allclose(found, expected, rtol=tolerance)

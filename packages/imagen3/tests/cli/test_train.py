@@ -41,7 +41,7 @@ def test_wrong_values(
 def test_another_start_is_refused(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--preset", "smoke", "--start", str(weights), "--denoiser.depth", "1", "--output", str(tmp_path / "run"))
     assert run_verb("imagen3", "train", *words) == 2
-    check_one_line_error(capsys.readouterr().err, "another denoiser (depth: 1 here, 2 there)")
+    check_one_line_error(capsys.readouterr().err, "another denoiser.depth: 1 here, 2 there")
     assert not (tmp_path / "run").exists()
 
 

@@ -12,7 +12,7 @@ from onepaper.runs import Run
 from onepaper.training import LoopOptions
 
 from imagen3.config import SystemConfig, TrainingConfig
-from imagen3.data.pictures import Pictures
+from imagen3.data.pictures import Pictures, load_pictures
 from imagen3.pretrained.systems import System
 from imagen3.sampling import generate
 from imagen3.training.recipe import draw_samples, train_system
@@ -47,16 +47,20 @@ def test_a_later_stage_with_larger_pictures(config: SystemConfig, system: System
     training = TrainingConfig(8, OptimizerOptions(lr=1e-12, ema_decay=0.5), LoopOptions(steps=1, evaluate_every=0))
     larger = replace(config, data=replace(config.data, size=64), denoiser_training=training)
     run = Run(tmp_path, {"config": {}})
-    found = train_system(larger, run, start=system)
+    pictures = load_pictures(larger.data)
+    few = pictures.subset(np.flatnonzero(pictures.selected)[:40])
+    found = train_system(larger, run, pictures=few, start=system)
     assert found is not None
     for ours, theirs in ((found.autoencoder, system.autoencoder), (found.denoiser, system.denoiser)):
         for name, value in theirs.state_dict().items():
             torch.testing.assert_close(ours.state_dict()[name], value, rtol=0, atol=1e-6, msg=name)
     assert generate(found, ["a dog"], replace(config.sampling, steps=2)).shape == (1, 64, 64, 3)
     with pytest.raises(UsageError, match="autoencoder is of another configuration"):
-        train_system(larger, run)  # from nothing
-    with pytest.raises(UsageError, match=r"another denoiser \(depth: 1 here, 2 there\)"):
+        train_system(larger, run, pictures=few)  # from nothing
+    with pytest.raises(UsageError, match=r"another denoiser.depth: 1 here, 2 there"):
         train_system(replace(larger, denoiser=replace(larger.denoiser, depth=1)), run, start=system)
+    with pytest.raises(UsageError, match=r"another prediction: 'v' here, 'rf' there"):
+        train_system(replace(larger, objective=replace(larger.objective, prediction="v")), run, start=system)
 
 
 def test_samples_over_training(system: System, pictures: Pictures) -> None:

@@ -133,10 +133,11 @@ def train_system(
 
 
 def check_start(config: SystemConfig, start: SystemConfig) -> None:
-    """Raise `UsageError` unless a training of `config` may continue one of `start`: its networks are the same."""
-    for name in ("autoencoder", "denoiser"):
-        if found := differences(to_dict(getattr(config, name)), to_dict(getattr(start, name))):
-            raise UsageError(f"the system to start from has another {name} ({found[0]}); give the options of its own")
+    """Raise `UsageError` unless a training may continue one of `start`: networks and prediction are equal."""
+    parts = [{"prediction": own.objective.prediction, **to_dict(own)} for own in (config, start)]
+    for name in ("autoencoder", "denoiser", "prediction"):
+        if found := differences(*({name: own[name]} for own in parts)):
+            raise UsageError(f"the system to start from has another {found[0]}; give the options of its own")
 
 
 def autoencoder_identity(
