@@ -1,4 +1,4 @@
-"""The front end agrees with librosa, and has the symmetries that its definition implies."""
+"""The front end agrees with librosa and torchaudio, and has the symmetries that its definition implies."""
 
 import librosa
 import numpy as np
@@ -31,6 +31,18 @@ def test_filters_are_those_of_librosa(scale: str, area_norm: bool) -> None:
         sr=16_000, n_fft=1024, n_mels=80, fmin=60, fmax=7800, htk=scale == "htk", norm="slaney" if area_norm else None
     )
     np.testing.assert_allclose(mel_filters(config).numpy(), expected.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["htk", "slaney"])
+@pytest.mark.parametrize("area_norm", [False, True])
+def test_filters_are_those_of_torchaudio(scale: str, area_norm: bool) -> None:
+    try:
+        from torchaudio.functional import melscale_fbanks
+    except (ImportError, OSError):  # its wheel asks for one build of torch
+        pytest.skip("torchaudio does not load beside this build of torch")
+    config = FrontEndConfig(scale=scale, area_norm=area_norm, fft=1024)  # type: ignore[arg-type]
+    expected = melscale_fbanks(513, 60.0, 7800.0, 80, 16_000, norm="slaney" if area_norm else None, mel_scale=scale)
+    np.testing.assert_allclose(mel_filters(config).numpy(), expected.numpy(), atol=2e-5)
 
 
 @pytest.mark.parametrize("power", [1, 2])
