@@ -393,4 +393,5 @@ def new_folder(folder: Path) -> Iterator[Path]:
             yield content
             content.rename(folder)
     except OSError as error:
-        raise OnePaperError(f"cannot write {folder}: {error.strerror or error}") from None
+        # The name is of a file that the block reads or writes.
+        raise OnePaperError(f"cannot write {folder}: {' '.join(str(error).split())}") from None

@@ -18,6 +18,14 @@ def test_own_weights(trained: Path, run, tmp_path: Path, capsys: pytest.CaptureF
     assert "Markov chain" in out
 
 
+def test_a_folder_goes_before_the_shipped_network_of_its_name(
+    trained: Path, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "letters").symlink_to(trained / "pretrained")
+    monkeypatch.chdir(tmp_path)
+    assert run("evaluate", "--preset", "smoke", "--weights", "letters", "--dry-run") == 0
+
+
 def test_lost_draws_are_reported(run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Below h the logarithmic step has no bound and overflows: at a = 0.1 most paths end as not-a-number."""
     config = OracleConfig((0.99, 0.01), a=0.1, samplers=("log-euler",), steps=(4,), num_draws=500)

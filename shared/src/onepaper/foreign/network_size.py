@@ -13,9 +13,6 @@ from safetensors import SafetensorError, safe_open
 from onepaper.config import shortened
 from onepaper.errors import UsageError
 
-# Settings that say how often a part of a network is repeated.
-_REPEATS = re.compile("layers|blocks|depth|repeat")
-
 MOST_LEVELS = 1_000_000
 
 
@@ -44,11 +41,7 @@ def check_repeats(path: Path, settings: Mapping[str, Any], most: int, reason: st
     Raises:
         UsageError: such a setting.
     """
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            check_repeats(path, value, most, reason)
-        elif _REPEATS.search(name) and any(number > most for number in _numbers(value)):
-            raise UsageError(f"{path}: {name} is {shortened(value)}, but {reason}")
+    _check(path, settings, "layers|blocks|depth|repeat", most, f"but {reason}")
 
 
 def check_levels(path: Path, settings: Mapping[str, Any]) -> None:
@@ -71,6 +64,7 @@ def check_axes(path: Path, settings: Mapping[str, Any], shapes: Mapping[str, tup
 
 
 def _check(path: Path, settings: Mapping[str, Any], names: str, most: int, reason: str) -> None:
+    """Refuse a number above `most` in a setting whose name has one of `names` in it."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             _check(path, value, names, most, reason)

@@ -1,7 +1,6 @@
 """Files of Debian packages, complete, damaged and hostile."""
 
-import io
-import tarfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,30 +10,12 @@ from onepaper.errors import OnePaperError, UsageError
 from audio_datasets.data.examples.debian import copy_files, extract_files
 
 
-def write_deb(path: Path, files: dict[str, bytes], mode: str = "xz", name: str = "") -> Path:
-    """An ar archive as dpkg writes it."""
-    tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode=f"w:{mode}") as opened:
-        for member, content in files.items():
-            info = tarfile.TarInfo(member)
-            info.size = len(content)
-            opened.addfile(info, io.BytesIO(content))
-    parts = {"debian-binary": b"2.0\n", "control.tar": b"odd", name or f"data.tar.{mode}": tar.getvalue()}
-    content = b"!<arch>\n"
-    for part, data in parts.items():
-        content += (
-            f"{part:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode() + data + b"\n" * (len(data) % 2)
-        )
-    path.write_bytes(content)
-    return path
-
-
 def wanted(path: PurePosixPath) -> PurePosixPath | None:
     return PurePosixPath(path.name) if path.suffix == ".ogg" else None
 
 
 @pytest.mark.parametrize("mode", ["xz", "gz", "bz2"])
-def test_extract(tmp_path: Path, mode: str) -> None:
+def test_extract(write_deb: Callable[..., Path], tmp_path: Path, mode: str) -> None:
     package = write_deb(
         tmp_path / "a.deb", {"./usr/a.ogg": b"one", "./usr/b.txt": b"two", "./c.ogg": b"3" * 5000}, mode
     )
@@ -45,7 +26,7 @@ def test_extract(tmp_path: Path, mode: str) -> None:
         extract_files(package, tmp_path / "out", wanted)
 
 
-def test_refused(tmp_path: Path) -> None:
+def test_refused(write_deb: Callable[..., Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "text").write_text("no package")
     with pytest.raises(UsageError, match="is no Debian package"):
@@ -59,7 +40,7 @@ def test_refused(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_damaged_packages_are_one_line_errors(tmp_path: Path) -> None:
+def test_damaged_packages_are_one_line_errors(write_deb: Callable[..., Path], tmp_path: Path) -> None:
     content = write_deb(tmp_path / "a.deb", {"./usr/a.ogg": bytes(range(256)) * 20}).read_bytes()
     generator = np.random.default_rng(0)
     failed = 0

@@ -1,6 +1,7 @@
 """Prompts of six voices: languages, splits, what is no speech, and files of GSM."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,21 @@ def test_languages_have_one_voice_in_each_split(unpacked: Path, tmp_path: Path) 
         assert sorted(set(clips.split(split).values("label"))) == list(CLASSES)
     assert clips.clips[0].text == "conf-full"
     assert (tmp_path / "out/copyright-asterisk-prompt-es-co").read_text() == "asterisk-prompt-es-co"
+
+
+def test_packages_are_read_from_their_newest_files(
+    unpacked: Path, tmp_path: Path, write_deb: Callable[..., Path]
+) -> None:
+    debs = tmp_path / "debs"
+    debs.mkdir()
+    for name, voice in VOICES.items():
+        files = {
+            f"./{path.relative_to(unpacked)}": path.read_bytes() for path in (unpacked / FOLDER / name).rglob("*.*")
+        }
+        write_deb(debs / f"{voice.package}_2_all.deb", files)
+        write_deb(debs / f"{voice.package}_1_all.deb", {f"./{FOLDER}/{name}/old.wav": b""})
+    assert prepare(NAME, tmp_path / "out", debs) == 19
+    assert len(load(NAME, tmp_path / "out")) == 2 * len(VOICES)
 
 
 def test_gsm_is_decoded_as_libsndfile_does(unpacked: Path, tmp_path: Path) -> None:

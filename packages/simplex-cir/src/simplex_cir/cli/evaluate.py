@@ -1,6 +1,7 @@
 """The verb `evaluate`."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from onepaper.errors import UsageError
 from onepaper.jax.accelerator import use_device
@@ -20,7 +21,8 @@ def evaluate_verb(call: Invocation) -> None:
     options: EvaluateOptions = call.options
     use_device(options)
     config = call.config
-    if options.weights in SHIPPED:
+    # A folder goes before the shipped network of its name, as in `find_weights`.
+    if options.weights in SHIPPED and not Path(options.weights).is_dir():
         config = PRESETS[f"laptop-{options.weights}"].config
         if call.config not in (config, PRESETS[call.verb.preset or ""].config):
             raise UsageError(

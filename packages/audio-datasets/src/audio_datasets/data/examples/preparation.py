@@ -107,7 +107,8 @@ def _prepare_prompts(source: Path | None, folder: Path) -> int:
         return path.relative_to(inside) if known and path.suffix in (".g722", ".gsm", ".wav") else None
 
     with tempfile.TemporaryDirectory() as scratch:
-        found = [path for voice in prompts.VOICES.values() for path in sorted(source.glob(f"{voice.package}_*.deb"))]
+        versions = (sorted(source.glob(f"{voice.package}_*.deb")) for voice in prompts.VOICES.values())
+        found = [paths[-1] for paths in versions if paths]
         parts = [Path(scratch) / str(number) for number in range(max(1, len(found)))]
         for package, part in zip(found or [source], parts, strict=True):
             (extract_files if found else copy_files)(package, part, wanted)
