@@ -37,10 +37,12 @@ def _measure(
 
     rows = {
         name: {
-            seed: context.arm(f"training {name}", seed, lambda config=config, seed=seed: result(config, seed))
+            seed: context.arm(arm, seed, lambda config=config, seed=seed: result(config, seed))
             for seed in context.seeds
         }
         for name, config in configs.items()
+        # The preset itself is an arm of several claims: it is trained once.
+        for arm in ["training laptop" if config == BASE else f"training {name}"]
     }
     return {
         f"{quantity.replace('_', ' ')}, {name}": Measurement.over_seeds(
