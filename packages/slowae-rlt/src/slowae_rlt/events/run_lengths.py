@@ -10,7 +10,7 @@ from heapq import heapreplace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from onepaper.config import check_positive
 from onepaper.errors import UsageError
 
@@ -40,28 +40,30 @@ def encode_runs(levels: Int[np.ndarray, "T C"], max_length: int) -> Runs:
     check_positive("max_length", max_length)
     if levels.ndim != 2 or not levels.size:
         raise UsageError(f"levels have shape {levels.shape}, expected (steps, channels) with at least one of each")
+    steps, channels = levels.shape
     begins = np.ones(levels.shape, bool)
     np.not_equal(levels[1:], levels[:-1], out=begins[1:])
-    flat, lengths = _measured(begins)
-    long = np.flatnonzero(lengths > max_length)
-    if long.size:
-        further = (lengths[long] - 1) // max_length  # pieces of a run after its first one
-        piece = 1 + np.arange(further.sum()) - np.repeat(np.cumsum(further) - further, further)
-        begins.ravel()[np.repeat(flat[long], further) + piece * max_length * levels.shape[1]] = True
-        flat, lengths = _measured(begins)
-    return Runs(levels.ravel()[flat], lengths)
-
-
-def _measured(begins: Bool[np.ndarray, "T C"]) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """Where runs begin, as start * C + channel, and their lengths; in the order of events without a sort."""
-    steps, channels = begins.shape
+    # Where runs begin, as start * C + channel: the order of events, without a sort.
     flat = np.flatnonzero(begins)
     channel = flat % channels
     lengths = np.empty_like(flat)
     for number in range(channels):
         own = np.flatnonzero(channel == number)
         lengths[own] = np.diff(flat[own], append=steps * channels + number)
-    return flat, lengths // channels
+    lengths //= channels
+    long = np.flatnonzero(lengths > max_length)
+    if long.size:
+        further = (lengths[long] - 1) // max_length  # pieces of a run after its first one
+        last = np.cumsum(further) - 1
+        piece = 1 + np.arange(further.sum()) - np.repeat(last + 1 - further, further)
+        begin = np.repeat(flat[long], further) + piece * max_length * channels
+        length = np.full_like(begin, max_length)
+        length[last] = lengths[long] - further * max_length
+        lengths[long] = max_length
+        order = np.argsort(begin)
+        place = np.searchsorted(flat, begin[order])
+        flat, lengths = np.insert(flat, place, begin[order]), np.insert(lengths, place, length[order])
+    return Runs(levels.ravel()[flat], lengths)
 
 
 def place_runs(lengths: Int[np.ndarray, " n"], channels: int) -> Placement:
