@@ -48,6 +48,17 @@ def small(context):
 def endless(context):
     (context.folder / "started").touch()
     time.sleep(60)
+
+def training(context):
+    from onepaper.training import LoopOptions, fit
+    from shared.tests.walk import Walk
+
+    def batches(step):
+        (context.folder / "started").touch()
+        time.sleep(0.05)
+        return 0.0
+
+    fit(Walk(), batches, LoopOptions(10_000))
 """
 
 
@@ -127,8 +138,19 @@ def test_a_lost_process_fails_its_claim_only(paper, capsys):
     assert set(numbers(paper)) == {"C2"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_reports_what_is_done(paper, tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "function", "jobs"),
+    [
+        (signal.SIGINT, "endless", 2),
+        (signal.SIGTERM, "endless", 2),
+        (signal.SIGHUP, "endless", 2),
+        # A training takes the signal for itself, and ends at its next step.
+        (signal.SIGINT, "training", 1),
+        (signal.SIGINT, "training", 2),
+        (signal.SIGTERM, "training", 2),
+    ],
+)
+def test_an_interrupt_reports_what_is_done(paper, tmp_path, number, function, jobs):
     program = f"""
 import os, sys
 sys.path[:0] = [{str(ROOT)!r}, {str(tmp_path)!r}]
@@ -139,12 +161,14 @@ from onepaper.claims.reproduce import ReproduceOptions, reproduce
 if __name__ == "__main__":
     import signal
     # A background process of a shell ignores the one, a process below nohup the other.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if {number} == signal.SIGTERM else signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     paper = toy_ledger.ToyPaper(Path({str(tmp_path)!r}))
     rule = Below("process", 1e9)
-    paper.ledger = (toy_ledger.claim(1, rule, "slow"), toy_ledger.claim(2, rule, "endless"))
-    sys.exit(reproduce(paper, ReproduceOptions(output=Path("run"), jobs=2)))
+    # Nothing of the last claims may begin after the interrupt.
+    functions = ("slow", {function!r}, {function!r}, {function!r})
+    paper.ledger = tuple(toy_ledger.claim(number, rule, name) for number, name in enumerate(functions, 1))
+    sys.exit(reproduce(paper, ReproduceOptions(output=Path("run"), jobs={jobs})))
 """
     (tmp_path / "program.py").write_text(program)
     process = subprocess.Popen(
@@ -156,7 +180,7 @@ if __name__ == "__main__":
         assert process.poll() is None
         time.sleep(0.1)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "interrupted after 1 of 2 claims" in printed
+    assert "interrupted after 1 of 4 claims" in printed
     assert (tmp_path / "run" / "report.html").exists()

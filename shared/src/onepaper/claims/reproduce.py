@@ -264,7 +264,12 @@ def _terminate_as_interrupt() -> Iterator[None]:
     numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # Windows has no SIGHUP
     # Under nohup a closed terminal is ignored, and stays so.
     numbers = {number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
-    before = {number: signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT)) for number in numbers}
+
+    def interrupt(*_: object) -> None:
+        # Not by SIGINT, which a process in the background of a script ignores.
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

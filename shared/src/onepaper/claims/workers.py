@@ -25,6 +25,7 @@ from onepaper.claims.results import Outcome, PaperLedger, Result
 from onepaper.fingerprint import claim_fingerprint
 from onepaper.progress import QUIET_VARIABLE
 from onepaper.runs import temporary_folder, write_atomic
+from onepaper.training import Stopped
 
 Arms = dict[tuple[Tier, str, int], tuple[ArmResult, Cost]]
 
@@ -57,7 +58,11 @@ def measure_all(paper: PaperLedger, work: Sequence[Work], jobs: int) -> Iterator
     if jobs == 1 or not work:
         arms: Arms = {}
         for item in work:
-            yield _measure(paper, item, arms, None)
+            try:
+                done = _measure(paper, item, arms, None)
+            except Stopped as stop:  # Ctrl-C within a training, which the training took for itself
+                raise KeyboardInterrupt from stop
+            yield done
         return
     beside = [item for item in work if not item.claim.alone]
     alone = [item for item in work if item.claim.alone]
@@ -105,7 +110,11 @@ _worker_arms: Arms = {}
 
 
 def _measure_in_worker(paper: PaperLedger, work: Work, session: Path) -> Done:
-    done = _measure(paper, work, _worker_arms, session)
+    try:
+        done = _measure(paper, work, _worker_arms, session)
+    except Stopped as stop:
+        # The parent ended this process within a training: it must not begin another claim.
+        os._exit(stop.exit_code)
     try:
         pickle.dumps(done)
     except Exception as error:  # whatever a figure holds: the numbers must arrive
@@ -144,6 +153,8 @@ def _measure(paper: PaperLedger, work: Work, arms: Arms, session: Path | None) -
             seeds=work.seeds,
             device=work.device,
         )
+    except Stopped:
+        raise
     except Exception as error:  # one broken claim must not hide the others
         write_atomic(trace, traceback.format_exc())
         outcome = Outcome(claim, "failed", error=f"{_one_line(error)}; traceback in {trace}")
