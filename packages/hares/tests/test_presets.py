@@ -1,17 +1,9 @@
-"""Presets survive JSON, and aliases name presets."""
+"""Presets survive JSON, fields without a source exist, and aliases name presets."""
 
-import pytest
-from onepaper.config import flatten, from_dict, to_dict
+from onepaper.testing import check_presets
 
-from hares.config import TrainConfig
-from hares.presets import ALIASES, PRESETS
+from hares.paper import PAPER
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name: str) -> None:
-    assert from_dict(TrainConfig, to_dict(PRESETS[name].config)) == PRESETS[name].config
-    assert set(PRESETS[name].unsure) <= set(flatten(to_dict(PRESETS[name].config)))
-
-
-def test_aliases() -> None:
-    assert set(ALIASES.values()) <= set(PRESETS)
+def test_presets() -> None:
+    check_presets(PAPER)

@@ -1,21 +1,15 @@
 """Presets survive JSON, and fields without a source exist."""
 
 import pytest
-from onepaper.config import from_dict, to_dict
+from onepaper.testing import check_presets
 
 from imagen3.models.networks import denoiser_parameter_count
-from imagen3.presets import ALIASES, PRESETS
+from imagen3.paper import PAPER
+from imagen3.presets import PRESETS
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_json(name: str) -> None:
-    preset = PRESETS[name]
-    assert from_dict(type(preset.config), to_dict(preset.config)) == preset.config
-    assert all(hasattr(preset.config, field) for field in preset.unsure)
-
-
-def test_aliases() -> None:
-    assert set(ALIASES.values()) <= set(PRESETS)
+def test_presets() -> None:
+    check_presets(PAPER)
 
 
 def test_sizes() -> None:
