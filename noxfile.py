@@ -222,7 +222,10 @@ def _run_tests(
         if checked:
             # The shared package has no arrays of a known shape to speak of.
             words = [*words, f"--cov={module}", "--cov-report=term:skip-covered"]
-            words += [] if package == "shared" else [f"--jaxtyping-packages={module},beartype.beartype"]
+            if package != "shared":
+                # jaxtyping finds the checker by its name, of which it imports the first part only.
+                words += ["-p", "onepaper.testing.type_checks"]
+                words += [f"--jaxtyping-packages={module},onepaper.testing.type_checks.checked"]
         slowness = _slowness() if budget else 1.0
         began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         try:

@@ -23,7 +23,7 @@ from audio_datasets.training import predict, sigmoid
 
 def adapt_network(
     model: EndToEnd,
-    waveforms: Sequence[Float32[np.ndarray, " frames"]],
+    waveforms: Sequence[Float32[np.ndarray, " _frames"]],
     ratings: Float[np.ndarray, "clips targets"],
     config: AdaptationConfig,
 ) -> EndToEnd:
@@ -54,7 +54,7 @@ def adapt_network(
 
 def predict_episodes(
     model: EndToEnd,
-    waveforms: Sequence[Float32[np.ndarray, " frames"]],
+    waveforms: Sequence[Float32[np.ndarray, " _frames"]],
     ratings: Float[np.ndarray, "clips targets"],
     episodes: Sequence[Episode],
     config: AdaptationConfig,

@@ -57,7 +57,7 @@ class FeatureModel(NamedTuple):
             return self.network(torch.as_tensor(self.scaler(features))).numpy()
 
 
-def read_waveforms(clips: ClipSet, data: DataConfig) -> list[Float32[np.ndarray, " frames"]]:
+def read_waveforms(clips: ClipSet, data: DataConfig) -> list[Float32[np.ndarray, " _frames"]]:
     """The audio of all clips.
 
     Raises:
@@ -236,7 +236,7 @@ def features_of(
     return np.stack([clip_features(waveform, config.features) for waveform in waveforms])
 
 
-def predict(model: EndToEnd, waveforms: list[Float32[np.ndarray, " frames"]]) -> Float[np.ndarray, "clips outputs"]:
+def predict(model: EndToEnd, waveforms: list[Float32[np.ndarray, " _frames"]]) -> Float[np.ndarray, "clips outputs"]:
     """Outputs of the network for each waveform, on the network's device."""
     device = next(model.parameters()).device
     outputs = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from hares.probing.scores import Score, bootstrap_over_groups, ranking_precision
 _BATCH = 64
 
 
+@runtime_checkable
 class Embedding(Protocol):
     """What can be evaluated: waveforms at `rate` to vectors. An `Encoder` is one."""
 
@@ -87,7 +88,7 @@ def embed_batches(embedding: Embedding, parts: Float32[np.ndarray, "parts length
 
 def embed_parts(
     embedding: Embedding,
-    clips: Sequence[Float32[np.ndarray, " samples"]],
+    clips: Sequence[Float32[np.ndarray, " _samples"]],
     seconds: float,
     store: FeatureStore | None = None,
 ) -> Features:

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float32
+from jaxtyping import Float32, Shaped
 from onepaper.audio import read_audio
 from onepaper.data import file_sha256
 from onepaper.errors import UsageError
@@ -166,7 +166,7 @@ def part_seconds(task: Task) -> float:
     return task.train_seconds or _WHOLE[task.name]
 
 
-def _with_validation(data: SuiteData, parts: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+def _with_validation(data: SuiteData, parts: Shaped[np.ndarray, " clips"]) -> Shaped[np.ndarray, " clips"]:
     """The parts; where none is for validation, it is a tenth of the training's groups by a hash of their name."""
     if (parts == "validation").any():
         return parts

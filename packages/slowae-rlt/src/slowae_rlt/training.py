@@ -34,7 +34,7 @@ HELD_OUT_CROPS = 64
 CodecExperiment = ExperimentConfig | VectorQuantizedExperiment
 ModelT = TypeVar("ModelT", bound=nnx.Module)
 
-Recordings = Mapping[str, Sequence[Float[np.ndarray, " samples"]]]
+Recordings = Mapping[str, Sequence[Float[np.ndarray, " _samples"]]]
 
 
 class ControllerVariable(nnx.Variable):
@@ -172,7 +172,7 @@ def load_checked_recordings(config: CodecExperiment) -> Recordings:
 
 
 def held_out_crops(
-    config: CodecExperiment, recordings: Sequence[Float[np.ndarray, " samples"]], context: tuple[int, int]
+    config: CodecExperiment, recordings: Sequence[Float[np.ndarray, " _samples"]], context: tuple[int, int]
 ) -> Float[np.ndarray, "count samples"]:
     """The same crops at every evaluation."""
     return crop_batches(recordings, config.crop_samples, context, HELD_OUT_CROPS, seed=0)(0)

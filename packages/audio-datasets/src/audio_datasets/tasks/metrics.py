@@ -116,7 +116,7 @@ def multitask_score(concordance: float, recall: float, mean_absolute_error: floa
     return 3.0 / (1 / concordance + 1 / recall + mean_absolute_error)
 
 
-def _mean_correlation(pairs: list[Float[np.ndarray, "2 n"]]) -> float:
+def _mean_correlation(pairs: list[Float[np.ndarray, "2 _n"]]) -> float:
     found = []
     for pair in pairs:
         if not np.isfinite(pair).all() or (pair == pair[:, :1]).all(axis=1).any():

@@ -6,7 +6,7 @@ denoiser may be a trained network or the exact posterior of a toy problem (`cdcd
 Axes: G branches of guidance (with and without the given tokens), B batch, L length, d embedding, V vocabulary.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from cdcd.diffusion.embeddings import nearest_tokens
 from cdcd.diffusion.score import expected_embedding, guide, postprocess, token_probs
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """Classifies the tokens of noisy sequences."""
 

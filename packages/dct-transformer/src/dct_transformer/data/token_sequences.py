@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -28,6 +28,7 @@ class TokenBatch(NamedTuple):
     counted: Bool[Any, "batch length"]
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """A way to write pictures as tokens from 0 to `vocabulary` - 1."""
 

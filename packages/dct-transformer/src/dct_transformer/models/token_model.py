@@ -72,7 +72,7 @@ class TokenModel(nn.Module):
     @torch.inference_mode()
     def sample(
         self, count: int, length: int, stop: int | None, generator: np.random.Generator
-    ) -> list[Int[np.ndarray, "length"]]:
+    ) -> list[Int[np.ndarray, "_length"]]:
         """Sequences up to `length`, drawn with cached keys and values; each ends with `stop` if it comes before."""
         caches = [KeyValues(length) for _ in self.attention]
         inputs, drawn = self._begin(count), np.zeros((count, 0), np.int64)

@@ -6,7 +6,7 @@ The paper has a linear layer for most tasks, one hidden layer of 512 units for A
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ GRIDS: dict[ProbeKind, tuple[float, ...]] = {
 _HIDDEN, _MLP_STEPS, _MLP_BATCH, _SVM_ITERATIONS = 512, 1000, 128, 20_000
 
 
+@runtime_checkable
 class Probe(Protocol):
     """What a fit gives."""
 

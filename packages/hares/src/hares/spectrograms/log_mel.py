@@ -21,7 +21,7 @@ _SMALLEST_DEVIATION = 1e-3
 _CACHED_FRAMES, _BANDS_AT_ONCE = 1000, 16
 
 
-def hertz_to_mel(hertz: npt.ArrayLike, scale: str) -> npt.NDArray[np.float64]:
+def hertz_to_mel(hertz: npt.ArrayLike, scale: str) -> npt.NDArray[np.float64] | np.float64:
     """HTK: 2595 log10(1 + f/700). Slaney: linear up to 1 kHz, logarithmic above, as in the Auditory Toolbox."""
     frequency = np.asarray(hertz, np.float64)
     if scale == "htk":
@@ -35,7 +35,7 @@ def hertz_to_mel(hertz: npt.ArrayLike, scale: str) -> npt.NDArray[np.float64]:
     )
 
 
-def mel_to_hertz(mels: npt.ArrayLike, scale: str) -> npt.NDArray[np.float64]:
+def mel_to_hertz(mels: npt.ArrayLike, scale: str) -> npt.NDArray[np.float64] | np.float64:
     """The inverse of `hertz_to_mel`."""
     mel = np.asarray(mels, np.float64)
     if scale == "htk":

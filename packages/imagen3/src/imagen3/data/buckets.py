@@ -89,7 +89,7 @@ class Ragged:
         return self.parts[own[0]][self._rows[numbers]]
 
 
-def same_size(rows: Any, numbers: Int[np.ndarray, " some"], largest: int) -> list[Int[np.ndarray, " part"]]:
+def same_size(rows: Any, numbers: Int[np.ndarray, " some"], largest: int) -> list[Int[np.ndarray, " _part"]]:
     """Numbers of rows of an array or of a `Ragged` in parts of one size and at most `largest` of them."""
     buckets = rows.buckets[numbers] if isinstance(rows, Ragged) else np.zeros(len(numbers), np.int64)
     groups = [numbers[buckets == bucket] for bucket in np.unique(buckets)]

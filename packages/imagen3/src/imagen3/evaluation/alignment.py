@@ -7,7 +7,7 @@ them (`Answerer`), such as a local vision-language model.
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -25,11 +25,12 @@ VQA_QUESTION = 'Does this figure show "{}"? Please answer Yes or No.'
 YES = 0.5
 
 
+@runtime_checkable
 class Answerer(Protocol):
     """Answers yes-or-no questions about pictures with the probability of yes."""
 
     def __call__(
-        self, pictures: Sequence[UInt8[np.ndarray, "height width 3"]], questions: Sequence[str]
+        self, pictures: Sequence[UInt8[np.ndarray, "_height _width 3"]], questions: Sequence[str]
     ) -> Float[np.ndarray, " count"]:
         """The probability of yes for each pair."""
         ...
@@ -58,7 +59,7 @@ def clip_score(
 
 
 def vqa_scores(
-    answer: Answerer, pictures: Sequence[UInt8[np.ndarray, "height width 3"]], prompts: Sequence[str]
+    answer: Answerer, pictures: Sequence[UInt8[np.ndarray, "_height _width 3"]], prompts: Sequence[str]
 ) -> Float[np.ndarray, " count"]:
     """VQAScore: the probability of yes to whether a picture shows its prompt (Lin et al., 2024).
 

@@ -1,7 +1,7 @@
 """The interface of text encoders, and the choice among them."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -26,6 +26,7 @@ Denoiser = Callable[[Tensor, Tensor, TextFeatures], Tensor]
 """A network's output from latents [batch, channels, height, width], noise levels [batch] and texts."""
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """A frozen model of text."""
 

@@ -6,7 +6,7 @@ Axes: B batch, L length, D embedding, S steps.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from sed.diffusion.embeddings import nearest_tokens
 from sed.diffusion.schedule import Schedule
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """Estimates clean embeddings."""
 

@@ -45,7 +45,7 @@ def read_recording(path: Path, sample_rate: int) -> Float[np.ndarray, " samples"
     return samples
 
 
-def load_recordings(config: DataConfig, sample_rate: int) -> dict[str, list[Float[np.ndarray, " samples"]]]:
+def load_recordings(config: DataConfig, sample_rate: int) -> dict[str, list[Float[np.ndarray, " _samples"]]]:
     """Recordings by part; each is in one part only.
 
     A folder of the user has `train`, `validation` and `test` in it, or its files are split by a checksum of their
@@ -82,7 +82,7 @@ def load_recordings(config: DataConfig, sample_rate: int) -> dict[str, list[Floa
 
 
 def crop_batches(
-    recordings: Sequence[Float[np.ndarray, " samples"]],
+    recordings: Sequence[Float[np.ndarray, " _samples"]],
     length: int,
     context: tuple[int, int],
     batch_size: int,

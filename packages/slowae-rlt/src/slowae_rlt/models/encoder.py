@@ -1,7 +1,7 @@
 """The encoder: samples to latents on a grid."""
 
 import functools
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ SMALLEST_WIDTH = 16
 WINDOW_SAMPLES = 8192
 
 
+@runtime_checkable
 class WindowEncoder(Protocol):
     """A network from samples with context to latents."""
 

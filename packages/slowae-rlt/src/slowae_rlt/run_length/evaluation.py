@@ -1,6 +1,6 @@
 """Evaluation of language models of events: nats of values and lengths, bits a second."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from slowae_rlt.run_length.sequences import Sequences
 BATCH = 16
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """Any model of events, such as n-grams."""
 

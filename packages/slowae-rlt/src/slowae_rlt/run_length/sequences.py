@@ -35,7 +35,7 @@ class Sequences(NamedTuple):
     conditions: Int[np.ndarray, " B"]
 
 
-def join_levels(codec: Codec, recordings: Sequence[Float[np.ndarray, " samples"]]) -> Int[np.ndarray, "T C"]:
+def join_levels(codec: Codec, recordings: Sequence[Float[np.ndarray, " _samples"]]) -> Int[np.ndarray, "T C"]:
     """Levels of all recordings, one after the other."""
     return codec.encode(np.concatenate(recordings)).raster().astype(np.int8)
 
