@@ -86,6 +86,41 @@ def test_what_computes_nothing_does_not_count(package, name, old, new):
     assert of(package) == before
 
 
+TABLE = """from .config import WIDTH
+_SMALL = 2
+NAME = "small"
+TABLE = {"large": 9, "small": _SMALL * WIDTH, **{str(n): n for n in range(3)}, "last": 7}
+"""
+
+
+@pytest.mark.parametrize("used", ['TABLE["{}"]', "presets.TABLE['{}']", "TABLE[KEY]"])
+def test_of_a_table_the_entry_counts(package, used):
+    """And the whole table, where a part that is computed may replace the entry."""
+
+    def counts(entry, old, new):
+        (package / "presets.py").write_text(TABLE)
+        (package / "claims.py").write_text(
+            f'from pkg import presets\nfrom pkg.presets import TABLE\nKEY = "{entry}"\n'
+            f"def measure(context):\n    return {used.format(entry)}\n"
+        )
+        before = of(package)
+        change(package, "presets.py", old, new)
+        return of(package) != before
+
+    assert not counts("last", '"large": 9', '"large": 8')
+    assert not counts("last", "range(3)", "range(4)")
+    assert not counts("last", '"large": 9', '"large": 9, "other": 1')
+    assert not counts("last", "_SMALL = 2", "_SMALL = 3")
+    assert counts("last", '"last": 7', '"last": 8')
+    assert counts("last", '"last": 7', '"last": 7, "last": 8')
+    assert counts("last", '"last": 7', '"last": 7, **{"la" + "st": 8}')
+    assert counts("small", '"large": 9', '"large": 8')
+    assert counts("small", "_SMALL = 2", "_SMALL = 3")
+    # A table that is changed by another statement.
+    assert counts("last", '"last": 7}', '"last": 7}\nTABLE |= {"last": 8}')
+    assert counts("last", '"last": 7}', '"last": 7}\nTABLE["last"] = 8')
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [

@@ -9,8 +9,8 @@ and constants at module level (a reference is the number of the definition that 
 leaves the hash as it is. Neither do these count: comments, docstrings, formatting, annotations, `if TYPE_CHECKING`,
 what an exception says, validators (functions that raise or do nothing), the headline and the artifacts of
 `Evidence`, calls of functions that return a `Figure`, what the training loop draws for its sample pages
-(`fit(draw=)`), and folders of assets (an asset counts by its content). A changed constant, operation or order of
-operations does count.
+(`fit(draw=)`), folders of assets (an asset counts by its content), and of a table of constants (`PRESETS["laptop"]`)
+the other entries. A changed constant, operation or order of operations does count.
 
 Of the shared package the code that takes part in computing numbers counts: training steps, the training loop,
 batches, statistics and rules. `WITHOUT_NUMBERS` lists the modules that do not, such as logs and reports. Code that is

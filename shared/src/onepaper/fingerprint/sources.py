@@ -33,10 +33,11 @@ DEFINITIONS_WITHOUT_NUMBERS = frozenset(
 
 @dataclass(frozen=True)
 class Root:
-    """Where to start: a definition, as module and name."""
+    """A definition as module and name, or an entry of a dictionary that it is."""
 
     module: str
     name: str
+    key: str | None = None
 
 
 class Module:
@@ -135,6 +136,28 @@ class Sources:
                 found = [self.resolve(star, name) for star in held.stars if self.path(star)]
                 return next((meaning for meaning in found if meaning is not None), None)
         return None
+
+    def entry(self, root: Root, key: str) -> ast.expr | None:
+        """What `root[key]` is, where the definition is a table of constants: one assignment of a dictionary display.
+
+        None for anything else, and where a part without a constant key may come later and replace the entry.
+        """
+        (statement, *others) = self.module(root.module).bindings[root.name]
+        if others or not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(statement.value, ast.Dict):
+            return None
+        found = None
+        for own, value in zip(statement.value.keys, statement.value.values, strict=True):
+            if not isinstance(own, ast.Constant):
+                found = None
+            elif own.value == key:
+                found = value
+        return found
+
+    def text(self, root: Root) -> str | None:
+        """The string that a definition is, where it is one."""
+        (statement, *others) = self.module(root.module).bindings[root.name]
+        value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) and not others else None
+        return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
 
     def rule(self, name: str) -> "Root | str | None":
         """The definition of a rule class of the shared package."""

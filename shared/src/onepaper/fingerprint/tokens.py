@@ -136,6 +136,9 @@ class Emitter:
         self.scopes: tuple[_Scope, ...] = ()
 
     def all(self) -> list[Token | Root]:
+        if self.root.key is not None:
+            self.visit(self.sources.entry(self.root, self.root.key))
+            return self.found
         for statement in self.sources.module(self.root.module).bindings[self.root.name]:
             self.visit(statement)
         return self.found
@@ -237,15 +240,43 @@ class Emitter:
             self.visit(node.value)
             self.put("name", node.attr)
             return
-        meaning = self.meaning(path[0])
-        used = 1
+        meaning, attributes = self.followed(path)
+        self.refer(meaning, path[0])
+        for name in attributes:
+            self.put("attribute")
+            self.put("name", name)
+
+    def followed(self, path: list[str]) -> "tuple[Root | str | bool | None, list[str]]":
+        """What the first names of a path refer to together, and the attributes that are left."""
+        meaning, used = self.meaning(path[0]), 1
         while isinstance(meaning, str) and ":" not in meaning and used < len(path):
             meaning = self.member(meaning, path[used])
             used += 1
-        self.refer(meaning, path[0])
-        for name in path[used:]:
-            self.put("attribute")
-            self.put("name", name)
+        return meaning, path[used:]
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        entry = self.entry(node)
+        if entry is None:
+            self.generic(node)
+        else:
+            self.found.append(entry)
+
+    def entry(self, node: ast.Subscript) -> Root | None:
+        """An entry of a table at module level, such as `PRESETS["laptop"]`: the other entries do not count."""
+        table, key = (self.definition_of(part) for part in (node.value, node.slice))
+        if isinstance(key, Root):
+            key = self.sources.text(key)
+        elif isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            key = node.slice.value
+        if table is None or key is None or not isinstance(node.ctx, ast.Load) or self.sources.entry(table, key) is None:
+            return None
+        return Root(table.module, table.name, key)
+
+    def definition_of(self, node: ast.expr) -> Root | None:
+        """The definition that an expression names."""
+        path = dotted_name(node)
+        meaning, attributes = self.followed(path) if path is not None else (None, [])
+        return meaning if isinstance(meaning, Root) and not attributes else None
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and re.fullmatch(rf"{self.package}(\.\w+)+(:\w+)?", node.value):

@@ -1,7 +1,9 @@
 """The checks of types and shapes that `nox -s coverage` turns on by jaxtyping's option of pytest."""
 
+import functools
+import operator
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeDecorHintException
@@ -26,4 +28,6 @@ def checked(function: FunctionT) -> FunctionT:
 
 
 def _type_of_choice(hint: Any) -> Any:
-    return Union[tuple({type(value) for value in get_args(hint)})] if get_origin(hint) is Literal else hint
+    if get_origin(hint) is not Literal:
+        return hint
+    return functools.reduce(operator.or_, {type(value) for value in get_args(hint)})
