@@ -98,6 +98,16 @@ PRESETS = {
             loop=LoopOptions(steps=6000, log_every=50, evaluate_every=1000, checkpoint_every=500),
         ),
     ),
+    "laptop-64": Preset(
+        "stamps of 64 x 64 pixels in blocks of 8, by class; for a GPU",
+        ExperimentConfig(
+            model=replace(
+                _LAPTOP_MODEL, height=64, width=64, codec=CodecConfig(), chunk=ChunkConfig(384, 64), dim=192, heads=6,
+                encoder=(2,), channel_decoder=(2,), position_decoder=(1, 2), value_decoder=(2, 2, 2),
+            ),
+            loop=LoopOptions(steps=20_000, log_every=50, evaluate_every=2000, checkpoint_every=500),
+        ),
+    ),
     "laptop-16-colorize": Preset(
         "chroma of stamps, given their luma (colourisation)",
         ExperimentConfig(model=replace(_LAPTOP_MODEL, condition="luma")),

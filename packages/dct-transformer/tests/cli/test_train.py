@@ -49,9 +49,9 @@ def test_baselines(preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     check_one_line_error(capsys.readouterr().err, "leave it out for baselines")
 
 
-def test_laptop_32(tmp_path: Path) -> None:
-    """Steps of the larger preset."""
-    words = ("--preset", "laptop-32", "--loop.steps", "2", "--loop.evaluate-every", "0", "--batch-size", "2")
+@pytest.mark.parametrize("preset", ["laptop-32", pytest.param("laptop-64", marks=pytest.mark.slow)])
+def test_larger_presets(preset: str, tmp_path: Path) -> None:
+    words = ("--preset", preset, "--loop.steps", "2", "--loop.evaluate-every", "0", "--batch-size", "2")
     assert run_verb("dct-transformer", "train", *words, "--output", str(tmp_path / "run")) == 0
     assert (tmp_path / "run" / "pretrained" / "classes.json").is_file()
 
