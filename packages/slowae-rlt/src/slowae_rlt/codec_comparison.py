@@ -15,7 +15,15 @@ from slowae_rlt.evaluation import log_mel_distance
 from slowae_rlt.events.container import to_bytes
 from slowae_rlt.models.vq_autoencoder import VQAutoencoder
 from slowae_rlt.pretrained.codecs import Codec
-from slowae_rlt.speech_metrics import LARGEST_INTEGER, as_integers, intelligibility, load_metric, perceived_quality
+from slowae_rlt.speech_metrics import (
+    LARGEST_INTEGER,
+    as_integers,
+    intelligibility,
+    load_metric,
+    overall_quality,
+    perceived_quality,
+    speaker_similarity,
+)
 
 MEL = MelConfig(hop=64)
 
@@ -23,7 +31,11 @@ MEL = MelConfig(hop=64)
 LONGEST_DELAY, ENVELOPE = 640, 160
 
 _SCORES: Mapping[str, Callable[[np.ndarray, np.ndarray, int], float]] = dict(
-    zip(METRICS, (intelligibility, perceived_quality), strict=True)
+    zip(
+        METRICS,
+        (intelligibility, perceived_quality, overall_quality, speaker_similarity),
+        strict=True,
+    )
 )
 
 # PESQ and STOI need about this much speech, in seconds.
@@ -164,6 +176,6 @@ def compare_codecs(
             for metric in metrics if len(sound) >= SHORTEST_SECONDS * PROMPT_RATE else ():
                 scores[metric].append(_SCORES[metric](sound, prompt.samples, PROMPT_RATE))
         table[name] = {"bits a second": bits / seconds, "log-mel distance (dB)": float(np.mean(distances))}
-        # PESQ has no value where it finds no speech.
+        # Some measures have no value where there is no speech.
         table[name] |= {metric: float(np.nanmean(own)) if own else float("nan") for metric, own in scores.items()}
     return table

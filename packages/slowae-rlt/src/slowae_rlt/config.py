@@ -16,7 +16,7 @@ LANGUAGES = ("en", "es", "fr", "it", "ru")
 PEERS = ("codec2-3200", "codec2-1200", "codec2-700", "opus-6000")
 
 # Measures of decoded speech by other libraries.
-METRICS = ("stoi", "pesq")
+METRICS = ("stoi", "pesq", "dnsmos", "speaker")
 
 
 @dataclass(frozen=True)

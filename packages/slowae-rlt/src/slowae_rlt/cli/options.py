@@ -43,6 +43,8 @@ class EvaluateOptions(VerbOptions):
     """a model that ships with the package, the folder of a training run, or `identity`"""
     languages: Annotated[tuple[str, ...], "one of slowae_rlt.config:LANGUAGES"] = ("en",)
     """of the held-out prompts: en, es, fr, it, ru"""
+    audio: tuple[Path, ...] = ()
+    """in place of the prompts: audio files, or folders of them; their pauses are found by the extra `metrics`"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,12 +103,12 @@ class CompareCodecsOptions(VerbOptions):
 
     weights: tuple[str, ...] = ("laptop", "identity")
     """slow autoencoders that ship with the package, folders of training runs, or `identity`"""
-    vq_weights: tuple[str, ...] = ()
-    """folders of training runs of VQ-VAEs, such as of the preset laptop-vq; none ships"""
+    vq_weights: tuple[str, ...] = ("laptop-vq",)
+    """VQ-VAEs that ship with the package, or folders of training runs"""
     peers: tuple[str, ...] = PEERS
     """other codecs; they need the extra `metrics`"""
-    metrics: tuple[str, ...] = ("stoi", "pesq")
-    """besides the log-mel distance; they need the extra `metrics`"""
+    metrics: tuple[str, ...] = ("stoi", "pesq", "dnsmos")
+    """besides the log-mel distance: stoi, pesq, dnsmos of the extra `metrics`, speaker of the extra `speaker`"""
     languages: Annotated[tuple[str, ...], "one of slowae_rlt.config:LANGUAGES"] = ("en",)
     """of the held-out prompts: en, es, fr, it, ru"""
     count: int = 20
