@@ -25,7 +25,6 @@ from onepaper.claims.results import Outcome, PaperLedger, Result
 from onepaper.fingerprint import claim_fingerprint
 from onepaper.progress import QUIET_VARIABLE
 from onepaper.runs import temporary_folder, write_atomic
-from onepaper.training import Stopped
 
 Arms = dict[tuple[Tier, str, int], tuple[ArmResult, Cost]]
 
@@ -58,11 +57,7 @@ def measure_all(paper: PaperLedger, work: Sequence[Work], jobs: int) -> Iterator
     if jobs == 1 or not work:
         arms: Arms = {}
         for item in work:
-            try:
-                done = _measure(paper, item, arms, None)
-            except Stopped as stop:  # Ctrl-C within a training, which the training took for itself
-                raise KeyboardInterrupt from stop
-            yield done
+            yield _measure(paper, item, arms, None)
         return
     beside = [item for item in work if not item.claim.alone]
     alone = [item for item in work if item.claim.alone]
@@ -112,9 +107,9 @@ _worker_arms: Arms = {}
 def _measure_in_worker(paper: PaperLedger, work: Work, session: Path) -> Done:
     try:
         done = _measure(paper, work, _worker_arms, session)
-    except Stopped as stop:
+    except KeyboardInterrupt:
         # The parent ended this process within a training: it must not begin another claim.
-        os._exit(stop.exit_code)
+        os._exit(128 + signal.SIGTERM)
     try:
         pickle.dumps(done)
     except Exception as error:  # whatever a figure holds: the numbers must arrive
@@ -125,6 +120,8 @@ def _measure_in_worker(paper: PaperLedger, work: Work, session: Path) -> Done:
 
 def _measure(paper: PaperLedger, work: Work, arms: Arms, session: Path | None) -> Done:
     """One claim; whatever it raises becomes a failed outcome, with the traceback in a file."""
+    from onepaper.training import Stopped  # with NumPy, which this module does without
+
     claim, folder = work.claim, work.folder
     trace = folder / "errors" / f"{claim.id}.txt"
     trace.unlink(missing_ok=True)
@@ -153,8 +150,8 @@ def _measure(paper: PaperLedger, work: Work, arms: Arms, session: Path | None) -
             seeds=work.seeds,
             device=work.device,
         )
-    except Stopped:
-        raise
+    except Stopped as stop:  # a training took the interrupt for itself
+        raise KeyboardInterrupt from stop
     except Exception as error:  # one broken claim must not hide the others
         write_atomic(trace, traceback.format_exc())
         outcome = Outcome(claim, "failed", error=f"{_one_line(error)}; traceback in {trace}")
