@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -66,8 +66,8 @@ def place_legend(axes: "Axes", title: str | None = None) -> None:
     style: dict[str, Any] = {"frameon": False, "fontsize": SMALL_FONT, "title": title, "title_fontsize": SMALL_FONT}
     if len(labels) > MOST_INSIDE:
         columns = 1 if max(map(len, labels)) > 28 else 2 if max(map(len, labels)) > 14 else 3
-        figure = axes.get_figure(root=True)
-        assert figure is not None
+        # Of a subfigure the whole; `get_figure(root=True)` is newer than the oldest matplotlib that is admitted.
+        figure = cast("Figure", axes.figure.figure)
         figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
         figure.legend(handles, labels, loc="outside lower center", ncols=columns, **style)
     elif labels:
