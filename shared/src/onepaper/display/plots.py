@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ def place_legend(axes: "Axes", title: str | None = None) -> None:
     if len(labels) > MOST_INSIDE:
         columns = 1 if max(map(len, labels)) > 28 else 2 if max(map(len, labels)) > 14 else 3
         # Of a subfigure the whole; `get_figure(root=True)` is newer than the oldest matplotlib that is admitted.
-        figure = cast("Figure", axes.figure.figure)
+        figure = axes.figure.figure
         figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
         figure.legend(handles, labels, loc="outside lower center", ncols=columns, **style)
     elif labels:
