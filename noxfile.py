@@ -409,7 +409,7 @@ def _short_claim(paper: str) -> str:
 def packaging(session: nox.Session) -> None:
     """Install every paper as its users would: from a folder, from git, from release wheels; scaffold new ones."""
     # The plan for a GPU unpacks wheels with pip, which environments of uv lack.
-    session.install("pytest>=8.3", "nox", "pip", "uv", PLAYWRIGHT, "./shared")
+    session.install("pytest>=8.3.5", "nox", "pip", "uv", PLAYWRIGHT, "./shared")
     session.run("pytest", "tools/tests", *REST, env=_torch_arrangement(session))
 
 
